@@ -1,0 +1,10 @@
+//! Pairs, samples, requests and completions; pictures; the ecosystem's data formats; splits. No tensors.
+//!
+//! Takes files, gives typed records, and tells what it left out and why. It renders no prompt and knows no model.
+
+pub mod record;
+
+pub use record::{
+    Completion, Consistency, Decoding, FinishReason, Label, Open, Pair, Prediction, Rejected, Request, Role, Sample,
+    Seed, SeedTask, Triplet, Turn, Verdict,
+};

@@ -1,0 +1,1 @@
+//! Benchmark tasks, metrics and statistics; no tensors, no models.

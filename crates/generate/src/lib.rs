@@ -1,0 +1,1 @@
+//! Generators: requests in, completions out; the local engine with a KV cache.

@@ -1,0 +1,1 @@
+//! Packing, loss, optimizer, schedule and exact-resume checkpoints.
