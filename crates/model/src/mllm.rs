@@ -1,0 +1,123 @@
+//! What every family offers: one forward over packed sequences, for training and for generation.
+//!
+//! Shapes: t packed tokens, d model width, v vocabulary, b cached sequences, h heads, c cache capacity, e head width.
+
+use processor::ImageInput;
+use torch::{Device, Kind, Tensor};
+
+use crate::error::Error;
+
+/// Samples laid end to end. Attention is block-diagonal: a token sees the earlier tokens of its own sequence only.
+#[derive(Clone, Debug, Default)]
+pub struct Batch {
+    /// Token ids of all sequences. Length t.
+    pub ids: Vec<i64>,
+    /// Position of each token within its own sequence (cached tokens included). Length t.
+    pub positions: Vec<i64>,
+    /// Where each sequence starts, and t at the end. Length: number of sequences + 1.
+    pub starts: Vec<usize>,
+    /// The pictures of all sequences, in the order of their image tokens.
+    pub images: Vec<ImageInput>,
+}
+
+impl Batch {
+    /// Appends a sequence whose first token has position `offset`.
+    pub fn push(&mut self, ids: &[i64], offset: usize, images: &[ImageInput]) {
+        if self.starts.is_empty() {
+            self.starts.push(0);
+        }
+        self.ids.extend_from_slice(ids);
+        self.positions.extend((0..ids.len()).map(|i| (offset + i) as i64));
+        self.starts.push(self.ids.len());
+        self.images.extend_from_slice(images);
+    }
+
+    /// Number of sequences.
+    pub fn num_sequences(&self) -> usize {
+        self.starts.len().saturating_sub(1)
+    }
+}
+
+/// Keys and values of the tokens seen so far; an argument of the forward, never state of a layer.
+#[derive(Debug)]
+pub struct Cache {
+    /// Per layer: keys and values `[b, h, c, e]` (h: key-value heads).
+    pub layers: Vec<(Tensor, Tensor)>,
+    /// Tokens stored of each sequence. Length b.
+    pub lengths: Vec<usize>,
+}
+
+impl Cache {
+    /// Keeps only these sequences, in this order.
+    pub fn keep(&mut self, rows: &[i64]) {
+        let device = self.layers.first().map_or(Device::Cpu, |(k, _)| k.device());
+        let index = Tensor::from_slice(rows).to_device(device);
+        for (keys, values) in &mut self.layers {
+            *keys = keys.index_select(0, &index);
+            *values = values.index_select(0, &index);
+        }
+        self.lengths = rows.iter().map(|&r| self.lengths[r as usize]).collect();
+    }
+}
+
+/// Part of the model that a parameter belongs to; learning rates and freezing are given per group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Group {
+    /// The image encoder.
+    VisionTower,
+    /// What maps image features into the language model (the newline vector included).
+    Projector,
+    /// The decoder, its embeddings and its head.
+    LanguageModel,
+}
+
+impl Group {
+    /// The name in recipes and metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::VisionTower => "vision_tower",
+            Self::Projector => "projector",
+            Self::LanguageModel => "language_model",
+        }
+    }
+}
+
+/// A trainable tensor.
+#[derive(Debug)]
+pub struct Parameter {
+    /// The published name in the checkpoint.
+    pub name: String,
+    /// A leaf that shares storage with the layer that uses it.
+    pub tensor: Tensor,
+    /// Its part of the model.
+    pub group: Group,
+    /// Whether weight decay applies (not on norms, biases and vectors).
+    pub decay: bool,
+    /// False for what the family never reads in its forward (declared per family): it gets no gradient.
+    pub reachable: bool,
+}
+
+/// A multimodal LLM.
+pub trait Mllm {
+    /// Final, normalised hidden states `[t, d]` of a packed batch. With a cache, sequence i of the batch continues
+    /// row i of the cache and its keys and values are appended there.
+    fn hidden(&self, batch: &Batch, cache: Option<&mut Cache>) -> Result<Tensor, Error>;
+
+    /// The head `[v, d]`: logits are `hidden · headᵀ`.
+    fn head(&self) -> &Tensor;
+
+    /// All parameters, tied ones once.
+    fn parameters(&self) -> &[Parameter];
+
+    /// An empty cache for `rows` sequences of at most `capacity` tokens.
+    fn new_cache(&self, rows: usize, capacity: usize) -> Cache;
+
+    /// The longest sequence that the positions allow.
+    fn max_positions(&self) -> usize;
+
+    /// Where the weights are.
+    fn device(&self) -> Device;
+
+    /// Dtype of the weights.
+    fn kind(&self) -> Kind;
+}
