@@ -3,6 +3,7 @@
 //! Takes files, gives typed records, and tells what it left out and why. It renders no prompt and knows no model.
 
 pub mod record;
+pub mod seed;
 
 pub use record::{
     Completion, Consistency, Decoding, FinishReason, Label, Open, Pair, Prediction, Rejected, Request, Role, Sample,

@@ -1,0 +1,268 @@
+//! The little world of the demo: captions and questions about pictograms whose truth is known.
+//!
+//! The same functions describe general and food pictograms and invented things, so that what a model learns is the
+//! form, and what it has to find out is the content. Nothing here knows a model or a stage.
+
+use corpus::SeedTask;
+use corpus::seed::Rng;
+
+/// The eleven colour names of the world.
+pub const COLOURS: [&str; 11] =
+    ["red", "orange", "yellow", "green", "blue", "purple", "pink", "brown", "black", "gray", "white"];
+
+/// What is true of one picture.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Thing {
+    /// The concept's English name.
+    pub name: String,
+    /// A singular noun for its group, such as `fruit`.
+    pub kind: String,
+    /// The most visible colour.
+    pub colour: String,
+    /// Words that go with it.
+    pub keywords: Vec<String>,
+    /// A short definition without a full stop.
+    pub gloss: Option<String>,
+}
+
+/// What a question asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Asks {
+    /// The name of the thing.
+    Name,
+    /// Its kind.
+    Kind,
+    /// Its main colour.
+    Colour,
+    /// Whether it is of some kind.
+    YesNo,
+    /// Which of three kinds it is.
+    Choice,
+}
+
+impl Asks {
+    /// Every question of the world.
+    pub const ALL: [Self; 5] = [Self::Name, Self::Kind, Self::Colour, Self::YesNo, Self::Choice];
+
+    /// The task name in results.
+    pub fn task(self) -> &'static str {
+        match self {
+            Self::Name => "open-question",
+            Self::Kind => "kind",
+            Self::Colour => "colour",
+            Self::YesNo => "yes-no",
+            Self::Choice => "choice",
+        }
+    }
+}
+
+/// A question with its true short answer and the true long one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// What it asks for.
+    pub asks: Asks,
+    /// The words of the question.
+    pub instruction: String,
+    /// The short answer.
+    pub precise: String,
+    /// The long answer, from which the short one follows.
+    pub informative: String,
+    /// The options of a choice, else empty.
+    pub options: Vec<String>,
+}
+
+/// A caption of the thing, in one of four forms.
+pub fn caption(thing: &Thing, rng: &mut Rng) -> String {
+    let Thing { name, kind, colour, .. } = thing;
+    let mut text = match rng.below(4) {
+        0 => format!("A picture of {name}. It is a kind of {kind}. The main colour is {colour}."),
+        1 => format!("The picture shows {name}, a kind of {kind}, drawn mostly in {colour}."),
+        2 => format!("{}: a kind of {kind}, mostly {colour}.", capitalised(name)),
+        _ => format!("Here we see {name}. Most of it is {colour}. This is a kind of {kind}."),
+    };
+    if thing.keywords.len() >= 2 && rng.chance(0.5) {
+        text.push_str(&format!(" It goes with {} and {}.", thing.keywords[0], thing.keywords[1]));
+    }
+    if let Some(gloss) = &thing.gloss
+        && gloss.len() <= 80
+        && rng.chance(0.5)
+    {
+        text.push_str(&format!(" {}.", capitalised(gloss)));
+    }
+    text
+}
+
+/// A question about the thing. `kinds` are the kinds that wrong options and yes/no questions are drawn from; it must
+/// hold at least three.
+pub fn question(thing: &Thing, asks: Asks, kinds: &[String], rng: &mut Rng) -> Question {
+    let Thing { name, kind, colour, .. } = thing;
+    let pick = |rng: &mut Rng, forms: [&str; 2]| forms[rng.below(2)].to_owned();
+    let (instruction, precise, informative, options) = match asks {
+        Asks::Name => (
+            pick(rng, ["What is shown in the picture?", "What does the picture show?"]),
+            name.clone(),
+            format!("The picture shows {name}, a kind of {kind}."),
+            Vec::new(),
+        ),
+        Asks::Kind => (
+            pick(rng, ["What kind of thing is it?", "Which kind of thing is shown?"]),
+            kind.clone(),
+            format!("It is a kind of {kind}: the picture shows {name}."),
+            Vec::new(),
+        ),
+        Asks::Colour => (
+            pick(rng, ["What is the main colour?", "Which colour is seen most?"]),
+            colour.clone(),
+            format!("Most of it is {colour}: this is {name}."),
+            Vec::new(),
+        ),
+        Asks::YesNo => {
+            let yes = rng.chance(0.5);
+            let asked = if yes { kind.clone() } else { other_kind(kind, kinds, rng) };
+            let word = if yes { "yes" } else { "no" };
+            (
+                format!("Is it a kind of {asked}?"),
+                word.to_owned(),
+                format!("{}, because it is {name}, a kind of {kind}.", capitalised(word)),
+                Vec::new(),
+            )
+        }
+        Asks::Choice => {
+            let first = other_kind(kind, kinds, rng);
+            let mut second = other_kind(kind, kinds, rng);
+            for _ in 0..20 {
+                if second != first {
+                    break;
+                }
+                second = other_kind(kind, kinds, rng);
+            }
+            let mut options = vec![kind.clone(), first, second];
+            rng.shuffle(&mut options);
+            (
+                format!("Is it {}, {} or {}?", options[0], options[1], options[2]),
+                kind.clone(),
+                format!("It is {kind}, because the picture shows {name}."),
+                options,
+            )
+        }
+    };
+    Question { asks, instruction, precise, informative, options }
+}
+
+/// A long answer that is about another thing, so that the short one does not follow from it.
+pub fn inconsistent(question: &Question, thing: &Thing, other: &Thing, rng: &mut Rng) -> SeedTask {
+    let Thing { name, kind, colour, .. } = other;
+    let informative = match question.asks {
+        Asks::Name => format!("The picture shows {name}, a kind of {kind}."),
+        Asks::Kind => format!("It is a kind of {kind}: the picture shows {name}."),
+        Asks::Colour => {
+            let wrong = (0..20).map(|_| *rng.choose(&COLOURS)).find(|c| *c != thing.colour).unwrap_or(colour);
+            format!("Most of it is {wrong}: this is {name}.")
+        }
+        Asks::YesNo => {
+            let opposite = if question.precise == "yes" { "No" } else { "Yes" };
+            format!("{opposite}, because it is {name}, a kind of {kind}.")
+        }
+        Asks::Choice => {
+            let wrong = question.options.iter().find(|o| **o != question.precise).unwrap_or(kind);
+            format!("It is {wrong}, because the picture shows {name}.")
+        }
+    };
+    SeedTask { instruction: question.instruction.clone(), informative, precise: question.precise.clone() }
+}
+
+/// The true short answer to an instruction of this world, or `None` when the words are not one of its questions.
+pub fn answer(thing: &Thing, instruction: &str) -> Option<(Asks, String)> {
+    let text = instruction.trim();
+    match text {
+        "What is shown in the picture?" | "What does the picture show?" => {
+            return Some((Asks::Name, thing.name.clone()));
+        }
+        "What kind of thing is it?" | "Which kind of thing is shown?" => return Some((Asks::Kind, thing.kind.clone())),
+        "What is the main colour?" | "Which colour is seen most?" => return Some((Asks::Colour, thing.colour.clone())),
+        _ => {}
+    }
+    if let Some(asked) = text.strip_prefix("Is it a kind of ").and_then(|t| t.strip_suffix('?')) {
+        let word = if asked == thing.kind { "yes" } else { "no" };
+        return Some((Asks::YesNo, word.to_owned()));
+    }
+    let rest = text.strip_prefix("Is it ")?.strip_suffix('?')?;
+    let (head, last) = rest.rsplit_once(" or ")?;
+    head.split(", ").chain([last]).find(|o| *o == thing.kind).map(|kind| (Asks::Choice, kind.to_owned()))
+}
+
+/// A thing that nobody has heard of: reading it teaches copying, not knowing.
+pub fn invented(kinds: &[String], rng: &mut Rng) -> Thing {
+    let mut name = invented_word(rng);
+    if rng.chance(0.3) {
+        name = format!("{name} {}", invented_word(rng));
+    }
+    Thing {
+        name,
+        kind: rng.choose(kinds).clone(),
+        colour: (*rng.choose(&COLOURS)).to_owned(),
+        keywords: vec![invented_word(rng), invented_word(rng)],
+        gloss: None,
+    }
+}
+
+fn invented_word(rng: &mut Rng) -> String {
+    const STARTS: [&str; 24] = [
+        "b", "br", "c", "ch", "d", "dr", "f", "fl", "g", "gr", "h", "j", "k", "l", "m", "n", "p", "pl", "r", "s", "st",
+        "t", "v", "w",
+    ];
+    const VOWELS: [&str; 10] = ["a", "e", "i", "o", "u", "ea", "ou", "oo", "ai", "y"];
+    const ENDS: [&str; 14] = ["", "n", "r", "l", "s", "t", "ck", "m", "p", "d", "sh", "nd", "x", "g"];
+    let mut word = String::new();
+    for _ in 0..=(1 + rng.below(2)) {
+        word.push_str(rng.choose(&STARTS));
+        word.push_str(rng.choose(&VOWELS));
+    }
+    word.push_str(rng.choose(&ENDS));
+    word
+}
+
+fn other_kind(kind: &str, kinds: &[String], rng: &mut Rng) -> String {
+    for _ in 0..100 {
+        let other = rng.choose(kinds);
+        if other != kind {
+            return other.clone();
+        }
+    }
+    kinds.iter().find(|k| *k != kind).cloned().unwrap_or_else(|| "thing".to_owned())
+}
+
+fn capitalised(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_every_question_that_it_asks() {
+        let kinds: Vec<String> = ["fruit", "drink", "vehicle", "tool"].map(String::from).to_vec();
+        let mut rng = Rng::new(3);
+        for _ in 0..200 {
+            let thing = invented(&kinds, &mut rng);
+            for asks in Asks::ALL {
+                let question = question(&thing, asks, &kinds, &mut rng);
+                assert_eq!(answer(&thing, &question.instruction), Some((asks, question.precise.clone())));
+                assert!(question.informative.to_lowercase().contains(&question.precise));
+            }
+        }
+    }
+
+    #[test]
+    fn inconsistent_answer_does_not_hold_the_truth() {
+        let kinds: Vec<String> = ["fruit", "drink", "vehicle", "tool"].map(String::from).to_vec();
+        let mut rng = Rng::new(4);
+        for _ in 0..100 {
+            let (thing, other) = (invented(&kinds, &mut rng), invented(&kinds, &mut rng));
+            let question = question(&thing, Asks::Colour, &kinds, &mut rng);
+            assert!(!inconsistent(&question, &thing, &other, &mut rng).informative.contains(&question.precise));
+        }
+    }
+}
