@@ -1,3 +1,44 @@
 //! A thin layer over `tch` and the few libtorch functions that it lacks.
+//!
+//! The only crate of the workspace with `unsafe` code. Errors carry the first line of libtorch's message.
 
-pub use tch::{Device, IndexOp, Kind, Tensor, no_grad_guard};
+mod memory;
+mod shim;
+
+pub use memory::from_owner;
+pub use shim::{
+    AdamW, backward_with, built_version, clear_grad, foreach_mul, foreach_norm, fused_adamw, rng_state,
+    set_deterministic, set_grad, set_rng_state,
+};
+pub use tch::{self, Device, IndexOp, Kind, TchError, Tensor, no_grad_guard};
+
+/// What libtorch refused, in one line.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Error(pub String);
+
+impl From<TchError> for Error {
+    fn from(error: TchError) -> Self {
+        Self(short(&error))
+    }
+}
+
+/// The first line of an error of `tch`; the rest is a C++ backtrace.
+pub fn short(error: &TchError) -> String {
+    first_line(&error.to_string())
+}
+
+fn first_line(text: &str) -> String {
+    let line = text.lines().next().unwrap_or_default();
+    line.strip_prefix("Internal torch error: ").unwrap_or(line).to_owned()
+}
+
+/// Sets the number of threads of libtorch's operators.
+pub fn set_threads(threads: usize) {
+    tch::set_num_threads(i32::try_from(threads.max(1)).unwrap_or(1));
+}
+
+/// Seeds libtorch's own generators.
+pub fn set_seed(seed: u64) {
+    tch::manual_seed(seed as i64);
+}

@@ -1,0 +1,84 @@
+//! Memory: tensors over foreign bytes, and an allocator that keeps what it has.
+
+use std::ffi::{c_int, c_void};
+use std::sync::Arc;
+
+use tch::{Kind, Tensor};
+use torch_sys::C_tensor;
+
+use crate::Error;
+use crate::shim::check;
+
+unsafe extern "C" {
+    fn adm_from_blob(
+        data: *mut c_void,
+        sizes: *const i64,
+        dims: usize,
+        kind: c_int,
+        drop: extern "C" fn(*mut c_void),
+        owner: *mut c_void,
+        out: *mut *mut C_tensor,
+    ) -> c_int;
+}
+
+/// A tensor over `bytes[offset..]` without a copy; it keeps the owner alive. It must not be written to.
+///
+/// Fails when the range is outside of the bytes or not aligned for the dtype.
+pub fn from_owner<T: AsRef<[u8]> + Send + Sync + 'static>(
+    owner: &Arc<T>,
+    offset: usize,
+    shape: &[i64],
+    kind: Kind,
+) -> Result<Tensor, Error> {
+    extern "C" fn drop_owner<T>(owner: *mut c_void) {
+        // SAFETY: `owner` came from `Arc::into_raw` below, once, and this runs once.
+        drop(unsafe { Arc::from_raw(owner.cast_const().cast::<T>()) });
+    }
+    let bytes = (**owner).as_ref();
+    let size = kind.elt_size_in_bytes();
+    let wanted = shape.iter().try_fold(size, |n, &d| usize::try_from(d).ok().and_then(|d| n.checked_mul(d)));
+    let end = wanted.and_then(|n| n.checked_add(offset));
+    if end.is_none_or(|end| end > bytes.len()) {
+        return Err(Error(format!("a tensor of shape {shape:?} at byte {offset} ends past {} bytes", bytes.len())));
+    }
+    let start = bytes[offset..].as_ptr();
+    if !start.addr().is_multiple_of(size) {
+        return Err(Error(format!("the data at byte {offset} are not aligned to {size} bytes")));
+    }
+    let kept = Arc::into_raw(Arc::clone(owner)).cast_mut().cast::<c_void>();
+    let mut out = std::ptr::null_mut();
+    // SAFETY: the range was checked, and `kept` holds the bytes until the deleter runs.
+    let code = unsafe {
+        adm_from_blob(
+            start.cast_mut().cast(),
+            shape.as_ptr(),
+            shape.len(),
+            kind as c_int,
+            drop_owner::<T>,
+            kept,
+            &raw mut out,
+        )
+    };
+    check(code)?;
+    // SAFETY: on success `out` is a new tensor that we own.
+    Ok(unsafe { Tensor::from_ptr(out) })
+}
+
+#[cfg(feature = "jemalloc")]
+mod retaining {
+    //! Page faults are expensive on virtual machines, and libtorch frees and asks again at every step. jemalloc is
+    //! told to give nothing back; with unprefixed names it serves libtorch's `malloc` too.
+
+    #[global_allocator]
+    static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
+    #[repr(transparent)]
+    struct Settings(*const u8);
+
+    // SAFETY: a pointer to a constant string.
+    unsafe impl Sync for Settings {}
+
+    #[unsafe(no_mangle)]
+    #[used]
+    static malloc_conf: Settings = Settings(c"dirty_decay_ms:-1,muzzy_decay_ms:-1".as_ptr().cast());
+}
