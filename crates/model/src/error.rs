@@ -18,4 +18,126 @@ pub enum Error {
     /// libtorch refused an operation.
     #[error("libtorch: {0}")]
     Torch(String),
+    /// A JSON file does not parse.
+    #[error("`{}` is not valid JSON: {source}", path.display())]
+    Json {
+        /// The file.
+        path: PathBuf,
+        /// Where it breaks.
+        source: serde_json::Error,
+    },
+    /// The configuration asks for what is not implemented, or does not fit together.
+    #[error("the model's `config.json` cannot be used:{}", listed(problems))]
+    Config {
+        /// One sentence each: key, value, what is known.
+        problems: Vec<String>,
+    },
+    /// No family of this name.
+    #[error("`model_type` is `{found}`; known families: {known}")]
+    UnknownFamily {
+        /// What `config.json` says.
+        found: String,
+        /// The registry.
+        known: String,
+    },
+    /// A folder without weights.
+    #[error("`{}` holds neither `model.safetensors` nor `model.safetensors.index.json`", folder.display())]
+    NoWeights {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// A safetensors file whose header is broken.
+    #[error("`{}` is not a sound safetensors file: {problem}", path.display())]
+    Header {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
+    /// Tensors that are missing, unexpected or of another shape.
+    #[error("the weights in `{}` do not fit their `config.json`:{}", folder.display(), listed(problems))]
+    Tensors {
+        /// The folder.
+        folder: PathBuf,
+        /// One sentence a tensor.
+        problems: Vec<String>,
+    },
+    /// A saved file that reads back differently.
+    #[error("`{}` reads back differently from what was written (tensor `{tensor}`); is the disk full or broken?", path.display())]
+    ReadBack {
+        /// The file.
+        path: PathBuf,
+        /// The first tensor that differs.
+        tensor: String,
+    },
+    /// A model that was not made from a `config.json` cannot be saved.
+    #[error("the model has no `config.json` to save")]
+    NoConfig,
+    /// Image tokens and image features disagree; filling in anyway would corrupt embeddings.
+    #[error(
+        "the batch has {tokens} image tokens, but its {images} pictures give {features} features; were the pictures prepared with this checkpoint's processor?"
+    )]
+    ImageTokens {
+        /// Image tokens among the ids.
+        tokens: usize,
+        /// Features of all pictures.
+        features: usize,
+        /// Number of pictures.
+        images: usize,
+    },
+    /// A picture that this tower cannot take.
+    #[error("picture {index} of the batch: {problem}")]
+    Image {
+        /// Index within the batch.
+        index: usize,
+        /// What was found and expected.
+        problem: String,
+    },
+    /// An id past the embedding.
+    #[error(
+        "token id {id} at {index} is outside of the model's vocabulary of {vocabulary}; do tokenizer and model belong together?"
+    )]
+    TokenId {
+        /// The id.
+        id: i64,
+        /// Its place in the batch.
+        index: usize,
+        /// Rows of the embedding.
+        vocabulary: usize,
+    },
+    /// A batch whose parts disagree.
+    #[error("malformed batch: {0}")]
+    Batch(String),
+    /// A cache that is too short for what comes.
+    #[error("the cache holds {capacity} tokens a sequence, sequence {row} needs {needed}")]
+    CacheFull {
+        /// Row of the cache.
+        row: usize,
+        /// Its capacity.
+        capacity: usize,
+        /// Stored and new tokens together.
+        needed: usize,
+    },
+}
+
+impl From<tch::TchError> for Error {
+    fn from(error: tch::TchError) -> Self {
+        // libtorch puts some two dozen lines of C++ frames after the first, which is the message.
+        let text = error.to_string();
+        let line = text.lines().next().unwrap_or_default();
+        Self::Torch(line.trim_start_matches("Internal torch error: ").to_owned())
+    }
+}
+
+fn listed(problems: &[String]) -> String {
+    const SHOWN: usize = 30;
+    let mut text: String = problems
+        .iter()
+        .take(SHOWN)
+        .map(|p| format!("\n  - {p}"))
+        .collect();
+    if problems.len() > SHOWN {
+        text.push_str(&format!("\n  - and {} more", problems.len() - SHOWN));
+    }
+    text
 }

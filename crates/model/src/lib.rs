@@ -1,7 +1,16 @@
 //! Vision towers, projectors, decoders and the MLLM families made of them; Hugging Face checkpoints in and out.
 
+pub mod checkpoint;
 pub mod error;
+pub mod families;
+pub mod init;
+pub mod inspect;
 pub mod mllm;
+pub mod nn;
+pub mod save;
+pub mod weights;
 
 pub use error::Error;
-pub use mllm::{Batch, Cache, Group, Mllm, Parameter};
+pub use families::{fresh, load};
+pub use mllm::{Batch, Cache, Group, Mllm, Parameter, logits};
+pub use save::save;

@@ -27,7 +27,8 @@ impl Batch {
             self.starts.push(0);
         }
         self.ids.extend_from_slice(ids);
-        self.positions.extend((0..ids.len()).map(|i| (offset + i) as i64));
+        self.positions
+            .extend((0..ids.len()).map(|i| (offset + i) as i64));
         self.starts.push(self.ids.len());
         self.images.extend_from_slice(images);
     }
@@ -61,7 +62,8 @@ impl Cache {
 }
 
 /// Part of the model that a parameter belongs to; learning rates and freezing are given per group.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Group {
     /// The image encoder.
     VisionTower,
@@ -120,4 +122,23 @@ pub trait Mllm {
 
     /// Dtype of the weights.
     fn kind(&self) -> Kind;
+
+    /// The `config.json` that the model was made from, unchanged; empty for one that cannot be saved.
+    fn config_text(&self) -> &str {
+        ""
+    }
+}
+
+/// Logits `[r, v]` of hidden rows `[r, d]`.
+pub fn logits(model: &dyn Mllm, hidden: &Tensor) -> Result<Tensor, Error> {
+    Ok(hidden.f_linear(model.head(), None::<Tensor>)?)
+}
+
+impl std::fmt::Debug for dyn Mllm + '_ {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Mllm")
+            .field("parameters", &self.parameters().len())
+            .field("kind", &self.kind())
+            .finish_non_exhaustive()
+    }
 }

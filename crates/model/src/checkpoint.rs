@@ -1,0 +1,271 @@
+//! Reads safetensors, single or sharded, one tensor at a time.
+//!
+//! Tensors are read at their place in the file instead of through a mapping: what is in memory twice is at most one
+//! tensor, and training needs writable memory anyway.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fs::File;
+use std::io::Read as _;
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+
+use safetensors::Dtype;
+use safetensors::tensor::TensorInfo;
+use torch::{Device, Kind, Tensor};
+
+use crate::error::Error;
+
+/// The single weight file.
+pub const SINGLE: &str = "model.safetensors";
+/// Which tensor lies in which shard.
+pub const INDEX: &str = "model.safetensors.index.json";
+/// What the format's own reader accepts.
+const MAX_HEADER: u64 = 100_000_000;
+
+/// The weights of a folder.
+pub struct Checkpoint {
+    folder: PathBuf,
+    files: Vec<Shard>,
+    /// Name to its file and description.
+    tensors: BTreeMap<String, (usize, TensorInfo)>,
+    read: BTreeSet<String>,
+}
+
+struct Shard {
+    path: PathBuf,
+    file: File,
+    /// Where the data starts, in bytes.
+    data: u64,
+}
+
+impl Checkpoint {
+    /// Opens `model.safetensors`, or the shards that `model.safetensors.index.json` names.
+    pub fn open(folder: &Path) -> Result<Self, Error> {
+        let names = if folder.join(SINGLE).is_file() {
+            vec![SINGLE.to_owned()]
+        } else if folder.join(INDEX).is_file() {
+            shard_names(&folder.join(INDEX))?
+        } else {
+            return Err(Error::NoWeights {
+                folder: folder.to_owned(),
+            });
+        };
+        let mut checkpoint = Self {
+            folder: folder.to_owned(),
+            files: Vec::new(),
+            tensors: BTreeMap::new(),
+            read: BTreeSet::new(),
+        };
+        for name in names {
+            checkpoint.add(folder.join(name))?;
+        }
+        Ok(checkpoint)
+    }
+
+    /// One file alone.
+    pub fn open_file(path: &Path) -> Result<Self, Error> {
+        let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+        let mut checkpoint = Self {
+            folder,
+            files: Vec::new(),
+            tensors: BTreeMap::new(),
+            read: BTreeSet::new(),
+        };
+        checkpoint.add(path.to_owned())?;
+        Ok(checkpoint)
+    }
+
+    fn add(&mut self, path: PathBuf) -> Result<(), Error> {
+        let (file, data, tensors) = read_header(&path)?;
+        for (name, info) in tensors {
+            if self.tensors.contains_key(&name) {
+                return Err(Error::Header {
+                    path,
+                    problem: format!("tensor `{name}` lies in two files"),
+                });
+            }
+            self.tensors.insert(name, (self.files.len(), info));
+        }
+        self.files.push(Shard { path, file, data });
+        Ok(())
+    }
+
+    /// Where the files are.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// All names, sorted.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.tensors.keys().map(String::as_str)
+    }
+
+    /// The shape of a tensor, if it is there.
+    pub fn shape(&self, name: &str) -> Option<Vec<i64>> {
+        self.tensors
+            .get(name)
+            .map(|(_, info)| info.shape.iter().map(|&n| n as i64).collect())
+    }
+
+    /// A tensor in its own memory, converted to `kind`.
+    pub fn read(&mut self, name: &str, device: Device, kind: Kind) -> Result<Tensor, Error> {
+        let (file, info) = &self.tensors[name];
+        let stored = kind_of(info.dtype).ok_or_else(|| Error::Header {
+            path: self.files[*file].path.clone(),
+            problem: format!(
+                "tensor `{name}` is {:?}; only F64, F32, BF16 and F16 weights can be used",
+                info.dtype
+            ),
+        })?;
+        let shape: Vec<i64> = info.shape.iter().map(|&n| n as i64).collect();
+        let tensor = Tensor::f_from_data_size(&self.bytes(name)?, &shape, stored)?
+            .f_to_kind(kind)?
+            .f_to_device(device)?;
+        self.read.insert(name.to_owned());
+        Ok(tensor)
+    }
+
+    /// The stored bytes of a tensor.
+    pub fn bytes(&self, name: &str) -> Result<Vec<u8>, Error> {
+        let (file, info) = &self.tensors[name];
+        let shard = &self.files[*file];
+        let mut bytes = vec![0; info.data_offsets.1 - info.data_offsets.0];
+        shard
+            .file
+            .read_exact_at(&mut bytes, shard.data + info.data_offsets.0 as u64)
+            .map_err(|source| Error::Io {
+                action: "read",
+                path: shard.path.clone(),
+                source,
+            })?;
+        Ok(bytes)
+    }
+
+    pub(crate) fn same_bytes(&self, a: &str, b: &str) -> Result<bool, Error> {
+        Ok(self.bytes(a)? == self.bytes(b)?)
+    }
+
+    pub(crate) fn mark_read(&mut self, name: &str) {
+        self.read.insert(name.to_owned());
+    }
+
+    pub(crate) fn unread(&self) -> impl Iterator<Item = &str> {
+        self.names().filter(|name| !self.read.contains(*name))
+    }
+
+    /// A hint: the stored name that shares the longest ending with `name`, if the last two parts agree.
+    pub(crate) fn nearest(&self, name: &str) -> String {
+        let common = |other: &str| {
+            name.rsplit('.')
+                .zip(other.rsplit('.'))
+                .take_while(|(a, b)| a == b)
+                .count()
+        };
+        let found = self
+            .names()
+            .filter(|n| !self.read.contains(*n))
+            .max_by_key(|n| common(n));
+        found
+            .filter(|n| common(n) >= 2)
+            .map(|n| format!("; the nearest name is `{n}`"))
+            .unwrap_or_default()
+    }
+}
+
+/// The files that an index names, each once.
+fn shard_names(path: &Path) -> Result<Vec<String>, Error> {
+    #[derive(serde::Deserialize)]
+    struct Index {
+        weight_map: HashMap<String, String>,
+    }
+    let text = std::fs::read_to_string(path).map_err(|source| Error::Io {
+        action: "read",
+        path: path.to_owned(),
+        source,
+    })?;
+    let index: Index = serde_json::from_str(&text).map_err(|source| Error::Json {
+        path: path.to_owned(),
+        source,
+    })?;
+    let names: BTreeSet<String> = index.weight_map.into_values().collect();
+    if let Some(name) = names.iter().find(|name| name.contains('/')) {
+        return Err(Error::Header {
+            path: path.to_owned(),
+            problem: format!("shard `{name}` lies outside of the folder"),
+        });
+    }
+    Ok(names.into_iter().collect())
+}
+
+type Header = (File, u64, Vec<(String, TensorInfo)>);
+
+/// The description of every tensor, checked against the file: offsets without gaps or overlaps up to the file's end,
+/// each as long as its shape says.
+fn read_header(path: &Path) -> Result<Header, Error> {
+    let io = |source| Error::Io {
+        action: "read",
+        path: path.to_owned(),
+        source,
+    };
+    let bad = |problem: String| Error::Header {
+        path: path.to_owned(),
+        problem,
+    };
+    let mut file = File::open(path).map_err(io)?;
+    let length = file.metadata().map_err(io)?.len();
+    let mut word = [0; 8];
+    if length < 8 {
+        return Err(bad(format!("it has only {length} bytes")));
+    }
+    file.read_exact(&mut word).map_err(io)?;
+    let header = u64::from_le_bytes(word);
+    if header > MAX_HEADER || header > length - 8 {
+        return Err(bad(format!(
+            "its header claims {header} bytes, the file has {length}"
+        )));
+    }
+    let mut text = vec![0; header as usize];
+    file.read_exact(&mut text).map_err(io)?;
+    let mut entries: HashMap<String, serde_json::Value> = serde_json::from_slice(&text)
+        .map_err(|e| bad(format!("its header does not parse ({e})")))?;
+    entries.remove("__metadata__");
+    let mut tensors = Vec::with_capacity(entries.len());
+    for (name, value) in entries {
+        let info: TensorInfo = serde_json::from_value(value)
+            .map_err(|e| bad(format!("tensor `{name}` is described wrongly ({e})")))?;
+        tensors.push((name, info));
+    }
+    tensors.sort_by_key(|(_, info)| info.data_offsets);
+    let mut end = 0;
+    for (name, info) in &tensors {
+        let (from, to) = info.data_offsets;
+        let bits = info
+            .shape
+            .iter()
+            .try_fold(info.dtype.bitsize(), |n, &side| n.checked_mul(side));
+        if from != end || to < from || bits != (to - from).checked_mul(8) {
+            return Err(bad(format!(
+                "tensor `{name}` {:?} {:?} cannot lie at bytes {from} to {to}",
+                info.dtype, info.shape
+            )));
+        }
+        end = to;
+    }
+    if end as u64 != length - 8 - header {
+        return Err(bad(format!(
+            "its tensors need {end} bytes, the file holds {}; is it cut off?",
+            length - 8 - header
+        )));
+    }
+    Ok((file, 8 + header, tensors))
+}
+
+fn kind_of(dtype: Dtype) -> Option<Kind> {
+    match dtype {
+        Dtype::F64 => Some(Kind::Double),
+        Dtype::F32 => Some(Kind::Float),
+        Dtype::BF16 => Some(Kind::BFloat16),
+        Dtype::F16 => Some(Kind::Half),
+        _ => None,
+    }
+}

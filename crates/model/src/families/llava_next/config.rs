@@ -1,0 +1,131 @@
+//! `config.json` of `LlavaNextForConditionalGeneration`, in the forms that `transformers` 4 and 5 write.
+
+use serde_json::Value;
+
+use crate::error::Error;
+use crate::nn::activation::Activation;
+use crate::nn::clip::ClipConfig;
+use crate::nn::config::{Reader, clip, decoder, settle};
+use crate::nn::decoder::DecoderConfig;
+
+/// Everything that the forward needs to know.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// The decoder.
+    pub text: DecoderConfig,
+    /// The tower.
+    pub vision: ClipConfig,
+    /// The id whose embeddings are replaced by image features.
+    pub image_token: i64,
+    /// How many layers of the tower are run: the index of the hidden state that is read.
+    pub vision_layers: usize,
+    /// Whether the class token's feature is kept (`full`) or dropped (`default`).
+    pub keep_class: bool,
+    /// Activation between the projector's layers.
+    pub projector_activation: Activation,
+    /// Whether the projector has biases.
+    pub projector_bias: bool,
+    /// Whether the head is the embedding.
+    pub tied: bool,
+    /// Resolutions `(height, width)` that a picture's tiles may fill, in pixels.
+    pub pinpoints: Vec<(usize, usize)>,
+}
+
+impl Config {
+    /// All problems at once.
+    pub fn parse(json: &Value) -> Result<Self, Error> {
+        let mut problems = Vec::new();
+        let text = decoder(&json["text_config"], &mut problems);
+        // Without a `vision_config` it is CLIP ViT-L/14 at 336 pixels.
+        let large = serde_json::json!({
+            "hidden_size": 1024, "intermediate_size": 4096, "num_hidden_layers": 24, "num_attention_heads": 16,
+            "image_size": 336, "patch_size": 14,
+        });
+        let vision = clip(
+            json.get("vision_config")
+                .filter(|v| v.is_object())
+                .unwrap_or(&large),
+            &mut problems,
+        );
+        let mut read = Reader::new(json, "", &mut problems);
+        read.refuse("quantization_config", |_| false);
+        let image_token = read
+            .get("image_token_index")
+            .or(read.get("image_token_id"))
+            .and_then(Value::as_i64)
+            .unwrap_or(32_000);
+        if !(0..text.vocab_size).contains(&image_token) {
+            read.problem(
+                "image_token_index",
+                &format!(
+                    "is {image_token}, outside of the vocabulary of {}",
+                    text.vocab_size
+                ),
+            );
+        }
+        let vision_layers = layer(&mut read, vision.num_layers as i64);
+        let keep_class = match read
+            .get("vision_feature_select_strategy")
+            .map(|v| v.as_str())
+        {
+            None | Some(Some("default")) => false,
+            Some(Some("full")) => true,
+            Some(_) => {
+                read.problem(
+                    "vision_feature_select_strategy",
+                    "is unknown; known are default, full",
+                );
+                false
+            }
+        };
+        let pinpoints = pinpoints(&mut read);
+        let config = Self {
+            image_token,
+            vision_layers,
+            keep_class,
+            projector_activation: read.activation("projector_hidden_act", Activation::Gelu),
+            projector_bias: read.flag("multimodal_projector_bias", true),
+            tied: read.flag("tie_word_embeddings", false),
+            pinpoints,
+            text,
+            vision,
+        };
+        settle(problems)?;
+        Ok(config)
+    }
+}
+
+/// `vision_feature_layer` as an index from the start; hidden state 0 is what enters the first layer.
+fn layer(read: &mut Reader, num_layers: i64) -> usize {
+    let value = read.get("vision_feature_layer");
+    let single = match value {
+        None => Some(-2),
+        Some(Value::Array(list)) if list.len() == 1 => list[0].as_i64(),
+        Some(value) => value.as_i64(),
+    };
+    let index = single.map(|i| if i < 0 { num_layers + 1 + i } else { i });
+    if let Some(index) = index.filter(|i| (0..=num_layers).contains(i)) {
+        return index as usize;
+    }
+    let found = value.map_or("-2".to_owned(), Value::to_string);
+    read.problem(
+        "vision_feature_layer",
+        &format!("is {found}; one hidden state of a tower of {num_layers} layers can be read"),
+    );
+    0
+}
+
+fn pinpoints(read: &mut Reader) -> Vec<(usize, usize)> {
+    let published = || vec![(336, 672), (672, 336), (672, 672), (1008, 336), (336, 1008)];
+    let Some(value) = read.get("image_grid_pinpoints") else {
+        return published();
+    };
+    let pair = |v: &Value| Some((v.get(0)?.as_u64()? as usize, v.get(1)?.as_u64()? as usize));
+    let pairs: Option<Vec<_>> = value
+        .as_array()
+        .and_then(|list| list.iter().map(pair).collect());
+    pairs.filter(|p| !p.is_empty()).unwrap_or_else(|| {
+        read.problem("image_grid_pinpoints", "is not a list of [height, width]");
+        published()
+    })
+}

@@ -1,0 +1,238 @@
+//! The forward of LLaVA-NeXT.
+//!
+//! Shapes: t packed tokens, f image features of a batch, d model width, v vocabulary.
+
+use processor::ImageInput;
+use torch::{Device, Kind, Tensor, no_grad_guard};
+
+use super::Config;
+use super::names::{Layout, is_buffer};
+use super::tiles;
+use crate::error::Error;
+use crate::init::Init;
+use crate::mllm::{Batch, Cache, Group, Mllm, Parameter};
+use crate::nn::clip::Clip;
+use crate::nn::decoder::Decoder;
+use crate::nn::layers::Linear;
+use crate::weights::{Source, Weights};
+
+const TOWER: &str = "model.vision_tower";
+const TEXT: &str = "model.language_model";
+const HEAD: &str = "lm_head.weight";
+
+/// A LLaVA-NeXT model.
+#[derive(Debug)]
+pub struct LlavaNext {
+    config_text: String,
+    config: Config,
+    tower: Clip,
+    linear1: Linear,
+    linear2: Linear,
+    newline: Tensor,
+    decoder: Decoder,
+    head: Tensor,
+    parameters: Vec<Parameter>,
+    device: Device,
+    kind: Kind,
+}
+
+impl LlavaNext {
+    /// From a checkpoint or a random start.
+    pub fn new(
+        config_text: String,
+        config: Config,
+        source: Source,
+        device: Device,
+        kind: Kind,
+    ) -> Result<Self, Error> {
+        let layout = match &source {
+            Source::Folder(checkpoint) => Layout::of(checkpoint.names()),
+            Source::Fresh { .. } => Layout::CURRENT,
+        };
+        let mut weights = Weights::new(
+            source,
+            Box::new(move |name| layout.published(name)),
+            device,
+            kind,
+        );
+        let (d, wide) = (config.text.hidden_size, config.vision.hidden_size);
+
+        weights.group = Group::VisionTower;
+        let tower = Clip::new(
+            &mut weights,
+            TOWER,
+            config.vision.clone(),
+            config.vision_layers,
+        )?;
+
+        weights.group = Group::Projector;
+        let bias = config.projector_bias;
+        let linear1 = Linear::new(
+            &mut weights,
+            "model.multi_modal_projector.linear_1",
+            wide,
+            d,
+            bias,
+            Init::Xavier,
+        )?;
+        let linear2 = Linear::new(
+            &mut weights,
+            "model.multi_modal_projector.linear_2",
+            d,
+            d,
+            bias,
+            Init::Xavier,
+        )?;
+        let newline = weights.tensor(
+            "model.image_newline",
+            &[d],
+            Init::Normal(1.0 / (d as f64).sqrt()),
+        )?;
+
+        weights.group = Group::LanguageModel;
+        let decoder = Decoder::new(&mut weights, TEXT, config.text.clone(), device)?;
+        let embedding_name = format!("{TEXT}.embed_tokens.weight");
+        let (head, tied) = if config.tied {
+            (
+                decoder.embedding.shallow_clone(),
+                vec![(HEAD, embedding_name.as_str())],
+            )
+        } else {
+            let shape = [config.text.vocab_size, d];
+            (
+                weights.tensor(HEAD, &shape, Init::Normal(config.text.initializer_range))?,
+                Vec::new(),
+            )
+        };
+
+        let mut parameters = weights.finish(&tied, is_buffer)?;
+        let below = layout.published(&format!("{TOWER}."));
+        for parameter in &mut parameters {
+            if let Some(name) = parameter.name.strip_prefix(&below) {
+                parameter.reachable = tower.reads(name, config.keep_class);
+            }
+        }
+        Ok(Self {
+            config_text,
+            config,
+            tower,
+            linear1,
+            linear2,
+            newline,
+            decoder,
+            head,
+            parameters,
+            device,
+            kind,
+        })
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Features `[f, d]` of all pictures, one after the other.
+    fn image_features(&self, images: &[ImageInput]) -> Result<Tensor, Error> {
+        let vision = &self.config.vision;
+        let distinct = tiles::distinct(images, vision)?;
+        let shape = [
+            distinct.count as i64,
+            vision.num_channels,
+            vision.image_size,
+            vision.image_size,
+        ];
+        let pixels = Tensor::f_from_slice(&distinct.pixels)?
+            .f_reshape(shape)?
+            .f_to_device(self.device)?
+            .f_to_kind(self.kind)?;
+        let mut features = self.tower.forward(&pixels)?;
+        if !self.config.keep_class {
+            features = features.f_narrow(1, 1, vision.side() * vision.side())?;
+        }
+        let projected = self.linear2.forward(
+            &self
+                .config
+                .projector_activation
+                .forward(&self.linear1.forward(&features)?)?,
+        )?;
+        let mut packed = Vec::with_capacity(images.len());
+        for (index, (image, tiles)) in images.iter().zip(&distinct.tiles).enumerate() {
+            let tiles = Tensor::f_from_slice(tiles)?.f_to_device(self.device)?;
+            let own = projected.f_index_select(0, &tiles)?;
+            packed.push(tiles::pack(
+                &own,
+                &image.grid,
+                vision.side(),
+                &self.newline,
+                index,
+            )?);
+        }
+        Ok(Tensor::f_cat(&packed, 0)?)
+    }
+
+    /// Embeddings `[t, d]` with image features in the rows of the image token.
+    fn embed(&self, batch: &Batch) -> Result<Tensor, Error> {
+        let embedded = self.decoder.embed(&batch.ids)?;
+        let image_token = self.config.image_token;
+        let rows: Vec<i64> = (0..batch.ids.len())
+            .filter(|&i| batch.ids[i] == image_token)
+            .map(|i| i as i64)
+            .collect();
+        let mismatch = |features| Error::ImageTokens {
+            tokens: rows.len(),
+            features,
+            images: batch.images.len(),
+        };
+        if batch.images.is_empty() {
+            return if rows.is_empty() {
+                Ok(embedded)
+            } else {
+                Err(mismatch(0))
+            };
+        }
+        let features = self.image_features(&batch.images)?;
+        let found = features.size()[0] as usize;
+        if found != rows.len() {
+            return Err(mismatch(found));
+        }
+        let rows = Tensor::f_from_slice(&rows)?.f_to_device(self.device)?;
+        Ok(embedded.f_index_copy(0, &rows, &features)?)
+    }
+}
+
+impl Mllm for LlavaNext {
+    fn hidden(&self, batch: &Batch, cache: Option<&mut Cache>) -> Result<Tensor, Error> {
+        // What is in a cache has no graph, so its gradients would be silently cut.
+        let _guard = cache.is_some().then(no_grad_guard);
+        self.decoder.forward(self.embed(batch)?, batch, cache)
+    }
+
+    fn head(&self) -> &Tensor {
+        &self.head
+    }
+
+    fn parameters(&self) -> &[Parameter] {
+        &self.parameters
+    }
+
+    fn new_cache(&self, rows: usize, capacity: usize) -> Cache {
+        self.decoder.new_cache(rows, capacity)
+    }
+
+    fn max_positions(&self) -> usize {
+        self.config.text.max_positions
+    }
+
+    fn device(&self) -> Device {
+        self.device
+    }
+
+    fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    fn config_text(&self) -> &str {
+        &self.config_text
+    }
+}

@@ -1,0 +1,100 @@
+//! Linear maps and norms.
+
+use torch::{Kind, Tensor};
+
+use crate::error::Error;
+use crate::init::Init;
+use crate::weights::Weights;
+
+/// `x · weightᵀ + bias`.
+#[derive(Debug)]
+pub struct Linear {
+    /// `[out, in]`.
+    pub weight: Tensor,
+    /// `[out]`.
+    pub bias: Option<Tensor>,
+}
+
+impl Linear {
+    /// Takes `name.weight` and, if asked, `name.bias`.
+    pub fn new(
+        weights: &mut Weights,
+        name: &str,
+        inputs: i64,
+        outputs: i64,
+        bias: bool,
+        init: Init,
+    ) -> Result<Self, Error> {
+        let weight = weights.tensor(&format!("{name}.weight"), &[outputs, inputs], init)?;
+        let bias = if bias {
+            Some(weights.tensor(&format!("{name}.bias"), &[outputs], Init::Zeros)?)
+        } else {
+            None
+        };
+        Ok(Self { weight, bias })
+    }
+
+    /// `[.., in]` to `[.., out]`.
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor, Error> {
+        Ok(x.f_linear(&self.weight, self.bias.as_ref())?)
+    }
+}
+
+/// Layer norm with weight and bias.
+#[derive(Debug)]
+pub struct LayerNorm {
+    weight: Tensor,
+    bias: Tensor,
+    eps: f64,
+}
+
+impl LayerNorm {
+    /// Takes `name.weight` and `name.bias`.
+    pub fn new(weights: &mut Weights, name: &str, width: i64, eps: f64) -> Result<Self, Error> {
+        let weight = weights.tensor(&format!("{name}.weight"), &[width], Init::Ones)?;
+        let bias = weights.tensor(&format!("{name}.bias"), &[width], Init::Zeros)?;
+        Ok(Self { weight, bias, eps })
+    }
+
+    /// Over the last dimension.
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor, Error> {
+        Ok(x.f_layer_norm(
+            self.weight.size(),
+            Some(&self.weight),
+            Some(&self.bias),
+            self.eps,
+            true,
+        )?)
+    }
+}
+
+/// Root-mean-square norm, in f32 inside, rounded before the weight as `transformers` does.
+#[derive(Debug)]
+pub struct RmsNorm {
+    weight: Tensor,
+    eps: f64,
+}
+
+impl RmsNorm {
+    /// Takes `name.weight`.
+    pub fn new(weights: &mut Weights, name: &str, width: i64, eps: f64) -> Result<Self, Error> {
+        Ok(Self {
+            weight: weights.tensor(&format!("{name}.weight"), &[width], Init::Ones)?,
+            eps,
+        })
+    }
+
+    /// Over the last dimension.
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor, Error> {
+        let kind = x.kind();
+        let inner = if kind == Kind::Double {
+            kind
+        } else {
+            Kind::Float
+        };
+        let x = x.f_to_kind(inner)?;
+        let square = x.f_square()?.f_mean_dim(&[-1i64][..], true, None::<Kind>)?;
+        let normed = x.f_mul(&square.f_add_scalar(self.eps)?.f_rsqrt()?)?;
+        Ok(normed.f_to_kind(kind)?.f_mul(&self.weight)?)
+    }
+}

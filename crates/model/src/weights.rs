@@ -1,0 +1,136 @@
+//! Where the layers get their tensors from: a checkpoint or a random start. Collects the parameters and all problems.
+
+use std::path::PathBuf;
+
+use torch::{Device, Kind, Tensor};
+
+use crate::checkpoint::Checkpoint;
+use crate::error::Error;
+use crate::init::Init;
+use crate::mllm::{Group, Parameter};
+
+/// The source of the tensors.
+pub enum Source {
+    /// A random start.
+    Fresh {
+        /// Its seed.
+        seed: u64,
+    },
+    /// A checkpoint.
+    Folder(Checkpoint),
+}
+
+/// Hands out tensors by their name inside `transformers` (e.g. `model.language_model.norm.weight`).
+pub struct Weights {
+    source: Source,
+    /// From the name inside `transformers` to the published name in the files.
+    published: Box<dyn Fn(&str) -> String>,
+    device: Device,
+    kind: Kind,
+    /// The group of what is handed out from now on.
+    pub group: Group,
+    parameters: Vec<Parameter>,
+    problems: Vec<String>,
+}
+
+impl Weights {
+    /// Starts with an empty list of parameters.
+    pub fn new(
+        source: Source,
+        published: Box<dyn Fn(&str) -> String>,
+        device: Device,
+        kind: Kind,
+    ) -> Self {
+        Self {
+            source,
+            published,
+            device,
+            kind,
+            group: Group::LanguageModel,
+            parameters: Vec::new(),
+            problems: Vec::new(),
+        }
+    }
+
+    /// The tensor `name`, which becomes a parameter. What is missing or of another shape is noted and stands in as
+    /// zeros until `finish` reports it.
+    pub fn tensor(&mut self, name: &str, shape: &[i64], init: Init) -> Result<Tensor, Error> {
+        let published = (self.published)(name);
+        let tensor = match &mut self.source {
+            Source::Fresh { seed } => Tensor::f_from_slice(&init.values(*seed, name, shape))?
+                .f_reshape(shape)?
+                .f_to_kind(self.kind)?
+                .f_to_device(self.device)?,
+            Source::Folder(checkpoint) => match checkpoint.shape(&published) {
+                None => {
+                    self.problems.push(format!(
+                        "`{published}` {shape:?} is missing{}",
+                        checkpoint.nearest(&published)
+                    ));
+                    Tensor::f_zeros(shape, (self.kind, self.device))?
+                }
+                Some(found) if found != shape => {
+                    self.problems.push(format!(
+                        "`{published}` has shape {found:?}, expected {shape:?}"
+                    ));
+                    checkpoint.mark_read(&published);
+                    Tensor::f_zeros(shape, (self.kind, self.device))?
+                }
+                Some(_) => checkpoint.read(&published, self.device, self.kind)?,
+            },
+        };
+        self.parameters.push(Parameter {
+            name: published,
+            tensor: tensor.shallow_clone(),
+            group: self.group,
+            decay: shape.len() > 1,
+            reachable: true,
+        });
+        Ok(tensor)
+    }
+
+    /// All parameters in the order they were asked for; an error that lists what is missing, mis-shaped or left over.
+    /// `tied` names pairs (left out, its twin): the first may be stored if it equals the second. `ignored` says which
+    /// left-over names are harmless.
+    pub fn finish(
+        mut self,
+        tied: &[(&str, &str)],
+        ignored: impl Fn(&str) -> bool,
+    ) -> Result<Vec<Parameter>, Error> {
+        let Source::Folder(checkpoint) = &mut self.source else {
+            return Ok(self.parameters);
+        };
+        for (left_out, twin) in tied {
+            let (left_out, twin) = ((self.published)(left_out), (self.published)(twin));
+            if checkpoint.shape(&left_out).is_some() && checkpoint.shape(&twin).is_some() {
+                if !checkpoint.same_bytes(&left_out, &twin)? {
+                    self.problems.push(format!(
+                        "`{left_out}` differs from `{twin}`, but `tie_word_embeddings` is true"
+                    ));
+                }
+                checkpoint.mark_read(&left_out);
+            }
+        }
+        self.problems.extend(
+            checkpoint
+                .unread()
+                .filter(|name| !ignored(name))
+                .map(|name| format!("`{name}` is unexpected")),
+        );
+        if self.problems.is_empty() {
+            return Ok(self.parameters);
+        }
+        Err(Error::Tensors {
+            folder: checkpoint.folder().to_owned(),
+            problems: self.problems,
+        })
+    }
+
+    /// The folder of the checkpoint, if there is one.
+    pub fn folder(&self) -> Option<PathBuf> {
+        match &self.source {
+            Source::Folder(checkpoint) => Some(checkpoint.folder().to_owned()),
+            Source::Fresh { .. } => None,
+        }
+    }
+}
