@@ -2,6 +2,7 @@
 //!
 //! Takes files, gives typed records, and tells what it left out and why. It renders no prompt and knows no model.
 
+pub mod digest;
 pub mod record;
 pub mod seed;
 

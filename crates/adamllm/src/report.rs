@@ -1,0 +1,79 @@
+//! The evidence of a run: `summary.json` and one HTML page.
+
+mod page;
+mod plot;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use evaluation::TaskScore;
+use serde::{Deserialize, Serialize};
+
+pub use page::{Card, Flip, Page, render};
+pub use plot::{Curve, curves};
+
+/// What a run found, in numbers. The keys are a contract.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Summary {
+    /// The run's seed.
+    pub seed: u64,
+    /// Wall seconds of each stage.
+    pub seconds: BTreeMap<String, f64>,
+    /// The largest resident memory of the program.
+    pub peak_rss_bytes: u64,
+    /// From readable pairs to consistent triplets.
+    pub funnel: Funnel,
+    /// The filter against the known truth; null where the truth is unknown.
+    pub filter: Option<FilterScore>,
+    /// One row a task.
+    pub tasks: Vec<TaskScore>,
+    /// The mean over the tasks.
+    pub average: Option<TaskScore>,
+}
+
+/// How many pairs came how far.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Funnel {
+    /// All readable pairs.
+    pub pairs: usize,
+    /// Of these, kept for evaluation.
+    pub held_out: usize,
+    /// Gave a triplet that parses.
+    pub parsed: usize,
+    /// Passed the filter.
+    pub consistent: usize,
+    /// Samples that were trained on.
+    pub trained: usize,
+    /// Left out, by stage and reason.
+    pub rejects: BTreeMap<String, usize>,
+}
+
+/// Keeping as a classifier of right precise answers.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FilterScore {
+    /// Share of right precise answers among the kept triplets, 0 to 100.
+    pub precision: f64,
+    /// Share of the right ones that were kept, 0 to 100.
+    pub recall: f64,
+    /// Share of right precise answers before the filter, 0 to 100.
+    pub before: f64,
+    /// Triplets whose truth is known.
+    pub known: usize,
+}
+
+/// The largest resident memory of this process in bytes, from `/proc`; 0 where it cannot be read.
+pub fn peak_rss_bytes() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:")).unwrap_or_default();
+    line.trim().trim_end_matches(" kB").trim().parse::<u64>().map_or(0, |kib| kib * 1024)
+}
+
+/// A picture file as a `data:` address for the page.
+pub fn embedded_picture(path: &PathBuf) -> Option<String> {
+    use base64::Engine as _;
+    let picture = corpus::images::decode(path).ok()?;
+    let small = image::imageops::thumbnail(&picture, 144.min(picture.width()), 144.min(picture.height()));
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    small.write_to(&mut bytes, image::ImageFormat::Png).ok()?;
+    Some(format!("data:image/png;base64,{}", base64::engine::general_purpose::STANDARD.encode(bytes.into_inner())))
+}

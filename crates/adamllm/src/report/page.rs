@@ -1,0 +1,240 @@
+//! The HTML page: one file, no scripts, readable on a screen, on a phone and on paper.
+
+use evaluation::TaskScore;
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+use super::{Curve, Summary, curves};
+
+/// Everything that the page shows.
+#[derive(Debug)]
+pub struct Page<'a> {
+    /// The heading.
+    pub title: &'a str,
+    /// What the numbers are about and what they are not, in a few sentences.
+    pub about: &'a [String],
+    /// The numbers.
+    pub summary: &'a Summary,
+    /// Some triplets with their pictures.
+    pub cards: &'a [Card],
+    /// Questions whose answer changed.
+    pub flips: &'a [Flip],
+    /// Training curves.
+    pub curves: &'a [Curve],
+    /// Key, value and origin of the recipe.
+    pub recipe: &'a [(String, String, String)],
+}
+
+/// A synthesized triplet beside its picture.
+#[derive(Clone, Debug)]
+pub struct Card {
+    /// The picture as a `data:` address.
+    pub picture: Option<String>,
+    /// The caption.
+    pub caption: String,
+    /// The instruction.
+    pub instruction: String,
+    /// The long answer.
+    pub informative: String,
+    /// The short answer.
+    pub precise: String,
+    /// What the judge said.
+    pub verdict: String,
+    /// Whether the triplet was kept.
+    pub kept: bool,
+    /// The right short answer, where it is known.
+    pub truth: Option<String>,
+}
+
+/// One question before and after.
+#[derive(Clone, Debug)]
+pub struct Flip {
+    /// The task.
+    pub task: String,
+    /// The picture as a `data:` address.
+    pub picture: Option<String>,
+    /// The question.
+    pub question: String,
+    /// The right answer.
+    pub label: String,
+    /// The base model's answer.
+    pub base: String,
+    /// The adapted model's answer.
+    pub adapted: String,
+    /// Whether the base was right.
+    pub base_right: bool,
+    /// Whether the adapted model is right.
+    pub adapted_right: bool,
+}
+
+const STYLE: &str = "
+:root{--ink:#1c2430;--soft:#5b6675;--line:#dfe4ea;--good:#1f7a4d;--bad:#a8342c;--bar:#3568b8;--paper:#fff}
+@media(prefers-color-scheme:dark){:root{--ink:#e8ecf1;--soft:#9aa6b5;--line:#333d4a;--good:#5fc593;--bad:#ef8a80;--bar:#7aa5ea;--paper:#151a21}}
+*{box-sizing:border-box}body{margin:0 auto;max-width:1080px;padding:24px 20px 60px;font:16px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--paper)}
+h1{font-size:1.7rem;margin:0 0 .3em}h2{font-size:1.2rem;margin:2.2em 0 .6em;border-bottom:1px solid var(--line);padding-bottom:.25em}
+p{max-width:70ch}.soft{color:var(--soft)}.scroll{overflow-x:auto}
+table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}th,td{padding:.4em .7em;text-align:right;border-bottom:1px solid var(--line)}th:first-child,td:first-child,td.text,th.text{text-align:left}
+tr.average td{font-weight:600;border-top:2px solid var(--ink)}.good{color:var(--good)}.bad{color:var(--bad)}
+.bar{display:grid;grid-template-columns:11em 1fr 4em;gap:.6em;align-items:center;margin:.25em 0}.bar div{height:1.1em;background:var(--bar);border-radius:3px;min-width:2px}.bar span:last-child{text-align:right}
+.cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(300px,1fr));gap:14px}.card{border:1px solid var(--line);border-radius:8px;padding:12px;break-inside:avoid;font-size:.92rem}
+.card img{float:right;margin:0 0 8px 10px;width:84px;height:84px;object-fit:contain;background:#fff;border-radius:6px}.card dl{margin:0}.card dt{color:var(--soft);font-size:.78rem;margin-top:.45em}.card dd{margin:0}
+.tag{display:inline-block;border:1px solid currentColor;border-radius:99px;padding:0 .6em;font-size:.8rem}
+.plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(300px,1fr));gap:18px}figure{margin:0}figcaption{color:var(--soft);font-size:.88rem}
+svg text{font-size:11px;fill:var(--soft)}svg .grid{stroke:var(--line)}svg .raw{fill:none;stroke:var(--bar);opacity:.3}svg .line{fill:none;stroke:var(--bar);stroke-width:2}
+details{margin-top:1em}code{font-size:.9em}
+@media print{body{max-width:none}.card{page-break-inside:avoid}}
+";
+
+/// The page as text.
+pub fn render(page: &Page) -> String {
+    let summary = page.summary;
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { (page.title) }
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                h1 { (page.title) }
+                @for sentence in page.about { p.soft { (sentence) } }
+                h2 { "Before and after" }
+                (table(summary))
+                h2 { "From pairs to training data" }
+                (funnel(summary))
+                @if !page.cards.is_empty() {
+                    h2 { "Synthesized tasks" }
+                    div.cards { @for card in page.cards { (card_of(card)) } }
+                }
+                @if !page.flips.is_empty() {
+                    h2 { "Answers that changed" }
+                    (flips(page.flips))
+                }
+                h2 { "Training" }
+                div.plots {
+                    @for curve in page.curves {
+                        figure { (PreEscaped(curves(curve))) figcaption { (curve.name) } }
+                    }
+                }
+                h2 { "How it was made" }
+                p.soft {
+                    @for (stage, seconds) in &summary.seconds { (stage) " " (format!("{seconds:.0}")) " s · " }
+                    "peak memory " (format!("{:.1}", summary.peak_rss_bytes as f64 / 1e9)) " GB · seed " (summary.seed)
+                }
+                details {
+                    summary { "Every recipe key, its value and where the value comes from" }
+                    div.scroll { table {
+                        tr { th { "key" } th.text { "value" } th.text { "from" } }
+                        @for (key, value, origin) in page.recipe {
+                            tr { td { code { (key) } } td.text { code { (value) } } td.text { (origin) } }
+                        }
+                    } }
+                }
+            }
+        }
+    }
+    .into_string()
+}
+
+fn table(summary: &Summary) -> Markup {
+    html! {
+        div.scroll { table {
+            tr {
+                th { "task" } th.text { "metric" } th { "n" } th { "majority" } th { "blind" } th { "base" }
+                th { "adapted" } th { "difference" } th { "95 % interval" }
+            }
+            @for task in &summary.tasks { tr { (row(task)) } }
+            @if let Some(average) = &summary.average { tr.average { (row(average)) } }
+        } }
+        p.soft {
+            "Scores are 0 to 100. Majority: always the most frequent answer. Blind: the adapted model on a blank "
+            "picture. The interval of the difference resamples clusters (all questions about one concept or picture "
+            "together), paired between base and adapted model."
+        }
+    }
+}
+
+fn row(task: &TaskScore) -> Markup {
+    let number = |x: Option<f64>| x.map_or_else(|| "–".to_owned(), |x| format!("{x:.1}"));
+    let class = if task.interval[0] > 0.0 {
+        "good"
+    } else if task.interval[1] < 0.0 {
+        "bad"
+    } else {
+        ""
+    };
+    html! {
+        td { (task.task) } td.text { (task.metric) } td { (task.n) } td { (number(task.majority)) }
+        td { (number(task.blind)) } td { (format!("{:.1}", task.base)) } td { (format!("{:.1}", task.adapted)) }
+        td class=(class) { (format!("{:+.1}", task.difference)) }
+        td class=(class) { (format!("{:+.1} to {:+.1}", task.interval[0], task.interval[1])) }
+    }
+}
+
+fn funnel(summary: &Summary) -> Markup {
+    let funnel = &summary.funnel;
+    let used = funnel.pairs - funnel.held_out;
+    let rows = [
+        ("pairs", funnel.pairs),
+        ("for training", used),
+        ("triplet parsed", funnel.parsed),
+        ("consistent", funnel.consistent),
+        ("samples trained on", funnel.trained),
+    ];
+    let most = rows.iter().map(|r| r.1).max().unwrap_or(1).max(1);
+    html! {
+        @for (name, count) in rows {
+            div.bar {
+                span { (name) }
+                div style=(format!("width:{:.1}%", 100.0 * count as f64 / most as f64)) {}
+                span { (count) }
+            }
+        }
+        @if !funnel.rejects.is_empty() {
+            p.soft { "Left out: " @for (reason, count) in &funnel.rejects { (reason) " " (count) " · " } }
+        }
+        @if let Some(filter) = &summary.filter {
+            p {
+                "Of " (filter.known) " triplets whose true answer is known, "
+                (format!("{:.1} %", filter.before)) " had the right precise answer before the filter and "
+                (format!("{:.1} %", filter.precision)) " after it; " (format!("{:.1} %", filter.recall))
+                " of the right ones were kept."
+            }
+        }
+    }
+}
+
+fn card_of(card: &Card) -> Markup {
+    html! {
+        div.card {
+            @if let Some(picture) = &card.picture { img src=(picture) alt=(card.caption); }
+            span.tag.good[card.kept].bad[!card.kept] { (if card.kept { "kept" } else { "left out" }) }
+            dl {
+                dt { "caption" } dd { (card.caption) }
+                dt { "instruction" } dd { (card.instruction) }
+                dt { "informative" } dd { (card.informative) }
+                dt { "precise" } dd { (card.precise) }
+                dt { "judge" } dd { (card.verdict) }
+                @if let Some(truth) = &card.truth { dt { "truth" } dd { (truth) } }
+            }
+        }
+    }
+}
+
+fn flips(flips: &[Flip]) -> Markup {
+    let mark = |right: bool| if right { "good" } else { "bad" };
+    html! {
+        div.cards { @for flip in flips {
+            div.card {
+                @if let Some(picture) = &flip.picture { img src=(picture) alt=(flip.label); }
+                dl {
+                    dt { (flip.task) } dd { (flip.question) }
+                    dt { "right answer" } dd { (flip.label) }
+                    dt { "base" } dd class=(mark(flip.base_right)) { (flip.base) }
+                    dt { "adapted" } dd class=(mark(flip.adapted_right)) { (flip.adapted) }
+                }
+            }
+        } }
+    }
+}

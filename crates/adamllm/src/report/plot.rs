@@ -1,0 +1,99 @@
+//! Curves as SVG, without a library: a training curve is a poly-line in a frame.
+
+use std::fmt::Write as _;
+
+/// A named series.
+#[derive(Clone, Debug)]
+pub struct Curve {
+    /// What it shows.
+    pub name: String,
+    /// Step and value; values that are not finite are left out.
+    pub points: Vec<(f64, f64)>,
+}
+
+const WIDTH: f64 = 460.0;
+const HEIGHT: f64 = 200.0;
+const LEFT: f64 = 44.0;
+const BOTTOM: f64 = 24.0;
+const TOP: f64 = 12.0;
+
+/// One frame with a smoothed line over the faint raw one. Empty when there are fewer than two points.
+pub fn curves(curve: &Curve) -> String {
+    let points: Vec<(f64, f64)> = curve.points.iter().copied().filter(|(_, y)| y.is_finite()).collect();
+    if points.len() < 2 {
+        return String::new();
+    }
+    let (x0, x1) = (points[0].0, points[points.len() - 1].0.max(points[0].0 + 1.0));
+    let high = points.iter().map(|p| p.1).fold(f64::MIN, f64::max);
+    let low = points.iter().map(|p| p.1).fold(f64::MAX, f64::min).min(high - 1e-9);
+    let place = |(x, y): (f64, f64)| {
+        (
+            LEFT + (x - x0) / (x1 - x0) * (WIDTH - LEFT - 8.0),
+            TOP + (high - y) / (high - low) * (HEIGHT - TOP - BOTTOM),
+        )
+    };
+    let line = |points: &[(f64, f64)]| {
+        points.iter().map(|&p| place(p)).fold(String::new(), |mut text, (x, y)| {
+            let _ = write!(text, "{x:.1},{y:.1} ");
+            text
+        })
+    };
+    let mut svg = format!(
+        "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{}\"><title>{}</title>",
+        escape(&curve.name),
+        escape(&curve.name)
+    );
+    for step in 0..=3 {
+        let y = low + (high - low) * f64::from(step) / 3.0;
+        let (_, py) = place((x0, y));
+        let _ = write!(
+            svg,
+            "<line class=\"grid\" x1=\"{LEFT}\" x2=\"{WIDTH}\" y1=\"{py:.1}\" y2=\"{py:.1}\"/>\
+             <text x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{y:.2}</text>",
+            LEFT - 6.0,
+            py + 4.0
+        );
+    }
+    let _ = write!(
+        svg,
+        "<text x=\"{LEFT}\" y=\"{}\">step {x0:.0}</text><text x=\"{WIDTH}\" y=\"{}\" text-anchor=\"end\">{x1:.0}</text>\
+         <polyline class=\"raw\" points=\"{}\"/><polyline class=\"line\" points=\"{}\"/></svg>",
+        HEIGHT - 6.0,
+        HEIGHT - 6.0,
+        line(&points),
+        line(&smoothed(&points))
+    );
+    svg
+}
+
+/// A mean over a window of a twentieth of the curve, centred.
+fn smoothed(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
+    let half = points.len() / 40;
+    (0..points.len())
+        .map(|i| {
+            let window = &points[i.saturating_sub(half)..(i + half + 1).min(points.len())];
+            (points[i].0, window.iter().map(|p| p.1).sum::<f64>() / window.len() as f64)
+        })
+        .collect()
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn leaves_out_what_is_not_a_number() {
+        let curve = Curve { name: "loss".to_owned(), points: vec![(1.0, 2.0), (2.0, f64::NAN), (3.0, 1.0)] };
+        let svg = curves(&curve);
+        assert!(svg.contains("polyline") && !svg.contains("NaN"));
+    }
+
+    #[test]
+    fn draws_nothing_from_one_point() {
+        assert_eq!(curves(&Curve { name: "loss".to_owned(), points: vec![(1.0, 2.0)] }), "");
+    }
+}

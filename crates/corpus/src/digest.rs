@@ -1,0 +1,37 @@
+//! Content digests: what manifests and checkpoints name their files by.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
+
+use sha2::{Digest as _, Sha256};
+
+/// SHA-256 of bytes, in hexadecimal.
+pub fn bytes(data: &[u8]) -> String {
+    hex(&Sha256::digest(data))
+}
+
+/// SHA-256 of a file's content, in hexadecimal; the file is read in pieces.
+pub fn file(path: &Path) -> std::io::Result<String> {
+    let mut file = File::open(path)?;
+    let mut hasher = Sha256::new();
+    let mut piece = vec![0; 1 << 20];
+    loop {
+        match file.read(&mut piece)? {
+            0 => return Ok(hex(&hasher.finalize())),
+            n => hasher.update(&piece[..n]),
+        }
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn is_the_published_digest_of_abc() {
+        assert_eq!(super::bytes(b"abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    }
+}

@@ -1,0 +1,119 @@
+//! The settings of a training.
+
+use model::Group;
+use serde::{Deserialize, Serialize};
+
+/// Peak learning rates by group.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Rates {
+    /// Of the image encoder.
+    pub vision_tower: f64,
+    /// Of the projector.
+    pub projector: f64,
+    /// Of the decoder.
+    pub language_model: f64,
+}
+
+impl Rates {
+    /// The same rate everywhere.
+    pub fn all(rate: f64) -> Self {
+        Self { vision_tower: rate, projector: rate, language_model: rate }
+    }
+
+    /// The rate of a group.
+    pub fn of(&self, group: Group) -> f64 {
+        match group {
+            Group::VisionTower => self.vision_tower,
+            Group::Projector => self.projector,
+            Group::LanguageModel => self.language_model,
+        }
+    }
+}
+
+/// How the learning rate falls after the warm-up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Scheduler {
+    /// Half a cosine.
+    Cosine,
+    /// A straight line.
+    Linear,
+    /// Not at all.
+    Constant,
+}
+
+/// What becomes of a sample that is longer than `max_seq_len`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TooLong {
+    /// Training stops.
+    Error,
+    /// The end of its text is cut; never an image token.
+    TruncateText,
+    /// It is left out, with the reason.
+    Drop,
+}
+
+/// All settings of one training.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Config {
+    /// Passes over the data.
+    pub epochs: f64,
+    /// An upper bound of the steps.
+    pub max_steps: Option<usize>,
+    /// Samples of one optimizer step.
+    pub batch_size: usize,
+    /// Tokens of one packed microbatch; a longer sample stands alone.
+    pub micro_tokens: usize,
+    /// The longest sample in tokens, pictures included.
+    pub max_seq_len: usize,
+    /// What becomes of longer ones.
+    pub too_long: TooLong,
+    /// Whether every epoch has its own order.
+    pub shuffle: bool,
+    /// Seed of the order.
+    pub seed: u64,
+    /// Peak learning rates.
+    pub learning_rate: Rates,
+    /// Groups that are not trained.
+    pub freeze: Vec<Group>,
+    /// How the rate falls.
+    pub scheduler: Scheduler,
+    /// Share of the steps in which the rate rises from 0.
+    pub warmup_ratio: f64,
+    /// The final rate as a share of the peak.
+    pub min_lr: f64,
+    /// Decoupled weight decay; not on norms, biases and vectors.
+    pub weight_decay: f64,
+    /// Decay of AdamW's moments.
+    pub betas: [f64; 2],
+    /// AdamW's epsilon.
+    pub eps: f64,
+    /// Gradients are scaled down to this L2 norm; 0 is off.
+    pub max_grad_norm: f64,
+}
+
+impl Config {
+    /// Small-model settings that tests and the demo start from.
+    pub fn small(rate: f64, batch_size: usize, steps: usize) -> Self {
+        Self {
+            epochs: 1000.0,
+            max_steps: Some(steps),
+            batch_size,
+            micro_tokens: 2048,
+            max_seq_len: 1024,
+            too_long: TooLong::Error,
+            shuffle: true,
+            seed: 0,
+            learning_rate: Rates::all(rate),
+            freeze: Vec::new(),
+            scheduler: Scheduler::Cosine,
+            warmup_ratio: 0.05,
+            min_lr: 0.05,
+            weight_decay: 0.0,
+            betas: [0.9, 0.99],
+            eps: 1e-8,
+            max_grad_norm: 1.0,
+        }
+    }
+}

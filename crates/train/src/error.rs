@@ -1,0 +1,70 @@
+//! What can go wrong while training.
+
+use std::path::PathBuf;
+
+/// An error of training.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is nothing to train on.
+    #[error("there are no samples to train on")]
+    NoSamples,
+    /// A sample could not be prepared.
+    #[error("sample `{id}`: {problem}")]
+    Sample {
+        /// Its id.
+        id: String,
+        /// What was wrong.
+        problem: String,
+    },
+    /// A sample does not fit.
+    #[error(
+        "sample `{id}` has {found} tokens, more than `max_seq_len` = {limit}; raise it, or set `too_long` to \
+         `truncate_text` or `drop`"
+    )]
+    TooLong {
+        /// Its id.
+        id: String,
+        /// Its length after image expansion.
+        found: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// The loss is not a number any more.
+    #[error("the loss of step {step} is {loss}; lower the learning rate, or check the weights and data")]
+    NotFinite {
+        /// The step.
+        step: usize,
+        /// The loss.
+        loss: f64,
+    },
+    /// The model refused.
+    #[error(transparent)]
+    Model(#[from] model::Error),
+    /// libtorch refused.
+    #[error("libtorch: {0}")]
+    Torch(#[from] torch::Error),
+    /// A file could not be read or written.
+    #[error("cannot {action} `{}`: {source}", path.display())]
+    Io {
+        /// `read` or `write`.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A checkpoint that cannot be gone on from.
+    #[error("checkpoint `{}` cannot be used: {problem}", path.display())]
+    Checkpoint {
+        /// Its folder.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
+}
+
+impl From<torch::TchError> for Error {
+    fn from(error: torch::TchError) -> Self {
+        Self::Torch(error.into())
+    }
+}

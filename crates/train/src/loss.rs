@@ -1,0 +1,65 @@
+//! Cross-entropy on the learned rows only, in chunks, with the gradient made in the forward.
+//!
+//! Shapes: n learned rows, d model width, v vocabulary. The `[n, v]` logits exist one chunk at a time.
+
+use torch::{Kind, Tensor};
+
+use crate::Error;
+
+/// Logits of one chunk may take so many bytes.
+const CHUNK_BYTES: usize = 64 << 20;
+
+fn chunk_rows(vocabulary: usize) -> usize {
+    (CHUNK_BYTES / (4 * vocabulary.max(1))).max(1)
+}
+
+/// The loss of each row in nats `[n]` (f32), without gradients.
+pub(crate) fn row_losses(hidden_nd: &Tensor, head_vd: &Tensor, targets: &Tensor) -> Result<Tensor, Error> {
+    let _guard = torch::no_grad_guard();
+    let mut parts = Vec::new();
+    for (start, length) in chunks(hidden_nd, head_vd) {
+        let logits = hidden_nd.f_narrow(0, start, length)?.f_matmul(&head_vd.f_transpose(0, 1)?)?.f_to_kind(Kind::Float)?;
+        let chosen = logits.f_gather(1, &targets.f_narrow(0, start, length)?.f_unsqueeze(1)?, false)?;
+        parts.push(logits.f_logsumexp([1], true)?.f_sub(&chosen)?.f_squeeze_dim(1)?);
+    }
+    Ok(Tensor::f_cat(&parts, 0)?)
+}
+
+/// The summed loss in nats, and the gradients of (that sum × `scale`) with respect to the hidden rows and, if asked
+/// for, the head; the latter is added into `head_gradient` (f32 `[v, d]`).
+pub(crate) fn backward(
+    hidden_nd: &Tensor,
+    head_vd: &Tensor,
+    targets: &Tensor,
+    scale: f64,
+    mut head_gradient: Option<&mut Tensor>,
+) -> Result<(f64, Tensor), Error> {
+    let _guard = torch::no_grad_guard();
+    let mut sum = 0.0;
+    let gradient_nd = hidden_nd.f_zeros_like()?;
+    for (start, length) in chunks(hidden_nd, head_vd) {
+        let rows = hidden_nd.f_narrow(0, start, length)?;
+        let target = targets.f_narrow(0, start, length)?.f_unsqueeze(1)?;
+        let mut logits = rows.f_matmul(&head_vd.f_transpose(0, 1)?)?.f_to_kind(Kind::Float)?;
+        let normaliser = logits.f_logsumexp([1], true)?;
+        sum += normaliser.f_sub(&logits.f_gather(1, &target, false)?)?.f_sum(Kind::Double)?.f_double_value(&[])?;
+        // Softmax minus the one-hot target, times the scale.
+        let _ = logits.f_sub_(&normaliser)?;
+        let _ = logits.f_exp_()?;
+        let ones = Tensor::f_full([length, 1], -1.0, (Kind::Float, logits.device()))?;
+        let _ = logits.f_scatter_add_(1, &target, &ones)?;
+        let _ = logits.f_mul_scalar_(scale)?;
+        if let Some(gradient) = head_gradient.as_deref_mut() {
+            let update = logits.f_transpose(0, 1)?.f_matmul(&rows.f_to_kind(Kind::Float)?)?;
+            let _ = gradient.f_add_(&update)?;
+        }
+        let narrowed = logits.f_to_kind(head_vd.kind())?.f_matmul(head_vd)?;
+        gradient_nd.f_narrow(0, start, length)?.f_copy_(&narrowed)?;
+    }
+    Ok((sum, gradient_nd))
+}
+
+fn chunks(hidden_nd: &Tensor, head_vd: &Tensor) -> Vec<(i64, i64)> {
+    let (rows, step) = (hidden_nd.size()[0], chunk_rows(head_vd.size()[0] as usize) as i64);
+    (0..rows).step_by(step as usize).map(|start| (start, step.min(rows - start))).collect()
+}

@@ -1,0 +1,114 @@
+//! Which samples a step takes, and its learning rate: functions of the settings and the step alone.
+
+use corpus::seed::{Rng, hash};
+
+use crate::{Config, Scheduler};
+
+/// The order of the samples and the number of steps.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    samples: usize,
+    batch_size: usize,
+    total: usize,
+    warmup: usize,
+    config: Config,
+}
+
+impl Plan {
+    /// A plan for so many samples.
+    pub fn new(samples: usize, config: &Config) -> Self {
+        let batch_size = config.batch_size.clamp(1, samples.max(1));
+        let drawn = (samples as f64 * config.epochs).ceil() as usize;
+        let total = drawn.div_ceil(batch_size).min(config.max_steps.unwrap_or(usize::MAX));
+        let warmup = (total as f64 * config.warmup_ratio).ceil() as usize;
+        Self { samples, batch_size, total, warmup, config: config.clone() }
+    }
+
+    /// Optimizer steps in all.
+    pub fn total_steps(&self) -> usize {
+        self.total
+    }
+
+    /// The samples of a step (from 0), in order. Batches run over the ends of epochs; the last one may be short.
+    pub fn batch(&self, step: usize) -> Vec<usize> {
+        let drawn = (self.samples as f64 * self.config.epochs).ceil() as usize;
+        let (from, to) = (step * self.batch_size, ((step + 1) * self.batch_size).min(drawn));
+        let mut out = Vec::with_capacity(to.saturating_sub(from));
+        let mut at = from;
+        while at < to {
+            let epoch = at / self.samples;
+            let end = ((epoch + 1) * self.samples).min(to);
+            let order = self.order(epoch);
+            out.extend((at..end).map(|i| order[i % self.samples]));
+            at = end;
+        }
+        out
+    }
+
+    fn order(&self, epoch: usize) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..self.samples).collect();
+        if self.config.shuffle {
+            Rng::new(hash(self.config.seed, &format!("epoch {epoch}"))).shuffle(&mut order);
+        }
+        order
+    }
+
+    /// The factor of the peak learning rate at a step (from 0), as in `transformers`' schedules with a floor.
+    pub fn rate(&self, step: usize) -> f64 {
+        if step < self.warmup {
+            return step as f64 / self.warmup as f64;
+        }
+        let progress = (step - self.warmup) as f64 / (self.total - self.warmup).max(1) as f64;
+        let fallen = match self.config.scheduler {
+            Scheduler::Cosine => f64::midpoint(1.0, (std::f64::consts::PI * progress).cos()),
+            Scheduler::Linear => 1.0 - progress,
+            Scheduler::Constant => 1.0,
+        };
+        self.config.min_lr + (1.0 - self.config.min_lr) * fallen
+    }
+
+    /// Tells plans apart: a checkpoint of another plan must not be gone on from.
+    pub fn digest(&self) -> String {
+        let text = serde_json::to_string(&self.config).unwrap_or_default();
+        format!("{:016x}", hash(self.samples as u64, &text))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(samples: usize, change: impl FnOnce(&mut Config)) -> Plan {
+        let mut config = Config { epochs: 2.0, max_steps: None, ..Config::small(1.0, 4, 1) };
+        change(&mut config);
+        Plan::new(samples, &config)
+    }
+
+    #[test]
+    fn every_epoch_sees_every_sample_once() {
+        let plan = plan(10, |_| {});
+        assert_eq!(plan.total_steps(), 5);
+        let mut drawn: Vec<usize> = (0..5).flat_map(|s| plan.batch(s)).collect();
+        assert_ne!(drawn[..10], drawn[10..]);
+        drawn[..10].sort_unstable();
+        drawn[10..].sort_unstable();
+        assert_eq!(drawn[..10], (0..10).collect::<Vec<_>>());
+        assert_eq!(drawn[..10], drawn[10..]);
+    }
+
+    #[test]
+    fn part_of_an_epoch_is_part_of_the_samples() {
+        let plan = plan(10, |c| c.epochs = 0.5);
+        assert_eq!((0..plan.total_steps()).map(|s| plan.batch(s).len()).sum::<usize>(), 5);
+    }
+
+    #[test]
+    fn rate_follows_the_cosine_schedule_of_transformers() {
+        // get_cosine_schedule_with_warmup(num_warmup_steps=2, num_training_steps=10), factors of steps 0, 1, 2, 6, 9.
+        let plan = plan(20, |c| (c.warmup_ratio, c.min_lr, c.epochs) = (0.2, 0.0, 2.0));
+        let expected = [0.0, 0.5, 1.0, 0.5, 0.038_060_233_744_356_62];
+        for (step, rate) in [0, 1, 2, 6, 9].into_iter().zip(expected) {
+            assert!((plan.rate(step) - rate).abs() < 1e-12, "step {step}: {}", plan.rate(step));
+        }
+    }
+}
