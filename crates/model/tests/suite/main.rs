@@ -3,3 +3,4 @@
 mod checkpoint;
 mod common;
 mod forward;
+mod golden;
