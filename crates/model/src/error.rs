@@ -120,24 +120,22 @@ pub enum Error {
     },
 }
 
-impl From<tch::TchError> for Error {
-    fn from(error: tch::TchError) -> Self {
-        // libtorch puts some two dozen lines of C++ frames after the first, which is the message.
-        let text = error.to_string();
-        let line = text.lines().next().unwrap_or_default();
-        Self::Torch(line.trim_start_matches("Internal torch error: ").to_owned())
+impl From<torch::Error> for Error {
+    fn from(error: torch::Error) -> Self {
+        Self::Torch(error.0)
+    }
+}
+
+impl From<torch::TchError> for Error {
+    fn from(error: torch::TchError) -> Self {
+        Self::Torch(torch::short(&error))
     }
 }
 
 fn listed(problems: &[String]) -> String {
     const SHOWN: usize = 30;
-    let mut text: String = problems
-        .iter()
-        .take(SHOWN)
-        .map(|p| format!("\n  - {p}"))
-        .collect();
-    if problems.len() > SHOWN {
-        text.push_str(&format!("\n  - and {} more", problems.len() - SHOWN));
-    }
-    text
+    let more = problems.len().saturating_sub(SHOWN);
+    let more = (more > 0).then(|| format!("and {more} more"));
+    let lines = problems.iter().take(SHOWN).chain(&more);
+    lines.fold(String::new(), |text, line| text + "\n  - " + line)
 }

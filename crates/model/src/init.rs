@@ -82,7 +82,7 @@ fn normals(key: u64, length: usize, std: f64) -> Vec<f32> {
 /// None where the rows are no square grid after the first, or the width has no four equal parts.
 fn sin_cos_2d(rows: usize, width: usize) -> Option<Vec<f32>> {
     let side = (rows - 1).isqrt();
-    if side * side + 1 != rows || width % 4 != 0 {
+    if side * side + 1 != rows || !width.is_multiple_of(4) {
         return None;
     }
     let quarter = width / 4;

@@ -188,7 +188,12 @@ fn write_shard(
     let width = kind.elt_size_in_bytes();
     // The format allows no gaps between tensors; those whose sizes keep the alignment come first.
     let mut ordered = parameters.to_vec();
-    ordered.sort_by_key(|p| (p.tensor.numel() * width % ALIGNMENT != 0, p.name.as_str()));
+    ordered.sort_by_key(|p| {
+        (
+            !(p.tensor.numel() * width).is_multiple_of(ALIGNMENT),
+            p.name.as_str(),
+        )
+    });
     let mut header = Map::new();
     header.insert("__metadata__".to_owned(), json!({"format": "pt"}));
     let mut end = 0;

@@ -187,6 +187,10 @@ impl Spans {
 impl Step {
     /// All rows at once over the padded cache. The queries of one key-value head stand as its query rows, so that
     /// grouped heads need no copies of keys and values.
+    #[expect(
+        clippy::many_single_char_names,
+        reason = "the shape letters of the field"
+    )]
     fn attend(
         &self,
         q: &Tensor,
@@ -215,7 +219,7 @@ impl Step {
 }
 
 /// `[n, h, e]` to `[1, h, n, e]`.
-fn heads_first(x: &Tensor) -> Result<Tensor, tch::TchError> {
+fn heads_first(x: &Tensor) -> Result<Tensor, torch::TchError> {
     x.f_transpose(0, 1)?.f_unsqueeze(0)
 }
 

@@ -212,6 +212,10 @@ impl Layer {
         Ok(x.f_add(&self.fc2.forward(&inner)?)?)
     }
 
+    #[expect(
+        clippy::many_single_char_names,
+        reason = "the shape letters of the field"
+    )]
     fn attention(&self, x: &Tensor) -> Result<Tensor, Error> {
         let [n, p, d] = [x.size()[0], x.size()[1], x.size()[2]];
         let heads = |y: &Tensor| {

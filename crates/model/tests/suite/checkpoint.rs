@@ -27,6 +27,9 @@ fn assert_same(a: &dyn Mllm, b: &dyn Mllm) {
     }
 }
 
+/// From one layout's name to another's.
+type Rename = Box<dyn Fn(&str) -> String>;
+
 /// The header of a safetensors file and where its data start.
 fn header(path: &Path) -> (serde_json::Map<String, Value>, usize) {
     let bytes = fs::read(path).unwrap();
@@ -110,7 +113,7 @@ fn every_published_layout_loads_and_is_kept() {
     let file = folder.path().join("model.safetensors");
     let nested = |name: &str| name.replacen("vision_tower.", "vision_tower.vision_model.", 1);
     let prefixed = |name: &str| crate::common::internal_name(name);
-    let layouts: [Box<dyn Fn(&str) -> String>; 3] = [
+    let layouts: [Rename; 3] = [
         Box::new(nested),
         Box::new(prefixed),
         Box::new(move |name| nested(&prefixed(name))),
@@ -130,7 +133,8 @@ fn every_published_layout_loads_and_is_kept() {
         model::save(back.as_ref(), folder.path(), None, Kind::Float).unwrap();
         let mut kept: Vec<String> = header(&file).0.keys().cloned().collect();
         let mut names = names;
-        (names.sort(), kept.sort());
+        names.sort();
+        kept.sort();
         assert_eq!(names, kept);
     }
 }
@@ -292,7 +296,7 @@ fn broken_files_are_errors() {
     // Cut or bent anywhere in its header, a file is an error or the same tensors, never a panic.
     for i in 0..2000u64 {
         let mut bytes = sound.clone();
-        let place = (model::init::hashed("fuzz", 2 * i) + 1.0) / 2.0 * 4000.0;
+        let place = f64::midpoint(model::init::hashed("fuzz", 2 * i), 1.0) * 4000.0;
         bytes[place as usize] ^= 1 << ((model::init::hashed("fuzz", 2 * i + 1) + 1.0) * 4.0) as u32;
         fs::write(&file, bytes).unwrap();
         let _ = model::checkpoint::Checkpoint::open_file(&file);

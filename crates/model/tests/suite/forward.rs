@@ -243,7 +243,7 @@ fn what_does_not_fit_is_an_error_with_numbers() {
     let ids = sequence("a", 2, Some(&square), 2);
     let error = |batch: &Batch| model.hidden(batch, None).unwrap_err().to_string();
     assert!(
-        error(&alone(&ids[1..3], &[square.clone()]))
+        error(&alone(&ids[1..3], std::slice::from_ref(&square)))
             .contains("has 1 image tokens, but its 1 pictures give 21 features")
     );
     assert!(

@@ -97,7 +97,7 @@ fn at_places(name: &str, count: usize, tensor: &Tensor) -> Vec<f64> {
     let values: Vec<f64> =
         Vec::try_from(tensor.detach().to_kind(Kind::Double).flatten(0, -1)).unwrap();
     (0..count as u64)
-        .map(|i| values[((hashed(name, i) + 1.0) / 2.0 * values.len() as f64) as usize])
+        .map(|i| values[(f64::midpoint(hashed(name, i), 1.0) * values.len() as f64) as usize])
         .collect()
 }
 
@@ -111,6 +111,7 @@ fn difference<'a>(a: &'a [f64], b: &'a [f64]) -> impl ExactSizeIterator<Item = f
     a.iter().zip(b).map(|(a, b)| a - b)
 }
 
+#[expect(clippy::print_stdout, reason = "the parity table of `--nocapture`")]
 fn assert_close(what: &str, ours: f64, theirs: f64) {
     println!("{what}: ours {ours:.2e}, transformers f32 {theirs:.2e}");
     assert!(
