@@ -3,6 +3,8 @@
 //! Takes files, gives typed records, and tells what it left out and why. It renders no prompt and knows no model.
 
 pub mod digest;
+pub mod images;
+pub mod jsonl;
 pub mod pictograms;
 pub mod record;
 pub mod seed;
