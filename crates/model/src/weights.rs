@@ -52,8 +52,8 @@ impl Weights {
         }
     }
 
-    /// The tensor `name`, which becomes a parameter. What is missing or of another shape is noted and stands in as
-    /// zeros until `finish` reports it.
+    /// The tensor `name`, which becomes a parameter. What is missing or of another shape is noted, and nothing
+    /// stands in for it until `finish` reports it.
     pub fn tensor(&mut self, name: &str, shape: &[i64], init: Init) -> Result<Tensor, Error> {
         let published = (self.published)(name);
         let tensor = match &mut self.source {
@@ -67,14 +67,14 @@ impl Weights {
                         "`{published}` {shape:?} is missing{}",
                         checkpoint.nearest(&published)
                     ));
-                    Tensor::f_zeros(shape, (self.kind, self.device))?
+                    Tensor::f_zeros(0, (self.kind, self.device))?
                 }
                 Some(found) if found != shape => {
                     self.problems.push(format!(
                         "`{published}` has shape {found:?}, expected {shape:?}"
                     ));
                     checkpoint.mark_read(&published);
-                    Tensor::f_zeros(shape, (self.kind, self.device))?
+                    Tensor::f_zeros(0, (self.kind, self.device))?
                 }
                 Some(_) => checkpoint.read(&published, self.device, self.kind)?,
             },

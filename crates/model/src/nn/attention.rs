@@ -27,6 +27,9 @@ impl Spans {
     /// Checks the batch against itself and the cache.
     pub fn new(batch: &Batch, cache: Option<&Cache>) -> Result<Self, Error> {
         let tokens = batch.ids.len();
+        if tokens == 0 {
+            return Err(Error::Batch("it has no tokens".to_owned()));
+        }
         let ordered = batch.starts.windows(2).all(|w| w[0] <= w[1]);
         if batch.starts.first() != Some(&0) || batch.starts.last() != Some(&tokens) || !ordered {
             return Err(Error::Batch(format!(

@@ -40,12 +40,26 @@ impl<'a> Reader<'a> {
     pub fn size(&mut self, key: &str, default: i64) -> i64 {
         match self.get(key).map(|value| (value, value.as_i64())) {
             None => default,
-            Some((_, Some(n))) if n > 0 && n < 1 << 32 => n,
+            Some((_, Some(n))) if (1..1 << 24).contains(&n) => n,
             Some((value, _)) => {
-                self.problem(key, &format!("is {value}, expected a whole number above 0"));
+                self.problem(
+                    key,
+                    &format!("is {value}, expected a whole number from 1 to 16777215"),
+                );
                 default
             }
         }
+    }
+
+    /// A number of layers.
+    pub fn layers(&mut self, default: usize) -> usize {
+        let key = "num_hidden_layers";
+        let found = self.size(key, default as i64);
+        if found > 4096 {
+            self.problem(key, &format!("is {found}, more than 4096"));
+            return default;
+        }
+        found as usize
     }
 
     /// A number.
@@ -172,7 +186,7 @@ pub fn decoder(object: &Value, problems: &mut Vec<String>) -> DecoderConfig {
         vocab_size,
         hidden_size,
         intermediate_size: read.size("intermediate_size", if mistral { 14_336 } else { 11_008 }),
-        num_layers: read.size("num_hidden_layers", 32) as usize,
+        num_layers: read.layers(32),
         num_heads,
         num_key_value_heads,
         head_width,
@@ -242,7 +256,7 @@ pub fn clip(object: &Value, problems: &mut Vec<String>) -> ClipConfig {
     let config = ClipConfig {
         hidden_size: read.size("hidden_size", 768),
         intermediate_size: read.size("intermediate_size", 3072),
-        num_layers: read.size("num_hidden_layers", 12) as usize,
+        num_layers: read.layers(12),
         num_heads: read.size("num_attention_heads", 12),
         num_channels: read.size("num_channels", 3),
         image_size: read.size("image_size", 224),

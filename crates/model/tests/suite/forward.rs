@@ -103,6 +103,21 @@ fn steps_over_a_cache_equal_the_full_forward() {
 }
 
 #[test]
+fn bf16_stays_near_f32() {
+    let (rough, fine) = (
+        small(&json!({}), Kind::BFloat16),
+        small(&json!({}), Kind::Float),
+    );
+    let samples = samples();
+    let batch = packed(&samples);
+    let found = rough
+        .hidden(&batch, Some(&mut rough.new_cache(samples.len(), 80)))
+        .unwrap();
+    assert_eq!(found.kind(), Kind::BFloat16);
+    assert!(relative_error(&found, &fine.hidden(&batch, None).unwrap()) < 0.03);
+}
+
+#[test]
 fn uneven_continuations_and_kept_rows_equal_the_full_forward() {
     let model = small(
         &json!({"text_config": {"num_key_value_heads": 4}}),
@@ -257,6 +272,13 @@ fn what_does_not_fit_is_an_error_with_numbers() {
         error(&alone(&ids, &[small_tile]))
             .contains("picture 0 of the batch: it has shape [2, 3, 6, 6]")
     );
+    let mut few = square.clone();
+    few.num_tokens = 20;
+    assert!(
+        error(&alone(&ids, &[few]))
+            .contains("picture 0 of the batch: it has 21 features for 20 image tokens")
+    );
+    assert!(error(&alone(&[], &[])).contains("it has no tokens"));
     let mut cache = model.new_cache(1, 4);
     let full = model
         .hidden(&alone(&[5, 6, 7, 8, 9], &[]), Some(&mut cache))

@@ -176,6 +176,15 @@ fn check(case: &str, text: &str) {
         golden.transformers_f32.logits,
     );
 
+    // In f64 nothing but the golden file's ten digits is lost.
+    let double = model::fresh(&golden.config.to_string(), 0, Device::Cpu, Kind::Double).unwrap();
+    fill(double.as_ref());
+    let exact = model::logits(double.as_ref(), &double.hidden(&batch, None).unwrap()).unwrap();
+    let found = at_places(&format!("{case}/logits"), golden.logits.len(), &exact);
+    let error = mean_square(difference(&found, &golden.logits))
+        / mean_square(golden.logits.iter().copied());
+    assert!(error.sqrt() < 1e-9, "{case}: {:.2e} in f64", error.sqrt());
+
     let loss = golden.loss(&logits, &batch);
     let error = (loss.double_value(&[]) - golden.loss).abs() / golden.loss;
     assert_close(&format!("{case} loss"), error, golden.transformers_f32.loss);

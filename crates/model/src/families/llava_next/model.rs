@@ -160,13 +160,14 @@ impl LlavaNext {
         for (index, (image, tiles)) in images.iter().zip(&distinct.tiles).enumerate() {
             let tiles = Tensor::f_from_slice(tiles)?.f_to_device(self.device)?;
             let own = projected.f_index_select(0, &tiles)?;
-            packed.push(tiles::pack(
-                &own,
-                &image.grid,
-                vision.side(),
-                &self.newline,
-                index,
-            )?);
+            let lines = tiles::pack(&own, &image.grid, vision.side(), &self.newline, index)?;
+            let found = lines.size()[0] as usize;
+            if found != image.num_tokens {
+                let expected = image.num_tokens;
+                let problem = format!("it has {found} features for {expected} image tokens");
+                return Err(Error::Image { index, problem });
+            }
+            packed.push(lines);
         }
         Ok(Tensor::f_cat(&packed, 0)?)
     }
