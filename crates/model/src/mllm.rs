@@ -105,6 +105,9 @@ pub trait Mllm {
     /// row i of the cache and its keys and values are appended there.
     fn hidden(&self, batch: &Batch, cache: Option<&mut Cache>) -> Result<Tensor, Error>;
 
+    /// Features `[f, d]` that take the place of the pictures' image tokens, one picture after the other.
+    fn image_features(&self, images: &[ImageInput]) -> Result<Tensor, Error>;
+
     /// The head `[v, d]`: logits are `hidden · headᵀ`.
     fn head(&self) -> &Tensor;
 

@@ -1,5 +1,99 @@
 //! What a multimodal model eats: a conversation and its pictures become token ids, a label mask and pixels. No tensors.
+//!
+//! Ids and mask come out of one rendering: nothing is tokenised twice and counted.
 
-pub mod encoded;
+mod chat;
+mod encoded;
+mod error;
+mod families;
+mod pixels;
+mod template;
+mod tokens;
 
+use std::path::Path;
+
+use corpus::{Request, Sample};
+
+pub use chat::LLAMA3_TEMPLATE;
 pub use encoded::{Encoded, ImageGrid, ImageInput};
+pub use error::Error;
+pub use families::{KNOWN, load};
+pub use template::Template;
+pub use tokens::Tokens;
+
+/// Settings that a recipe can change.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Adds a second begin-of-text token, as open-llava-next does in training and inference.
+    pub extra_bos: bool,
+    /// What `strftime_now` of a chat template gives; never the clock.
+    pub template_date: String,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { extra_bos: false, template_date: "26 Jul 2024".to_owned() }
+    }
+}
+
+/// The control tokens around turns, as text: what a generation with its special tokens kept is split at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TurnMarkers {
+    /// After a turn's text.
+    pub end_of_turn: String,
+    /// Before a user turn's text.
+    pub user_header: String,
+    /// Before an assistant turn's text.
+    pub assistant_header: String,
+    /// After the last turn of a synthesizer sample.
+    pub end_of_text: String,
+}
+
+/// Turns samples and requests of one model into ids, mask and pixels, and ids back into text.
+pub trait Processor: Send + Sync {
+    /// Ids, mask and pictures of a training sample.
+    fn sample(&self, sample: &Sample) -> Result<Encoded, Error>;
+
+    /// Ids and pictures of a request, up to where the model goes on. Nothing is learned.
+    fn request(&self, request: &Request) -> Result<Encoded, Error>;
+
+    /// The text of ids.
+    fn decode(&self, ids: &[i64], skip_special_tokens: bool) -> String;
+
+    /// Tokens that end a generation.
+    fn stop_ids(&self) -> &[i64];
+
+    /// The token that ends a synthesizer sample.
+    fn end_of_text(&self) -> i64;
+
+    /// The token that stands for image features.
+    fn image_token(&self) -> i64;
+
+    /// The control tokens around turns.
+    fn markers(&self) -> Result<TurnMarkers, Error>;
+
+    /// A picture as the model sees it.
+    fn image(&self, path: &Path) -> Result<ImageInput, Error>;
+
+    /// The text of the ids in runs of learned and not learned; image tokens are shown once with their number.
+    fn spans(&self, encoded: &Encoded) -> Vec<(String, bool)> {
+        let mut out: Vec<(String, bool)> = Vec::new();
+        let mut at = 0;
+        while at < encoded.ids.len() {
+            let (id, learned) = (encoded.ids[at], encoded.learn[at]);
+            let same = |i: &usize| encoded.learn[*i] == learned && (encoded.ids[*i] == self.image_token()) == (id == self.image_token());
+            let length = (at..encoded.ids.len()).take_while(same).count();
+            let text = if id == self.image_token() {
+                format!("[{length} image tokens]")
+            } else {
+                self.decode(&encoded.ids[at..at + length], false)
+            };
+            match out.last_mut() {
+                Some((last, flag)) if *flag == learned => last.push_str(&text),
+                _ => out.push((text, learned)),
+            }
+            at += length;
+        }
+        out
+    }
+}

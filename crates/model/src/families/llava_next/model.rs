@@ -132,7 +132,43 @@ impl LlavaNext {
         &self.config
     }
 
-    /// Features `[f, d]` of all pictures, one after the other.
+    /// Embeddings `[t, d]` with image features in the rows of the image token.
+    fn embed(&self, batch: &Batch) -> Result<Tensor, Error> {
+        let embedded = self.decoder.embed(&batch.ids)?;
+        let image_token = self.config.image_token;
+        let rows: Vec<i64> = (0..batch.ids.len())
+            .filter(|&i| batch.ids[i] == image_token)
+            .map(|i| i as i64)
+            .collect();
+        let mismatch = |features| Error::ImageTokens {
+            tokens: rows.len(),
+            features,
+            images: batch.images.len(),
+        };
+        if batch.images.is_empty() {
+            return if rows.is_empty() {
+                Ok(embedded)
+            } else {
+                Err(mismatch(0))
+            };
+        }
+        let features = self.image_features(&batch.images)?;
+        let found = features.size()[0] as usize;
+        if found != rows.len() {
+            return Err(mismatch(found));
+        }
+        let rows = Tensor::f_from_slice(&rows)?.f_to_device(self.device)?;
+        Ok(embedded.f_index_copy(0, &rows, &features)?)
+    }
+}
+
+impl Mllm for LlavaNext {
+    fn hidden(&self, batch: &Batch, cache: Option<&mut Cache>) -> Result<Tensor, Error> {
+        // What is in a cache has no graph, so its gradients would be silently cut.
+        let _guard = cache.is_some().then(no_grad_guard);
+        self.decoder.forward(self.embed(batch)?, batch, cache)
+    }
+
     fn image_features(&self, images: &[ImageInput]) -> Result<Tensor, Error> {
         let vision = &self.config.vision;
         let distinct = tiles::distinct(images, vision)?;
@@ -170,43 +206,6 @@ impl LlavaNext {
             packed.push(lines);
         }
         Ok(Tensor::f_cat(&packed, 0)?)
-    }
-
-    /// Embeddings `[t, d]` with image features in the rows of the image token.
-    fn embed(&self, batch: &Batch) -> Result<Tensor, Error> {
-        let embedded = self.decoder.embed(&batch.ids)?;
-        let image_token = self.config.image_token;
-        let rows: Vec<i64> = (0..batch.ids.len())
-            .filter(|&i| batch.ids[i] == image_token)
-            .map(|i| i as i64)
-            .collect();
-        let mismatch = |features| Error::ImageTokens {
-            tokens: rows.len(),
-            features,
-            images: batch.images.len(),
-        };
-        if batch.images.is_empty() {
-            return if rows.is_empty() {
-                Ok(embedded)
-            } else {
-                Err(mismatch(0))
-            };
-        }
-        let features = self.image_features(&batch.images)?;
-        let found = features.size()[0] as usize;
-        if found != rows.len() {
-            return Err(mismatch(found));
-        }
-        let rows = Tensor::f_from_slice(&rows)?.f_to_device(self.device)?;
-        Ok(embedded.f_index_copy(0, &rows, &features)?)
-    }
-}
-
-impl Mllm for LlavaNext {
-    fn hidden(&self, batch: &Batch, cache: Option<&mut Cache>) -> Result<Tensor, Error> {
-        // What is in a cache has no graph, so its gradients would be silently cut.
-        let _guard = cache.is_some().then(no_grad_guard);
-        self.decoder.forward(self.embed(batch)?, batch, cache)
     }
 
     fn head(&self) -> &Tensor {

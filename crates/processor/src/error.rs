@@ -1,0 +1,59 @@
+//! What can be wrong with a processor's files, a conversation or its pictures.
+
+use std::path::PathBuf;
+
+/// An error of loading or running a processor.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A file cannot be read.
+    #[error("cannot read `{}`: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A file is not what it should be.
+    #[error("`{}` {problem}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
+    /// No family of this name.
+    #[error("`{}` has the model type `{found}`; known: {known}", path.display())]
+    UnknownFamily {
+        /// The configuration file.
+        path: PathBuf,
+        /// What it says.
+        found: String,
+        /// What it could say.
+        known: String,
+    },
+    /// The chat template failed.
+    #[error("the chat template cannot render this conversation: {0}")]
+    Template(String),
+    /// The tokenizer failed.
+    #[error("the tokenizer failed: {0}")]
+    Tokenizer(String),
+    /// Marks and pictures disagree.
+    #[error("`{id}` has {marks} `<image>` marks and {images} pictures; give one mark for each picture")]
+    Marks {
+        /// The sample or request.
+        id: String,
+        /// Marks in turns that may have them.
+        marks: usize,
+        /// Pictures of the record.
+        images: usize,
+    },
+    /// A record with neither turns nor prompt.
+    #[error("`{id}` has neither `turns` nor `prompt`")]
+    Empty {
+        /// The sample or request.
+        id: String,
+    },
+    /// A picture cannot be used.
+    #[error(transparent)]
+    Image(#[from] corpus::images::ImageError),
+}
