@@ -1,1 +1,10 @@
-//! Benchmark tasks, metrics and statistics; no tensors, no models.
+//! Benchmark tasks, metrics and statistics. No tensors, no models.
+//!
+//! Takes answers beside their labels, gives scores from 0 to 100 with intervals. It runs no model and prints nothing.
+
+pub mod metrics;
+pub mod statistics;
+mod task_score;
+mod vqa;
+
+pub use task_score::{Paired, TaskScore, average, majority};

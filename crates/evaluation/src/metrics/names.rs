@@ -1,0 +1,191 @@
+//! Names from a closed list, found in free text at word boundaries.
+
+use std::cmp::Reverse;
+use std::collections::HashMap;
+
+use super::Score;
+use super::normalise::{normalise, words};
+
+/// A closed list of names: classes, ingredients, options.
+#[derive(Clone, Debug)]
+pub struct Names {
+    /// Each name after normalisation.
+    exact: Vec<String>,
+    /// Names by their normalised singular form, in the order of the list.
+    by_form: HashMap<String, Vec<usize>>,
+    /// Lengths of names in words, longest first.
+    lengths: Vec<usize>,
+}
+
+impl Names {
+    /// Names in their published order; a name that occurs again is the first one.
+    ///
+    /// ```
+    /// let names = evaluation::metrics::Names::new(&["egg", "egg tart", "tea"]);
+    /// assert_eq!(names.find("Steak with an egg tart"), [1]);
+    /// ```
+    pub fn new<S: AsRef<str>>(names: &[S]) -> Self {
+        let exact: Vec<String> = names.iter().map(|name| normalise(name.as_ref())).collect();
+        let mut by_form: HashMap<String, Vec<usize>> = HashMap::new();
+        let mut lengths = Vec::new();
+        for (id, name) in exact
+            .iter()
+            .enumerate()
+            .filter(|(_, name)| !name.is_empty())
+        {
+            let ids = by_form.entry(singular(name)).or_default();
+            if !ids.iter().any(|&other| exact[other] == *name) {
+                ids.push(id);
+            }
+            lengths.push(name.split(' ').count());
+        }
+        lengths.sort_unstable_by_key(|&n| Reverse(n));
+        lengths.dedup();
+        Self {
+            exact,
+            by_form,
+            lengths,
+        }
+    }
+
+    /// The position of a name; of the first one where it occurs twice.
+    pub fn position(&self, name: &str) -> Option<usize> {
+        self.of_form(&normalise(name))
+    }
+
+    /// The names in a text, in the order of the list.
+    ///
+    /// Longer names are found first and use up their words, so that `egg tart` is not also `egg`. Names match whole
+    /// words, singular or plural; the reference matches letters, so that `tea` is in `steak`.
+    pub fn find(&self, text: &str) -> Vec<usize> {
+        let words = words(text);
+        let mut used = vec![false; words.len()];
+        let mut found = Vec::new();
+        for &length in self.lengths.iter().filter(|&&n| n <= words.len()) {
+            for at in 0..=words.len() - length {
+                if used[at..at + length].iter().any(|&u| u) {
+                    continue;
+                }
+                if let Some(id) = self.of_form(&words[at..at + length].join(" ")) {
+                    used[at..at + length].fill(true);
+                    found.push(id);
+                }
+            }
+        }
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
+
+    /// The one name that an answer gives: the whole answer, else the only name in it.
+    pub fn read(&self, answer: &str) -> Option<usize> {
+        self.position(answer)
+            .or_else(|| match self.find(answer).as_slice() {
+                [one] => Some(*one),
+                _ => None,
+            })
+    }
+
+    /// The name with this normalised text, else the first one that differs only in number.
+    fn of_form(&self, normalised: &str) -> Option<usize> {
+        let ids = self.by_form.get(&singular(normalised))?;
+        ids.iter()
+            .copied()
+            .find(|&id| self.exact[id] == normalised)
+            .or_else(|| ids.first().copied())
+    }
+}
+
+/// Right if the answer names the labelled class and no other; `None` if the label is not in the list.
+///
+/// ```
+/// use evaluation::metrics::{Names, top1};
+/// let classes = Names::new(&["apple_pie", "baby back ribs"]);
+/// assert_eq!(top1("This is an apple pie.", &classes, "apple_pie").map(|s| s.value), Some(100.0));
+/// ```
+pub fn top1(prediction: &str, classes: &Names, label: &str) -> Option<Score> {
+    Some(Score::read(
+        classes.read(prediction),
+        &classes.position(label)?,
+    ))
+}
+
+/// Every word in its regular singular form; only good for comparing.
+fn singular(normalised: &str) -> String {
+    let words: Vec<String> = normalised.split(' ').map(singular_word).collect();
+    words.join(" ")
+}
+
+fn singular_word(word: &str) -> String {
+    let long = |ending: &str| word.len() > ending.len() + 2;
+    if let Some(stem) = word.strip_suffix("ies").filter(|_| long("ies")) {
+        return format!("{stem}y");
+    }
+    for ending in ["sses", "shes", "ches", "xes", "zes", "oes"] {
+        if word.ends_with(ending) && long("es") {
+            return word[..word.len() - 2].to_owned();
+        }
+    }
+    let keeps = ["ss", "us", "is"]
+        .iter()
+        .any(|ending| word.ends_with(ending));
+    match word.strip_suffix('s') {
+        Some(stem) if !keeps && long("s") => stem.to_owned(),
+        _ => word.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_whole_words_longest_first() {
+        let foods = Names::new(&[
+            "egg",
+            "egg tart",
+            "melon",
+            "watermelon",
+            "rape",
+            "grape",
+            "tea",
+            "berries",
+            "deprecated",
+            "deprecated",
+        ]);
+        for (text, expected) in [
+            ("The dish has an egg tart and eggs.", vec![0, 1]),
+            ("watermelon", vec![3]),
+            ("Grapes", vec![5]),
+            ("steak and eggplant", vec![]),
+            ("One berry", vec![7]),
+            ("deprecated, deprecated", vec![8]),
+            ("", vec![]),
+        ] {
+            assert_eq!(foods.find(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn two_names_are_not_one_answer() {
+        let classes = Names::new(&["dense residential", "residential", "river"]);
+        assert_eq!(classes.read("A dense residential area"), Some(0));
+        assert_eq!(classes.read("residential or river"), None);
+        assert_eq!(top1("forest", &classes, "river"), Some(Score::UNREADABLE));
+        assert_eq!(top1("Rivers", &classes, "river"), Some(Score::hit(true)));
+        assert_eq!(top1("river", &classes, "forest"), None);
+    }
+
+    #[test]
+    fn a_name_in_its_own_number_comes_first() {
+        let names = Names::new(&["pea", "peas"]);
+        assert_eq!(
+            (names.position("peas"), names.position("pea")),
+            (Some(1), Some(0))
+        );
+        assert_eq!(
+            Names::new(&["glasses", "asparagus", "tomatoes"]).find("asparagus, tomato"),
+            [1, 2]
+        );
+    }
+}
