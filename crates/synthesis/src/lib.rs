@@ -1,1 +1,70 @@
-//! The method as pure text: synthesizer prompts, triplet parsing, consistency filter, joining, mixing; no tensors, no models.
+//! The method as pure text: synthesizer prompts, triplet parsing, consistency filter, joining, mixing; no tensors, no
+//! models.
+//!
+//! Every step is a pair of pure functions on records (inputs to requests, completions to results and rejects with
+//! reasons). Nothing here reads a file, prints, or runs a model; the program does.
+
+pub mod text;
+
+#[cfg(test)]
+mod show;
+
+pub mod prompts;
+
+pub mod opening;
+pub mod parse;
+pub mod requests;
+pub mod seed_samples;
+
+pub mod filter;
+pub mod judge;
+
+pub mod join;
+pub mod mix;
+
+pub mod funnel;
+pub mod measure;
+
+pub use filter::{KeepRule, keep};
+pub use funnel::Funnel;
+pub use join::{Joined, Joiner, join};
+pub use judge::{
+    JudgeKind, JudgeOptions, LabelledTriplet, judge_requests, judge_samples, likelihood_samples,
+    verdicts, with_likelihood,
+};
+pub use mix::{Answers, CaptionPosition, MixOptions, TwoStage, WithoutTriplet, mix, two_stage};
+pub use opening::Input;
+pub use parse::{ParseOptions, SameQuestion, TurnMarkers, parse, triplets};
+pub use prompts::{PromptError, Prompts};
+pub use requests::{synthesis_decoding, synthesis_requests};
+pub use seed_samples::{Blank, SeedOptions, seed_samples, split_seeds};
+
+use corpus::Rejected;
+
+/// What a step gives: its results, and what it left out with the reason for each.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outcome<T> {
+    /// The results, in the order of the inputs.
+    pub items: Vec<T>,
+    /// What was left out.
+    pub rejected: Vec<Rejected>,
+}
+
+impl<T> Default for Outcome<T> {
+    fn default() -> Self {
+        Self {
+            items: Vec::new(),
+            rejected: Vec::new(),
+        }
+    }
+}
+
+/// A reject record; long details are cut for the reader.
+fn reject(id: &str, stage: &str, reason: &str, detail: &str) -> Rejected {
+    Rejected {
+        id: id.to_owned(),
+        stage: stage.to_owned(),
+        reason: reason.to_owned(),
+        detail: text::shortened(detail, 300),
+    }
+}

@@ -1,0 +1,293 @@
+//! Post-training samples: the caption task and the synthetic task of a picture in one conversation (single-stage), or
+//! in two files (two-stage), with general samples mixed in on demand. Responses carry loss, requests do not.
+
+use std::collections::{HashMap, HashSet};
+
+use corpus::seed::{Rng, hash};
+use corpus::{Pair, Rejected, Role, Sample, Triplet, Turn};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::join::{Joined, Joiner, join};
+use crate::{Outcome, Prompts, reject, text};
+
+const STAGE: &str = "mix";
+
+/// Where the caption task stands in the conversation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CaptionPosition {
+    /// After the synthetic task (paper, figure 2).
+    #[default]
+    Last,
+    /// Before or after it, drawn by the pair's id (reference code).
+    Random,
+}
+
+/// What becomes of a pair without a triplet when both tasks are on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum WithoutTriplet {
+    /// It trains the caption task alone (paper).
+    #[default]
+    Caption,
+    /// It is left out.
+    Drop,
+}
+
+/// Which answers the synthetic task trains; the single ones are the paper's ablation of the filter.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Answers {
+    /// Both, joined.
+    #[default]
+    Joined,
+    /// The precise one.
+    Precise,
+    /// The informative one.
+    Informative,
+}
+
+/// How samples are mixed.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MixOptions {
+    /// Seed of requests, templates, positions, replay and order.
+    pub seed: u64,
+    /// Whether the caption task is trained.
+    pub caption: bool,
+    /// Whether the synthetic task is trained.
+    pub synthetic: bool,
+    /// What becomes of a pair without a triplet.
+    pub without_triplet: WithoutTriplet,
+    /// How both answers become one.
+    pub joiner: Joiner,
+    /// Which answers are trained.
+    pub answers: Answers,
+    /// Where the caption task stands.
+    pub caption_position: CaptionPosition,
+    /// General samples for each domain sample; the paper has none.
+    pub general_ratio: f64,
+}
+
+impl Default for MixOptions {
+    fn default() -> Self {
+        Self {
+            seed: 0,
+            caption: true,
+            synthetic: true,
+            without_triplet: WithoutTriplet::Caption,
+            joiner: Joiner::Paper,
+            answers: Answers::Joined,
+            caption_position: CaptionPosition::Last,
+            general_ratio: 0.0,
+        }
+    }
+}
+
+/// The two files of two-stage training.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TwoStage {
+    /// The caption task of every pair.
+    pub caption: Outcome<Sample>,
+    /// The synthetic tasks; with captions reused, the single-stage mix.
+    pub synthetic: Outcome<Sample>,
+}
+
+/// Single-stage mixing: one conversation a pair, in a drawn order, with general samples in between.
+pub fn mix(
+    pairs: &[Pair],
+    triplets: &[Triplet],
+    general: &[Sample],
+    options: &MixOptions,
+    prompts: &Prompts,
+) -> Outcome<Sample> {
+    let mut outcome = Outcome::default();
+    let by_pair = by_pair(pairs, triplets, &mut outcome.rejected);
+    for pair in pairs {
+        match sample(
+            pair,
+            by_pair.get(pair.id.as_str()).copied(),
+            options,
+            prompts,
+        ) {
+            Ok(sample) => outcome.items.push(sample),
+            Err((reason, detail)) => outcome
+                .rejected
+                .push(reject(&pair.id, STAGE, reason, detail)),
+        }
+    }
+    let wanted = (outcome.items.len() as f64 * options.general_ratio.max(0.0)).round() as usize;
+    outcome.items.extend(replay(general, wanted, options.seed));
+    Rng::new(hash(options.seed, "mix order")).shuffle(&mut outcome.items);
+    outcome
+}
+
+/// Two-stage training: captions first, then the synthetic tasks, with captions again if `reuse_captions` is on.
+/// General samples go into the second stage.
+pub fn two_stage(
+    pairs: &[Pair],
+    triplets: &[Triplet],
+    general: &[Sample],
+    options: &MixOptions,
+    reuse_captions: bool,
+    prompts: &Prompts,
+) -> TwoStage {
+    let first = MixOptions {
+        caption: true,
+        synthetic: false,
+        general_ratio: 0.0,
+        ..*options
+    };
+    let second = MixOptions {
+        caption: reuse_captions,
+        synthetic: true,
+        ..*options
+    };
+    TwoStage {
+        caption: mix(pairs, &[], &[], &first, prompts),
+        synthetic: mix(pairs, triplets, general, &second, prompts),
+    }
+}
+
+/// The first triplet of each pair.
+fn by_pair<'a>(
+    pairs: &[Pair],
+    triplets: &'a [Triplet],
+    rejected: &mut Vec<Rejected>,
+) -> HashMap<&'a str, &'a Triplet> {
+    let known: HashSet<&str> = pairs.iter().map(|p| p.id.as_str()).collect();
+    let mut found = HashMap::new();
+    for triplet in triplets {
+        let pair = triplet.pair.as_str();
+        if !known.contains(pair) {
+            rejected.push(reject(&triplet.id, STAGE, "unknown-pair", pair));
+        } else if found.contains_key(pair) {
+            rejected.push(reject(&triplet.id, STAGE, "second-triplet", pair));
+        } else {
+            found.insert(pair, triplet);
+        }
+    }
+    found
+}
+
+fn sample(
+    pair: &Pair,
+    triplet: Option<&Triplet>,
+    options: &MixOptions,
+    prompts: &Prompts,
+) -> Result<Sample, (&'static str, &'static str)> {
+    if pair.images.is_empty() {
+        return Err(("no-image", "the pair names no picture"));
+    }
+    let triplet = triplet.filter(|_| options.synthetic);
+    if options.synthetic && triplet.is_none() {
+        if !options.caption {
+            return Err((
+                "no-triplet",
+                "no triplet was kept, and the caption task is off",
+            ));
+        }
+        if options.without_triplet == WithoutTriplet::Drop {
+            return Err((
+                "no-triplet",
+                "no triplet was kept; `without_triplet` is `drop`",
+            ));
+        }
+    }
+    let mut rng = Rng::new(hash(options.seed, &format!("mix {}", pair.id)));
+    let caption = caption_task(pair, &mut rng, prompts).filter(|_| options.caption);
+    let caption_first = options.caption_position == CaptionPosition::Random && rng.chance(0.5);
+    let joined = triplet.map(|t| synthetic_task(t, options, prompts));
+    let template = joined.as_ref().map(|j| j.template.clone());
+    let synthetic = joined.map(|j| [j.user, j.assistant]);
+    let position = match (&caption, &synthetic) {
+        (None, None) => {
+            return Err((
+                "empty-caption",
+                "there is neither a caption nor a triplet to train",
+            ));
+        }
+        (Some(_), Some(_)) if caption_first => Some("first"),
+        (Some(_), Some(_)) => Some("last"),
+        _ => None,
+    };
+    let tasks = if caption_first {
+        [caption, synthetic]
+    } else {
+        [synthetic, caption]
+    };
+
+    let mut turns = Vec::new();
+    if !prompts.captioning.system.trim().is_empty() {
+        turns.push(Turn::new(Role::System, prompts.captioning.system.trim()));
+    }
+    for (at, [user, assistant]) in tasks.into_iter().flatten().enumerate() {
+        let user = if at == 0 {
+            Turn::new(Role::User, text::with_marks(pair.images.len(), &user)).with_marks()
+        } else {
+            Turn::new(Role::User, text::without_marks(&user))
+        };
+        turns.extend([user, Turn::new(Role::Assistant, assistant).learned()]);
+    }
+    let origin = json!({
+        "pair": pair.id,
+        "source": pair.source,
+        "triplet": triplet.map(|t| &t.id),
+        "template": template,
+        "caption": position,
+    });
+    Ok(Sample {
+        id: pair.id.clone(),
+        images: pair.images.clone(),
+        turns,
+        end: false,
+        origin,
+    })
+}
+
+fn caption_task(pair: &Pair, rng: &mut Rng, prompts: &Prompts) -> Option<[String; 2]> {
+    // Drawn in any case, so that a pair with its own request does not change what else is drawn for it.
+    let drawn = rng.choose(&prompts.captioning.requests);
+    let own = pair
+        .request
+        .as_deref()
+        .map(text::without_marks)
+        .filter(|r| !r.is_empty());
+    let caption = pair.caption.trim();
+    (!caption.is_empty()).then(|| [own.unwrap_or_else(|| drawn.clone()), caption.to_owned()])
+}
+
+fn synthetic_task(triplet: &Triplet, options: &MixOptions, prompts: &Prompts) -> Joined {
+    let alone = |answer: &str, template: &str| Joined {
+        user: triplet.instruction.trim().to_owned(),
+        assistant: answer.trim().to_owned(),
+        template: template.to_owned(),
+    };
+    match options.answers {
+        Answers::Joined => join(triplet, options.joiner, options.seed, &prompts.joiners),
+        Answers::Precise => alone(&triplet.precise, "precise"),
+        Answers::Informative => alone(&triplet.informative, "informative"),
+    }
+}
+
+/// General samples in a drawn order; once all are used, they come again.
+fn replay(general: &[Sample], wanted: usize, seed: u64) -> Vec<Sample> {
+    let mut order: Vec<usize> = (0..general.len()).collect();
+    let mut out = Vec::with_capacity(wanted);
+    let mut round = 1;
+    while out.len() < wanted && !order.is_empty() {
+        Rng::new(hash(seed, &format!("replay {round}"))).shuffle(&mut order);
+        for &at in order.iter().take(wanted - out.len()) {
+            let id = format!("general/{}/{round}", general[at].id);
+            out.push(Sample {
+                id,
+                ..general[at].clone()
+            });
+        }
+        round += 1;
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests;
