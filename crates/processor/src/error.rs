@@ -31,14 +31,34 @@ pub enum Error {
         /// What it could say.
         known: String,
     },
-    /// The chat template failed.
-    #[error("the chat template cannot render this conversation: {0}")]
-    Template(String),
+    /// The chat template refuses a conversation.
+    #[error("the chat template cannot render `{id}`: {problem}")]
+    Template {
+        /// The sample or request.
+        id: String,
+        /// What it said.
+        problem: String,
+    },
+    /// A text holds a character that marks places in a rendering.
+    #[error(
+        "turn {turn} of `{id}` holds the private-use character U+{:X}, which is reserved; take it out of the text",
+        u32::from(*character)
+    )]
+    Reserved {
+        /// The sample or request.
+        id: String,
+        /// Which turn, from 1.
+        turn: usize,
+        /// The character.
+        character: char,
+    },
     /// The tokenizer failed.
     #[error("the tokenizer failed: {0}")]
     Tokenizer(String),
     /// Marks and pictures disagree.
-    #[error("`{id}` has {marks} `<image>` marks and {images} pictures; give one mark for each picture")]
+    #[error(
+        "`{id}` has {marks} `<image>` marks and {images} pictures; give one mark for each picture"
+    )]
     Marks {
         /// The sample or request.
         id: String,

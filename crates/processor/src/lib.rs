@@ -6,7 +6,10 @@ mod chat;
 mod encoded;
 mod error;
 mod families;
-mod pixels;
+mod rendering;
+mod resize;
+mod shelf;
+mod special;
 mod template;
 mod tokens;
 
@@ -18,8 +21,6 @@ pub use chat::LLAMA3_TEMPLATE;
 pub use encoded::{Encoded, ImageGrid, ImageInput};
 pub use error::Error;
 pub use families::{KNOWN, load};
-pub use template::Template;
-pub use tokens::Tokens;
 
 /// Settings that a recipe can change.
 #[derive(Clone, Debug)]
@@ -28,11 +29,17 @@ pub struct Options {
     pub extra_bos: bool,
     /// What `strftime_now` of a chat template gives; never the clock.
     pub template_date: String,
+    /// Parses control tokens in turns' texts as `transformers` does, for parity runs on trusted data only.
+    pub parse_texts: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { extra_bos: false, template_date: "26 Jul 2024".to_owned() }
+        Self {
+            extra_bos: false,
+            template_date: "26 Jul 2024".to_owned(),
+            parse_texts: false,
+        }
     }
 }
 
@@ -81,7 +88,10 @@ pub trait Processor: Send + Sync {
         let mut at = 0;
         while at < encoded.ids.len() {
             let (id, learned) = (encoded.ids[at], encoded.learn[at]);
-            let same = |i: &usize| encoded.learn[*i] == learned && (encoded.ids[*i] == self.image_token()) == (id == self.image_token());
+            let same = |i: &usize| {
+                encoded.learn[*i] == learned
+                    && (encoded.ids[*i] == self.image_token()) == (id == self.image_token())
+            };
             let length = (at..encoded.ids.len()).take_while(same).count();
             let text = if id == self.image_token() {
                 format!("[{length} image tokens]")

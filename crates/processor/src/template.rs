@@ -1,47 +1,70 @@
 //! Chat templates: Jinja as `transformers` runs it.
+//!
+//! Blocks are trimmed, `raise_exception`, `strftime_now` and `tojson` behave as there, strings have Python's methods,
+//! loops know `break` and `continue`, and `{% generation %}` is a block without effect.
 
 use std::path::Path;
 
 use minijinja::syntax::SyntaxConfig;
-use minijinja::value::Serde;
+use minijinja::value::{Kwargs, Serde};
 use minijinja::{Environment, ErrorKind, Value};
-use serde_json::Value as Json;
+use serde::Serialize as _;
+use serde_json::{Map, Value as Json};
 
 use crate::Error;
 
 /// A compiled chat template with the special tokens that it may name.
 #[derive(Debug)]
-pub struct Template {
+pub(crate) struct Template {
     environment: Environment<'static>,
-    special: Json,
+    special: Map<String, Json>,
 }
 
 impl Template {
     /// Compiles `source`; `special` holds `bos_token`, `eos_token` and so on.
-    pub fn new(source: &str, special: Json, date: &str) -> Result<Self, Error> {
+    pub fn new(source: &str, special: Map<String, Json>, date: &str) -> Result<Self, String> {
         let mut environment = Environment::new();
-        let mut syntax = SyntaxConfig::builder();
-        syntax.trim_blocks(true).lstrip_blocks(true);
-        environment.set_syntax(syntax.build().map_err(|e| Error::Template(e.to_string()))?);
-        environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
-        environment.add_function("raise_exception", |message: String| -> Result<Value, minijinja::Error> {
-            Err(minijinja::Error::new(ErrorKind::InvalidOperation, message))
-        });
+        environment.set_syntax(
+            SyntaxConfig::builder()
+                .trim_blocks(true)
+                .lstrip_blocks(true)
+                .build()
+                .map_err(|e| words(&e))?,
+        );
+        environment
+            .set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
+        environment.add_function(
+            "raise_exception",
+            |message: String| -> Result<Value, minijinja::Error> {
+                Err(minijinja::Error::new(ErrorKind::InvalidOperation, message))
+            },
+        );
+        // The date belongs to the recipe, in the words in which it is to appear; the clock would make ids change by the day.
         let date = date.to_owned();
         environment.add_function("strftime_now", move |_format: String| date.clone());
+        environment.add_filter("tojson", python_json);
         environment
-            .add_template_owned("chat".to_owned(), source.to_owned())
-            .map_err(|e| Error::Template(format!("it does not parse: {e}")))?;
-        Ok(Self { environment, special })
+            .add_template_owned("chat".to_owned(), without_generation_tags(source))
+            .map_err(|e| format!("does not parse: {}", words(&e)))?;
+        Ok(Self {
+            environment,
+            special,
+        })
     }
 
-    /// The template of a Hugging Face folder: `chat_template.jinja`, `chat_template.json` or `tokenizer_config.json`.
+    /// The template of a Hugging Face folder, from the first of its places that has one.
     pub fn find(folder: &Path) -> Result<Option<String>, Error> {
         let path = folder.join("chat_template.jinja");
         if path.exists() {
-            return std::fs::read_to_string(&path).map(Some).map_err(|source| Error::Io { path, source });
+            return std::fs::read_to_string(&path)
+                .map(Some)
+                .map_err(|source| Error::Io { path, source });
         }
-        for name in ["chat_template.json", "processor_config.json", "tokenizer_config.json"] {
+        for name in [
+            "chat_template.json",
+            "processor_config.json",
+            "tokenizer_config.json",
+        ] {
             let json = crate::families::read_json(&folder.join(name), true)?;
             match &json["chat_template"] {
                 Json::String(text) => return Ok(Some(text.clone())),
@@ -58,12 +81,122 @@ impl Template {
         Ok(None)
     }
 
-    /// Renders messages (`role`, `content`).
-    pub fn render(&self, messages: &Json, add_generation_prompt: bool) -> Result<String, Error> {
-        let template = self.environment.get_template("chat").map_err(|e| Error::Template(e.to_string()))?;
+    /// Renders messages (`role`, `content`); what went wrong is said in words.
+    pub fn render(&self, messages: &Json, add_generation_prompt: bool) -> Result<String, String> {
+        let template = self
+            .environment
+            .get_template("chat")
+            .map_err(|e| words(&e))?;
         let mut variables = self.special.clone();
-        variables["messages"] = messages.clone();
-        variables["add_generation_prompt"] = Json::from(add_generation_prompt);
-        template.render(Value::from(Serde(variables))).map_err(|e| Error::Template(e.detail().map_or_else(|| e.to_string(), str::to_owned)))
+        variables.insert("messages".to_owned(), messages.clone());
+        variables.insert(
+            "add_generation_prompt".to_owned(),
+            Json::from(add_generation_prompt),
+        );
+        // Defined and empty, as in `transformers`: templates ask `tools is not none`.
+        variables.insert("tools".to_owned(), Json::Null);
+        variables.insert("documents".to_owned(), Json::Null);
+        template
+            .render(Value::from(Serde(variables)))
+            .map_err(|e| words(&e))
+    }
+}
+
+fn words(error: &minijinja::Error) -> String {
+    let detail = error
+        .detail()
+        .map_or_else(|| error.kind().to_string(), str::to_owned);
+    error.line().map_or_else(
+        || detail.clone(),
+        |line| format!("{detail} (line {line} of the template)"),
+    )
+}
+
+/// `{% generation %}` only marks answers for a mask that `transformers` can make; ours needs no marks.
+fn without_generation_tags(source: &str) -> String {
+    let mut out = String::with_capacity(source.len());
+    let mut rest = source;
+    while let Some(start) = rest.find("{%") {
+        let Some(length) = rest[start..].find("%}") else {
+            break;
+        };
+        let tag = &rest[start + 2..start + length];
+        let replacement = match tag.trim_matches(['-', '+']).trim() {
+            "generation" => Some("if true"),
+            "endgeneration" => Some("endif"),
+            _ => None,
+        };
+        out.push_str(&rest[..start + 2]);
+        match replacement {
+            Some(new) => out.push_str(&tag.replace(tag.trim_matches(['-', '+']).trim(), new)),
+            None => out.push_str(tag),
+        }
+        out.push_str("%}");
+        rest = &rest[start + length + 2..];
+    }
+    out + rest
+}
+
+/// `json.dumps(value, ensure_ascii=False)`: blanks after commas and colons, and no escaping for HTML.
+#[expect(clippy::needless_pass_by_value, reason = "the signature of a filter")]
+fn python_json(value: Value, options: Kwargs) -> Result<Value, minijinja::Error> {
+    let broken =
+        |e: serde_json::Error| minijinja::Error::new(ErrorKind::InvalidOperation, e.to_string());
+    let indent: Option<usize> = options.get("indent")?;
+    let _: Option<bool> = options.get("ensure_ascii")?;
+    options.assert_all_used()?;
+    let json = serde_json::to_value(&value).map_err(broken)?;
+    let mut out = Vec::new();
+    if let Some(indent) = indent {
+        let blanks = vec![b' '; indent];
+        let formatter = serde_json::ser::PrettyFormatter::with_indent(&blanks);
+        json.serialize(&mut serde_json::Serializer::with_formatter(
+            &mut out, formatter,
+        ))
+        .map_err(broken)?;
+    } else {
+        json.serialize(&mut serde_json::Serializer::with_formatter(
+            &mut out, Spaced,
+        ))
+        .map_err(broken)?;
+    }
+    Ok(Value::from_safe_string(
+        String::from_utf8_lossy(&out).into_owned(),
+    ))
+}
+
+/// JSON on one line as Python writes it.
+struct Spaced;
+
+impl serde_json::ser::Formatter for Spaced {
+    fn begin_array_value<W: ?Sized + std::io::Write>(
+        &mut self,
+        writer: &mut W,
+        first: bool,
+    ) -> std::io::Result<()> {
+        if first {
+            Ok(())
+        } else {
+            writer.write_all(b", ")
+        }
+    }
+
+    fn begin_object_key<W: ?Sized + std::io::Write>(
+        &mut self,
+        writer: &mut W,
+        first: bool,
+    ) -> std::io::Result<()> {
+        if first {
+            Ok(())
+        } else {
+            writer.write_all(b", ")
+        }
+    }
+
+    fn begin_object_value<W: ?Sized + std::io::Write>(
+        &mut self,
+        writer: &mut W,
+    ) -> std::io::Result<()> {
+        writer.write_all(b": ")
     }
 }

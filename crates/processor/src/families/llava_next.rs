@@ -1,171 +1,189 @@
 //! LLaVA-NeXT (LLaVA-v1.6): any-resolution tiles and a chat template over a Llama-shaped tokenizer.
 
-use std::collections::HashMap;
+mod tiles;
+
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 
-use corpus::{Request, Sample, Turn};
-use serde_json::{Map, Value};
+use corpus::{Open, Request, Sample, Turn};
+use serde_json::Value;
 
+use self::tiles::Tiling;
 use super::read_json;
-use crate::chat::{Chat, Piece, count_marks};
-use crate::pixels::Tiling;
-use crate::{Encoded, Error, ImageInput, Options, Processor, Template, Tokens, TurnMarkers};
-
-/// Prepared pictures are kept up to so many values.
-const CACHE_VALUES: usize = 128 << 20;
+use crate::chat::Chat;
+use crate::rendering::count_marks;
+use crate::shelf::{Shelf, version};
+use crate::special::Special;
+use crate::{
+    Encoded, Error, ImageInput, Options, Processor, TurnMarkers, template::Template, tokens::Tokens,
+};
 
 /// The processor of one checkpoint.
 pub(super) struct LlavaNext {
-    tokens: Tokens,
-    template: Template,
+    chat: Chat,
+    special: Special,
     tiling: Tiling,
     image_token: i64,
-    end_of_text: i64,
-    end_of_text_text: String,
-    stop_ids: Vec<i64>,
-    extra_bos: Option<i64>,
-    cache: Mutex<HashMap<PathBuf, ImageInput>>,
+    extra_bos: bool,
+    shelf: Shelf,
 }
 
 impl LlavaNext {
     pub fn load(folder: &Path, config: &Value, options: &Options) -> Result<Self, Error> {
-        let tokens = Tokens::load(&folder.join("tokenizer.json"))?;
-        let settings_path = folder.join("tokenizer_config.json");
-        let settings = read_json(&settings_path, true)?;
-        let mut special = Map::new();
-        for key in ["bos_token", "eos_token", "pad_token", "unk_token"] {
-            let value = settings[key].as_str().or_else(|| settings[key]["content"].as_str());
-            special.insert(key.to_owned(), Value::from(value.unwrap_or_default()));
-        }
-        let source = Template::find(folder)?.ok_or_else(|| Error::File {
-            path: settings_path.clone(),
-            problem: "has no `chat_template`, and there is no `chat_template.jinja` beside it".to_owned(),
-        })?;
-        let template = Template::new(&source, Value::Object(special.clone()), &options.template_date)?;
-        let processor_path = folder.join("preprocessor_config.json");
-        let mut pictures = read_json(&processor_path, true)?;
-        if pictures.is_null() {
-            pictures = read_json(&folder.join("processor_config.json"), true)?["image_processor"].take();
-        }
-        let tiling =
-            Tiling::parse(&pictures, config).map_err(|problem| Error::File { path: processor_path, problem })?;
-        let image_token = config["image_token_index"].as_i64().or_else(|| config["image_token_id"].as_i64()).or_else(|| tokens.id("<image>"));
-        let image_token = image_token.ok_or_else(|| Error::File {
-            path: folder.join("config.json"),
-            problem: "has no `image_token_index`, and the tokenizer has no `<image>`".to_owned(),
-        })?;
-        let eos = special["eos_token"].as_str().unwrap_or_default();
-        let end_of_text_text = ["<|end_of_text|>", "<|endoftext|>", "</s>", eos]
-            .into_iter()
-            .find(|token| tokens.id(token).is_some())
-            .unwrap_or_default()
-            .to_owned();
-        let end_of_text = tokens.id(&end_of_text_text).ok_or_else(|| Error::File {
-            path: settings_path,
-            problem: "names no end-of-text token that the tokenizer knows".to_owned(),
-        })?;
-        let generation = read_json(&folder.join("generation_config.json"), true)?;
-        let mut stop_ids: Vec<i64> = match &generation["eos_token_id"] {
-            Value::Array(list) => list.iter().filter_map(Value::as_i64).collect(),
-            other => other.as_i64().into_iter().collect(),
+        let config_path = folder.join("config.json");
+        let tokenizer_path = folder.join("tokenizer.json");
+        let bad = |path: &Path, problem: String| Error::File {
+            path: path.to_owned(),
+            problem,
         };
-        if stop_ids.is_empty() {
-            stop_ids.extend(tokens.id(eos));
-            stop_ids.extend(tokens.id("<|eot_id|>"));
-            stop_ids.push(end_of_text);
-            stop_ids.sort_unstable();
-            stop_ids.dedup();
+        let stated = config["image_token_index"]
+            .as_i64()
+            .or_else(|| config["image_token_id"].as_i64());
+        let tokens = Tokens::load(&tokenizer_path, stated)?;
+        let image_token = stated.or_else(|| tokens.id("<image>")).ok_or_else(|| {
+            bad(
+                &config_path,
+                "has no `image_token_index`, and the tokenizer has no `<image>`".to_owned(),
+            )
+        })?;
+        if tokens.control(image_token).is_none() {
+            let problem = format!(
+                "has no added token of id {image_token}, which `config.json` calls the image token"
+            );
+            return Err(bad(&tokenizer_path, problem));
         }
-        let bos = special["bos_token"].as_str().and_then(|token| tokens.id(token));
-        Ok(Self {
-            extra_bos: bos.filter(|_| options.extra_bos),
+        if let Some(rows) = config["text_config"]["vocab_size"]
+            .as_u64()
+            .filter(|&rows| tokens.size() > rows)
+        {
+            let problem = format!(
+                "has {} ids, but the model embeds only {rows}",
+                tokens.size()
+            );
+            return Err(bad(&tokenizer_path, problem));
+        }
+        let special = Special::load(folder, &tokens)?;
+        let source = Template::find(folder)?.ok_or_else(|| Error::File {
+            path: folder.join("chat_template.jinja"),
+            problem: "is missing, and neither `chat_template.json` nor `tokenizer_config.json` has a `chat_template`; \
+                      add one of them"
+                .to_owned(),
+        })?;
+        let template_problem =
+            |problem: String| bad(folder, format!("has a chat template that {problem}"));
+        let template = Template::new(&source, special.names.clone(), &options.template_date)
+            .map_err(template_problem)?;
+        let chat = Chat::new(
             tokens,
             template,
+            image_token,
+            special.begin,
+            options.parse_texts,
+        )
+        .map_err(|problem| template_problem(format!("cannot be used: {problem}")))?;
+        let (settings_path, settings) = image_settings(folder)?;
+        let tiling =
+            Tiling::parse(&settings, config).map_err(|problem| bad(&settings_path, problem))?;
+        Ok(Self {
+            chat,
+            special,
             tiling,
             image_token,
-            end_of_text,
-            end_of_text_text,
-            stop_ids,
-            cache: Mutex::new(HashMap::new()),
+            extra_bos: options.extra_bos,
+            shelf: Shelf::default(),
         })
     }
 
-    fn chat(&self) -> Chat<'_> {
-        Chat { template: &self.template, tokens: &self.tokens }
-    }
-
-    fn pictures(&self, id: &str, turns: &[Turn], images: &[PathBuf]) -> Result<Vec<ImageInput>, Error> {
+    /// The conversation's ids with each picture's token repeated.
+    fn encode(
+        &self,
+        id: &str,
+        turns: &[Turn],
+        images: &[PathBuf],
+        open: Open,
+    ) -> Result<Encoded, Error> {
+        if turns.is_empty() {
+            return Err(Error::Empty { id: id.to_owned() });
+        }
         let marks: usize = turns.iter().map(count_marks).sum();
         if marks != images.len() {
-            return Err(Error::Marks { id: id.to_owned(), marks, images: images.len() });
+            return Err(Error::Marks {
+                id: id.to_owned(),
+                marks,
+                images: images.len(),
+            });
         }
+        let ids = self.chat.encode(id, turns, open)?;
+        let extra = self
+            .special
+            .begin
+            .filter(|_| self.extra_bos)
+            .map(|begin| (begin, false));
+        Ok(self.expand(extra.into_iter().chain(ids), self.pictures(images)?))
+    }
+
+    fn pictures(&self, images: &[PathBuf]) -> Result<Vec<ImageInput>, Error> {
         images.iter().map(|path| self.image(path)).collect()
     }
 
-    fn assemble(&self, pieces: Vec<Piece>, images: Vec<ImageInput>) -> Encoded {
-        let mut encoded = Encoded { ids: Vec::new(), learn: Vec::new(), images };
-        if let Some(bos) = self.extra_bos {
-            encoded.ids.push(bos);
-            encoded.learn.push(false);
-        }
-        let mut next = 0;
-        for (piece, learned) in pieces {
-            let (id, count) = match piece {
-                Some(id) => (id, 1),
-                None => {
-                    next += 1;
-                    (self.image_token, encoded.images[next - 1].num_tokens)
-                }
-            };
-            encoded.ids.extend(std::iter::repeat_n(id, count));
-            encoded.learn.extend(std::iter::repeat_n(learned, count));
-        }
-        encoded
+    /// Repeats each image token as often as its picture needs; there is one for each picture.
+    fn expand(&self, ids: impl Iterator<Item = (i64, bool)>, images: Vec<ImageInput>) -> Encoded {
+        let mut counts = images.iter().map(|image| image.num_tokens);
+        let (ids, learn) = ids
+            .flat_map(|(id, learned)| {
+                let count = if id == self.image_token {
+                    counts.next().unwrap_or(0)
+                } else {
+                    1
+                };
+                std::iter::repeat_n((id, learned), count)
+            })
+            .unzip();
+        Encoded { ids, learn, images }
     }
 }
 
 impl Processor for LlavaNext {
     fn sample(&self, sample: &Sample) -> Result<Encoded, Error> {
-        if sample.turns.is_empty() {
-            return Err(Error::Empty { id: sample.id.clone() });
-        }
-        let images = self.pictures(&sample.id, &sample.turns, &sample.images)?;
-        let mut pieces = self.chat().pieces(&sample.turns, None)?;
+        let mut encoded = self.encode(&sample.id, &sample.turns, &sample.images, Open::None)?;
         if sample.end {
-            pieces.push((Some(self.end_of_text), true));
+            encoded.ids.push(self.special.end_of_text);
+            encoded.learn.push(true);
         }
-        Ok(self.assemble(pieces, images))
-    }
-
-    fn request(&self, request: &Request) -> Result<Encoded, Error> {
-        if let Some(prompt) = &request.prompt {
-            if !request.images.is_empty() {
-                return Err(Error::Marks { id: request.id.clone(), marks: 0, images: request.images.len() });
-            }
-            let ids = self.tokens.encode_raw(prompt)?;
-            return Ok(Encoded { learn: vec![false; ids.len()], ids, images: Vec::new() });
-        }
-        if request.turns.is_empty() {
-            return Err(Error::Empty { id: request.id.clone() });
-        }
-        let images = self.pictures(&request.id, &request.turns, &request.images)?;
-        let pieces = self.chat().pieces(&request.turns, Some(request.open))?;
-        let mut encoded = self.assemble(pieces, images);
-        encoded.learn.fill(false);
         Ok(encoded)
     }
 
+    fn request(&self, request: &Request) -> Result<Encoded, Error> {
+        let Some(prompt) = &request.prompt else {
+            let mut encoded =
+                self.encode(&request.id, &request.turns, &request.images, request.open)?;
+            encoded.learn.fill(false);
+            return Ok(encoded);
+        };
+        let ids = self.chat.tokens.encode_raw(prompt)?;
+        let marks = ids.iter().filter(|&&id| id == self.image_token).count();
+        if marks != request.images.len() {
+            return Err(Error::Marks {
+                id: request.id.clone(),
+                marks,
+                images: request.images.len(),
+            });
+        }
+        Ok(self.expand(
+            ids.into_iter().map(|id| (id, false)),
+            self.pictures(&request.images)?,
+        ))
+    }
+
     fn decode(&self, ids: &[i64], skip_special_tokens: bool) -> String {
-        self.tokens.decode(ids, skip_special_tokens)
+        self.chat.tokens.decode(ids, skip_special_tokens)
     }
 
     fn stop_ids(&self) -> &[i64] {
-        &self.stop_ids
+        &self.special.stop_ids
     }
 
     fn end_of_text(&self) -> i64 {
-        self.end_of_text
+        self.special.end_of_text
     }
 
     fn image_token(&self) -> i64 {
@@ -173,22 +191,35 @@ impl Processor for LlavaNext {
     }
 
     fn markers(&self) -> Result<TurnMarkers, Error> {
-        self.chat().markers(self.end_of_text_text.clone())
+        self.chat.markers(self.special.end_of_text_name.clone())
     }
 
     fn image(&self, path: &Path) -> Result<ImageInput, Error> {
-        if let Ok(cache) = self.cache.lock()
-            && let Some(found) = cache.get(path)
-        {
-            return Ok(found.clone());
+        let version = version(path);
+        if let Some(found) = self.shelf.get(path, version) {
+            return Ok(found);
         }
-        let input = self.tiling.input(&corpus::images::decode(path)?)?;
-        if let Ok(mut cache) = self.cache.lock() {
-            if cache.values().map(|i| i.pixels.len()).sum::<usize>() + input.pixels.len() > CACHE_VALUES {
-                cache.clear();
-            }
-            cache.insert(path.to_owned(), input.clone());
-        }
+        let input = self.tiling.input(&corpus::images::decode(path)?);
+        self.shelf.put(path, version, &input);
         Ok(input)
+    }
+}
+
+/// The image processor's settings and the file that has them.
+fn image_settings(folder: &Path) -> Result<(PathBuf, Value), Error> {
+    let path = folder.join("preprocessor_config.json");
+    let settings = read_json(&path, true)?;
+    if !settings.is_null() {
+        return Ok((path, settings));
+    }
+    let path = folder.join("processor_config.json");
+    match read_json(&path, true)?["image_processor"].take() {
+        Value::Null => Err(Error::File {
+            path: folder.join("preprocessor_config.json"),
+            problem:
+                "is missing, and `processor_config.json` has no `image_processor`; add one of them"
+                    .to_owned(),
+        }),
+        settings => Ok((path, settings)),
     }
 }

@@ -16,7 +16,9 @@ pub fn load(folder: &Path, options: &Options) -> Result<Box<dyn Processor>, Erro
     let path = folder.join("config.json");
     let config = read_json(&path, false)?;
     match config["model_type"].as_str() {
-        Some("llava_next") => Ok(Box::new(llava_next::LlavaNext::load(folder, &config, options)?)),
+        Some("llava_next") => Ok(Box::new(llava_next::LlavaNext::load(
+            folder, &config, options,
+        )?)),
         other => Err(Error::UnknownFamily {
             path,
             found: other.unwrap_or("missing").to_owned(),
@@ -30,7 +32,12 @@ pub(crate) fn read_json(path: &Path, optional: bool) -> Result<Value, Error> {
     if optional && !path.exists() {
         return Ok(Value::Null);
     }
-    let text = std::fs::read_to_string(path).map_err(|source| Error::Io { path: path.to_owned(), source })?;
-    serde_json::from_str(&text)
-        .map_err(|e| Error::File { path: path.to_owned(), problem: format!("is not valid JSON: {e}") })
+    let text = std::fs::read_to_string(path).map_err(|source| Error::Io {
+        path: path.to_owned(),
+        source,
+    })?;
+    serde_json::from_str(&text).map_err(|e| Error::File {
+        path: path.to_owned(),
+        problem: format!("is not valid JSON: {e}"),
+    })
 }

@@ -1,0 +1,280 @@
+//! LLaVA-NeXT's any-resolution tiles, as the image processor of `transformers` cuts them.
+//!
+//! Mirrors `LlavaNextImageProcessor` (torchvision backend) of transformers 5.17.0 and torchvision 0.26.0 to the bit:
+//! best grid, resize that keeps the aspect, centred black padding, tiles row by row behind a squeezed overview.
+//! The Pillow backend (`LlavaNextImageProcessorPil`) may differ by a level: see `resize`.
+
+use std::sync::Arc;
+
+use image::RgbImage;
+use serde_json::Value;
+
+use crate::resize::{Kernel, resize};
+use crate::{ImageGrid, ImageInput};
+
+/// How pictures are cut and scaled.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Tiling {
+    /// Side of a tile in pixels.
+    side: usize,
+    /// Patches along a tile's side.
+    patches: usize,
+    /// Height and width of each possible grid in pixels.
+    grids: Vec<(usize, usize)>,
+    /// Mean and deviation of each channel, in levels of 0 to 255.
+    mean: [f32; 3],
+    std: [f32; 3],
+    kernel: Kernel,
+}
+
+impl Tiling {
+    /// From the image processor's settings and `config.json`; what is wrong is said in words.
+    pub fn parse(settings: &Value, config: &Value) -> Result<Self, String> {
+        for key in [
+            "do_resize",
+            "do_center_crop",
+            "do_rescale",
+            "do_normalize",
+            "do_convert_rgb",
+        ] {
+            if settings[key] == false {
+                return Err(format!(
+                    "has `{key}` false, which is not implemented; set it to true"
+                ));
+            }
+        }
+        let vision = &config["vision_config"];
+        // What `transformers` leaves out of a saved `config.json`: CLIP's defaults, or this family's own tower.
+        let (side, patch) = if vision.is_object() {
+            (224, 32)
+        } else {
+            (336, 14)
+        };
+        let side = number(&vision["image_size"]).unwrap_or(side);
+        let patch = number(&vision["patch_size"]).unwrap_or(patch);
+        for key in ["size", "crop_size"] {
+            let found = sides(&settings[key])?;
+            if found.iter().any(|&found| found != side) {
+                let found = &settings[key];
+                return Err(format!(
+                    "has `{key}` {found}, but the vision tower takes {side} × {side} px"
+                ));
+            }
+        }
+        if patch == 0 || !side.is_multiple_of(patch) {
+            return Err(format!(
+                "has tiles of {side} px, which patches of {patch} px do not divide"
+            ));
+        }
+        if config["vision_feature_select_strategy"] == "full" {
+            return Err("belongs to a model with `vision_feature_select_strategy` `full`: features of a class token \
+                        cannot be set side by side; `default` drops it"
+                .to_owned());
+        }
+        let resample = settings["resample"].as_u64().unwrap_or(3);
+        let kernel = match resample {
+            2 => Kernel::Bilinear,
+            // The pinned torchvision has no Lanczos kernel and takes the bicubic one.
+            1 | 3 => Kernel::Bicubic,
+            other => {
+                return Err(format!(
+                    "has `resample` {other}; known are 1 (Lanczos), 2 (bilinear), 3 (bicubic)"
+                ));
+            }
+        };
+        let rescale = settings["rescale_factor"].as_f64().unwrap_or(1.0 / 255.0);
+        let levels = (1.0 / rescale) as f32;
+        let mean = three(
+            settings,
+            "image_mean",
+            [0.481_454_66, 0.457_827_5, 0.408_210_73],
+        )?;
+        let std = three(
+            settings,
+            "image_std",
+            [0.268_629_54, 0.261_302_6, 0.275_777_1],
+        )?;
+        Ok(Self {
+            side,
+            patches: side / patch,
+            grids: grids(settings, config, side)?,
+            mean: mean.map(|m| m * levels),
+            std: std.map(|s| s * levels),
+            kernel,
+        })
+    }
+
+    /// Cuts and normalises a picture: `[tiles, 3, side, side]`, the overview first.
+    pub fn input(&self, picture: &RgbImage) -> ImageInput {
+        let original = (picture.height() as usize, picture.width() as usize);
+        let best = self.best_grid(original);
+        let (height, width) = fitted(original, best);
+        let mut canvas = vec![0_u8; best.0 * best.1 * 3];
+        let resized = resize(picture, height, width, self.kernel);
+        let (top, left) = ((best.0 - height) / 2, (best.1 - width) / 2);
+        for (row, line) in resized.chunks_exact(width * 3).enumerate() {
+            let to = ((top + row) * best.1 + left) * 3;
+            canvas[to..to + line.len()].copy_from_slice(line);
+        }
+        let tiles = (best.0 / self.side, best.1 / self.side);
+        let mut pixels = Vec::with_capacity((1 + tiles.0 * tiles.1) * 3 * self.side * self.side);
+        let overview = resize(picture, self.side, self.side, self.kernel);
+        self.normalise(&overview, self.side, (0, 0), &mut pixels);
+        for row in 0..tiles.0 {
+            for column in 0..tiles.1 {
+                self.normalise(
+                    &canvas,
+                    best.1,
+                    (row * self.side, column * self.side),
+                    &mut pixels,
+                );
+            }
+        }
+        ImageInput {
+            pixels: Arc::new(pixels),
+            shape: vec![1 + tiles.0 * tiles.1, 3, self.side, self.side],
+            grid: ImageGrid::Tiles { original, tiles },
+            num_tokens: self.num_tokens(original, tiles),
+        }
+    }
+
+    /// The grid that shows the most of the picture's pixels, and of those the one with the least waste.
+    pub fn best_grid(&self, (height, width): (usize, usize)) -> (usize, usize) {
+        let mut best = (0, usize::MAX, self.grids[0]);
+        for &(grid_height, grid_width) in &self.grids {
+            let scale = (grid_width as f64 / width as f64).min(grid_height as f64 / height as f64);
+            let (shown_width, shown_height) = (
+                (width as f64 * scale) as usize,
+                (height as f64 * scale) as usize,
+            );
+            let effective = (shown_width * shown_height).min(width * height);
+            let waste = grid_width * grid_height - effective;
+            if effective > best.0 || effective == best.0 && waste < best.1 {
+                best = (effective, waste, (grid_height, grid_width));
+            }
+        }
+        best.2
+    }
+
+    /// Image tokens: the overview, and the tiles without their padding with one newline a row.
+    pub fn num_tokens(&self, (height, width): (usize, usize), tiles: (usize, usize)) -> usize {
+        let (mut rows, mut columns) = (self.patches * tiles.0, self.patches * tiles.1);
+        if width as f64 / height as f64 > columns as f64 / rows as f64 {
+            let shown = rounded(height as f64 * (columns as f64 / width as f64));
+            rows -= rows.saturating_sub(shown) / 2 * 2;
+        } else {
+            let shown = rounded(width as f64 * (rows as f64 / height as f64));
+            columns -= columns.saturating_sub(shown) / 2 * 2;
+        }
+        self.patches * self.patches + rows * (columns + 1)
+    }
+
+    /// Appends one tile, channel by channel.
+    fn normalise(&self, rgb: &[u8], width: usize, (top, left): (usize, usize), out: &mut Vec<f32>) {
+        for channel in 0..3 {
+            let (mean, std) = (self.mean[channel], self.std[channel]);
+            for row in 0..self.side {
+                let start = ((top + row) * width + left) * 3;
+                let line = rgb[start..start + self.side * 3].chunks_exact(3);
+                out.extend(line.map(|pixel| (f32::from(pixel[channel]) - mean) / std));
+            }
+        }
+    }
+}
+
+fn number(value: &Value) -> Option<usize> {
+    value.as_u64().map(|n| n as usize)
+}
+
+/// The sides that `size` or `crop_size` names: a number, `shortest_edge`, or `height` and `width`.
+fn sides(size: &Value) -> Result<Vec<usize>, String> {
+    match size {
+        Value::Null => Ok(Vec::new()),
+        Value::Number(_) => Ok(number(size).into_iter().collect()),
+        _ => {
+            let found = ["shortest_edge", "height", "width"]
+                .iter()
+                .filter_map(|key| number(&size[key]))
+                .collect();
+            if Vec::is_empty(&found) {
+                Err(format!("has a size {size}; expected `height` and `width`"))
+            } else {
+                Ok(found)
+            }
+        }
+    }
+}
+
+fn three(settings: &Value, key: &str, preset: [f32; 3]) -> Result<[f32; 3], String> {
+    let Some(list) = settings[key].as_array() else {
+        return Ok(preset);
+    };
+    let values: Vec<f32> = list
+        .iter()
+        .filter_map(Value::as_f64)
+        .map(|value| value as f32)
+        .collect();
+    values
+        .try_into()
+        .map_err(|_| format!("has `{key}` {}; expected three numbers", settings[key]))
+}
+
+/// The grids of the image processor, which must be those of the model: it rebuilds the picture by them.
+fn grids(settings: &Value, config: &Value, side: usize) -> Result<Vec<(usize, usize)>, String> {
+    const KEY: &str = "image_grid_pinpoints";
+    let pair = |value: &Value| Some((number(&value[0])?, number(&value[1])?));
+    let list = |value: &Value| {
+        value
+            .as_array()?
+            .iter()
+            .map(pair)
+            .collect::<Option<Vec<_>>>()
+    };
+    let (own, models) = (list(&settings[KEY]), list(&config[KEY]));
+    if let (Some(own), Some(models)) = (&own, &models)
+        && own != models
+    {
+        return Err(format!(
+            "has other `{KEY}` than `config.json`; they must be the same"
+        ));
+    }
+    let grids = own.or(models).unwrap_or_default();
+    let fits = |length: usize| length > 0 && length.is_multiple_of(side);
+    if grids.is_empty()
+        || !grids
+            .iter()
+            .all(|&(height, width)| fits(height) && fits(width))
+    {
+        return Err(format!(
+            "needs `{KEY}`: pairs of height and width, multiples of the tile's side {side}"
+        ));
+    }
+    Ok(grids)
+}
+
+/// Height and width of the picture inside of the grid, with its aspect kept.
+fn fitted(
+    (height, width): (usize, usize),
+    (grid_height, grid_width): (usize, usize),
+) -> (usize, usize) {
+    let (by_width, by_height) = (
+        grid_width as f64 / width as f64,
+        grid_height as f64 / height as f64,
+    );
+    if by_width < by_height {
+        (
+            ((height as f64 * by_width).ceil() as usize).clamp(1, grid_height),
+            grid_width,
+        )
+    } else {
+        (
+            grid_height,
+            ((width as f64 * by_height).ceil() as usize).clamp(1, grid_width),
+        )
+    }
+}
+
+/// Whole part after rounding to seven decimals, as in `transformers`.
+fn rounded(value: f64) -> usize {
+    ((value * 1e7).round_ties_even() / 1e7) as usize
+}
