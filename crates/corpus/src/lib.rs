@@ -3,11 +3,13 @@
 //! Takes files, gives typed records, and tells what it left out and why. It renders no prompt and knows no model.
 
 pub mod digest;
+pub mod formats;
 pub mod images;
 pub mod jsonl;
 pub mod pictograms;
 pub mod record;
 pub mod seed;
+pub mod splits;
 
 pub use record::{
     Completion, Consistency, Decoding, FinishReason, Label, Open, Pair, Prediction, Rejected, Request, Role, Sample,

@@ -215,10 +215,10 @@ fn invented_word(rng: &mut Rng) -> String {
     const ENDS: [&str; 14] = ["", "n", "r", "l", "s", "t", "ck", "m", "p", "d", "sh", "nd", "x", "g"];
     let mut word = String::new();
     for _ in 0..=(1 + rng.below(2)) {
-        word.push_str(rng.choose(&STARTS));
-        word.push_str(rng.choose(&VOWELS));
+        word.push_str(rng.choose::<&str>(&STARTS));
+        word.push_str(rng.choose::<&str>(&VOWELS));
     }
-    word.push_str(rng.choose(&ENDS));
+    word.push_str(rng.choose::<&str>(&ENDS));
     word
 }
 

@@ -1,0 +1,83 @@
+//! The embedded demo: a little world of pictograms, the shipped base model, and how that model was made.
+
+pub mod base;
+pub mod tower;
+pub mod world;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use corpus::pictograms::{FOOD, Pictogram};
+
+use world::Thing;
+
+/// Side of the demo's pictures in pixels; the size that its vision tower takes.
+pub const SIDE: u32 = 72;
+
+/// A pictogram on disk with what is true of it.
+#[derive(Clone, Debug)]
+pub struct Picture {
+    /// Unique: concept and style.
+    pub id: String,
+    /// The concept's id.
+    pub concept: String,
+    /// Its subgroup.
+    pub subgroup: String,
+    /// The drawing style.
+    pub style: &'static str,
+    /// A PNG file.
+    pub path: PathBuf,
+    /// What is true of it.
+    pub thing: Thing,
+}
+
+/// Renders pictograms as PNG files of the folder, on all cores, and gives them in their order.
+pub fn render(pictograms: &[&Pictogram], folder: &Path) -> Result<Vec<Picture>> {
+    std::fs::create_dir_all(folder).with_context(|| format!("cannot make `{}`", folder.display()))?;
+    let workers = std::thread::available_parallelism().map_or(1, usize::from).min(8);
+    let share = pictograms.len().div_ceil(workers).max(1);
+    let parts: Vec<Result<Vec<Picture>>> = std::thread::scope(|scope| {
+        let handles: Vec<_> = pictograms
+            .chunks(share)
+            .map(|part| scope.spawn(move || part.iter().map(|p| picture(p, folder)).collect()))
+            .collect();
+        handles
+            .into_iter()
+            .map(|h| h.join().unwrap_or_else(|_| Err(anyhow::anyhow!("rendering a pictogram panicked"))))
+            .collect()
+    });
+    let mut out = Vec::with_capacity(pictograms.len());
+    for part in parts {
+        out.extend(part?);
+    }
+    Ok(out)
+}
+
+fn picture(pictogram: &Pictogram, folder: &Path) -> Result<Picture> {
+    let rendered = pictogram.render(SIDE)?;
+    let concept = &pictogram.concept;
+    let id = format!("{}_{}", concept.id, pictogram.style);
+    let path = folder.join(format!("{id}.png"));
+    corpus::images::encode_png(&rendered.picture, &path)?;
+    let thing = Thing {
+        name: concept.name.clone(),
+        kind: concept.kind.clone(),
+        colour: rendered.colour.to_owned(),
+        keywords: concept.keywords.clone(),
+        gloss: concept.gloss.clone(),
+    };
+    Ok(Picture { id, concept: concept.id.clone(), subgroup: concept.subgroup.clone(), style: pictogram.style, path, thing })
+}
+
+/// The kinds of the pictures, each once, sorted.
+pub fn kinds(pictures: &[Picture]) -> Vec<String> {
+    let mut kinds: Vec<String> = pictures.iter().map(|p| p.thing.kind.clone()).collect();
+    kinds.sort();
+    kinds.dedup();
+    kinds
+}
+
+/// Whether a pictogram belongs to the demo's domain.
+pub fn is_food(pictogram: &Pictogram) -> bool {
+    pictogram.concept.group == FOOD
+}

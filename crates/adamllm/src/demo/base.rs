@@ -1,0 +1,469 @@
+//! How the demo's base model and judge are made: `adamllm demo-base`, in phases that can run side by side.
+//!
+//! 1. `tower`: the vision tower tells general pictograms apart ([`super::tower`]).
+//! 2. `read`: the decoder reads captions over general and invented names and answers from them, without pictures.
+//! 3. `joint`: both together on general pictograms: captions, questions, questions after a caption, extraction.
+//! 4. `judge`: a smaller decoder answers questions from a text alone.
+//!
+//! Food never occurs but in the tokenizer's training text.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use corpus::pictograms::{self, Pictogram};
+use corpus::seed::{Rng, hash};
+use corpus::{Role, Sample, Turn};
+use model::{Group, Mllm};
+use processor::{Encoded, Options, Processor};
+use serde_json::{Value, json};
+use synthesis::Prompts;
+use tokenizers::decoders::byte_level::ByteLevel;
+use tokenizers::models::TrainerWrapper;
+use tokenizers::models::bpe::{BPE, BpeTrainer};
+use tokenizers::{AddedToken, Tokenizer};
+use torch::{Device, Kind};
+use train::{Config, SampleSource, Trainer};
+
+use super::world::{self, Asks, Thing};
+use super::{Picture, is_food, kinds, render, tower};
+
+/// The phases in the order that makes a base from nothing.
+pub const PHASES: [&str; 4] = ["tower", "read", "joint", "judge"];
+
+const VOCABULARY: usize = 2048;
+const SPECIAL: [&str; 6] =
+    ["<|begin_of_text|>", "<|end_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>", "<image>"];
+const TOWER_STEPS: usize = 1300;
+const READ_STEPS: usize = 2000;
+const JOINT_STEPS: usize = 1800;
+const JUDGE_STEPS: usize = 1500;
+/// A twentieth of the general concepts is never shown, so that general skill can be measured.
+const HELD_OUT: f64 = 0.05;
+
+/// Runs one phase, or all, in the work folder; the finished models lie in `<work>/base-model` and `<work>/judge`.
+pub fn run(work: &Path, phases: &[String], threads: usize) -> Result<()> {
+    torch::set_threads(threads);
+    std::fs::create_dir_all(work)?;
+    let all = pictograms::load()?;
+    let folder = work.join("base-model");
+    if !folder.join("tokenizer.json").exists() {
+        write_folder(&folder, &all, &base_config())?;
+    }
+    let wanted = |phase: &str| phases.is_empty() || phases.iter().any(|p| p == phase);
+    if let Some(unknown) = phases.iter().find(|p| !PHASES.contains(&p.as_str())) {
+        bail!("unknown phase `{unknown}`; phases are {}", PHASES.join(", "));
+    }
+    let general: Vec<&Pictogram> = all.iter().filter(|p| !is_food(p)).collect();
+    let shown = |p: &&Pictogram| !is_held_out(&p.concept.id);
+    if wanted("tower") {
+        let pictures = render(&general.iter().copied().filter(|p| shown(p)).collect::<Vec<_>>(), &work.join("images"))?;
+        run_tower(work, &folder, &pictures)?;
+    }
+    if wanted("read") {
+        run_read(work, &folder, &general)?;
+    }
+    if wanted("joint") {
+        let pictures = render(&general.iter().copied().filter(|p| shown(p)).collect::<Vec<_>>(), &work.join("images"))?;
+        run_joint(work, &folder, &pictures)?;
+    }
+    if wanted("judge") {
+        let judge = work.join("judge");
+        write_folder(&judge, &all, &judge_config())?;
+        run_judge(&judge, &general)?;
+    }
+    Ok(())
+}
+
+/// Whether a general concept is kept for measuring.
+pub fn is_held_out(concept: &str) -> bool {
+    Rng::new(hash(2024, concept)).chance(HELD_OUT)
+}
+
+fn run_tower(work: &Path, folder: &Path, pictures: &[Picture]) -> Result<()> {
+    let model = fresh(folder, 1)?;
+    let processor = processor::load(folder, &Options::default())?;
+    let index = |list: &[String], name: &str| list.iter().position(|n| n == name).unwrap_or(0) as i64;
+    let mut names: Vec<String> = pictures.iter().map(|p| p.thing.name.clone()).collect();
+    names.sort();
+    names.dedup();
+    let kinds = kinds(pictures);
+    let colours = world::COLOURS.map(str::to_owned).to_vec();
+    let mut examples = Vec::with_capacity(pictures.len());
+    for picture in pictures {
+        examples.push(tower::Example {
+            input: processor.image(&picture.path)?,
+            classes: [
+                index(&names, &picture.thing.name),
+                index(&kinds, &picture.thing.kind),
+                index(&colours, &picture.thing.colour),
+            ],
+        });
+    }
+    let classes = [names.len(), kinds.len(), colours.len()].map(|n| n as i64);
+    let mut right = Vec::new();
+    tower::train(model.as_ref(), &examples, classes, TOWER_STEPS, 1, |step, loss, share| {
+        right.push(share);
+        if step % 50 == 0 {
+            let mean = right.drain(..).sum::<f64>() / 50.0;
+            eprintln!("tower {step}/{TOWER_STEPS}  loss {loss:.3}  names {:.1} %", mean * 100.0);
+        }
+    })?;
+    model::save(model.as_ref(), &work.join("tower"), Some(folder), Kind::Float)?;
+    Ok(())
+}
+
+fn run_read(work: &Path, folder: &Path, general: &[&Pictogram]) -> Result<()> {
+    let model = fresh(folder, 2)?;
+    let config = Config { micro_tokens: 4096, betas: [0.9, 0.98], weight_decay: 0.05, ..Config::small(1.2e-3, 16, READ_STEPS) };
+    let source = Made::new(folder, 2, Reading::new(general), READ_STEPS * 16)?;
+    drive("read", model.as_ref(), &source, &config, |_| Ok(()))?;
+    model::save(model.as_ref(), &work.join("read"), Some(folder), Kind::Float)?;
+    Ok(())
+}
+
+fn run_joint(work: &Path, folder: &Path, pictures: &[Picture]) -> Result<()> {
+    let model = model::load(&work.join("read"), Device::Cpu, Kind::Float).context("the `read` phase comes first")?;
+    let seeing = model::load(&work.join("tower"), Device::Cpu, Kind::Float).context("the `tower` phase comes first")?;
+    {
+        let _guard = torch::no_grad_guard();
+        for (to, from) in model.parameters().iter().zip(seeing.parameters()) {
+            if to.group != Group::LanguageModel {
+                to.tensor.shallow_clone().f_copy_(&from.tensor)?;
+            }
+        }
+    }
+    let blank = work.join("images/blank.png");
+    corpus::images::encode_png(&image::RgbImage::from_pixel(super::SIDE, super::SIDE, image::Rgb([255; 3])), &blank)?;
+    let joint = Joint { pictures: pictures.to_vec(), kinds: kinds(pictures), blank, prompts: Prompts::default() };
+    let config = Config {
+        micro_tokens: 4096,
+        betas: [0.9, 0.98],
+        weight_decay: 0.05,
+        learning_rate: train::Rates { vision_tower: 4e-4, projector: 1e-3, language_model: 1e-3 },
+        ..Config::small(1e-3, 24, JOINT_STEPS)
+    };
+    let source = Made::new(folder, 3, joint, JOINT_STEPS * 24)?;
+    let save = |model: &dyn Mllm| Ok(model::save(model, folder, Some(folder), Kind::BFloat16)?);
+    drive("joint", model.as_ref(), &source, &config, save)?;
+    save(model.as_ref())
+}
+
+fn run_judge(folder: &Path, general: &[&Pictogram]) -> Result<()> {
+    let model = fresh(folder, 4)?;
+    let config = Config { micro_tokens: 4096, betas: [0.9, 0.98], weight_decay: 0.05, ..Config::small(2e-3, 32, JUDGE_STEPS) };
+    let source = Made::new(folder, 4, Extracting(Reading::new(general)), JUDGE_STEPS * 32)?;
+    drive("judge", model.as_ref(), &source, &config, |_| Ok(()))?;
+    model::save(model.as_ref(), folder, Some(folder), Kind::BFloat16)?;
+    Ok(())
+}
+
+fn drive(name: &str, model: &dyn Mllm, source: &dyn SampleSource, config: &Config, save: impl Fn(&dyn Mllm) -> Result<()>) -> Result<()> {
+    let mut trainer = Trainer::new(model, source, config)?;
+    let total = trainer.total_steps();
+    let (mut loss, mut tokens, mut seconds) = (0.0, 0, 0.0);
+    while let Some(metrics) = trainer.step()? {
+        loss += metrics.loss;
+        tokens += metrics.tokens;
+        seconds += metrics.seconds;
+        if metrics.step % 50 == 0 {
+            eprintln!("{name} {}/{total}  loss {:.3}  {:.0} tokens/s", metrics.step, loss / 50.0, tokens as f64 / seconds);
+            (loss, tokens, seconds) = (0.0, 0, 0.0);
+        }
+        if metrics.step % 300 == 0 {
+            save(model)?;
+        }
+    }
+    Ok(())
+}
+
+fn fresh(folder: &Path, seed: u64) -> Result<Box<dyn Mllm>> {
+    let text = std::fs::read_to_string(folder.join("config.json"))?;
+    Ok(model::fresh(&text, seed, Device::Cpu, Kind::Float)?)
+}
+
+/// A kind of samples, drawn anew for every index.
+trait Kindred: Sync {
+    fn sample(&self, rng: &mut Rng) -> Sample;
+}
+
+/// Samples made on the fly: the same index gives the same sample.
+struct Made<K> {
+    kind: K,
+    seed: u64,
+    len: usize,
+    processor: Box<dyn Processor>,
+}
+
+impl<K> Made<K> {
+    fn new(folder: &Path, seed: u64, kind: K, len: usize) -> Result<Self> {
+        Ok(Self { kind, seed, len, processor: processor::load(folder, &Options::default())? })
+    }
+}
+
+impl<K: Kindred> SampleSource for Made<K> {
+    fn len(&self) -> usize {
+        self.len
+    }
+
+    fn id(&self, _: usize) -> &'static str {
+        "made"
+    }
+
+    fn encode(&self, index: usize) -> Result<Encoded, String> {
+        let sample = self.kind.sample(&mut Rng::new(hash(self.seed, &index.to_string())));
+        self.processor.sample(&sample).map_err(|e| e.to_string())
+    }
+}
+
+/// Captions and questions over general and invented names, without pictures.
+struct Reading {
+    things: Vec<Thing>,
+    kinds: Vec<String>,
+    prompts: Prompts,
+}
+
+impl Reading {
+    fn new(general: &[&Pictogram]) -> Self {
+        let mut kinds: Vec<String> = general.iter().map(|p| p.concept.kind.clone()).collect();
+        kinds.sort();
+        kinds.dedup();
+        let mut things = Vec::new();
+        for pictogram in general {
+            let concept = &pictogram.concept;
+            things.push(Thing {
+                name: concept.name.clone(),
+                kind: concept.kind.clone(),
+                colour: String::new(),
+                keywords: concept.keywords.clone(),
+                gloss: None,
+            });
+        }
+        things.dedup();
+        Self { things, kinds, prompts: Prompts::default() }
+    }
+
+    fn thing(&self, rng: &mut Rng) -> (Thing, Vec<String>) {
+        let mut kinds = self.kinds.clone();
+        if rng.chance(0.3) {
+            // Kinds that nobody has heard of, so that they too are copied and not recalled.
+            kinds = (0..6).map(|_| world::invented(&self.kinds, rng).name).collect();
+        }
+        let mut thing = if rng.chance(0.6) { world::invented(&kinds, rng) } else { rng.choose(&self.things).clone() };
+        if rng.chance(0.5) || !kinds.contains(&thing.kind) {
+            thing.kind.clone_from(rng.choose(&kinds));
+        }
+        thing.colour = (*rng.choose(&world::COLOURS)).to_owned();
+        (thing, kinds)
+    }
+
+    /// Answers after a caption, with the hints of the synthesizer's turns in half of the samples.
+    fn answers(&self, mut turns: Vec<Turn>, thing: &Thing, kinds: &[String], rng: &mut Rng) -> Vec<Turn> {
+        let prompts = &self.prompts.synthesizer;
+        for _ in 0..2 {
+            let question = world::question(thing, *rng.choose(&Asks::ALL), kinds, rng);
+            let precise = rng.chance(0.5);
+            let hint = if precise { &prompts.hint_precise } else { &prompts.hint_informative };
+            let answer = if precise { question.precise } else { question.informative };
+            turns.push(Turn::new(Role::User, format!("{hint}\n{}", question.instruction)));
+            turns.push(Turn::new(Role::Assistant, answer).learned());
+        }
+        turns
+    }
+
+    fn extraction(&self, rng: &mut Rng) -> Vec<Turn> {
+        let (thing, kinds) = self.thing(rng);
+        let (other, _) = self.thing(rng);
+        let asks = *rng.choose(&Asks::ALL);
+        let question = world::question(&thing, asks, &kinds, rng);
+        // The answer is what the text says, right or wrong, so a text about another thing gives another answer.
+        let (text, answer) = if rng.chance(0.5) {
+            let told = world::question(&other, asks, &kinds, rng);
+            let fits = !matches!(asks, Asks::YesNo | Asks::Choice);
+            if fits { (told.informative, told.precise) } else { (question.informative, question.precise) }
+        } else {
+            (question.informative, question.precise)
+        };
+        let request = self.prompts.extraction.request.replace("{text}", &text).replace("{instruction}", &question.instruction);
+        vec![Turn::new(Role::User, request), Turn::new(Role::Assistant, answer).learned()]
+    }
+}
+
+impl Kindred for Reading {
+    fn sample(&self, rng: &mut Rng) -> Sample {
+        if rng.chance(0.2) {
+            return plain(self.extraction(rng), Vec::new());
+        }
+        let (thing, kinds) = self.thing(rng);
+        let caption = world::caption(&thing, rng);
+        let mut told = Turn::new(Role::Assistant, caption);
+        // Captions of invented things are noise to predict, so they are learned now and then only.
+        told.learn = rng.chance(0.2);
+        let turns = vec![Turn::new(Role::User, self.prompts.synthesizer.caption_request.clone()), told];
+        plain(self.answers(turns, &thing, &kinds, rng), Vec::new())
+    }
+}
+
+/// Extraction alone: the judge's work.
+struct Extracting(Reading);
+
+impl Kindred for Extracting {
+    fn sample(&self, rng: &mut Rng) -> Sample {
+        plain(self.0.extraction(rng), Vec::new())
+    }
+}
+
+/// Pictures and text together.
+struct Joint {
+    pictures: Vec<Picture>,
+    kinds: Vec<String>,
+    blank: PathBuf,
+    prompts: Prompts,
+}
+
+impl Kindred for Joint {
+    fn sample(&self, rng: &mut Rng) -> Sample {
+        let reading = Reading { things: Vec::new(), kinds: self.kinds.clone(), prompts: self.prompts.clone() };
+        let picture = rng.choose(&self.pictures);
+        let image = |text: &str| Turn::new(Role::User, format!("<image>\n{text}")).with_marks();
+        let request = |rng: &mut Rng| {
+            let pool = &self.prompts.captioning.requests;
+            if rng.chance(0.5) { self.prompts.synthesizer.caption_request.clone() } else { rng.choose(pool).clone() }
+        };
+        let way = rng.unit();
+        if way < 0.22 {
+            let asked = request(rng);
+            let caption = world::caption(&picture.thing, rng);
+            let turns = vec![image(&asked), Turn::new(Role::Assistant, caption).learned()];
+            return plain(turns, vec![picture.path.clone()]);
+        }
+        if way < 0.58 {
+            let question = world::question(&picture.thing, *rng.choose(&Asks::ALL), &self.kinds, rng);
+            let answer = if rng.chance(0.7) { question.precise } else { question.informative };
+            let turns = vec![image(&question.instruction), Turn::new(Role::Assistant, answer).learned()];
+            return plain(turns, vec![picture.path.clone()]);
+        }
+        if way < 0.88 {
+            let asked = self.prompts.synthesizer.caption_request.clone();
+            let (thing, kinds, path) = if rng.chance(0.4) {
+                let thing = world::invented(&self.kinds, rng);
+                let path = if rng.chance(0.5) { &self.blank } else { &picture.path };
+                (thing, self.kinds.clone(), path.clone())
+            } else {
+                (picture.thing.clone(), self.kinds.clone(), picture.path.clone())
+            };
+            let caption = world::caption(&thing, rng);
+            let turns = vec![image(&asked), Turn::new(Role::Assistant, caption)];
+            return plain(reading.answers(turns, &thing, &kinds, rng), vec![path]);
+        }
+        let reading = Reading { things: self.pictures.iter().take(1).map(|p| p.thing.clone()).collect(), ..reading };
+        plain(reading.extraction(rng), Vec::new())
+    }
+}
+
+fn plain(turns: Vec<Turn>, images: Vec<PathBuf>) -> Sample {
+    Sample { id: "made".to_owned(), images, turns, end: false, origin: Value::Null }
+}
+
+/// Writes tokenizer, configurations and chat template of a model folder; the weights come later.
+fn write_folder(folder: &Path, all: &[Pictogram], config: &Value) -> Result<()> {
+    std::fs::create_dir_all(folder)?;
+    let mut tokenizer = train_tokenizer(all)?;
+    tokenizer.with_decoder(Some(ByteLevel::default()));
+    let write = |name: &str, value: &Value| std::fs::write(folder.join(name), format!("{value:#}\n"));
+    std::fs::write(folder.join("tokenizer.json"), tokenizer.to_string(false).map_err(|e| anyhow::anyhow!("{e}"))?)?;
+    write("config.json", config)?;
+    write(
+        "tokenizer_config.json",
+        &json!({"tokenizer_class": "PreTrainedTokenizerFast", "bos_token": SPECIAL[0], "eos_token": SPECIAL[4],
+            "pad_token": SPECIAL[1], "clean_up_tokenization_spaces": false, "model_max_length": 512}),
+    )?;
+    write(
+        "preprocessor_config.json",
+        &json!({"image_processor_type": "LlavaNextImageProcessor", "size": {"shortest_edge": super::SIDE},
+            "crop_size": {"height": super::SIDE, "width": super::SIDE}, "image_grid_pinpoints": [[super::SIDE, super::SIDE]],
+            "image_mean": [1.0, 1.0, 1.0], "image_std": [0.35, 0.35, 0.35], "resample": 3, "do_rescale": true,
+            "rescale_factor": 1.0 / 255.0, "do_resize": true, "do_center_crop": true, "do_normalize": true,
+            "do_convert_rgb": true, "do_pad": true}),
+    )?;
+    write(
+        "processor_config.json",
+        &json!({"processor_class": "LlavaNextProcessor", "patch_size": 12, "vision_feature_select_strategy": "default",
+            "image_token": SPECIAL[5], "num_additional_image_tokens": 1}),
+    )?;
+    write("generation_config.json", &json!({"bos_token_id": 0, "eos_token_id": [4, 1], "pad_token_id": 1}))?;
+    std::fs::write(folder.join("chat_template.jinja"), processor::LLAMA3_TEMPLATE)?;
+    Ok(())
+}
+
+/// A byte-level BPE over captions and questions of the whole world; the only place where food words occur.
+fn train_tokenizer(all: &[Pictogram]) -> Result<Tokenizer> {
+    let mut rng = Rng::new(7);
+    let mut kinds: Vec<String> = all.iter().map(|p| p.concept.kind.clone()).collect();
+    kinds.sort();
+    kinds.dedup();
+    let prompts = Prompts::default();
+    let mut texts = Vec::new();
+    for (i, pictogram) in all.iter().enumerate() {
+        let concept = &pictogram.concept;
+        let thing = Thing {
+            name: concept.name.clone(),
+            kind: concept.kind.clone(),
+            colour: (*rng.choose(&world::COLOURS)).to_owned(),
+            keywords: concept.keywords.clone(),
+            gloss: concept.gloss.clone(),
+        };
+        texts.push(world::caption(&thing, &mut rng));
+        let question = world::question(&thing, Asks::ALL[i % 5], &kinds, &mut rng);
+        texts.push(question.instruction);
+        texts.push(question.informative);
+        texts.push(prompts.synthesizer.hint_precise.clone());
+        texts.push(prompts.synthesizer.hint_informative.clone());
+        texts.push(prompts.extraction.request.clone());
+        texts.push(rng.choose(&prompts.captioning.requests).clone());
+        // Words for other people's captions: plain English of the prompts, and invented ones for rare letter pairs.
+        texts.push(world::invented(&kinds, &mut rng).name);
+    }
+    let mut tokenizer = Tokenizer::new(BPE::default());
+    tokenizer.with_pre_tokenizer(Some(ByteLevel::new(false, true, true)));
+    let trainer = BpeTrainer::builder()
+        .vocab_size(VOCABULARY)
+        .min_frequency(2)
+        .show_progress(false)
+        .special_tokens(SPECIAL.iter().map(|s| AddedToken::from((*s).to_owned(), true)).collect())
+        .initial_alphabet(ByteLevel::alphabet().into_iter().collect())
+        .build();
+    let mut trainer = TrainerWrapper::from(trainer);
+    tokenizer.train(&mut trainer, texts.into_iter()).map_err(|e| anyhow::anyhow!("the tokenizer cannot be trained: {e}"))?;
+    Ok(tokenizer)
+}
+
+fn base_config() -> Value {
+    config([192, 512, 4, 6], [192, 512, 5, 6])
+}
+
+/// The judge reads text only; its tower is as small as the family allows.
+fn judge_config() -> Value {
+    config([160, 400, 3, 5], [16, 16, 2, 1])
+}
+
+/// Width, inner width, layers and heads of decoder and tower.
+fn config(text: [u32; 4], vision: [u32; 4]) -> Value {
+    json!({
+        "architectures": ["LlavaNextForConditionalGeneration"], "model_type": "llava_next",
+        "image_token_index": 5, "image_grid_pinpoints": [[super::SIDE, super::SIDE]], "vision_feature_layer": -2,
+        "vision_feature_select_strategy": "default", "projector_hidden_act": "gelu", "tie_word_embeddings": true,
+        "bos_token_id": 0, "eos_token_id": 4, "pad_token_id": 1,
+        "text_config": {
+            "model_type": "llama", "architectures": ["LlamaForCausalLM"], "vocab_size": VOCABULARY,
+            "hidden_size": text[0], "intermediate_size": text[1], "num_hidden_layers": text[2],
+            "num_attention_heads": text[3], "num_key_value_heads": text[3], "max_position_embeddings": 1024,
+            "rms_norm_eps": 1e-5, "rope_theta": 10000.0, "hidden_act": "silu", "tie_word_embeddings": true,
+            "bos_token_id": 0, "eos_token_id": 4, "attention_bias": false, "mlp_bias": false
+        },
+        "vision_config": {
+            "model_type": "clip_vision_model", "hidden_size": vision[0], "intermediate_size": vision[1],
+            "num_hidden_layers": vision[2], "num_attention_heads": vision[3], "image_size": super::SIDE, "patch_size": 12,
+            "hidden_act": "quick_gelu", "projection_dim": 64
+        }
+    })
+}
