@@ -1,0 +1,266 @@
+//! What is written.
+
+use corpus::FinishReason;
+use generate::Options;
+use processor::Processor as _;
+
+use crate::common::{Letters, greedy, model, next, request, run};
+
+const PROMPTS: [&str; 6] = ["a", "hello", "x#yz", "aabbccddeeffgg", "##", "q"];
+
+#[test]
+fn cached_greedy_equals_whole_forwards() {
+    let model = model();
+    let requests: Vec<_> = PROMPTS.iter().map(|p| request(p, |_| {})).collect();
+    let completions = run(model.as_ref(), Options::default(), &requests);
+    for (completion, prompt) in completions.iter().zip(PROMPTS) {
+        let expected = Letters.decode(&greedy(model.as_ref(), prompt, 12), false);
+        assert_eq!(
+            (completion.id.as_str(), &completion.text),
+            (prompt, &expected)
+        );
+        assert_eq!(
+            (completion.finish_reason, completion.completion_tokens),
+            (FinishReason::Length, 12)
+        );
+    }
+    let distinct: std::collections::HashSet<_> = completions.iter().map(|c| &c.text).collect();
+    assert_eq!(distinct.len(), PROMPTS.len(), "the prompts must matter");
+}
+
+#[test]
+fn rows_that_end_early_do_not_disturb_the_others() {
+    let model = model();
+    let requests: Vec<_> = PROMPTS
+        .iter()
+        .enumerate()
+        .map(|(i, p)| request(p, |d| d.max_new_tokens = [3, 12, 0, 1, 9, 3][i]))
+        .collect();
+    for (completion, (prompt, request)) in run(model.as_ref(), Options::default(), &requests)
+        .iter()
+        .zip(PROMPTS.iter().zip(&requests))
+    {
+        let count = request.decoding.max_new_tokens;
+        assert_eq!(
+            completion.text,
+            Letters.decode(&greedy(model.as_ref(), prompt, count), false),
+            "{prompt}"
+        );
+        assert_eq!(completion.finish_reason, FinishReason::Length);
+    }
+}
+
+#[test]
+fn text_is_a_function_of_the_request_alone() {
+    let model = model();
+    let sampled = |p: &str| request(p, |d| (d.temperature, d.top_p, d.top_k) = (1.5, 0.95, 20));
+    let mut requests: Vec<_> = PROMPTS.iter().map(|p| sampled(p)).collect();
+    let first = run(
+        model.as_ref(),
+        Options {
+            seed: 7,
+            ..Options::default()
+        },
+        &requests,
+    );
+    assert_eq!(
+        first,
+        run(
+            model.as_ref(),
+            Options {
+                seed: 7,
+                ..Options::default()
+            },
+            &requests
+        )
+    );
+    requests.reverse();
+    for options in [
+        Options {
+            seed: 7,
+            ..Options::default()
+        },
+        Options {
+            seed: 7,
+            group_size: 1,
+            ..Options::default()
+        },
+        Options {
+            seed: 7,
+            group_size: 4,
+            prefill_tokens: 12,
+            ..Options::default()
+        },
+        Options {
+            seed: 7,
+            cache_tokens: 70,
+            ..Options::default()
+        },
+    ] {
+        let mut again = run(model.as_ref(), options.clone(), &requests);
+        again.reverse();
+        assert_eq!(first, again, "{options:?}");
+    }
+    let other = run(
+        model.as_ref(),
+        Options {
+            seed: 8,
+            ..Options::default()
+        },
+        &requests,
+    );
+    assert!(
+        other
+            .iter()
+            .rev()
+            .zip(&first)
+            .any(|(a, b)| a.text != b.text),
+        "the seed must matter"
+    );
+}
+
+#[test]
+fn own_seed_and_id_decide_what_is_drawn() {
+    let model = model();
+    let with = |id: &str, seed| {
+        let mut request = request("hello", |d| (d.temperature, d.seed) = (1.5, seed));
+        request.id = id.to_owned();
+        request
+    };
+    let texts: Vec<String> = run(
+        model.as_ref(),
+        Options::default(),
+        &[
+            with("1", None),
+            with("2", None),
+            with("3", Some(5)),
+            with("4", Some(5)),
+        ],
+    )
+    .into_iter()
+    .map(|c| c.text)
+    .collect();
+    assert_ne!(texts[0], texts[1]);
+    assert_eq!(texts[2], texts[3]);
+}
+
+#[test]
+fn stop_string_across_tokens_is_cut_off() {
+    let model = model();
+    let whole = Letters.decode(&greedy(model.as_ref(), "hello", 12), false);
+    // From the middle of the fourth token to the middle of the fifth.
+    let stop = whole[7..9].to_owned();
+    let at = whole.find(&stop).expect("it is part of the text");
+    let requests = [request("hello", |d| {
+        d.stop = vec!["nowhere".to_owned(), stop.clone()];
+    })];
+    let completion = &run(model.as_ref(), Options::default(), &requests)[0];
+    assert_eq!(
+        (completion.text.as_str(), completion.finish_reason),
+        (&whole[..at], FinishReason::Stop)
+    );
+    assert_eq!(completion.completion_tokens, (at + 2).div_ceil(2));
+}
+
+#[test]
+fn stop_token_ends_the_text_and_is_no_part_of_it() {
+    let model = model();
+    let ids = greedy(model.as_ref(), "hello", 12);
+    let stop = ids[5];
+    let at = ids.iter().position(|&id| id == stop).expect("it is there");
+    let requests = [request("hello", |d| d.stop_ids = vec![stop])];
+    let completion = &run(model.as_ref(), Options::default(), &requests)[0];
+    assert_eq!(completion.text, Letters.decode(&ids[..at], false));
+    assert_eq!(
+        (completion.finish_reason, completion.completion_tokens),
+        (FinishReason::Stop, at + 1)
+    );
+}
+
+#[test]
+fn the_models_own_stop_tokens_end_it_when_the_request_names_none() {
+    let model = model();
+    let sampled: Vec<_> = (0..12)
+        .map(|seed| {
+            request("hello", |d| {
+                (d.temperature, d.seed, d.stop_ids, d.max_new_tokens) =
+                    (4.0, Some(seed), vec![], 50);
+            })
+        })
+        .collect();
+    let completions = run(model.as_ref(), Options::default(), &sampled);
+    let stopped = completions
+        .iter()
+        .filter(|c| c.finish_reason == FinishReason::Stop)
+        .count();
+    assert!(stopped > 6, "{stopped} of 12");
+    assert!(
+        completions
+            .iter()
+            .all(|c| !c.text.contains("<3>") && !c.text.contains("<0>"))
+    );
+}
+
+#[test]
+fn log_probabilities_are_those_of_the_model() {
+    let model = model();
+    let requests = [
+        request("x#yz", |d| (d.logprobs, d.temperature) = (true, 0.7)),
+        request("q", |_| {}),
+    ];
+    let completions = run(model.as_ref(), Options::default(), &requests);
+    let logprobs = completions[0]
+        .logprobs
+        .as_ref()
+        .expect("they were asked for");
+    let (mut ids, images) = Letters::encode("x#yz").expect("prompt");
+    assert_eq!(logprobs.len(), 12);
+    let mut text = completions[0].text.as_str();
+    for found in logprobs {
+        let values = next(model.as_ref(), &ids, &images);
+        let id = (0..30)
+            .find(|&id| text.starts_with(&Letters.decode(&[id], false)))
+            .expect("a token");
+        text = &text[Letters.decode(&[id], false).len()..];
+        assert!((values[id as usize] - found).abs() < 1e-4);
+        ids.push(id);
+    }
+    assert_eq!(completions[1].logprobs, None);
+}
+
+#[test]
+fn the_context_ends_a_text() {
+    let model = model();
+    let requests = [request(&"a".repeat(60), |_| {})];
+    let completion = &run(model.as_ref(), Options::default(), &requests)[0];
+    assert_eq!(
+        (completion.finish_reason, completion.completion_tokens),
+        (FinishReason::Length, 4)
+    );
+}
+
+#[test]
+fn special_tokens_are_left_out_on_request() {
+    let model = model();
+    let with = |skip| {
+        request("hello", |d| {
+            (
+                d.temperature,
+                d.seed,
+                d.max_new_tokens,
+                d.skip_special_tokens,
+            ) = (4.0, Some(1), 40, skip);
+        })
+    };
+    let texts: Vec<_> = run(
+        model.as_ref(),
+        Options::default(),
+        &[with(false), with(true)],
+    )
+    .into_iter()
+    .map(|c| c.text)
+    .collect();
+    assert!(texts[0].contains('<'), "{}", texts[0]);
+    let without: String = texts[0].chars().filter(char::is_ascii_alphabetic).collect();
+    assert_eq!(texts[1], without);
+}

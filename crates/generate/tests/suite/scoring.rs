@@ -1,0 +1,90 @@
+//! Log-likelihoods of given answers.
+
+use corpus::{Open, Request, Role, Turn};
+use generate::score;
+
+use crate::common::{BEGIN, END_OF_TURN, Letters, model, next, request};
+
+/// The sum over the tokens behind `start`, one whole forward each.
+fn expected(text_before: &str, answer: &str, turns: bool) -> f64 {
+    let model = model();
+    let (mut ids, images) = Letters::encode(text_before).expect("prompt");
+    let (mut scored, _) = Letters::encode(answer).expect("answer");
+    if turns {
+        ids.insert(0, BEGIN);
+        ids.push(END_OF_TURN);
+        scored.push(END_OF_TURN);
+    }
+    let mut sum = 0.0;
+    for id in scored {
+        sum += next(model.as_ref(), &ids, &images)[id as usize];
+        ids.push(id);
+    }
+    sum
+}
+
+fn check(request: &Request, before: &str, answers: &[&str]) {
+    let model = model();
+    let owned: Vec<String> = answers.iter().map(|&a| a.to_owned()).collect();
+    let found = score(model.as_ref(), &Letters, request, &owned).expect("scores");
+    let alone: Vec<f64> = owned
+        .iter()
+        .map(|a| {
+            score(model.as_ref(), &Letters, request, std::slice::from_ref(a)).expect("score")[0]
+        })
+        .collect();
+    for ((answer, found), alone) in answers.iter().zip(&found).zip(alone) {
+        let expected = expected(before, answer, request.prompt.is_none());
+        assert!(
+            (found - expected).abs() < 1e-4,
+            "{answer}: {found} for {expected}"
+        );
+        assert!(
+            (found - alone).abs() < 1e-4,
+            "{answer}: {found} beside others, {alone} alone"
+        );
+    }
+}
+
+#[test]
+fn answers_after_turns_count_their_end_of_turn() {
+    let turns = |text: &str| Request {
+        turns: vec![Turn::new(Role::User, text)],
+        open: Open::Assistant,
+        prompt: None,
+        ..request("", |_| {})
+    };
+    check(&turns("hello"), "hello", &["a", "ab", "zebra", "a"]);
+    check(&turns("what#is"), "what#is", &["x", "yes", "no"]);
+}
+
+#[test]
+fn answers_after_a_prompt_count_their_own_tokens() {
+    check(&request("x#yz", |_| {}), "x#yz", &["b", "bc", "longer"]);
+    check(&request("q", |_| {}), "q", &["b", "bc"]);
+}
+
+#[test]
+fn what_cannot_be_scored_is_named() {
+    let model = model();
+    let check = |request: &Request, answer: &str, word: &str| {
+        let error = score(model.as_ref(), &Letters, request, &[answer.to_owned()])
+            .expect_err(word)
+            .to_string();
+        assert!(error.contains(word), "{error}");
+    };
+    check(&request("a", |_| {}), "", "has no tokens");
+    check(&request("a", |_| {}), "?", "no token for");
+    check(&request("a", |_| {}), &"b".repeat(64), "65 tokens");
+    let closed = Request {
+        prompt: None,
+        open: Open::None,
+        ..request("a", |_| {})
+    };
+    check(&closed, "b", "no turn is open");
+    assert!(
+        score(model.as_ref(), &Letters, &request("a", |_| {}), &[])
+            .expect("nothing to do")
+            .is_empty()
+    );
+}
