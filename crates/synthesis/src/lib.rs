@@ -18,6 +18,7 @@ pub mod seed_samples;
 
 pub mod filter;
 pub mod judge;
+pub mod spoil;
 
 pub mod join;
 pub mod mix;
@@ -32,12 +33,16 @@ pub use judge::{
     JudgeKind, JudgeOptions, LabelledTriplet, judge_requests, judge_samples, likelihood_samples,
     verdicts, with_likelihood,
 };
-pub use mix::{Answers, CaptionPosition, MixOptions, TwoStage, WithoutTriplet, mix, two_stage};
+pub use mix::{
+    Answers, CaptionPosition, MixOptions, SyntheticTask, TwoStage, WithoutTriplet, mix, mix_tasks,
+    synthetic_tasks, two_stage,
+};
 pub use opening::Input;
 pub use parse::{ParseOptions, SameQuestion, TurnMarkers, parse, triplets};
 pub use prompts::{PromptError, Prompts};
 pub use requests::{synthesis_decoding, synthesis_requests};
 pub use seed_samples::{Blank, SeedOptions, seed_samples, split_seeds};
+pub use spoil::spoil;
 
 use corpus::Rejected;
 

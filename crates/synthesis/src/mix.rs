@@ -93,6 +93,19 @@ pub struct TwoStage {
     pub synthetic: Outcome<Sample>,
 }
 
+/// What a pair trains besides its caption: one exchange from a triplet, or the conversation that a baseline made.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SyntheticTask {
+    /// Of the triplet or conversation.
+    pub id: String,
+    /// Id of the pair.
+    pub pair: String,
+    /// Request and response of each exchange, in order.
+    pub exchanges: Vec<[String; 2]>,
+    /// The form that the answers were brought into.
+    pub template: String,
+}
+
 /// Single-stage mixing: one conversation a pair, in a drawn order, with general samples in between.
 pub fn mix(
     pairs: &[Pair],
@@ -101,8 +114,79 @@ pub fn mix(
     options: &MixOptions,
     prompts: &Prompts,
 ) -> Outcome<Sample> {
+    mix_tasks(
+        pairs,
+        &synthetic_tasks(triplets, options, prompts),
+        general,
+        options,
+        prompts,
+    )
+}
+
+/// Two-stage training: captions first, then the synthetic tasks, with captions again if `reuse_captions` is on.
+/// General samples go into the second stage.
+pub fn two_stage(
+    pairs: &[Pair],
+    tasks: &[SyntheticTask],
+    general: &[Sample],
+    options: &MixOptions,
+    reuse_captions: bool,
+    prompts: &Prompts,
+) -> TwoStage {
+    let first = MixOptions {
+        caption: true,
+        synthetic: false,
+        general_ratio: 0.0,
+        ..*options
+    };
+    let second = MixOptions {
+        caption: reuse_captions,
+        synthetic: true,
+        ..*options
+    };
+    TwoStage {
+        caption: mix_tasks(pairs, &[], &[], &first, prompts),
+        synthetic: mix_tasks(pairs, tasks, general, &second, prompts),
+    }
+}
+
+/// The task that each triplet trains.
+pub fn synthetic_tasks(
+    triplets: &[Triplet],
+    options: &MixOptions,
+    prompts: &Prompts,
+) -> Vec<SyntheticTask> {
+    let task = |triplet: &Triplet| {
+        let alone = |answer: &str, template: &str| Joined {
+            user: triplet.instruction.trim().to_owned(),
+            assistant: answer.trim().to_owned(),
+            template: template.to_owned(),
+        };
+        let joined = match options.answers {
+            Answers::Joined => join(triplet, options.joiner, options.seed, &prompts.joiners),
+            Answers::Precise => alone(&triplet.precise, "precise"),
+            Answers::Informative => alone(&triplet.informative, "informative"),
+        };
+        SyntheticTask {
+            id: triplet.id.clone(),
+            pair: triplet.pair.clone(),
+            exchanges: vec![[joined.user, joined.assistant]],
+            template: joined.template,
+        }
+    };
+    triplets.iter().map(task).collect()
+}
+
+/// [`mix`] for tasks of any source: what baselines made is trained by the same pipelines.
+pub fn mix_tasks(
+    pairs: &[Pair],
+    tasks: &[SyntheticTask],
+    general: &[Sample],
+    options: &MixOptions,
+    prompts: &Prompts,
+) -> Outcome<Sample> {
     let mut outcome = Outcome::default();
-    let by_pair = by_pair(pairs, triplets, &mut outcome.rejected);
+    let by_pair = by_pair(pairs, tasks, &mut outcome.rejected);
     for pair in pairs {
         match sample(
             pair,
@@ -122,49 +206,22 @@ pub fn mix(
     outcome
 }
 
-/// Two-stage training: captions first, then the synthetic tasks, with captions again if `reuse_captions` is on.
-/// General samples go into the second stage.
-pub fn two_stage(
-    pairs: &[Pair],
-    triplets: &[Triplet],
-    general: &[Sample],
-    options: &MixOptions,
-    reuse_captions: bool,
-    prompts: &Prompts,
-) -> TwoStage {
-    let first = MixOptions {
-        caption: true,
-        synthetic: false,
-        general_ratio: 0.0,
-        ..*options
-    };
-    let second = MixOptions {
-        caption: reuse_captions,
-        synthetic: true,
-        ..*options
-    };
-    TwoStage {
-        caption: mix(pairs, &[], &[], &first, prompts),
-        synthetic: mix(pairs, triplets, general, &second, prompts),
-    }
-}
-
-/// The first triplet of each pair.
+/// The first task of each pair.
 fn by_pair<'a>(
     pairs: &[Pair],
-    triplets: &'a [Triplet],
+    tasks: &'a [SyntheticTask],
     rejected: &mut Vec<Rejected>,
-) -> HashMap<&'a str, &'a Triplet> {
+) -> HashMap<&'a str, &'a SyntheticTask> {
     let known: HashSet<&str> = pairs.iter().map(|p| p.id.as_str()).collect();
     let mut found = HashMap::new();
-    for triplet in triplets {
-        let pair = triplet.pair.as_str();
+    for task in tasks {
+        let pair = task.pair.as_str();
         if !known.contains(pair) {
-            rejected.push(reject(&triplet.id, STAGE, "unknown-pair", pair));
+            rejected.push(reject(&task.id, STAGE, "unknown-pair", pair));
         } else if found.contains_key(pair) {
-            rejected.push(reject(&triplet.id, STAGE, "second-triplet", pair));
+            rejected.push(reject(&task.id, STAGE, "second-triplet", pair));
         } else {
-            found.insert(pair, triplet);
+            found.insert(pair, task);
         }
     }
     found
@@ -172,15 +229,15 @@ fn by_pair<'a>(
 
 fn sample(
     pair: &Pair,
-    triplet: Option<&Triplet>,
+    task: Option<&SyntheticTask>,
     options: &MixOptions,
     prompts: &Prompts,
 ) -> Result<Sample, (&'static str, &'static str)> {
     if pair.images.is_empty() {
         return Err(("no-image", "the pair names no picture"));
     }
-    let triplet = triplet.filter(|_| options.synthetic);
-    if options.synthetic && triplet.is_none() {
+    let task = task.filter(|t| options.synthetic && !t.exchanges.is_empty());
+    if options.synthetic && task.is_none() {
         if !options.caption {
             return Err((
                 "no-triplet",
@@ -197,10 +254,7 @@ fn sample(
     let mut rng = Rng::new(hash(options.seed, &format!("mix {}", pair.id)));
     let caption = caption_task(pair, &mut rng, prompts).filter(|_| options.caption);
     let caption_first = options.caption_position == CaptionPosition::Random && rng.chance(0.5);
-    let joined = triplet.map(|t| synthetic_task(t, options, prompts));
-    let template = joined.as_ref().map(|j| j.template.clone());
-    let synthetic = joined.map(|j| [j.user, j.assistant]);
-    let position = match (&caption, &synthetic) {
+    let position = match (&caption, task) {
         (None, None) => {
             return Err((
                 "empty-caption",
@@ -211,7 +265,9 @@ fn sample(
         (Some(_), Some(_)) => Some("last"),
         _ => None,
     };
-    let tasks = if caption_first {
+    let synthetic = task.map(|t| t.exchanges.clone()).unwrap_or_default();
+    let caption = Vec::from_iter(caption);
+    let exchanges = if caption_first {
         [caption, synthetic]
     } else {
         [synthetic, caption]
@@ -221,7 +277,7 @@ fn sample(
     if !prompts.captioning.system.trim().is_empty() {
         turns.push(Turn::new(Role::System, prompts.captioning.system.trim()));
     }
-    for (at, [user, assistant]) in tasks.into_iter().flatten().enumerate() {
+    for (at, [user, assistant]) in exchanges.into_iter().flatten().enumerate() {
         let user = if at == 0 {
             Turn::new(Role::User, text::with_marks(pair.images.len(), &user)).with_marks()
         } else {
@@ -232,8 +288,8 @@ fn sample(
     let origin = json!({
         "pair": pair.id,
         "source": pair.source,
-        "triplet": triplet.map(|t| &t.id),
-        "template": template,
+        "triplet": task.map(|t| &t.id),
+        "template": task.map(|t| &t.template),
         "caption": position,
     });
     Ok(Sample {
@@ -255,19 +311,6 @@ fn caption_task(pair: &Pair, rng: &mut Rng, prompts: &Prompts) -> Option<[String
         .filter(|r| !r.is_empty());
     let caption = pair.caption.trim();
     (!caption.is_empty()).then(|| [own.unwrap_or_else(|| drawn.clone()), caption.to_owned()])
-}
-
-fn synthetic_task(triplet: &Triplet, options: &MixOptions, prompts: &Prompts) -> Joined {
-    let alone = |answer: &str, template: &str| Joined {
-        user: triplet.instruction.trim().to_owned(),
-        assistant: answer.trim().to_owned(),
-        template: template.to_owned(),
-    };
-    match options.answers {
-        Answers::Joined => join(triplet, options.joiner, options.seed, &prompts.joiners),
-        Answers::Precise => alone(&triplet.precise, "precise"),
-        Answers::Informative => alone(&triplet.informative, "informative"),
-    }
 }
 
 /// General samples in a drawn order; once all are used, they come again.

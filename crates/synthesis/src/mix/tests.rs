@@ -169,16 +169,9 @@ fn general_samples_come_in_proportion_and_again_when_used_up() {
 fn two_stages_hold_captions_and_tasks_apart_or_captions_twice() {
     let pairs = [pair("a", "A cup."), pair("b", "A loaf.")];
     let triplets = [triplet("a", TEA)];
-    let stages = |reuse| {
-        two_stage(
-            &pairs,
-            &triplets,
-            &[],
-            &MixOptions::default(),
-            reuse,
-            &Prompts::default(),
-        )
-    };
+    let (options, prompts) = (MixOptions::default(), Prompts::default());
+    let tasks = synthetic_tasks(&triplets, &options, &prompts);
+    let stages = |reuse| two_stage(&pairs, &tasks, &[], &options, reuse, &prompts);
     let apart = stages(false);
     assert_eq!(
         (apart.caption.items.len(), apart.synthetic.items.len()),
@@ -213,4 +206,34 @@ fn several_pictures_have_a_mark_each() {
             .text
             .starts_with("<image><image>\nWhat is it?")
     );
+}
+
+#[test]
+fn a_conversation_of_several_exchanges_stays_in_order() {
+    let exchange = |q: &str, a: &str| [q.to_owned(), a.to_owned()];
+    let task = SyntheticTask {
+        id: "a/1".to_owned(),
+        pair: "a".to_owned(),
+        exchanges: vec![
+            exchange("What is it?", "Tea."),
+            exchange("Is it hot?", "It steams."),
+        ],
+        template: "conversation".to_owned(),
+    };
+    let found = mix_tasks(
+        &[pair("a", "A cup.")],
+        &[task],
+        &[],
+        &MixOptions::default(),
+        &Prompts::default(),
+    );
+    let said: Vec<&str> = found.items[0]
+        .turns
+        .iter()
+        .filter(|t| t.learn)
+        .map(|t| t.text.as_str())
+        .collect();
+    assert_eq!(said, ["Tea.", "It steams.", "A cup."]);
+    let marks: Vec<bool> = found.items[0].turns.iter().map(|t| t.marks).collect();
+    assert_eq!(marks, [true, false, false, false, false, false]);
 }
