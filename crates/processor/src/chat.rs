@@ -17,6 +17,8 @@ pub(crate) struct Chat {
     image_token: i64,
     /// The begin-of-text token, where the tokenizer adds it to a text that lacks it.
     begin: Option<i64>,
+    /// Blanks that the template writes between the generation prompt and an answer: the model writes them too.
+    gap: String,
     parse_texts: bool,
 }
 
@@ -53,14 +55,17 @@ impl Chat {
             }
         };
         let content = attempt(Content::Items).or_else(|_| attempt(Content::Text))?;
-        Ok(Self {
+        let mut chat = Self {
             tokens,
             template,
             content,
             image_token,
             begin,
+            gap: String::new(),
             parse_texts,
-        })
+        };
+        chat.gap = chat.find_gap().unwrap_or_default();
+        Ok(chat)
     }
 
     /// Ids of the turns up to where the model goes on, and whether each is learned. A picture is one image token.
@@ -89,7 +94,7 @@ impl Chat {
             // Everything before the text of the turn that the model is to write.
             text.truncate(start);
         }
-        let learned = learned_ranges(&text, &bodies, turns);
+        let learned = self.learned_ranges(&text, &bodies, turns);
         let is_learned = |at: usize| {
             learned
                 .iter()
@@ -134,6 +139,33 @@ impl Chat {
         })
     }
 
+    /// What carries loss: a learned turn's text and end-of-turn token, and its header if the turn before is learned too.
+    fn learned_ranges(
+        &self,
+        text: &str,
+        bodies: &[(usize, usize)],
+        turns: &[Turn],
+    ) -> Vec<(usize, usize)> {
+        let end = |i: usize| bodies[i].1 + end_of_turn(&text[bodies[i].1..]);
+        let start = |i: usize| match turns[i].role {
+            _ if i > 0 && turns[i - 1].learn => end(i - 1),
+            Role::Assistant if text[..bodies[i].0].ends_with(&self.gap) => {
+                bodies[i].0 - self.gap.len()
+            }
+            _ => bodies[i].0,
+        };
+        let learned = (0..turns.len()).filter(|&i| turns[i].learn);
+        learned.map(|i| (start(i), end(i))).collect()
+    }
+
+    fn find_gap(&self) -> Option<String> {
+        let (asks, answers) = (Turn::new(Role::User, "a"), Turn::new(Role::Assistant, "b"));
+        let prompt = self.render(&[&asks], true).ok()?.text;
+        let full = self.render(&[&asks, &answers], false).ok()?;
+        let gap = full.text[..full.bodies[1].0].strip_prefix(&prompt)?;
+        gap.trim().is_empty().then(|| gap.to_owned())
+    }
+
     fn render(&self, turns: &[&Turn], add_generation_prompt: bool) -> Result<Rendering, String> {
         let rendered = self.template.render(
             &rendering::messages(turns, self.content),
@@ -147,21 +179,6 @@ impl Chat {
             self.parse_texts,
         )
     }
-}
-
-/// What carries loss: a learned turn's text and end-of-turn token, and its header if the turn before is learned too.
-fn learned_ranges(text: &str, bodies: &[(usize, usize)], turns: &[Turn]) -> Vec<(usize, usize)> {
-    let ends: Vec<usize> = bodies
-        .iter()
-        .map(|&(_, end)| end + end_of_turn(&text[end..]))
-        .collect();
-    let learned = turns.iter().enumerate().filter(|(_, turn)| turn.learn);
-    learned
-        .map(|(i, _)| {
-            let header = i > 0 && turns[i - 1].learn;
-            (if header { ends[i - 1] } else { bodies[i].0 }, ends[i])
-        })
-        .collect()
 }
 
 /// Length of the control token that ends a turn, with the blanks before it; 0 when another thing follows its text.

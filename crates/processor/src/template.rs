@@ -200,3 +200,83 @@ impl serde_json::ser::Formatter for Spaced {
         writer.write_all(b": ")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn render(source: &str) -> Result<String, String> {
+        let mut special = Map::new();
+        special.insert("bos_token".to_owned(), Json::from("<s>"));
+        let template = Template::new(source, special, "26 Jul 2024")?;
+        template.render(
+            &json!([{"role": "user", "content": "b"}, {"role": "assistant", "content": "a"}]),
+            false,
+        )
+    }
+
+    fn check(source: &str, expected: &str) {
+        assert_eq!(render(source).as_deref(), Ok(expected), "{source}");
+    }
+
+    // Expected texts were seen from transformers 5.17.0 with the same template.
+    #[test]
+    fn templates_render_as_in_transformers() {
+        check("{{ bos_token }}{{ eos_token }}|", "<s>|");
+        check("  {% if true %}\n  x\n  {% endif %}\ny\n", "  x\ny");
+        check("{{ strftime_now('%d %b %Y') }}", "26 Jul 2024");
+        check(
+            "{{ messages[0] | tojson }}",
+            r#"{"role": "user", "content": "b"}"#,
+        );
+        check(
+            "{{ ['<é>', {'a': none}] | tojson }}",
+            r#"["<é>", {"a": null}]"#,
+        );
+        check("{{ ['<é>'] | tojson(indent=1) }}", "[\n \"<é>\"\n]");
+        check(
+            "{{ ' a b '.strip().split(' ')[-1].upper() }}{{ 'abc'.startswith('a') }}",
+            "BTrue",
+        );
+        check(
+            "{% for m in messages %}{% if loop.last %}{% break %}{% endif %}{{ m.role }}{% endfor %}",
+            "user",
+        );
+        check(
+            "{% for m in messages if m['role'] == 'user' %}{{ m.content }}{% endfor %}",
+            "b",
+        );
+        check(
+            "{% set ns = namespace(n=0) %}{% for m in messages %}{% set ns.n = ns.n + 1 %}{% endfor %}{{ ns.n }}",
+            "2",
+        );
+        check(
+            "{%- generation -%} x {%- endgeneration %}|{% generation %}y{% endgeneration %}",
+            "x|y",
+        );
+        check(
+            "{% if tools is not none %}t{% endif %}{% if tools is defined %}d{% endif %}{{ add_generation_prompt }}",
+            "dFalse",
+        );
+        check(
+            "{{ messages[1:][0]['content'] }}{{ messages | map(attribute='role') | join(',') }}",
+            "auser,assistant",
+        );
+        check(
+            "{% macro m(x) %}[{{ x }}]{% endmacro %}{{ m('a') ~ 1 }}{{ none }}{{ [1, 'a'] }}{{ 'a' in 'abc' }}",
+            "[a]1None[1, 'a']True",
+        );
+    }
+
+    #[test]
+    fn a_template_that_cannot_render_says_why() {
+        assert_eq!(
+            render("a\n{{ raise_exception('roles must alternate') }}"),
+            Err("roles must alternate (line 2 of the template)".to_owned())
+        );
+        assert!(render("{% if %}").is_err_and(|e| e.starts_with("does not parse")));
+        assert!(render("{{ messages[0].content.nothing() }}").is_err());
+    }
+}

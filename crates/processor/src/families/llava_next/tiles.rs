@@ -61,10 +61,8 @@ impl Tiling {
                 ));
             }
         }
-        if patch == 0 || !side.is_multiple_of(patch) {
-            return Err(format!(
-                "has tiles of {side} px, which patches of {patch} px do not divide"
-            ));
+        if patch == 0 || patch > side {
+            return Err(format!("has tiles of {side} px for patches of {patch} px"));
         }
         if config["vision_feature_select_strategy"] == "full" {
             return Err("belongs to a model with `vision_feature_select_strategy` `full`: features of a class token \
@@ -83,6 +81,11 @@ impl Tiling {
             }
         };
         let rescale = settings["rescale_factor"].as_f64().unwrap_or(1.0 / 255.0);
+        if rescale <= 0.0 {
+            return Err(format!(
+                "has `rescale_factor` {rescale}; expected a small number, 1/255"
+            ));
+        }
         let levels = (1.0 / rescale) as f32;
         let mean = three(
             settings,
@@ -94,6 +97,12 @@ impl Tiling {
             "image_std",
             [0.268_629_54, 0.261_302_6, 0.275_777_1],
         )?;
+        if std.contains(&0.0) {
+            return Err(format!(
+                "has `image_std` {}; they must not be zero",
+                settings["image_std"]
+            ));
+        }
         Ok(Self {
             side,
             patches: side / patch,
@@ -277,4 +286,112 @@ fn fitted(
 /// Whole part after rounding to seven decimals, as in `transformers`.
 fn rounded(value: f64) -> usize {
     ((value * 1e7).round_ties_even() / 1e7) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn settings(side: u64, grids: &Value) -> (Value, Value) {
+        let size = json!({"height": side, "width": side});
+        let settings = json!({"size": {"shortest_edge": side}, "crop_size": size, "image_grid_pinpoints": grids});
+        let vision = json!({"image_size": side, "patch_size": 14});
+        (settings, json!({"vision_config": vision}))
+    }
+
+    fn problem(change: impl FnOnce(&mut Value, &mut Value)) -> String {
+        let (mut settings, mut config) = settings(84, &json!([[84, 84]]));
+        change(&mut settings, &mut config);
+        Tiling::parse(&settings, &config).expect_err("wrong")
+    }
+
+    #[test]
+    fn token_counts_equal_those_of_transformers() {
+        let golden: Value =
+            serde_json::from_str(include_str!("../../../tests/golden/golden.json")).expect("json");
+        let mut compared = 0;
+        for set in golden["counts"].as_array().expect("list") {
+            let side = set["side"].as_u64().expect("side");
+            let (settings, mut config) = settings(side, &set["grids"]);
+            config["vision_config"]["patch_size"] = set["patch"].clone();
+            let tiling = Tiling::parse(&settings, &config).expect("tiling");
+            let rows: Vec<(usize, usize, usize)> =
+                serde_json::from_value(set["rows"].clone()).expect("rows");
+            for (height, width, expected) in rows {
+                let best = tiling.best_grid((height, width));
+                let tiles = (best.0 / tiling.side, best.1 / tiling.side);
+                let found = tiling.num_tokens((height, width), tiles);
+                assert_eq!(found, expected, "{} {height} × {width}", set["name"]);
+                compared += 1;
+            }
+        }
+        assert_eq!(compared, 258);
+    }
+
+    #[test]
+    fn settings_that_change_the_function_are_errors_in_words() {
+        let check = |found: String, part: &str| assert!(found.contains(part), "{found}");
+        check(
+            problem(|s, _| s["do_rescale"] = json!(false)),
+            "`do_rescale` false",
+        );
+        check(problem(|s, _| s["resample"] = json!(0)), "`resample` 0");
+        check(
+            problem(|s, _| s["crop_size"] = json!(96)),
+            "the vision tower takes 84 × 84 px",
+        );
+        check(
+            problem(|s, _| s["size"] = json!({"long": 84})),
+            "expected `height` and `width`",
+        );
+        check(
+            problem(|s, _| s["image_mean"] = json!([0.5])),
+            "expected three numbers",
+        );
+        check(
+            problem(|s, _| s["image_std"] = json!([0.5, 0.0, 0.5])),
+            "must not be zero",
+        );
+        check(
+            problem(|s, _| s["rescale_factor"] = json!(0)),
+            "`rescale_factor` 0",
+        );
+        check(
+            problem(|s, _| s["image_grid_pinpoints"] = json!([[84, 100]])),
+            "multiples of the tile's side 84",
+        );
+        check(
+            problem(|s, _| s["image_grid_pinpoints"] = json!([])),
+            "pairs of height and width",
+        );
+        check(
+            problem(|_, c| c["image_grid_pinpoints"] = json!([[84, 168]])),
+            "must be the same",
+        );
+        check(
+            problem(|_, c| c["vision_config"]["patch_size"] = json!(0)),
+            "patches of 0 px",
+        );
+        check(
+            problem(|_, c| c["vision_feature_select_strategy"] = json!("full")),
+            "class token",
+        );
+    }
+
+    #[test]
+    fn a_picture_of_any_shape_gives_whole_tiles() {
+        let (settings, config) = settings(84, &json!([[84, 84], [84, 168], [168, 84]]));
+        let tiling = Tiling::parse(&settings, &config).expect("tiling");
+        for (width, height) in [(1, 1), (1, 3000), (3000, 1), (84, 84), (83, 85)] {
+            let input = tiling.input(&RgbImage::new(width, height));
+            assert_eq!(
+                input.pixels.len(),
+                input.shape.iter().product::<usize>(),
+                "{width} × {height}"
+            );
+            assert!(input.num_tokens >= 36, "{width} × {height}");
+        }
+    }
 }
