@@ -86,7 +86,7 @@ impl Chat {
         let Rendering {
             mut text,
             mut bodies,
-        } = rendering.map_err(|problem| Error::Template {
+        } = rendering.map_err(|problem| Error::Conversation {
             id: id.to_owned(),
             problem,
         })?;
@@ -122,12 +122,7 @@ impl Chat {
             Turn::new(Role::User, "c"),
         ];
         let shown: Vec<&Turn> = turns.iter().collect();
-        let Rendering { text, bodies } =
-            self.render(&shown, false)
-                .map_err(|problem| Error::Template {
-                    id: "a user, an assistant and a user turn".to_owned(),
-                    problem,
-                })?;
+        let Rendering { text, bodies } = self.render(&shown, false).map_err(Error::Template)?;
         let end_of = |body: usize| bodies[body].1 + end_of_turn(&text[bodies[body].1..]);
         let between =
             |from: usize, to: usize| self.tokens.spell(text.get(from..to).unwrap_or_default());

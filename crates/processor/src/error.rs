@@ -31,9 +31,12 @@ pub enum Error {
         /// What it could say.
         known: String,
     },
+    /// The chat template cannot be used.
+    #[error("the chat template cannot be used: {0}")]
+    Template(String),
     /// The chat template refuses a conversation.
     #[error("the chat template cannot render `{id}`: {problem}")]
-    Template {
+    Conversation {
         /// The sample or request.
         id: String,
         /// What it said.

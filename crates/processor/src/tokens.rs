@@ -53,6 +53,9 @@ impl Tokens {
 
     /// From the content of `tokenizer.json`.
     pub fn parse(mut json: Value, image_token: Option<i64>) -> Result<Self, String> {
+        if !json.is_object() {
+            return Err("it is not an object".to_owned());
+        }
         json["truncation"] = Value::Null;
         json["padding"] = Value::Null;
         let plain: Tokenizer = serde_json::from_value(json.clone()).map_err(|e| e.to_string())?;
@@ -180,12 +183,14 @@ fn rename(json: &mut Value, controls: &[Control]) {
             token["content"] = Value::from(name);
         }
     }
-    let model = &mut json["model"];
+    let Some(model) = json.get_mut("model").filter(|model| model.is_object()) else {
+        return;
+    };
     if let Some(name) = model["unk_token"].as_str().and_then(name_of) {
         model["unk_token"] = Value::from(name);
     }
-    match &mut model["vocab"] {
-        Value::Object(vocab) => {
+    match model.get_mut("vocab") {
+        Some(Value::Object(vocab)) => {
             for control in controls {
                 if let Some(id) = vocab.remove(&control.text) {
                     vocab.insert(control.name.clone(), id);
@@ -193,7 +198,7 @@ fn rename(json: &mut Value, controls: &[Control]) {
             }
         }
         // Unigram: pieces with scores.
-        Value::Array(pieces) => {
+        Some(Value::Array(pieces)) => {
             for piece in pieces {
                 if let Some(name) = piece[0].as_str().and_then(name_of) {
                     piece[0] = Value::from(name);
@@ -202,7 +207,7 @@ fn rename(json: &mut Value, controls: &[Control]) {
         }
         _ => {}
     }
-    if let Some(merges) = model["merges"].as_array_mut() {
+    if let Some(merges) = model.get_mut("merges").and_then(Value::as_array_mut) {
         let makes_control = |merge: &Value| match merge {
             Value::String(pair) => pair
                 .split_once(' ')

@@ -25,9 +25,9 @@ fn open(folder: &str, parse_texts: bool) -> Box<dyn Processor> {
 
 fn turns(row: &Value) -> Vec<Turn> {
     let mut turns: Vec<Turn> = serde_json::from_value(row["turns"].clone()).expect("turns");
-    turns
-        .iter_mut()
-        .for_each(|turn| turn.learn = turn.role == Role::Assistant);
+    for turn in &mut turns {
+        turn.learn = turn.role == Role::Assistant;
+    }
     turns
 }
 

@@ -213,13 +213,13 @@ fn image_settings(folder: &Path) -> Result<(PathBuf, Value), Error> {
         return Ok((path, settings));
     }
     let path = folder.join("processor_config.json");
-    match read_json(&path, true)?["image_processor"].take() {
+    match &read_json(&path, true)?["image_processor"] {
         Value::Null => Err(Error::File {
             path: folder.join("preprocessor_config.json"),
             problem:
                 "is missing, and `processor_config.json` has no `image_processor`; add one of them"
                     .to_owned(),
         }),
-        settings => Ok((path, settings)),
+        settings => Ok((path, settings.clone())),
     }
 }

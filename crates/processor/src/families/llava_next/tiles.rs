@@ -295,8 +295,8 @@ mod tests {
     use super::*;
 
     fn settings(side: u64, grids: &Value) -> (Value, Value) {
-        let size = json!({"height": side, "width": side});
-        let settings = json!({"size": {"shortest_edge": side}, "crop_size": size, "image_grid_pinpoints": grids});
+        let crop = json!({"height": side, "width": side});
+        let settings = json!({"size": {"shortest_edge": side}, "crop_size": crop, "image_grid_pinpoints": grids});
         let vision = json!({"image_size": side, "patch_size": 14});
         (settings, json!({"vision_config": vision}))
     }
