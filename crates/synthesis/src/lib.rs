@@ -23,6 +23,13 @@ pub mod spoil;
 pub mod join;
 pub mod mix;
 
+pub mod exchanges;
+pub mod rules;
+pub mod text_only;
+pub mod with_picture;
+
+pub mod rubrics;
+
 pub mod funnel;
 pub mod measure;
 

@@ -9,12 +9,19 @@
 //! # Ok::<(), synthesis::PromptError>(())
 //! ```
 
+mod check;
+
 use corpus::{Consistency, digest};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
-const FILES: [(&str, &str); 5] = [
+use crate::rubrics::RubricPrompts;
+use crate::rules::RulePrompts;
+use crate::text_only::TextOnlyPrompts;
+use crate::with_picture::WithPicturePrompts;
+
+const FILES: [(&str, &str); 9] = [
     (
         "synthesizer",
         include_str!("../../../assets/prompts/synthesizer.toml"),
@@ -32,6 +39,19 @@ const FILES: [(&str, &str); 5] = [
         "joiners",
         include_str!("../../../assets/prompts/joiners.toml"),
     ),
+    ("rules", include_str!("../../../assets/prompts/rules.toml")),
+    (
+        "text_only",
+        include_str!("../../../assets/prompts/text_only.toml"),
+    ),
+    (
+        "with_picture",
+        include_str!("../../../assets/prompts/with_picture.toml"),
+    ),
+    (
+        "rubrics",
+        include_str!("../../../assets/prompts/rubrics.toml"),
+    ),
 ];
 
 /// All prompts of a run.
@@ -47,6 +67,14 @@ pub struct Prompts {
     pub captioning: CaptioningPrompts,
     /// How two answers become one.
     pub joiners: JoinerPrompts,
+    /// The rule-made baseline.
+    pub rules: RulePrompts,
+    /// The baseline made by a language model.
+    pub text_only: TextOnlyPrompts,
+    /// The baseline made by a multimodal model.
+    pub with_picture: WithPicturePrompts,
+    /// Data quality.
+    pub rubrics: RubricPrompts,
 }
 
 /// Texts of the synthesizer's conversation.
@@ -225,6 +253,10 @@ impl Prompts {
             extraction: read(2, &mut changes)?,
             captioning: read(3, &mut changes)?,
             joiners: read(4, &mut changes)?,
+            rules: read(5, &mut changes)?,
+            text_only: read(6, &mut changes)?,
+            with_picture: read(7, &mut changes)?,
+            rubrics: read(8, &mut changes)?,
         };
         if let Some(found) = changes.keys().next() {
             let known = FILES.map(|(name, _)| format!("`{name}`")).join(", ");
@@ -238,95 +270,19 @@ impl Prompts {
     }
 
     /// Name and version of each file, for manifests.
-    pub fn versions(&self) -> [(&'static str, &str); 5] {
+    pub fn versions(&self) -> [(&'static str, &str); 9] {
         let versions = [
             &self.synthesizer.version,
             &self.judge.version,
             &self.extraction.version,
             &self.captioning.version,
             &self.joiners.version,
+            &self.rules.version,
+            &self.text_only.version,
+            &self.with_picture.version,
+            &self.rubrics.version,
         ];
         std::array::from_fn(|i| (FILES[i].0, versions[i].as_str()))
-    }
-
-    fn check(&self) -> Result<(), PromptError> {
-        let wrong = |key: &str, problem: &str| {
-            Err(PromptError::Text {
-                key: key.to_owned(),
-                problem: problem.to_owned(),
-            })
-        };
-        let s = &self.synthesizer;
-        for (key, hint) in [
-            ("hint_precise", &s.hint_precise),
-            ("hint_informative", &s.hint_informative),
-        ] {
-            if hint.trim().is_empty() || hint.trim() != hint || hint.contains('\n') {
-                return wrong(
-                    &format!("synthesizer.{key}"),
-                    "must be one line of text without space around it",
-                );
-            }
-        }
-        if s.hint_precise == s.hint_informative {
-            return wrong(
-                "synthesizer.hint_precise",
-                "is the same as `hint_informative`; they must differ",
-            );
-        }
-        for (key, text) in [
-            ("caption_request", &s.caption_request),
-            ("without_caption", &s.without_caption),
-        ] {
-            if text.trim().is_empty() {
-                return wrong(&format!("synthesizer.{key}"), "is empty; write a text");
-            }
-        }
-        if self.captioning.requests.iter().all(|r| r.trim().is_empty()) {
-            return wrong("captioning.requests", "has no request; write at least one");
-        }
-        let places = |key: &str, text: &str, names: &[&str]| match names
-            .iter()
-            .find(|n| !text.contains(&format!("{{{n}}}")))
-        {
-            None => Ok(()),
-            Some(name) => wrong(
-                key,
-                &format!("has no place `{{{name}}}`; write it where that part goes"),
-            ),
-        };
-        places(
-            "judge.tuned.request",
-            &self.judge.tuned.request,
-            &["instruction", "informative", "precise"],
-        )?;
-        places(
-            "extraction.request",
-            &self.extraction.request,
-            &["text", "instruction"],
-        )?;
-        places(
-            "joiners.paper",
-            &self.joiners.paper,
-            &["informative", "precise"],
-        )?;
-        for (key, list, names) in [
-            ("joiners.plain", &self.joiners.plain, &["response"][..]),
-            (
-                "joiners.reasoned",
-                &self.joiners.reasoned,
-                &["informative", "precise"][..],
-            ),
-        ] {
-            if list.is_empty() {
-                return wrong(key, "has no template; write at least one");
-            }
-            for template in list {
-                places(&format!("{key}.user"), &template.user, &["instruction"])?;
-                places(&format!("{key}.assistant"), &template.assistant, names)?;
-            }
-        }
-        Ok(())
     }
 }
 

@@ -1,0 +1,139 @@
+//! The baseline in the manner of PubMedVision: a multimodal API model that sees picture and caption writes one question
+//! and its answer, in a setting drawn for each pair.
+
+use corpus::seed::{Rng, hash};
+use corpus::{Completion, Decoding, Open, Pair, Request, Role, Turn};
+use serde::{Deserialize, Serialize};
+
+use crate::exchanges::{Labels, conversations};
+use crate::mix::SyntheticTask;
+use crate::opening::{Input, missing};
+use crate::text::{fill, with_marks, without_marks};
+use crate::{Outcome, Prompts, reject};
+
+/// Texts of the baseline that sees the picture.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WithPicturePrompts {
+    /// Kept in manifests.
+    pub version: String,
+    /// The system message; none if empty.
+    pub system: String,
+    /// Places: `{caption}` and `{setting}`.
+    pub request: String,
+    /// What begins a question.
+    pub question: String,
+    /// What begins an answer.
+    pub answer: String,
+    /// One is drawn for each pair.
+    pub settings: Vec<String>,
+}
+
+/// One request a pair, with its picture.
+pub fn with_picture_requests(
+    pairs: &[Pair],
+    decoding: &Decoding,
+    seed: u64,
+    prompts: &Prompts,
+) -> Outcome<Request> {
+    let p = &prompts.with_picture;
+    let mut outcome = Outcome::default();
+    for pair in pairs {
+        if let Some((reason, detail)) = missing(&pair.images, &pair.caption, Input::Both) {
+            outcome
+                .rejected
+                .push(reject(&pair.id, "synthesize", reason, detail));
+            continue;
+        }
+        let setting = Rng::new(hash(seed, &format!("setting {}", pair.id)))
+            .choose(&p.settings)
+            .clone();
+        // The caption shares its turn with the marks, so marks of its own must go.
+        let caption = without_marks(&pair.caption);
+        let text = fill(
+            p.request.trim(),
+            &[("caption", &caption), ("setting", &setting)],
+        );
+        let mut turns = Vec::new();
+        if !p.system.trim().is_empty() {
+            turns.push(Turn::new(Role::System, p.system.trim()));
+        }
+        turns.push(Turn::new(Role::User, with_marks(pair.images.len(), &text)).with_marks());
+        outcome.items.push(Request {
+            id: pair.id.clone(),
+            images: pair.images.clone(),
+            turns,
+            open: Open::Assistant,
+            prompt: None,
+            decoding: decoding.clone(),
+        });
+    }
+    outcome
+}
+
+/// The exchanges that were written.
+pub fn with_picture_tasks(
+    requests: &[Request],
+    completions: &[Completion],
+    prompts: &Prompts,
+) -> Outcome<SyntheticTask> {
+    let p = &prompts.with_picture;
+    let labels = Labels {
+        question: &p.question,
+        answer: &p.answer,
+    };
+    conversations(requests, completions, labels, "with-picture", Ok)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::show::pair;
+
+    #[test]
+    fn asks_with_picture_caption_and_a_drawn_setting() {
+        let prompts = Prompts::default();
+        let pairs: Vec<Pair> = (0..100)
+            .map(|i| pair(&i.to_string(), "A <image> cup."))
+            .collect();
+        let found = with_picture_requests(&pairs, &Decoding::default(), 1, &prompts);
+        let texts: BTreeSet<&str> = found
+            .items
+            .iter()
+            .map(|r| r.turns[0].text.as_str())
+            .collect();
+        assert_eq!(texts.len(), prompts.with_picture.settings.len());
+        for request in &found.items {
+            assert_eq!(
+                (
+                    request.images.len(),
+                    request.turns[0].text.matches("<image>").count()
+                ),
+                (1, 1)
+            );
+            assert!(request.turns[0].text.contains("with this text: A cup."));
+        }
+    }
+
+    #[test]
+    fn a_task_has_the_exchange() {
+        let prompts = Prompts::default();
+        let requests =
+            with_picture_requests(&[pair("a", "A cup.")], &Decoding::default(), 1, &prompts).items;
+        let completion = serde_json::from_value(serde_json::json!({
+            "id": "a", "text": "Question: What is it?\nAnswer: A cup.", "finish_reason": "stop",
+            "prompt_tokens": 1, "completion_tokens": 1,
+        }));
+        let found = with_picture_tasks(&requests, &[completion.expect("completion")], &prompts);
+        assert_eq!(
+            found.items[0].exchanges,
+            [["What is it?".to_owned(), "A cup.".to_owned()]]
+        );
+        assert_eq!(
+            (found.items[0].id.as_str(), found.items[0].pair.as_str()),
+            ("a/with-picture", "a")
+        );
+    }
+}
