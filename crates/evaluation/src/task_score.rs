@@ -98,7 +98,7 @@ pub fn average(tasks: &[Paired], seed: u64) -> Result<Option<TaskScore>, Error> 
         values.map(|values| mean(&values))
     };
     let one_metric = rows.iter().all(|row| row.metric == first.metric);
-    let [low, high] = joint_interval(tasks, &rows, seed)?;
+    let interval = joint_interval(tasks, &rows, seed);
     Ok(Some(TaskScore {
         task: "average".to_owned(),
         metric: if one_metric {
@@ -112,14 +112,14 @@ pub fn average(tasks: &[Paired], seed: u64) -> Result<Option<TaskScore>, Error> 
         base: mean(&rows.iter().map(|row| row.base).collect::<Vec<_>>()),
         adapted: mean(&rows.iter().map(|row| row.adapted).collect::<Vec<_>>()),
         difference: mean(&rows.iter().map(|row| row.difference).collect::<Vec<_>>()),
-        interval: [low, high],
+        interval,
     }))
 }
 
 /// For one cluster: the tasks it has items of, with the sum of their differences and their number.
 type Shares = BTreeMap<usize, (f64, f64)>;
 
-fn joint_interval(tasks: &[Paired], rows: &[TaskScore], seed: u64) -> Result<[f64; 2], Error> {
+fn joint_interval(tasks: &[Paired], rows: &[TaskScore], seed: u64) -> [f64; 2] {
     let mut by_key: BTreeMap<&str, Shares> = BTreeMap::new();
     for (at, task) in tasks.iter().enumerate() {
         let pairs = task.base.iter().zip(&task.adapted);
@@ -154,7 +154,7 @@ fn joint_interval(tasks: &[Paired], rows: &[TaskScore], seed: u64) -> Result<[f6
     let (low, high) = bootstrap
         .percentiles(draws.collect(), fewest)
         .unwrap_or((-100.0, 100.0));
-    Ok([low, high])
+    [low, high]
 }
 
 /// Clusters that are linked by common tasks, together.
@@ -219,7 +219,7 @@ mod tests {
     }
 
     fn flip(i: usize) -> f64 {
-        if i % 2 == 0 { 0.0 } else { 100.0 }
+        if i.is_multiple_of(2) { 0.0 } else { 100.0 }
     }
 
     #[test]

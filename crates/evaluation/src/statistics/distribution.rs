@@ -43,9 +43,9 @@ pub(crate) fn t_quantile(p: f64, freedom: f64) -> f64 {
     for _ in 0..200 {
         let middle = 0.5 * (low + high);
         if t_cdf(middle, freedom) < p {
-            low = middle
+            low = middle;
         } else {
-            high = middle
+            high = middle;
         }
     }
     0.5 * (low + high)

@@ -1,0 +1,16 @@
+//! Scores and statistics against what other programs compute. `tests/golden/README.md` says how the values are made.
+
+mod mersenne;
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+/// A file of `tests/golden`.
+fn golden(name: &str) -> Value {
+    let path: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/golden")
+        .join(name);
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    serde_json::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+}
