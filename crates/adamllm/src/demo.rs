@@ -1,6 +1,7 @@
 //! The embedded demo: a little world of pictograms, the shipped base model, and how that model was made.
 
 pub mod base;
+pub mod data;
 pub mod tower;
 pub mod world;
 

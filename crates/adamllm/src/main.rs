@@ -1,7 +1,31 @@
-//! The program.
+//! `adamllm`: adapts a multimodal LLM to a domain from image-caption pairs, with the evidence that it is better.
+#![expect(clippy::print_stdout, reason = "the program is the one crate that prints")]
+
+mod cli;
+mod commands;
+mod context;
 mod demo;
-fn main() -> anyhow::Result<()> {
-    let args: Vec<String> = std::env::args().skip(1).collect();
-    let work = std::path::PathBuf::from(&args[1]);
-    demo::base::run(&work, &args[3..].to_vec(), args[2].parse()?)
+mod recipe;
+mod report;
+mod run_folder;
+mod runner;
+mod stages;
+mod training;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    match commands::run(&cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // The chain from what was being done to what went wrong, one line each.
+            let mut lines = error.chain().map(ToString::to_string).collect::<Vec<_>>();
+            lines.dedup();
+            eprintln!("error: {}", lines.join("\n  because: "));
+            ExitCode::FAILURE
+        }
+    }
 }

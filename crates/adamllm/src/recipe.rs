@@ -31,6 +31,15 @@ pub enum Origin {
     Preset(String),
 }
 
+/// An origin in words.
+pub fn origin_text(origin: &Origin) -> String {
+    match origin {
+        Origin::Recipe => "recipe".to_owned(),
+        Origin::Set => "--set".to_owned(),
+        Origin::Preset(source) => format!("preset: {source}"),
+    }
+}
+
 /// One resolved key.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Resolved {
@@ -65,6 +74,8 @@ pub fn resolve(text: &str, overrides: &[String]) -> Result<Resolution, Vec<Strin
         }
     }
     let mut resolution = Resolution::new();
+    let demo = matches!(values.get("model.checkpoint"), Some((Value::String(name), _)) if name == DEMO);
+    let presets = if demo { demo_presets() } else { BTreeMap::new() };
     for key in KEYS {
         if let Some((value, origin)) = values.remove(key.name) {
             match key.shape.check(&value) {
@@ -73,6 +84,9 @@ pub fn resolve(text: &str, overrides: &[String]) -> Result<Resolution, Vec<Strin
                 }
                 Err(expected) => errors.push(format!("`{}` is `{value}`, expected {expected}", key.name)),
             }
+        } else if let Some(value) = presets.get(key.name) {
+            let origin = Origin::Preset("recipes/demo.toml, as the model is the demo base".to_owned());
+            resolution.insert(key.name.to_owned(), Resolved { value: value.clone(), origin });
         } else if let Some(preset) = key.preset {
             let origin = Origin::Preset(key.source.to_owned());
             resolution.insert(key.name.to_owned(), Resolved { value: loose_value(preset), origin });
@@ -82,6 +96,18 @@ pub fn resolve(text: &str, overrides: &[String]) -> Result<Resolution, Vec<Strin
         errors.push(format!("unknown key `{name}`; did you mean `{}`?", nearest(name)));
     }
     if errors.is_empty() { Ok(resolution) } else { Err(errors) }
+}
+
+/// What the demo's recipe says of tuning, filter and training: settings that fit a toy model.
+fn demo_presets() -> BTreeMap<String, Value> {
+    let mut out = BTreeMap::new();
+    if let Ok(table) = crate::demo::data::RECIPE.parse::<Table>() {
+        flatten("", &table, &mut out);
+    }
+    out.retain(|key, _| {
+        ["synthesizer.", "filter.", "train."].iter().any(|s| key.starts_with(s)) && key != "synthesizer.seed_data"
+    });
+    out
 }
 
 fn flatten(prefix: &str, table: &Table, out: &mut BTreeMap<String, Value>) {

@@ -2,9 +2,11 @@
 //!
 //! The only crate of the workspace with `unsafe` code. Errors carry the first line of libtorch's message.
 
+mod cuda;
 mod memory;
 mod shim;
 
+pub use cuda::load_cuda;
 pub use memory::from_owner;
 pub use shim::{
     AdamW, backward_with, built_version, clear_grad, foreach_mul, foreach_norm, fused_adamw, rng_state,

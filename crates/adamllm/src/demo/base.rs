@@ -35,7 +35,7 @@ const SPECIAL: [&str; 6] =
     ["<|begin_of_text|>", "<|end_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>", "<image>"];
 const TOWER_STEPS: usize = 1300;
 const READ_STEPS: usize = 2000;
-const JOINT_STEPS: usize = 1800;
+const JOINT_STEPS: usize = 1200;
 const JUDGE_STEPS: usize = 1500;
 /// A twentieth of the general concepts is never shown, so that general skill can be measured.
 const HELD_OUT: f64 = 0.05;
@@ -283,7 +283,7 @@ impl Reading {
         } else {
             (question.informative, question.precise)
         };
-        let request = self.prompts.extraction.request.replace("{text}", &text).replace("{instruction}", &question.instruction);
+        let request = synthesis::judge::extraction_request(&text, &question.instruction, &self.prompts);
         vec![Turn::new(Role::User, request), Turn::new(Role::Assistant, answer).learned()]
     }
 }

@@ -5,13 +5,14 @@
 
 use corpus::SeedTask;
 use corpus::seed::Rng;
+use serde::{Deserialize, Serialize};
 
 /// The eleven colour names of the world.
 pub const COLOURS: [&str; 11] =
     ["red", "orange", "yellow", "green", "blue", "purple", "pink", "brown", "black", "gray", "white"];
 
 /// What is true of one picture.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Thing {
     /// The concept's English name.
     pub name: String,

@@ -1,0 +1,354 @@
+//! What each verb does.
+
+use std::io::IsTerminal as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, anyhow, bail};
+use corpus::formats::{self, read_pairs, read_samples};
+use corpus::{Decoding, Open, Request, Role, Turn, jsonl};
+use generate::{Generator as _, LocalGenerator};
+use indicatif::ProgressBar;
+use serde_json::{Value, json};
+use synthesis::Prompts;
+use torch::{Device, Kind};
+
+use crate::cli::{Cli, Command, Demo, Generate, Inspect, Perplexity, RecipeCommand, Run, Shared, Stage};
+use crate::context::{Context, open};
+use crate::demo;
+use crate::recipe::{Recipe, origin_text, resolve};
+use crate::report::Summary;
+use crate::run_folder::{RunFolder, STAGES, write_json};
+use crate::runner;
+use crate::stages::{self, Span};
+
+/// Runs the command.
+pub fn run(cli: &Cli) -> Result<()> {
+    let shared = &cli.shared;
+    let device = device(&shared.device)?;
+    torch::set_threads(threads(shared));
+    let alone = |stage: &Stage, name: &str| {
+        let before = STAGES.iter().position(|s| *s == name).unwrap_or(0);
+        // The stages before must be done; they are skipped when they are, and done when they are not.
+        let _ = before;
+        road(shared, device, stage, &Span { from: None, until: Some(name.to_owned()) })
+    };
+    match &cli.command {
+        Command::Demo(demo) => run_demo(shared, device, demo),
+        Command::Run(run) => run_recipe(shared, device, run),
+        Command::TuneSynthesizer(stage) => alone(stage, "tune-synthesizer"),
+        Command::Synthesize(stage) => alone(stage, "synthesize"),
+        Command::Filter(stage) => alone(stage, "filter"),
+        Command::Mix(stage) => alone(stage, "mix"),
+        Command::Train(stage) => alone(stage, "train"),
+        Command::Evaluate(stage) => alone(stage, "evaluate"),
+        Command::Report(stage) => alone(stage, "report"),
+        Command::Generate(generate) => run_generate(shared, device, generate),
+        Command::Perplexity(perplexity) => run_perplexity(shared, device, perplexity),
+        Command::Inspect(inspect) => run_inspect(shared, device, inspect),
+        Command::Recipe(RecipeCommand::Explain { recipe, set }) => explain(shared, recipe, set),
+        Command::DemoBase(base) => demo::base::run(&base.work, &base.phases, threads(shared)),
+    }
+}
+
+fn threads(shared: &Shared) -> usize {
+    shared.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
+}
+
+fn device(name: &str) -> Result<Device> {
+    let device = match name.split_once(':') {
+        _ if name == "cpu" => Device::Cpu,
+        _ if name == "cuda" => Device::Cuda(0),
+        Some(("cuda", index)) => Device::Cuda(index.parse().with_context(|| format!("`{name}` is not a device"))?),
+        _ => bail!("`{name}` is not a device; expected cpu, cuda or cuda:N"),
+    };
+    if device.is_cuda() {
+        torch::load_cuda().context("the CUDA libraries of torch cannot be loaded")?;
+        if !torch::tch::Cuda::is_available() {
+            bail!("`{name}` was asked for, but libtorch finds no CUDA device here");
+        }
+    }
+    Ok(device)
+}
+
+fn kind(shared: &Shared) -> Kind {
+    if shared.dtype.as_deref() == Some("bf16") { Kind::BFloat16 } else { Kind::Float }
+}
+
+fn load_recipe(path: &Path, overrides: &[String]) -> Result<Recipe> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read the recipe `{}`", path.display()))?;
+    let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+    resolve(&text, overrides).and_then(|resolution| Recipe::new(resolution, &folder)).map_err(|errors| {
+        anyhow!("recipe `{}` has {} errors:\n  {}", path.display(), errors.len(), errors.join("\n  "))
+    })
+}
+
+fn run_demo(shared: &Shared, device: Device, demo: &Demo) -> Result<()> {
+    let run = RunFolder::open(&demo.run_dir)?;
+    let say = |text: &str| {
+        if !shared.quiet {
+            eprintln!("{text}");
+        }
+    };
+    say("demo: a toy model of a few million parameters on food pictograms; its numbers speak of this road, not of any \
+         real model");
+    let path = demo::data::write_food(&run, demo.seed)?;
+    let mut overrides = vec![format!("run.seed={}", demo.seed)];
+    if demo.quick {
+        overrides.extend(demo::data::QUICK.map(str::to_owned));
+    }
+    overrides.extend(demo.set.iter().cloned());
+    let recipe = load_recipe(&path, &overrides)?;
+    walk(shared, device, &recipe, &run, None, &Span::default())
+}
+
+fn run_recipe(shared: &Shared, device: Device, run: &Run) -> Result<()> {
+    if run.dry_run {
+        let recipe = load_recipe(&run.stage.recipe, &run.stage.set)?;
+        let pairs = read_pairs(
+            &recipe.pairs,
+            &formats::Options { images: recipe.images.clone(), columns: recipe.columns.clone(), check_images: true },
+        )?;
+        let plan = json!({"stages": STAGES, "pairs": pairs.rows.len(), "unusable": pairs.rejected.len(),
+            "model": recipe.checkpoint, "device": shared.device});
+        return print(shared, &plan, || {
+            println!("the recipe is sound: {} pairs can be used, {} cannot", pairs.rows.len(), pairs.rejected.len());
+            println!("stages: {}", STAGES.join(" → "));
+        });
+    }
+    road(shared, device, &run.stage, &Span { from: run.from.clone(), until: run.until.clone() })
+}
+
+fn road(shared: &Shared, device: Device, stage: &Stage, span: &Span) -> Result<()> {
+    let recipe = load_recipe(&stage.recipe, &stage.set)?;
+    let run = RunFolder::open(&stage.run_dir)?;
+    if recipe.uses_demo_base() {
+        demo::data::write_shipped(&run)?;
+    }
+    walk(shared, device, &recipe, &run, stage.limit, span)
+}
+
+fn walk(shared: &Shared, device: Device, recipe: &Recipe, run: &RunFolder, limit: Option<usize>, span: &Span) -> Result<()> {
+    let prompts = match &recipe.synthesizer.prompts {
+        Some(path) => {
+            let text = std::fs::read_to_string(path).with_context(|| format!("cannot read `{}`", path.display()))?;
+            Prompts::with_overrides(&text).with_context(|| format!("prompts `{}`", path.display()))?
+        }
+        None => Prompts::default(),
+    };
+    write_json(&run.path.join("recipe.json"), &recipe.resolution)?;
+    let context = Context { recipe, run, prompts, limit, device, quiet: shared.quiet };
+    stages::run(&context, span)?;
+    let path = run.stage("report").join("summary.json");
+    if span.until.as_deref().is_some_and(|s| s != "report") || !path.exists() {
+        return Ok(());
+    }
+    let text = std::fs::read_to_string(&path)?;
+    let summary: Summary = serde_json::from_str(&text).context("`summary.json` cannot be read back")?;
+    print(shared, &serde_json::to_value(&summary)?, || {
+        print!("{}", table(&summary));
+        println!("\nreport: {}", run.stage("report").join("index.html").display());
+        println!("adapted model: {}", run.stage("train").join("model").display());
+    })
+}
+
+/// The before-and-after table as text.
+fn table(summary: &Summary) -> String {
+    use std::fmt::Write as _;
+    let mut out = format!(
+        "\n{:<18} {:>4} {:>9} {:>7} {:>7} {:>8} {:>11}  95 % interval\n",
+        "task", "n", "majority", "blind", "base", "adapted", "difference"
+    );
+    let number = |x: Option<f64>| x.map_or_else(|| "-".to_owned(), |x| format!("{x:.1}"));
+    for row in summary.tasks.iter().chain(&summary.average) {
+        let _ = writeln!(
+            out,
+            "{:<18} {:>4} {:>9} {:>7} {:>7.1} {:>8.1} {:>+11.1}  {:+.1} to {:+.1}",
+            row.task, row.n, number(row.majority), number(row.blind), row.base, row.adapted, row.difference,
+            row.interval[0], row.interval[1]
+        );
+    }
+    let funnel = &summary.funnel;
+    let _ = writeln!(
+        out,
+        "\n{} pairs, {} held out → {} triplets → {} consistent → {} samples trained on",
+        funnel.pairs, funnel.held_out, funnel.parsed, funnel.consistent, funnel.trained
+    );
+    if let Some(filter) = &summary.filter {
+        let _ = writeln!(
+            out,
+            "filter: {:.1} % of precise answers right before, {:.1} % after; {:.1} % of the right ones kept ({} known)",
+            filter.before, filter.precision, filter.recall, filter.known
+        );
+    }
+    out
+}
+
+fn run_generate(shared: &Shared, device: Device, generate: &Generate) -> Result<()> {
+    let (model, processor) = open(&generate.model, device, kind(shared))?;
+    let options = generate::Options { group_size: runner::GROUP, seed: generate.seed, ..generate::Options::default() };
+    let mut generator = LocalGenerator::new(model.as_ref(), processor.as_ref(), options);
+    if let (Some(requests), Some(output)) = (&generate.requests, &generate.output) {
+        let mut all: Vec<Request> = jsonl::read(requests)?;
+        let folder = requests.parent().unwrap_or(Path::new(""));
+        for request in &mut all {
+            for image in &mut request.images {
+                *image = folder.join(&*image);
+            }
+            // The file is the user's own writing, so its marks count.
+            for turn in request.turns.iter_mut().filter(|t| t.role == Role::User) {
+                turn.marks = true;
+            }
+        }
+        let bar = if shared.quiet { ProgressBar::hidden() } else { ProgressBar::new(all.len() as u64) };
+        let done = runner::run(&mut generator, &all, output, &bar)?;
+        return print(shared, &json!({"completions": done.len(), "output": output}), || {
+            println!("{} completions in `{}`", done.len(), output.display());
+        });
+    }
+    let prompt = generate.prompt.clone().unwrap_or_default();
+    let marks = "<image>\n".repeat(generate.image.len());
+    let request = Request {
+        id: "prompt".to_owned(),
+        images: generate.image.clone(),
+        turns: vec![Turn::new(Role::User, format!("{marks}{prompt}")).with_marks()],
+        open: Open::Assistant,
+        prompt: None,
+        decoding: Decoding {
+            max_new_tokens: generate.max_new_tokens,
+            temperature: generate.temperature,
+            ..Decoding::default()
+        },
+    };
+    let mut answer = None;
+    generator.generate(&mut std::iter::once(request), &mut |completion| {
+        answer = Some(completion);
+        Ok(())
+    })?;
+    let answer = answer.context("the generator gave nothing")?;
+    if let Some(error) = &answer.error {
+        bail!("{error}");
+    }
+    print(shared, &serde_json::to_value(&answer)?, || println!("{}", answer.text.trim()))
+}
+
+fn run_perplexity(shared: &Shared, device: Device, perplexity: &Perplexity) -> Result<()> {
+    let (model, processor) = open(&perplexity.model, device, kind(shared))?;
+    let loaded = read_samples(&perplexity.data, &formats::Options { check_images: true, ..formats::Options::default() })?;
+    if let Some(bad) = loaded.rejected.first() {
+        bail!("`{}`: record `{}`: {} ({})", perplexity.data.display(), bad.id, bad.reason, bad.detail);
+    }
+    let mut rows = Vec::with_capacity(loaded.rows.len());
+    let (mut sum, mut tokens) = (0.0, 0);
+    for part in loaded.rows.chunks(64) {
+        let encoded = part.iter().map(|s| processor.sample(s)).collect::<Result<Vec<_>, _>>()?;
+        for (sample, (loss, count)) in part.iter().zip(train::losses(model.as_ref(), &encoded, 4096)?) {
+            rows.push(json!({"id": sample.id, "loss": loss, "tokens": count}));
+            sum += loss;
+            tokens += count;
+        }
+    }
+    if tokens == 0 {
+        bail!("`{}` has no learned token", perplexity.data.display());
+    }
+    let mean = sum / tokens as f64;
+    print(shared, &json!({"samples": rows, "mean_loss": mean, "tokens": tokens}), || {
+        println!("{} samples, {tokens} learned tokens, {mean:.4} nats a token, perplexity {:.3}", rows.len(), mean.exp());
+    })
+}
+
+fn run_inspect(shared: &Shared, device: Device, inspect: &Inspect) -> Result<()> {
+    match inspect {
+        Inspect::Data { file, strict, image_root } => inspect_data(shared, file, *strict, image_root.clone()),
+        Inspect::Sample { model, data, index } => inspect_sample(shared, model, data, *index),
+        Inspect::Model { folder } => {
+            let model = model::load(folder, device, kind(shared))?;
+            let mut groups = serde_json::Map::new();
+            let mut total = 0;
+            for parameter in model.parameters() {
+                let count = parameter.tensor.numel() as u64;
+                total += count;
+                let entry = groups.entry(parameter.group.as_str()).or_insert(json!(0));
+                *entry = json!(entry.as_u64().unwrap_or(0) + count);
+            }
+            print(shared, &json!({"parameters": total, "groups": groups}), || {
+                for (group, count) in &groups {
+                    println!("{group:<16} {count:>14}");
+                }
+                println!("{:<16} {total:>14}", "all");
+            })
+        }
+    }
+}
+
+fn inspect_data(shared: &Shared, file: &Path, strict: bool, image_root: Option<PathBuf>) -> Result<()> {
+    let options = formats::Options { images: image_root, check_images: true, ..formats::Options::default() };
+    let mut loaded = read_pairs(file, &options)?;
+    loaded.rows.retain(|pair| {
+        let broken = pair.images.iter().find_map(|image| corpus::images::decode(image).err());
+        if let Some(error) = &broken {
+            loaded.rejected.push(corpus::Rejected {
+                id: pair.id.clone(),
+                stage: "read".to_owned(),
+                reason: "broken-image".to_owned(),
+                detail: error.to_string(),
+            });
+        }
+        broken.is_none()
+    });
+    let document = json!({"format": format!("{:?}", loaded.format), "usable": loaded.rows.len(), "rejected": loaded.rejected});
+    print(shared, &document, || {
+        println!("`{}`: {:?}, {} usable pairs, {} not", file.display(), loaded.format, loaded.rows.len(), loaded.rejected.len());
+        for bad in &loaded.rejected {
+            println!("  `{}`: {} ({})", bad.id, bad.reason, bad.detail);
+        }
+    })?;
+    if strict && !loaded.rejected.is_empty() {
+        bail!("{} rows of `{}` cannot be used", loaded.rejected.len(), file.display());
+    }
+    Ok(())
+}
+
+fn inspect_sample(shared: &Shared, model: &Path, data: &Path, index: usize) -> Result<()> {
+    let processor = processor::load(model, &processor::Options::default())?;
+    let loaded = read_samples(data, &formats::Options::default())?;
+    let sample = loaded.rows.get(index).with_context(|| {
+        format!("`{}` has {} usable samples; there is no index {index}", data.display(), loaded.rows.len())
+    })?;
+    let encoded = processor.sample(sample)?;
+    let learned = encoded.learn.iter().filter(|&&l| l).count();
+    let document: Value = json!({"id": sample.id, "ids": encoded.ids, "learn": encoded.learn});
+    print(shared, &document, || {
+        println!("sample `{}`: {} tokens, {learned} learned (marked)\n", sample.id, encoded.ids.len());
+        let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        for (text, learned) in processor.spans(&encoded) {
+            match (learned, colour) {
+                (true, true) => print!("\x1b[30;42m{text}\x1b[0m"),
+                (true, false) => print!("«{text}»"),
+                (false, _) => print!("{text}"),
+            }
+        }
+        println!();
+    })
+}
+
+fn explain(shared: &Shared, path: &Path, overrides: &[String]) -> Result<()> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read the recipe `{}`", path.display()))?;
+    let resolution = resolve(&text, overrides).map_err(|errors| {
+        anyhow!("recipe `{}` has {} errors:\n  {}", path.display(), errors.len(), errors.join("\n  "))
+    })?;
+    print(shared, &serde_json::to_value(&resolution)?, || {
+        for (key, resolved) in &resolution {
+            println!("{key:<36} {:<28} {}", resolved.value.to_string(), origin_text(&resolved.origin));
+        }
+    })
+}
+
+/// One JSON document with `--json`, else what a person reads.
+fn print(shared: &Shared, document: &Value, person: impl FnOnce()) -> Result<()> {
+    if shared.json {
+        println!("{}", serde_json::to_string_pretty(document)?);
+    } else {
+        person();
+    }
+    Ok(())
+}

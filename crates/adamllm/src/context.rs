@@ -1,0 +1,93 @@
+//! What every stage of one invocation shares.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use corpus::Rejected;
+use indicatif::{ProgressBar, ProgressStyle};
+use model::Mllm;
+use processor::Processor;
+use synthesis::Prompts;
+use torch::{Device, Kind};
+
+use crate::recipe::{DEMO, Recipe};
+use crate::run_folder::RunFolder;
+
+/// One invocation of the road.
+pub struct Context<'a> {
+    /// The checked recipe.
+    pub recipe: &'a Recipe,
+    /// Where everything goes.
+    pub run: &'a RunFolder,
+    /// The run's prompts.
+    pub prompts: Prompts,
+    /// At most so many pairs and seeds; everything when absent.
+    pub limit: Option<usize>,
+    /// Where models run.
+    pub device: Device,
+    /// Whether only errors are printed.
+    pub quiet: bool,
+}
+
+impl Context<'_> {
+    /// A line for the person who waits.
+    pub fn say(&self, text: &str) {
+        if !self.quiet {
+            eprintln!("{text}");
+        }
+    }
+
+    /// A progress bar; hidden when quiet or not on a terminal.
+    pub fn bar(&self, length: usize, what: &str) -> ProgressBar {
+        let bar = if self.quiet { ProgressBar::hidden() } else { ProgressBar::new(length as u64) };
+        let style = ProgressStyle::with_template("  {prefix:<18} {bar:28} {pos}/{len}  {msg}  {eta} left");
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        bar.set_prefix(what.to_owned());
+        bar
+    }
+
+    /// The folder of a model that the recipe names; `demo` is the shipped one.
+    pub fn model_folder(&self, checkpoint: &Path) -> PathBuf {
+        if checkpoint == Path::new(DEMO) { self.run.path.join("demo/base-model") } else { checkpoint.to_owned() }
+    }
+
+    /// The general model's folder.
+    pub fn base_folder(&self) -> PathBuf {
+        self.model_folder(&self.recipe.checkpoint)
+    }
+
+    /// Opens a model and its processor.
+    pub fn open(&self, folder: &Path, kind: Kind) -> Result<(Box<dyn Mllm>, Box<dyn Processor>)> {
+        open(folder, self.device, kind)
+    }
+
+    /// A white picture in the run folder, for blank images.
+    pub fn blank(&self) -> Result<PathBuf> {
+        let path = self.run.path.join("blank.png");
+        if !path.exists() {
+            // The size of the reference's blank picture.
+            let white = image::RgbImage::from_pixel(237, 150, image::Rgb([255; 3]));
+            corpus::images::encode_png(&white, &path)?;
+        }
+        Ok(path)
+    }
+}
+
+/// Opens a model and its processor.
+pub fn open(folder: &Path, device: Device, kind: Kind) -> Result<(Box<dyn Mllm>, Box<dyn Processor>)> {
+    let processor = processor::load(folder, &processor::Options::default())
+        .with_context(|| format!("cannot open the processor of `{}`", folder.display()))?;
+    let model = model::load(folder, device, kind)
+        .with_context(|| format!("cannot open the model `{}`", folder.display()))?;
+    Ok((model, processor))
+}
+
+/// Writes a stage's rejects.
+pub fn write_rejected(folder: &Path, rejected: &[Rejected]) -> Result<()> {
+    Ok(corpus::jsonl::write(&folder.join("rejected.jsonl"), rejected)?)
+}
+
+/// Reads a stage's rejects; none if there is no such file.
+pub fn read_rejected(folder: &Path) -> Vec<Rejected> {
+    corpus::jsonl::read(&folder.join("rejected.jsonl")).unwrap_or_default()
+}

@@ -1,0 +1,260 @@
+//! The demo's files: the shipped models, seed data on general pictograms, and for `adamllm demo` the food pairs, their
+//! tasks and the truth.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result};
+use corpus::pictograms::{self, Pictogram};
+use corpus::seed::{Rng, hash};
+use corpus::{Pair, Role, Sample, Seed, SeedTask, Turn, jsonl};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::base::is_held_out;
+use super::world::{self, Asks, Thing};
+use super::{Picture, is_food, kinds, render};
+use crate::run_folder::RunFolder;
+use crate::stages::{Item, MetricName};
+
+macro_rules! folder {
+    ($name:literal) => {
+        [
+            ("config.json", include_bytes!(concat!("../../../../assets/demo/", $name, "/config.json")) as &[u8]),
+            ("generation_config.json", include_bytes!(concat!("../../../../assets/demo/", $name, "/generation_config.json"))),
+            ("tokenizer.json", include_bytes!(concat!("../../../../assets/demo/", $name, "/tokenizer.json"))),
+            ("tokenizer_config.json", include_bytes!(concat!("../../../../assets/demo/", $name, "/tokenizer_config.json"))),
+            ("preprocessor_config.json", include_bytes!(concat!("../../../../assets/demo/", $name, "/preprocessor_config.json"))),
+            ("processor_config.json", include_bytes!(concat!("../../../../assets/demo/", $name, "/processor_config.json"))),
+            ("chat_template.jinja", include_bytes!(concat!("../../../../assets/demo/", $name, "/chat_template.jinja"))),
+            ("model.safetensors", include_bytes!(concat!("../../../../assets/demo/", $name, "/model.safetensors"))),
+        ]
+    };
+}
+
+static BASE: [(&str, &[u8]); 8] = folder!("base-model");
+static JUDGE: [(&str, &[u8]); 8] = folder!("judge");
+
+/// The demo's recipe as text; paths are relative to the run's `demo` folder.
+pub const RECIPE: &str = include_str!("../../../../recipes/demo.toml");
+
+/// How many seed records the synthesizer is tuned on.
+const SEEDS: usize = 1400;
+/// General pictures and questions for replay.
+const REPLAY: usize = 700;
+/// A share of the seed triplets is inconsistent, so that the filter has work.
+const INCONSISTENT: f64 = 0.2;
+/// A share of the seeds is about invented things on blank pictures: it keeps the synthesizer reading.
+const INVENTED: f64 = 0.3;
+/// Seed data are drawn once for all runs: they stand for data that a user would have.
+const WORLD_SEED: u64 = 11;
+
+/// What is known of a pair of the demo.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Truth {
+    /// The pair.
+    pub id: String,
+    /// What is true of its picture.
+    #[serde(flatten)]
+    pub thing: Thing,
+}
+
+/// The truth by pair, if this run is of the demo's own data.
+pub fn truth_of(run: &RunFolder) -> Result<BTreeMap<String, Truth>> {
+    let path = run.path.join("demo/truth.jsonl");
+    if !path.exists() {
+        return Ok(BTreeMap::new());
+    }
+    Ok(jsonl::read::<Truth>(&path)?.into_iter().map(|t| (t.id.clone(), t)).collect())
+}
+
+/// Writes the shipped models and the seed data into the run's `demo` folder, once.
+pub fn write_shipped(run: &RunFolder) -> Result<PathBuf> {
+    let demo = run.path.join("demo");
+    let done = demo.join("shipped");
+    if done.exists() {
+        return Ok(demo);
+    }
+    for (name, files) in [("base-model", BASE), ("judge", JUDGE)] {
+        let folder = demo.join(name);
+        fs::create_dir_all(&folder).with_context(|| format!("cannot make `{}`", folder.display()))?;
+        for (file, bytes) in files {
+            fs::write(folder.join(file), bytes).with_context(|| format!("cannot write `{file}` in `{}`", folder.display()))?;
+        }
+    }
+    let all = pictograms::load()?;
+    let general: Vec<&Pictogram> = all.iter().filter(|p| !is_food(p)).collect();
+    let mut rng = Rng::new(WORLD_SEED);
+    let mut shown: Vec<&Pictogram> = general.iter().copied().filter(|p| !is_held_out(&p.concept.id)).collect();
+    rng.shuffle(&mut shown);
+    shown.truncate(SEEDS.max(REPLAY));
+    let pictures = render(&shown, &demo.join("general"))?;
+    let blank = demo.join("general/blank.png");
+    corpus::images::encode_png(&image::RgbImage::from_pixel(super::SIDE, super::SIDE, image::Rgb([255; 3])), &blank)?;
+    jsonl::write(&demo.join("seeds.jsonl"), &seeds(&pictures, &mut rng))?;
+    jsonl::write(&demo.join("replay.jsonl"), &replay(&pictures[..REPLAY.min(pictures.len())], &mut rng))?;
+    let held: Vec<&Pictogram> = general.iter().copied().filter(|p| is_held_out(&p.concept.id)).collect();
+    let held = render(&held, &demo.join("general"))?;
+    let kinds = kinds(&pictures);
+    fs::create_dir_all(demo.join("tasks"))?;
+    for asks in [Asks::Kind, Asks::Colour, Asks::YesNo] {
+        let path = demo.join(format!("tasks/general-{}.jsonl", asks.task()));
+        jsonl::write(&path, &items(&held, asks, &kinds))?;
+    }
+    fs::write(&done, "")?;
+    Ok(demo)
+}
+
+fn seeds(pictures: &[Picture], rng: &mut Rng) -> Vec<Seed> {
+    let general = kinds(pictures);
+    let mut out = Vec::with_capacity(SEEDS);
+    for (at, picture) in pictures.iter().cycle().take(SEEDS).enumerate() {
+        let invented = rng.chance(INVENTED);
+        let (thing, known) = if invented {
+            let known: Vec<String> = (0..5).map(|_| world::invented(&general, rng).name).collect();
+            let known = if rng.chance(0.5) { known } else { general.clone() };
+            (world::invented(&known, rng), known)
+        } else {
+            (picture.thing.clone(), general.clone())
+        };
+        let image = if invented { "general/blank.png".to_owned() } else { format!("general/{}.png", picture.id) };
+        let question = world::question(&thing, *rng.choose(&Asks::ALL), &known, rng);
+        let task = if rng.chance(INCONSISTENT) {
+            let other = world::invented(&known, rng);
+            world::inconsistent(&question, &thing, &other, rng)
+        } else {
+            SeedTask { instruction: question.instruction, informative: question.informative, precise: question.precise }
+        };
+        out.push(Seed {
+            id: format!("seed-{at:05}"),
+            images: vec![image.into()],
+            caption: world::caption(&thing, rng),
+            task: Some(question.asks.task().to_owned()),
+            tasks: vec![task],
+        });
+    }
+    out
+}
+
+/// General questions and captions, for replay.
+fn replay(pictures: &[Picture], rng: &mut Rng) -> Vec<Sample> {
+    let kinds = kinds(pictures);
+    let sample = |(at, picture): (usize, &Picture)| {
+        let (question, answer) = if rng.chance(0.2) {
+            ("Describe the image.".to_owned(), world::caption(&picture.thing, rng))
+        } else {
+            let question = world::question(&picture.thing, *rng.choose(&Asks::ALL), &kinds, rng);
+            (question.instruction, question.precise)
+        };
+        Sample {
+            id: format!("general-{at:05}"),
+            images: vec![format!("general/{}.png", picture.id).into()],
+            turns: vec![
+                Turn::new(Role::User, format!("<image>\n{question}")).with_marks(),
+                Turn::new(Role::Assistant, answer).learned(),
+            ],
+            end: false,
+            origin: Value::from("general"),
+        }
+    };
+    pictures.iter().enumerate().map(sample).collect()
+}
+
+/// Writes the food pairs, tasks and truth of one seed, and gives the path of the recipe.
+pub fn write_food(run: &RunFolder, seed: u64) -> Result<PathBuf> {
+    let demo = write_shipped(run)?;
+    let all = pictograms::load()?;
+    let food: Vec<&Pictogram> = all.iter().filter(|p| is_food(p)).collect();
+    let pictures = render(&food, &demo.join("food"))?;
+    let kinds = kinds(&pictures);
+    let unseen = unseen_concepts(&pictures);
+    let is_new_style = |p: &&Picture| ["noto-v1", "fxemoji"].contains(&p.style);
+    let is_unseen = |p: &&Picture| unseen.contains(&p.concept);
+    let training: Vec<&Picture> = pictures.iter().filter(|p| !is_new_style(p) && !is_unseen(p)).collect();
+    let styles: Vec<Picture> = pictures.iter().filter(|p| is_new_style(p) && !is_unseen(p)).cloned().collect();
+    let concepts: Vec<Picture> = pictures.iter().filter(is_unseen).cloned().collect();
+    let (mut pairs, mut truth) = (Vec::new(), Vec::new());
+    for picture in training {
+        let mut rng = Rng::new(hash(seed, &format!("caption {}", picture.id)));
+        pairs.push(Pair {
+            id: picture.id.clone(),
+            images: vec![format!("food/{}.png", picture.id).into()],
+            caption: world::caption(&picture.thing, &mut rng),
+            request: None,
+            group: Some(picture.concept.clone()),
+            source: Some("pictograms".to_owned()),
+            meta: Map::new(),
+        });
+        truth.push(Truth { id: picture.id.clone(), thing: picture.thing.clone() });
+    }
+    jsonl::write(&demo.join("pairs.jsonl"), &pairs)?;
+    jsonl::write(&demo.join("truth.jsonl"), &truth)?;
+    let write = |name: &str, items: &[Item]| jsonl::write(&demo.join(format!("tasks/{name}.jsonl")), items);
+    for asks in Asks::ALL {
+        write(asks.task(), &items(&styles, asks, &kinds))?;
+    }
+    write("description", &descriptions(&styles))?;
+    // Nobody can name what was never named, so unseen concepts are asked for kind, colour and yes or no only.
+    for asks in [Asks::Kind, Asks::Colour, Asks::YesNo] {
+        write(&format!("unseen-{}", asks.task()), &items(&concepts, asks, &kinds))?;
+    }
+    let path = demo.join("recipe.toml");
+    fs::write(&path, RECIPE).with_context(|| format!("cannot write `{}`", path.display()))?;
+    Ok(path)
+}
+
+/// A fifth of each subgroup, the same for every seed: no number is ever chosen on them.
+fn unseen_concepts(pictures: &[Picture]) -> Vec<String> {
+    let mut by_subgroup: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for picture in pictures {
+        let list = by_subgroup.entry(&picture.subgroup).or_default();
+        if !list.contains(&picture.concept.as_str()) {
+            list.push(&picture.concept);
+        }
+    }
+    let mut out = Vec::new();
+    for (subgroup, mut concepts) in by_subgroup {
+        Rng::new(hash(5, subgroup)).shuffle(&mut concepts);
+        out.extend(concepts.iter().take(concepts.len().div_ceil(5)).map(|c| (*c).to_owned()));
+    }
+    out
+}
+
+fn items(pictures: &[Picture], asks: Asks, kinds: &[String]) -> Vec<Item> {
+    let item = |picture: &Picture| {
+        // Questions do not depend on the run's seed, so that runs compare.
+        let mut rng = Rng::new(hash(6, &format!("{} {}", asks.task(), picture.id)));
+        let question = world::question(&picture.thing, asks, kinds, &mut rng);
+        Item {
+            id: picture.id.clone(),
+            images: vec![std::path::absolute(&picture.path).unwrap_or_else(|_| picture.path.clone())],
+            question: question.instruction,
+            label: question.precise,
+            metric: match asks {
+                Asks::YesNo => MetricName::YesNo,
+                Asks::Choice => MetricName::Choice,
+                _ => MetricName::ExactMatch,
+            },
+            cluster: picture.concept.clone(),
+            choices: question.options,
+        }
+    };
+    pictures.iter().map(item).collect()
+}
+
+fn descriptions(pictures: &[Picture]) -> Vec<Item> {
+    let item = |picture: &Picture| Item {
+        id: picture.id.clone(),
+        images: vec![std::path::absolute(&picture.path).unwrap_or_else(|_| picture.path.clone())],
+        question: "Describe the image.".to_owned(),
+        label: world::caption(&picture.thing, &mut Rng::new(hash(8, &picture.id))),
+        metric: MetricName::RougeL,
+        cluster: picture.concept.clone(),
+        choices: Vec::new(),
+    };
+    pictures.iter().map(item).collect()
+}
+
+/// Fewer steps and pictures, for a first look.
+pub const QUICK: [&str; 2] = ["synthesizer.train.max_steps=40", "train.max_steps=40"];

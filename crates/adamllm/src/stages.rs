@@ -1,0 +1,341 @@
+//! The road: seven stages, each a folder with a manifest that is written last.
+
+mod evaluate;
+mod report;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::{Context as _, Result, bail};
+use corpus::formats::{self, Loaded};
+use corpus::{Decoding, Pair, Rejected, Sample, Triplet, jsonl};
+use generate::LocalGenerator;
+use serde_json::json;
+use synthesis::{Blank, JudgeKind, JudgeOptions, KeepRule, MixOptions, ParseOptions, SeedOptions};
+
+use crate::context::{Context, write_rejected};
+use crate::run_folder::{Manifest, STAGES};
+use crate::runner;
+use crate::training;
+
+pub use evaluate::{Item, MetricName};
+
+type Counts = BTreeMap<String, u64>;
+
+/// Which stages run.
+#[derive(Clone, Debug, Default)]
+pub struct Span {
+    /// The first one, which is done anew even if it is finished.
+    pub from: Option<String>,
+    /// The last one.
+    pub until: Option<String>,
+}
+
+/// Runs the stages in order; a finished stage with unchanged inputs is skipped.
+pub fn run(context: &Context, span: &Span) -> Result<()> {
+    let place = |name: &Option<String>, preset: usize| match name {
+        None => Ok(preset),
+        Some(name) => STAGES
+            .iter()
+            .position(|s| s == name)
+            .with_context(|| format!("unknown stage `{name}`; stages are {}", STAGES.join(", "))),
+    };
+    let (from, until) = (place(&span.from, 0)?, place(&span.until, STAGES.len() - 1)?);
+    let mut before = String::new();
+    for (at, stage) in STAGES.into_iter().enumerate().take(until + 1) {
+        let inputs = inputs(context, stage)?;
+        let recipe = context.recipe.sections(sections(stage));
+        let all = json!({"stage": stage, "version": env!("CARGO_PKG_VERSION"), "recipe": recipe, "inputs": inputs,
+            "before": before, "limit": context.limit});
+        let key = corpus::digest::bytes(all.to_string().as_bytes());
+        before.clone_from(&key);
+        let anew = span.from.is_some() && at == from;
+        if context.run.is_done(stage, &key) && !anew {
+            context.say(&format!("{stage}: done before, skipped"));
+            continue;
+        }
+        if at < from {
+            bail!("`--from {}` needs stage `{stage}`, which is not finished with this recipe", STAGES[from]);
+        }
+        if anew {
+            let folder = context.run.stage(stage);
+            if folder.exists() {
+                std::fs::remove_dir_all(&folder).with_context(|| format!("cannot clear `{}`", folder.display()))?;
+            }
+        }
+        context.say(stage);
+        let folder = context.run.begin(stage, &key)?;
+        let start = Instant::now();
+        let counts = one(context, stage, &folder).with_context(|| format!("stage `{stage}` failed"))?;
+        let seconds = start.elapsed().as_secs_f64();
+        let shown: Vec<String> = counts.iter().map(|(name, n)| format!("{name} {n}")).collect();
+        context.say(&format!("  {} ({seconds:.0} s)", shown.join(", ")));
+        context.run.finish(&Manifest {
+            stage: stage.to_owned(),
+            key,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            recipe,
+            inputs,
+            counts,
+            seconds,
+        })?;
+    }
+    Ok(())
+}
+
+fn one(context: &Context, stage: &str, folder: &Path) -> Result<Counts> {
+    match stage {
+        "tune-synthesizer" => tune_synthesizer(context, folder),
+        "synthesize" => synthesize(context, folder),
+        "filter" => filter(context, folder),
+        "mix" => mix(context, folder),
+        "train" => train(context, folder),
+        "evaluate" => evaluate::run(context, folder),
+        _ => report::run(context, folder),
+    }
+}
+
+/// The recipe sections that a stage reads beyond those of the stages before it.
+fn sections(stage: &str) -> &'static [&'static str] {
+    match stage {
+        "tune-synthesizer" => &["run", "model", "synthesizer"],
+        "synthesize" => &["data", "synthesizer"],
+        "filter" => &["filter"],
+        "mix" => &["mix"],
+        "train" => &["train"],
+        "evaluate" => &["evaluate"],
+        _ => &[],
+    }
+}
+
+/// Content digests of the files that a stage reads from outside of the run folder.
+fn inputs(context: &Context, stage: &str) -> Result<BTreeMap<String, String>> {
+    let recipe = context.recipe;
+    let mut files: Vec<PathBuf> = Vec::new();
+    match stage {
+        "tune-synthesizer" => files.extend(seeds_path(context)),
+        "synthesize" => files.push(recipe.pairs.clone()),
+        "mix" => files.extend(recipe.mix.general.clone()),
+        "evaluate" => files.extend(evaluate::task_files(context)?),
+        _ => {}
+    }
+    let mut out = BTreeMap::new();
+    for path in files {
+        let digest = corpus::digest::file(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
+        out.insert(path.display().to_string(), digest);
+    }
+    Ok(out)
+}
+
+/// The seed data, if the synthesizer has to be tuned.
+fn seeds_path(context: &Context) -> Option<PathBuf> {
+    let synthesizer = &context.recipe.synthesizer;
+    if synthesizer.checkpoint.is_some() || !context.recipe.mix.synthetic {
+        return None;
+    }
+    let shipped = || context.recipe.uses_demo_base().then(|| context.run.path.join("demo/seeds.jsonl"));
+    synthesizer.seed_data.clone().or_else(shipped)
+}
+
+fn options() -> formats::Options {
+    formats::Options { images: None, columns: BTreeMap::new(), check_images: true }
+}
+
+fn tune_synthesizer(context: &Context, folder: &Path) -> Result<Counts> {
+    let Some(path) = seeds_path(context) else {
+        return Ok(Counts::from([("tuned before".to_owned(), 1)]));
+    };
+    let Loaded { mut rows, mut rejected, .. } = formats::read_seeds(&path, &options())?;
+    refuse_many_bad(context, &path, rows.len(), &rejected)?;
+    rows.truncate(context.limit.unwrap_or(usize::MAX));
+    let blank = context.blank()?;
+    let settings = &context.recipe.synthesizer;
+    let options = SeedOptions {
+        input: settings.input,
+        blank: Some(Blank { path: &blank, share: settings.blank_images }),
+        seed: context.recipe.seed,
+    };
+    let made = synthesis::seed_samples(&rows, options, &context.prompts);
+    rejected.extend(made.rejected);
+    write_rejected(folder, &rejected)?;
+    jsonl::write(&folder.join("samples.jsonl"), &made.items)?;
+    training::train(context, "tune-synthesizer", folder, &context.base_folder(), &made.items, &settings.train)
+}
+
+fn synthesize(context: &Context, folder: &Path) -> Result<Counts> {
+    let recipe = context.recipe;
+    let reading =
+        formats::Options { images: recipe.images.clone(), columns: recipe.columns.clone(), check_images: true };
+    let Loaded { mut rows, mut rejected, .. } = formats::read_pairs(&recipe.pairs, &reading)?;
+    refuse_many_bad(context, &recipe.pairs, rows.len(), &rejected)?;
+    rows.truncate(context.limit.unwrap_or(usize::MAX));
+    for pair in &mut rows {
+        for image in &mut pair.images {
+            *image = std::path::absolute(&*image)?;
+        }
+    }
+    let (pairs, held_out) = corpus::splits::split(&rows, recipe.held_out, recipe.seed);
+    jsonl::write(&folder.join("pairs.jsonl"), &pairs)?;
+    jsonl::write(&folder.join("held_out.jsonl"), &held_out)?;
+    let mut counts = Counts::from([
+        ("pairs".to_owned(), rows.len() as u64),
+        ("held out".to_owned(), held_out.len() as u64),
+    ]);
+    if !recipe.mix.synthetic {
+        write_rejected(folder, &rejected)?;
+        jsonl::write(&folder.join("triplets.jsonl"), Vec::<Triplet>::new().iter())?;
+        return Ok(counts);
+    }
+    let model_folder = match &recipe.synthesizer.checkpoint {
+        Some(path) => context.model_folder(path),
+        None => context.run.stage("tune-synthesizer").join("model"),
+    };
+    let (model, processor) = context.open(&model_folder, recipe.dtype)?;
+    let decoding = Decoding {
+        max_new_tokens: recipe.synthesizer.max_new_tokens,
+        temperature: recipe.synthesizer.temperature,
+        top_p: recipe.synthesizer.top_p,
+        ..synthesis::synthesis_decoding(processor.end_of_text())
+    };
+    let asked = synthesis::synthesis_requests(&pairs, recipe.synthesizer.input, &decoding, &context.prompts);
+    rejected.extend(asked.rejected);
+    jsonl::write(&folder.join("requests.jsonl"), &asked.items)?;
+    let options = generate::Options { group_size: runner::GROUP, seed: recipe.seed, ..generate::Options::default() };
+    let mut generator = LocalGenerator::new(model.as_ref(), processor.as_ref(), options);
+    let bar = context.bar(asked.items.len(), "synthesize");
+    let completions = runner::run(&mut generator, &asked.items, &folder.join("completions.jsonl"), &bar)?;
+    let from = processor.markers()?;
+    let markers = synthesis::TurnMarkers {
+        end_of_turn: from.end_of_turn,
+        user_header: from.user_header,
+        assistant_header: from.assistant_header,
+        end_of_text: from.end_of_text,
+    };
+    let parsing = ParseOptions {
+        markers: &markers,
+        prompts: &context.prompts.synthesizer,
+        same_question: recipe.synthesizer.same_question,
+    };
+    let name = model_folder.display().to_string();
+    let parsed = synthesis::triplets(&asked.items, &completions, parsing, &name);
+    rejected.extend(parsed.rejected);
+    jsonl::write(&folder.join("triplets.jsonl"), &parsed.items)?;
+    write_rejected(folder, &rejected)?;
+    counts.insert("triplets".to_owned(), parsed.items.len() as u64);
+    if asked.items.len() > parsed.items.len() + rejected.len() {
+        bail!("{} requests gave {} triplets and {} rejects", asked.items.len(), parsed.items.len(), rejected.len());
+    }
+    Ok(counts)
+}
+
+fn filter(context: &Context, folder: &Path) -> Result<Counts> {
+    let recipe = context.recipe;
+    let triplets: Vec<Triplet> = jsonl::read(&context.run.stage("synthesize").join("triplets.jsonl"))?;
+    if !recipe.filter.enabled || triplets.is_empty() {
+        jsonl::write(&folder.join("triplets.jsonl"), &triplets)?;
+        write_rejected(folder, &[])?;
+        return Ok(Counts::from([("kept".to_owned(), triplets.len() as u64)]));
+    }
+    let judge = match &recipe.filter.checkpoint {
+        Some(path) => context.model_folder(path),
+        None if recipe.uses_demo_base() => context.run.path.join("demo/judge"),
+        None => {
+            context.say("  no judge is named: the general model itself judges");
+            context.base_folder()
+        }
+    };
+    let kind = recipe.filter.judge;
+    let (model, processor) = context.open(&judge, recipe.dtype)?;
+    let requests = synthesis::judge_requests(&triplets, JudgeOptions::new(kind), &context.prompts);
+    jsonl::write(&folder.join("requests.jsonl"), &requests)?;
+    let options = generate::Options { group_size: runner::GROUP, seed: recipe.seed, ..generate::Options::default() };
+    let mut generator = LocalGenerator::new(model.as_ref(), processor.as_ref(), options);
+    let bar = context.bar(requests.len(), "filter");
+    let completions = runner::run(&mut generator, &requests, &folder.join("completions.jsonl"), &bar)?;
+    let mut judged = synthesis::verdicts(kind, &triplets, &completions);
+    if kind != JudgeKind::Verdict {
+        let samples = synthesis::judge::likelihood_samples(kind, &triplets, &context.prompts);
+        let mut encoded = Vec::with_capacity(samples.len());
+        for sample in &samples {
+            encoded.push(processor.sample(sample)?);
+        }
+        let losses = train::losses(model.as_ref(), &encoded, 4096)?;
+        let by_id = samples.iter().zip(&losses).map(|(s, l)| (s.id.clone(), l.0)).collect();
+        synthesis::judge::with_likelihood(&mut judged.items, &by_id);
+    }
+    jsonl::write(&folder.join("verdicts.jsonl"), &judged.items)?;
+    let rule = KeepRule { threshold: recipe.filter.threshold, ..KeepRule::default() };
+    let kept = synthesis::keep(&triplets, &judged.items, &rule);
+    let rejected = kept.rejected;
+    write_rejected(folder, &rejected)?;
+    jsonl::write(&folder.join("triplets.jsonl"), &kept.items)?;
+    if kept.items.len() + rejected.len() != triplets.len() {
+        bail!("{} triplets became {} kept and {} left out", triplets.len(), kept.items.len(), rejected.len());
+    }
+    Ok(Counts::from([
+        ("judged".to_owned(), triplets.len() as u64),
+        ("kept".to_owned(), kept.items.len() as u64),
+    ]))
+}
+
+fn mix(context: &Context, folder: &Path) -> Result<Counts> {
+    let settings = &context.recipe.mix;
+    let pairs: Vec<Pair> = jsonl::read(&context.run.stage("synthesize").join("pairs.jsonl"))?;
+    let triplets: Vec<Triplet> = jsonl::read(&context.run.stage("filter").join("triplets.jsonl"))?;
+    let general = match &settings.general {
+        Some(path) => formats::read_samples(path, &options())?.rows,
+        None => Vec::new(),
+    };
+    let options = MixOptions {
+        seed: context.recipe.seed,
+        caption: settings.caption,
+        synthetic: settings.synthetic,
+        without_triplet: settings.without_triplet,
+        joiner: settings.joiner,
+        answers: synthesis::Answers::Joined,
+        caption_position: settings.caption_position,
+        general_ratio: settings.general_ratio,
+    };
+    let mixed = synthesis::mix(&pairs, &triplets, &general, &options, &context.prompts);
+    jsonl::write(&folder.join("samples.jsonl"), &mixed.items)?;
+    write_rejected(folder, &mixed.rejected)?;
+    Ok(Counts::from([
+        ("samples".to_owned(), mixed.items.len() as u64),
+        ("left out".to_owned(), mixed.rejected.len() as u64),
+    ]))
+}
+
+fn train(context: &Context, folder: &Path) -> Result<Counts> {
+    let training = &context.recipe.train;
+    let samples: Vec<Sample> = match &training.data {
+        Some(path) => formats::read_samples(path, &options())?.rows,
+        None => jsonl::read(&context.run.stage("mix").join("samples.jsonl"))?,
+    };
+    training::train(context, "train", folder, &context.base_folder(), &samples, training)
+}
+
+/// Stops a run that would lose more records than the recipe allows.
+fn refuse_many_bad(context: &Context, path: &Path, good: usize, rejected: &[Rejected]) -> Result<()> {
+    let all = good + rejected.len();
+    let allowed = (all as f64 * context.recipe.max_bad).floor() as usize;
+    let shown: Vec<String> =
+        rejected.iter().take(5).map(|r| format!("  `{}`: {} ({})", r.id, r.reason, r.detail)).collect();
+    if rejected.len() > allowed {
+        bail!(
+            "{} of {all} records of `{}` cannot be used, more than `data.max_bad` = {} allows:\n{}\nmend them, or \
+             raise `data.max_bad`",
+            rejected.len(),
+            path.display(),
+            context.recipe.max_bad,
+            shown.join("\n")
+        );
+    }
+    if !rejected.is_empty() {
+        context.say(&format!("  {} of {all} records are left out:\n{}", rejected.len(), shown.join("\n")));
+    }
+    if good == 0 {
+        bail!("`{}` holds no record that can be used", path.display());
+    }
+    Ok(())
+}
