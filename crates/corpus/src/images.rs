@@ -46,7 +46,10 @@ pub enum ImageError {
 
 /// Decodes a picture file.
 pub fn decode(path: &Path) -> Result<RgbImage, ImageError> {
-    let io = |source| ImageError::Io { path: path.to_owned(), source };
+    let io = |source| ImageError::Io {
+        path: path.to_owned(),
+        source,
+    };
     let size = std::fs::metadata(path).map_err(io)?.len();
     if size > MAX_BYTES {
         return Err(ImageError::TooLarge {
@@ -60,12 +63,16 @@ pub fn decode(path: &Path) -> Result<RgbImage, ImageError> {
 
 /// Decodes the content of a picture file; `path` is for messages only.
 pub fn decode_bytes(bytes: &[u8], path: &Path) -> Result<RgbImage, ImageError> {
-    let broken = |problem: String| ImageError::Decode { path: path.to_owned(), problem };
+    let broken = |problem: String| ImageError::Decode {
+        path: path.to_owned(),
+        problem,
+    };
     if looks_like_svg(bytes) {
         return decode_svg(bytes, path);
     }
-    let mut reader =
-        ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(|e| broken(e.to_string()))?;
+    let mut reader = ImageReader::new(Cursor::new(bytes))
+        .with_guessed_format()
+        .map_err(|e| broken(e.to_string()))?;
     let mut limits = Limits::default();
     limits.max_alloc = Some(MAX_PIXELS * 8);
     reader.limits(limits);
@@ -82,7 +89,10 @@ pub fn decode_bytes(bytes: &[u8], path: &Path) -> Result<RgbImage, ImageError> {
 pub fn encode_png(picture: &RgbImage, path: &Path) -> Result<(), ImageError> {
     picture
         .save_with_format(path, image::ImageFormat::Png)
-        .map_err(|e| ImageError::Io { path: path.to_owned(), source: std::io::Error::other(e.to_string()) })
+        .map_err(|e| ImageError::Io {
+            path: path.to_owned(),
+            source: std::io::Error::other(e.to_string()),
+        })
 }
 
 fn check_size(width: u64, height: u64, path: &Path) -> Result<(), ImageError> {
@@ -104,25 +114,36 @@ fn on_white(picture: &DynamicImage) -> RgbImage {
     RgbImage::from_fn(rgba.width(), rgba.height(), |x, y| {
         let [r, g, b, a] = rgba.get_pixel(x, y).0;
         // Rounded, so that opaque pixels stay as they are.
-        Rgb([r, g, b].map(|c| ((u16::from(c) * u16::from(a) + 255 * (255 - u16::from(a)) + 127) / 255) as u8))
+        Rgb([r, g, b].map(|c| {
+            ((u16::from(c) * u16::from(a) + 255 * (255 - u16::from(a)) + 127) / 255) as u8
+        }))
     })
 }
 
 fn looks_like_svg(bytes: &[u8]) -> bool {
     let head = String::from_utf8_lossy(&bytes[..bytes.len().min(1024)]);
     let head = head.trim_start_matches('\u{feff}').trim_start();
-    head.starts_with("<svg") || (head.starts_with("<?xml") || head.starts_with("<!--")) && head.contains("<svg")
+    head.starts_with("<svg")
+        || (head.starts_with("<?xml") || head.starts_with("<!--")) && head.contains("<svg")
 }
 
 fn decode_svg(bytes: &[u8], path: &Path) -> Result<RgbImage, ImageError> {
-    let broken = |problem: String| ImageError::Decode { path: path.to_owned(), problem };
-    let tree = usvg::Tree::from_data(bytes, &usvg::Options::default()).map_err(|e| broken(e.to_string()))?;
+    let broken = |problem: String| ImageError::Decode {
+        path: path.to_owned(),
+        problem,
+    };
+    let tree = usvg::Tree::from_data(bytes, &usvg::Options::default())
+        .map_err(|e| broken(e.to_string()))?;
     let size = tree.size().to_int_size();
     check_size(u64::from(size.width()), u64::from(size.height()), path)?;
     let mut canvas = tiny_skia::Pixmap::new(size.width(), size.height())
         .ok_or_else(|| broken("it has no width or height".to_owned()))?;
     canvas.fill(tiny_skia::Color::WHITE);
-    resvg::render(&tree, tiny_skia::Transform::identity(), &mut canvas.as_mut());
+    resvg::render(
+        &tree,
+        tiny_skia::Transform::identity(),
+        &mut canvas.as_mut(),
+    );
     Ok(RgbImage::from_fn(size.width(), size.height(), |x, y| {
         let pixel = canvas.pixels()[(y * size.width() + x) as usize];
         Rgb([pixel.red(), pixel.green(), pixel.blue()])
@@ -135,7 +156,9 @@ mod tests {
 
     fn png(picture: &DynamicImage) -> Vec<u8> {
         let mut out = Cursor::new(Vec::new());
-        picture.write_to(&mut out, image::ImageFormat::Png).expect("encode");
+        picture
+            .write_to(&mut out, image::ImageFormat::Png)
+            .expect("encode");
         out.into_inner()
     }
 
@@ -145,23 +168,33 @@ mod tests {
 
     #[test]
     fn transparent_pixels_lie_on_white() {
-        let rgba = image::RgbaImage::from_raw(2, 1, vec![200, 0, 0, 0, 0, 100, 0, 255]).expect("picture");
+        let rgba =
+            image::RgbaImage::from_raw(2, 1, vec![200, 0, 0, 0, 0, 100, 0, 255]).expect("picture");
         let found = here(&png(&DynamicImage::ImageRgba8(rgba))).expect("decoded");
         assert_eq!(found.into_raw(), [255, 255, 255, 0, 100, 0]);
     }
 
     #[test]
     fn grey_and_sixteen_bit_become_rgb() {
-        let grey = image::ImageBuffer::<image::Luma<u16>, _>::from_raw(1, 1, vec![0xffff_u16]).expect("picture");
-        assert_eq!(here(&png(&DynamicImage::ImageLuma16(grey))).expect("decoded").into_raw(), [255; 3]);
+        let grey = image::ImageBuffer::<image::Luma<u16>, _>::from_raw(1, 1, vec![0xffff_u16])
+            .expect("picture");
+        assert_eq!(
+            here(&png(&DynamicImage::ImageLuma16(grey)))
+                .expect("decoded")
+                .into_raw(),
+            [255; 3]
+        );
     }
 
     #[test]
     fn jpeg_is_turned_as_its_exif_says() {
         let mut wide = RgbImage::new(16, 8);
-        wide.enumerate_pixels_mut().filter(|(x, ..)| *x < 8).for_each(|(.., p)| *p = Rgb([255; 3]));
+        wide.enumerate_pixels_mut()
+            .filter(|(x, ..)| *x < 8)
+            .for_each(|(.., p)| *p = Rgb([255; 3]));
         let mut plain = Cursor::new(Vec::new());
-        wide.write_to(&mut plain, image::ImageFormat::Jpeg).expect("encode");
+        wide.write_to(&mut plain, image::ImageFormat::Jpeg)
+            .expect("encode");
         let plain = plain.into_inner();
         // A TIFF block with one entry: orientation 6, a quarter turn clockwise.
         let exif = b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0";
@@ -178,20 +211,32 @@ mod tests {
     fn svg_is_drawn_on_white() {
         let svg = br##"<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg" width="4" height="2"><rect width="2" height="2" fill="#102030"/></svg>"##;
         let found = here(svg).expect("decoded");
-        assert_eq!((found.get_pixel(0, 0).0, found.get_pixel(3, 1).0), ([16, 32, 48], [255; 3]));
+        assert_eq!(
+            (found.get_pixel(0, 0).0, found.get_pixel(3, 1).0),
+            ([16, 32, 48], [255; 3])
+        );
     }
 
     #[test]
     fn webp_is_read() {
         let mut out = Cursor::new(Vec::new());
-        RgbImage::from_pixel(3, 3, Rgb([9, 8, 7])).write_to(&mut out, image::ImageFormat::WebP).expect("encode");
-        assert_eq!(here(&out.into_inner()).expect("decoded").get_pixel(1, 1).0, [9, 8, 7]);
+        RgbImage::from_pixel(3, 3, Rgb([9, 8, 7]))
+            .write_to(&mut out, image::ImageFormat::WebP)
+            .expect("encode");
+        assert_eq!(
+            here(&out.into_inner()).expect("decoded").get_pixel(1, 1).0,
+            [9, 8, 7]
+        );
     }
 
     #[test]
     fn broken_and_huge_files_are_errors_in_words() {
         let good = png(&DynamicImage::new_rgb8(40, 40));
-        for (bytes, part) in [(&good[..good.len() / 2], "cannot be decoded"), (b"hello", "PNG, JPEG"), (b"", "decoded")] {
+        for (bytes, part) in [
+            (&good[..good.len() / 2], "cannot be decoded"),
+            (b"hello", "PNG, JPEG"),
+            (b"", "decoded"),
+        ] {
             let message = here(bytes).expect_err("broken").to_string();
             assert!(message.contains(part), "{message}");
         }
@@ -200,6 +245,11 @@ mod tests {
         huge[16..24].copy_from_slice(&[0, 0, 0x9c, 0x40, 0, 0, 0x9c, 0x40]);
         assert!(here(&huge).is_err());
         let svg = br#"<svg xmlns="http://www.w3.org/2000/svg" width="40000" height="40000"/>"#;
-        assert!(here(svg).expect_err("huge").to_string().contains("too large"));
+        assert!(
+            here(svg)
+                .expect_err("huge")
+                .to_string()
+                .contains("too large")
+        );
     }
 }

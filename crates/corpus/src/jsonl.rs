@@ -7,72 +7,27 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// A file that cannot be read or written as records.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The system refused.
-    #[error("cannot {action} `{}`: {source}", path.display())]
-    Io {
-        /// `read` or `write`.
-        action: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// A line is not the record that is expected.
-    #[error("`{}`, line {line}: {problem}", path.display())]
-    Line {
-        /// The file.
-        path: PathBuf,
-        /// Counted from 1.
-        line: usize,
-        /// What is wrong.
-        problem: String,
-    },
-    /// The file as a whole is not what is expected.
-    #[error("`{}`: {problem}", path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        problem: String,
-    },
-}
-
-pub(crate) fn reading(path: &Path) -> impl Fn(std::io::Error) -> Error {
-    let path = path.to_owned();
-    move |source| Error::Io { action: "read", path: path.clone(), source }
-}
-
-fn writing(path: &Path) -> impl Fn(std::io::Error) -> Error {
-    let path = path.to_owned();
-    move |source| Error::Io { action: "write", path: path.clone(), source }
-}
-
-/// A line that could not be read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BadLine {
-    /// Counted from 1.
-    pub line: usize,
-    /// What is wrong.
-    pub problem: String,
-}
+pub use crate::error::{BadRow, Error};
+use crate::error::{Fault, made_id};
 
 /// Reads every line that can be read, and says which cannot.
-pub fn read_lenient<T: DeserializeOwned>(path: &Path) -> Result<(Vec<T>, Vec<BadLine>), Error> {
-    let bytes = fs::read(path).map_err(reading(path))?;
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+///
+/// A byte order mark and blank lines are no rows.
+pub fn read_lenient<T: DeserializeOwned>(path: &Path) -> Result<(Vec<T>, Vec<BadRow>), Error> {
+    let bytes = fs::read(path).map_err(Error::reading(path))?;
     let (mut rows, mut bad) = (Vec::new(), Vec::new());
-    for (at, line) in bytes.split(|&b| b == b'\n').enumerate() {
-        let mut problem = |problem: String| bad.push(BadLine { line: at + 1, problem });
-        match std::str::from_utf8(line) {
-            Err(error) => problem(format!("is not valid UTF-8 (byte {} of the line)", error.valid_up_to() + 1)),
-            Ok(text) if text.trim().is_empty() => {}
-            Ok(text) => match serde_json::from_str(text) {
-                Ok(row) => rows.push(row),
-                Err(error) => problem(error.to_string()),
-            },
+    for (row, (line, text)) in lines(&bytes).enumerate() {
+        let parsed = std::str::from_utf8(text)
+            .map_err(Fault::utf8)
+            .and_then(|text| serde_json::from_str(text).map_err(|e| Fault::json(&e)));
+        match parsed {
+            Ok(record) => rows.push(record),
+            Err(Fault { reason, detail }) => bad.push(BadRow {
+                line,
+                id: made_id(path, row),
+                reason,
+                detail,
+            }),
         }
     }
     Ok((rows, bad))
@@ -83,27 +38,77 @@ pub fn read<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, Error> {
     let (rows, bad) = read_lenient(path)?;
     match bad.into_iter().next() {
         None => Ok(rows),
-        Some(BadLine { line, problem }) => Err(Error::Line { path: path.to_owned(), line, problem }),
+        Some(bad) => {
+            let kind = std::any::type_name::<T>()
+                .rsplit("::")
+                .next()
+                .unwrap_or("record")
+                .to_lowercase();
+            let problem = format!("{}; expected one JSON object ({kind}) a line", bad.detail);
+            Err(Error::line(path, bad.line, problem))
+        }
     }
 }
 
-/// Writes all rows aside, then renames the file into place.
-pub fn write<'a, T: Serialize + 'a>(path: &Path, rows: impl IntoIterator<Item = &'a T>) -> Result<(), Error> {
+/// The lines that are not blank, with their numbers from 1 and without a byte order mark.
+pub(crate) fn lines(bytes: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let lines = bytes
+        .split(|&b| b == b'\n')
+        .enumerate()
+        .map(|(at, line)| (at + 1, line));
+    lines.filter(|(_, line)| !line.iter().all(u8::is_ascii_whitespace))
+}
+
+/// Writes all rows aside in the same folder, waits for the disk, then renames the file into place.
+///
+/// Whoever reads `path` sees the old file or the new one, never a part.
+pub fn write<'a, T: Serialize + 'a>(
+    path: &Path,
+    rows: impl IntoIterator<Item = &'a T>,
+) -> Result<(), Error> {
     let mut aside = path.as_os_str().to_owned();
     aside.push(".part");
     let aside = PathBuf::from(aside);
-    let mut out = BufWriter::new(File::create(&aside).map_err(writing(&aside))?);
-    for row in rows {
-        out.write_all(&line_of(row, path)?).map_err(writing(path))?;
+    let written = write_to(&aside, rows)
+        .and_then(|()| fs::rename(&aside, path).map_err(Error::writing(path)));
+    if written.is_err() {
+        // The first error is the one to tell; a file that cannot be removed is in nobody's way.
+        let _ = fs::remove_file(&aside);
     }
-    let file = out.into_inner().map_err(|e| writing(path)(e.into_error()))?;
-    file.sync_all().map_err(writing(path))?;
-    fs::rename(&aside, path).map_err(writing(path))
+    written?;
+    sync_folder(path)
+}
+
+fn write_to<'a, T: Serialize + 'a>(
+    path: &Path,
+    rows: impl IntoIterator<Item = &'a T>,
+) -> Result<(), Error> {
+    let mut out = BufWriter::new(File::create(path).map_err(Error::writing(path))?);
+    for row in rows {
+        out.write_all(&line_of(row, path)?)
+            .map_err(Error::writing(path))?;
+    }
+    let file = out
+        .into_inner()
+        .map_err(|e| Error::writing(path)(e.into_error()))?;
+    file.sync_all().map_err(Error::writing(path))
+}
+
+/// A rename is durable once its folder is on the disk.
+fn sync_folder(path: &Path) -> Result<(), Error> {
+    let folder = match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+    File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .map_err(Error::writing(folder))
 }
 
 fn line_of<T: Serialize>(row: &T, path: &Path) -> Result<Vec<u8>, Error> {
     let mut line = serde_json::to_vec(row)
-        .map_err(|e| Error::File { path: path.to_owned(), problem: format!("a record cannot be written: {e}") })?;
+        .map_err(|e| Error::file(path, format!("a record cannot be written: {e}")))?;
     line.push(b'\n');
     Ok(line)
 }
@@ -118,10 +123,17 @@ pub struct Appender {
 impl Appender {
     /// Opens or makes the file after cutting it to its first `keep` bytes.
     pub fn open(path: &Path, keep: u64) -> Result<Self, Error> {
-        let file =
-            OpenOptions::new().create(true).append(true).open(path).map_err(writing(path))?;
-        file.set_len(keep).map_err(writing(path))?;
-        Ok(Self { path: path.to_owned(), file })
+        let mut options = OpenOptions::new();
+        let file = options.create(true).append(true).open(path);
+        let file = file.map_err(Error::writing(path))?;
+        let length = file.metadata().map_err(Error::writing(path))?.len();
+        if length < keep {
+            let problem = format!("has {length} bytes where {keep} were read; it was changed");
+            return Err(Error::file(path, problem));
+        }
+        file.set_len(keep).map_err(Error::writing(path))?;
+        let path = path.to_owned();
+        Ok(Self { path, file })
     }
 
     /// Writes the rows and waits for the disk.
@@ -130,7 +142,10 @@ impl Appender {
         for row in rows {
             bytes.extend(line_of(row, &self.path)?);
         }
-        self.file.write_all(&bytes).and_then(|()| self.file.sync_data()).map_err(writing(&self.path))
+        self.file
+            .write_all(&bytes)
+            .and_then(|()| self.file.sync_data())
+            .map_err(Error::writing(&self.path))
     }
 }
 
@@ -139,12 +154,14 @@ pub fn read_prefix<T: DeserializeOwned>(path: &Path) -> Result<Vec<(T, u64)>, Er
     let bytes = match fs::read(path) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(reading(path)(error)),
+        Err(error) => return Err(Error::reading(path)(error)),
     };
     let mut rows = Vec::new();
     let mut at = 0;
     while let Some(length) = bytes[at..].iter().position(|&b| b == b'\n') {
-        let Ok(row) = serde_json::from_slice(&bytes[at..at + length]) else { break };
+        let Ok(row) = serde_json::from_slice(&bytes[at..at + length]) else {
+            break;
+        };
         at += length + 1;
         rows.push((row, at as u64));
     }
@@ -162,9 +179,17 @@ mod tests {
         let path = folder.path().join("x.jsonl");
         fs::write(&path, b"\xef\xbb\xbf{\"role\":\"user\",\"text\":\"a\"}\n\n{\"role\":\"user\"}\n{\"ro\n\xff\xfe\n").expect("write");
         let (rows, bad) = read_lenient::<Turn>(&path).expect("read");
-        assert_eq!((rows.len(), bad.iter().map(|b| b.line).collect::<Vec<_>>()), (1, vec![3, 4, 5]));
+        assert_eq!(
+            (rows.len(), bad.iter().map(|b| b.line).collect::<Vec<_>>()),
+            (1, vec![3, 4, 5])
+        );
         let message = read::<Turn>(&path).expect_err("bad").to_string();
-        assert!(message.contains("line 3") && message.contains("missing field `text`"), "{message}");
+        assert!(
+            message.contains(
+                "line 3: missing field `text` (column 15); expected one JSON object (turn) a line"
+            ),
+            "{message}"
+        );
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Takes files, gives typed records, and tells what it left out and why. It renders no prompt and knows no model.
 
 pub mod digest;
+mod error;
 pub mod formats;
 pub mod images;
 pub mod jsonl;
@@ -11,7 +12,8 @@ pub mod record;
 pub mod seed;
 pub mod splits;
 
+pub use error::{BadRow, Error, Reason};
 pub use record::{
-    Completion, Consistency, Decoding, FinishReason, Label, Open, Pair, Prediction, Rejected, Request, Role, Sample,
-    Seed, SeedTask, Triplet, Turn, Verdict,
+    Completion, Consistency, Decoding, FinishReason, Label, Open, Pair, Prediction, Rejected,
+    Request, Role, Sample, Seed, SeedTask, Triplet, Turn, Verdict,
 };

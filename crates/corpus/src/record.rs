@@ -100,19 +100,30 @@ pub struct Turn {
 impl Turn {
     /// A turn without loss whose text is ordinary text.
     pub fn new(role: Role, text: impl Into<String>) -> Self {
-        Self { role, text: text.into(), learn: false, marks: false }
+        Self {
+            role,
+            text: text.into(),
+            learn: false,
+            marks: false,
+        }
     }
 
     /// The same turn with loss on its text and end-of-turn token.
     #[must_use]
     pub fn learned(self) -> Self {
-        Self { learn: true, ..self }
+        Self {
+            learn: true,
+            ..self
+        }
     }
 
     /// The same turn with its `<image>` marks taken as places for images.
     #[must_use]
     pub fn with_marks(self) -> Self {
-        Self { marks: true, ..self }
+        Self {
+            marks: true,
+            ..self
+        }
     }
 }
 

@@ -1,45 +1,76 @@
-//! Seeded splits that never cut a group (a patient, a study, a recipe).
+//! Seeded splits that never cut a group: all pictures of one patient, study or recipe lie on one side.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use crate::Pair;
-use crate::seed::{Rng, hash};
+use crate::seed::hash;
 
-/// Splits pairs into a training and a held-out part, both in the order of the input.
+/// Splits pairs into those to train on and those held out, both in the order given.
 ///
-/// Whole groups are held out until `fraction` of the pairs is reached; a pair without a group is its own. With at least
-/// two groups and a fraction above 0 neither part is empty.
+/// A pair without a group is a group of its own. Groups are held out in the order of a hash of seed and name, as long
+/// as that brings the share of held-out pairs nearer to `fraction`; so the choice does not depend on the order of the
+/// pairs or on the platform. With two groups or more and a positive fraction, neither side is empty.
+///
+/// ```
+/// # let pair = |id: &str| corpus::Pair { id: id.into(), images: vec![], caption: "A dish.".into(), request: None,
+/// #     group: None, source: None, meta: serde_json::Map::new() };
+/// let pairs: Vec<_> = ["a", "b", "c", "d"].map(pair).into();
+/// let (train, held_out) = corpus::splits::split(&pairs, 0.25, 7);
+/// assert_eq!((train.len(), held_out.len()), (3, 1));
+/// ```
 pub fn split(pairs: &[Pair], fraction: f64, seed: u64) -> (Vec<Pair>, Vec<Pair>) {
-    let mut groups: BTreeMap<&str, usize> = BTreeMap::new();
-    for pair in pairs {
-        *groups.entry(group(pair)).or_default() += 1;
-    }
-    let mut order: Vec<(&str, usize)> = groups.into_iter().collect();
-    Rng::new(hash(seed, "split")).shuffle(&mut order);
-    let wanted = pairs.len() as f64 * fraction.clamp(0.0, 1.0);
-    let mut held: Vec<&str> = Vec::new();
-    let mut count = 0;
-    // One group always stays for training.
-    for &(name, size) in order.iter().skip(1) {
-        // A group goes over when that brings the count nearer to what is wanted; the first one whenever any is wanted.
-        let nearer = (count + size) as f64 - wanted < wanted - count as f64;
-        if wanted > 0.0 && (nearer || held.is_empty()) {
-            held.push(name);
-            count += size;
-        }
-        if count as f64 >= wanted {
-            break;
+    let groups: Vec<&str> = pairs
+        .iter()
+        .map(|pair| pair.group.as_deref().unwrap_or(&pair.id))
+        .collect();
+    let (mut train, mut held_out) = (Vec::new(), Vec::new());
+    for (pair, held) in pairs.iter().zip(held_out_rows(&groups, fraction, seed)) {
+        if held {
+            held_out.push(pair.clone());
+        } else {
+            train.push(pair.clone());
         }
     }
-    pairs.iter().cloned().partition(|pair| !held.contains(&group(pair)))
+    (train, held_out)
 }
 
-fn group(pair: &Pair) -> &str {
-    pair.group.as_deref().unwrap_or(&pair.id)
+/// Whether each row is held out, by the rows' groups; see [`split`].
+pub fn held_out_rows(groups: &[&str], fraction: f64, seed: u64) -> Vec<bool> {
+    let mut sizes: HashMap<&str, usize> = HashMap::new();
+    for group in groups {
+        *sizes.entry(group).or_default() += 1;
+    }
+    // Not a number counts as nothing held out.
+    if sizes.len() < 2 || fraction.is_nan() || fraction <= 0.0 {
+        return vec![false; groups.len()];
+    }
+    // A seed of its own, so that the choice has nothing to do with other draws for the same ids.
+    let seed = hash(seed, "held out");
+    let mut order: Vec<(&str, usize)> = sizes.into_iter().collect();
+    order.sort_by_key(|&(group, _)| (hash(seed, group), group));
+    let target = fraction.min(1.0) * groups.len() as f64;
+    let mut held: Vec<(&str, usize)> = Vec::new();
+    let mut count = 0;
+    for &(group, size) in &order {
+        let nearer = ((count + size) as f64 - target).abs() < (count as f64 - target).abs();
+        if nearer {
+            held.push((group, size));
+            count += size;
+        }
+    }
+    if held.is_empty() {
+        held.extend(order.iter().copied().min_by_key(|&(_, size)| size));
+    } else if held.len() == order.len() {
+        held.pop();
+    }
+    let held: std::collections::HashSet<&str> = held.into_iter().map(|(group, _)| group).collect();
+    groups.iter().map(|group| held.contains(group)).collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
 
     fn pairs(groups: &[&str]) -> Vec<Pair> {
@@ -60,18 +91,69 @@ mod tests {
         let all = pairs(&["a", "b", "a", "c", "d", "b", "e", "a", "f", "g"]);
         for seed in 0..50 {
             let (train, held) = split(&all, 0.3, seed);
-            assert!(!train.is_empty() && !held.is_empty());
-            assert!(held.iter().all(|h| train.iter().all(|t| t.group != h.group)));
+            assert!((2..=4).contains(&held.len()));
+            assert_eq!(train.len() + held.len(), all.len());
+            let groups: HashSet<_> = train.iter().map(|pair| &pair.group).collect();
+            assert!(held.iter().all(|pair| !groups.contains(&pair.group)));
         }
-        assert_eq!(split(&all, 0.3, 7), split(&all, 0.3, 7));
     }
 
     #[test]
     fn reaches_the_fraction_without_groups() {
-        let (train, held) = split(&pairs(&[""; 40]), 0.1, 1);
-        assert_eq!((train.len(), held.len()), (36, 4));
-        assert_eq!(split(&pairs(&[""; 2]), 0.01, 1).1.len(), 1);
-        assert_eq!(split(&pairs(&[""; 5]), 0.0, 1).1.len(), 0);
+        for (num_pairs, fraction, expected) in [
+            (40, 0.1, 4),
+            (2, 0.01, 1),
+            (5, 0.0, 0),
+            (5, f64::NAN, 0),
+            (5, 1.0, 4),
+            (5, 7.0, 4),
+            (1, 0.5, 0),
+            (0, 0.5, 0),
+            (1000, 0.333, 333),
+        ] {
+            let (train, held) = split(&pairs(&vec![""; num_pairs]), fraction, 1);
+            assert_eq!((train.len(), held.len()), (num_pairs - expected, expected));
+        }
         assert_eq!(split(&pairs(&["one", "one"]), 0.5, 1).1.len(), 0);
+    }
+
+    #[test]
+    fn the_choice_depends_on_the_seed_and_not_on_the_order() {
+        let groups: Vec<String> = (0..200).map(|i| format!("g{}", i / 3)).collect();
+        let mut groups: Vec<&str> = groups.iter().map(String::as_str).collect();
+        let chosen = |groups: &[&str], seed| -> HashSet<String> {
+            let held = held_out_rows(groups, 0.2, seed);
+            let held = groups.iter().zip(held).filter(|(_, held)| *held);
+            held.map(|(group, _)| (*group).to_owned()).collect()
+        };
+        let first = chosen(&groups, 3);
+        groups.reverse();
+        assert_eq!(chosen(&groups, 3), first);
+        assert_ne!(chosen(&groups, 4), first);
+    }
+
+    #[test]
+    fn stays_the_same_in_every_version() {
+        // Computed apart, in Python, from the definitions of FNV-1a and SplitMix64.
+        let groups: Vec<String> = (0..20).map(|i| i.to_string()).collect();
+        let groups: Vec<&str> = groups.iter().map(String::as_str).collect();
+        let held = held_out_rows(&groups, 0.2, 1);
+        let held: Vec<usize> = (0..20).filter(|&i| held[i]).collect();
+        assert_eq!(held, [1, 4, 6, 18]);
+    }
+
+    #[test]
+    fn one_group_of_everything_else_stays() {
+        // A group larger than the target goes over only when nothing else would.
+        let mut groups = vec!["large"; 90];
+        groups.extend(["s"; 10]);
+        for seed in 0..20 {
+            let held = held_out_rows(&groups, 0.1, seed);
+            assert_eq!(held.iter().filter(|&&h| h).count(), 10);
+            assert_eq!(
+                held_out_rows(&["large", "large", "s"], 0.01, seed),
+                [false, false, true]
+            );
+        }
     }
 }

@@ -1,204 +1,321 @@
-//! The ecosystem's data formats, found by content and not by name.
+//! Image-caption pairs, seeds and samples from the files that the field uses.
+//!
+//! A file's format is found by its content. Every row that cannot be used is named with its line, its id and a reason
+//! of a fixed set; only a file that cannot be read at all is an error. Pictures are looked for, not decoded.
+//!
+//! ```
+//! # let folder = tempfile::tempdir()?;
+//! let path = folder.path().join("recipes.json");
+//! std::fs::write(folder.path().join("soup.jpg"), "a picture")?;
+//! std::fs::write(&path, r#"[{"images": ["soup.jpg"], "messages": [
+//!     {"role": "user", "content": "<image>What is this?"},
+//!     {"role": "assistant", "content": "A bowl of tomato soup."}]}]"#)?;
+//! let loaded = corpus::formats::read_pairs(&path, &corpus::formats::Options::default())?;
+//! assert_eq!(loaded.format, corpus::formats::Format::ShareGpt);
+//! assert_eq!(loaded.rows[0].request.as_deref(), Some("What is this?"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
+mod fields;
 mod native;
 mod sharegpt;
+mod source;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::jsonl::{BadLine, Error, read_lenient, reading};
+use self::fields::Fields;
+use self::source::Container;
+use crate::error::{BadRow, Error, Fault, Reason, made_id};
 use crate::{Pair, Rejected, Sample, Seed};
 
-/// What a file turned out to be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The layouts of a data file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Format {
-    /// One of our records a line.
+    /// Our own records, one JSON object a line.
     Jsonl,
-    /// A JSON array of our records.
+    /// Our own records in one JSON array.
     JsonArray,
-    /// ShareGPT, LLaMA-Factory or LLaVA conversations, as an array or a line each.
+    /// Conversations under `messages` or `conversations`, as ShareGPT, LLaMA-Factory and LLaVA write them; an array or
+    /// one object a line.
+    #[serde(rename = "sharegpt")]
     ShareGpt,
 }
 
-/// How files are read.
-#[derive(Clone, Debug, Default)]
+impl Format {
+    /// The format as it stands in commands and files.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Jsonl => "jsonl",
+            Self::JsonArray => "json-array",
+            Self::ShareGpt => "sharegpt",
+        }
+    }
+}
+
+/// What a recipe says about a data file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
-    /// Where relative image paths start; the file's folder when absent.
+    /// Where relative paths of pictures start; the file's folder if none.
     pub images: Option<PathBuf>,
-    /// Our key to the file's key, where they differ.
+    /// Our name of a key (see [`COLUMNS`]) to the file's name for it.
     pub columns: BTreeMap<String, String>,
-    /// Whether missing picture files are a reason to reject.
+    /// Whether a row whose picture files are not there is left out.
     pub check_images: bool,
 }
 
-/// Rows that can be used, and why the others cannot.
-#[derive(Clone, Debug)]
+/// The names that `columns` can map.
+pub const COLUMNS: [&str; 14] = [
+    "id",
+    "images",
+    "image",
+    "caption",
+    "text",
+    "request",
+    "group",
+    "source",
+    "task",
+    "tasks",
+    "turns",
+    "messages",
+    "conversations",
+    "system",
+];
+
+/// What a file gave.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Loaded<T> {
-    /// In the order of the file.
+    /// In file order. Ids are unique, and paths of pictures start where the program runs.
     pub rows: Vec<T>,
-    /// Each with the place in the file as its detail.
+    /// In file order; the detail begins with the line. Reasons are those of [`Reason`].
     pub rejected: Vec<Rejected>,
+    /// The lines where the rejected rows start, counted from 1.
+    pub lines: Vec<usize>,
     /// What the file is.
     pub format: Format,
+    /// By what it was recognised.
+    pub why: String,
+    /// What was read otherwise than one might think, with counts.
+    pub notes: Vec<String>,
 }
-
-/// Records of the file as JSON objects with their place (`line 3`, `record 2`).
-struct Raw {
-    format: Format,
-    records: Vec<(String, Map<String, Value>)>,
-    bad: Vec<BadLine>,
-}
-
-fn read_raw(path: &Path) -> Result<Raw, Error> {
-    let bytes = std::fs::read(path).map_err(reading(path))?;
-    let whole = |problem: String| Error::File { path: path.to_owned(), problem };
-    let first = bytes.iter().find(|b| !b.is_ascii_whitespace() && !matches!(b, 0xef | 0xbb | 0xbf));
-    let (records, bad, array): (Vec<(String, Map<String, Value>)>, Vec<BadLine>, bool) = match first {
-        None => return Err(whole("is empty; expected JSONL or a JSON array of records".to_owned())),
-        Some(b'[') => {
-            let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
-            let list: Vec<Value> = serde_json::from_slice(bytes)
-                .map_err(|e| whole(format!("is not a whole JSON array ({e}); is it cut off?")))?;
-            let (mut records, mut bad) = (Vec::new(), Vec::new());
-            for (at, value) in list.into_iter().enumerate() {
-                match value {
-                    Value::Object(map) => records.push((format!("record {}", at + 1), map)),
-                    _ => bad.push(BadLine { line: at + 1, problem: "is not an object".to_owned() }),
-                }
-            }
-            (records, bad, true)
-        }
-        Some(b'{') => {
-            let (rows, bad) = read_lenient::<LineOf>(path)?;
-            let rows = rows.into_iter().enumerate().map(|(at, row)| (format!("record {}", at + 1), row.0)).collect();
-            (rows, bad, false)
-        }
-        Some(_) => return Err(whole("is neither JSONL nor a JSON array of records".to_owned())),
-    };
-    let chat = records.first().is_some_and(|(_, r)| r.contains_key("messages") || r.contains_key("conversations"));
-    let format = match (chat, array) {
-        (true, _) => Format::ShareGpt,
-        (false, true) => Format::JsonArray,
-        (false, false) => Format::Jsonl,
-    };
-    Ok(Raw { format, records, bad })
-}
-
-#[derive(serde::Deserialize)]
-struct LineOf(Map<String, Value>);
-
-/// Why a record is left out.
-type Reason = (&'static str, String);
 
 /// Reads image-caption pairs.
 ///
-/// Reasons of rejects: `unreadable`, `missing-key`, `empty-caption`, `no-image`, `missing-image`, `duplicate-id`.
+/// A conversation becomes a pair by its first question and answer: a user's text without its image marks is the
+/// request, the answer is the caption.
 pub fn read_pairs(path: &Path, options: &Options) -> Result<Loaded<Pair>, Error> {
-    let stem = path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
-    read(path, options, |format, at, record| {
-        let mut pair = match format {
-            Format::ShareGpt => sharegpt::pair(record)?,
-            Format::Jsonl | Format::JsonArray => native::pair(record)?,
-        };
-        if pair.id.is_empty() {
-            pair.id = format!("{stem}-{at:06}");
-        }
-        if pair.caption.trim().is_empty() {
-            return Err(("empty-caption", "the caption is empty".to_owned()));
-        }
-        if pair.images.is_empty() {
-            return Err(("no-image", "the record names no picture".to_owned()));
-        }
-        Ok((pair.id.clone(), pair))
+    load(path, options, |fields, format, _, notes| match format {
+        Format::Jsonl | Format::JsonArray => native::pair(fields),
+        Format::ShareGpt => sharegpt::pair(fields, notes),
     })
-    .and_then(|loaded| resolve(path, options, loaded, |pair| (&pair.id, &mut pair.images)))
 }
 
-/// Reads seed records of the synthesizer (our JSONL or an array of the same records).
+/// Reads seed data of the synthesizer, in our own layout.
 pub fn read_seeds(path: &Path, options: &Options) -> Result<Loaded<Seed>, Error> {
-    read(path, options, |_, _, record| {
-        let seed: Seed = native::parse(record)?;
-        Ok((seed.id.clone(), seed))
+    load(path, options, |fields, format, _, _| match format {
+        Format::Jsonl | Format::JsonArray => native::seed(fields),
+        Format::ShareGpt => Err(Fault::shape(
+            "is a conversation; a seed has the keys `images`, `caption` and `tasks`",
+        )),
     })
-    .and_then(|loaded| resolve(path, options, loaded, |seed| (&seed.id, &mut seed.images)))
 }
 
-/// Reads training samples: our JSONL, or conversations whose assistant turns are learned.
+/// Reads training samples. In a conversation the assistant's turns are learned and the user's have image marks.
 pub fn read_samples(path: &Path, options: &Options) -> Result<Loaded<Sample>, Error> {
-    let stem = path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
-    read(path, options, |format, at, record| {
-        let mut sample = match format {
-            Format::ShareGpt => sharegpt::sample(record)?,
-            Format::Jsonl | Format::JsonArray => native::parse(record)?,
-        };
-        if sample.id.is_empty() {
-            sample.id = format!("{stem}-{at:06}");
-        }
-        Ok((sample.id.clone(), sample))
+    load(path, options, |fields, format, origin, _| match format {
+        Format::Jsonl | Format::JsonArray => native::sample(fields),
+        Format::ShareGpt => sharegpt::sample(fields, origin),
     })
-    .and_then(|loaded| resolve(path, options, loaded, |sample| (&sample.id, &mut sample.images)))
 }
 
-fn read<T>(
+/// A record that a file can hold.
+trait Row {
+    fn id(&mut self) -> &mut String;
+}
+
+impl Row for Pair {
+    fn id(&mut self) -> &mut String {
+        &mut self.id
+    }
+}
+
+impl Row for Seed {
+    fn id(&mut self) -> &mut String {
+        &mut self.id
+    }
+}
+
+impl Row for Sample {
+    fn id(&mut self) -> &mut String {
+        &mut self.id
+    }
+}
+
+/// Where a row comes from, for its `origin`.
+struct Origin<'a> {
+    path: &'a Path,
+    row: usize,
+}
+
+/// Counts of what is worth a note.
+#[derive(Default)]
+struct Notes {
+    num_made_ids: usize,
+    num_longer: usize,
+}
+
+fn load<T: Row>(
     path: &Path,
     options: &Options,
-    mut make: impl FnMut(Format, usize, Map<String, Value>) -> Result<(String, T), Reason>,
+    understand: impl Fn(&mut Fields, Format, &Origin, &mut Notes) -> Result<T, Fault>,
 ) -> Result<Loaded<T>, Error> {
-    let Raw { format, records, bad } = read_raw(path)?;
-    let mut rejected: Vec<Rejected> = bad
-        .into_iter()
-        .map(|b| reject(&format!("line-{}", b.line), "unreadable", &format!("line {}: {}", b.line, b.problem)))
-        .collect();
-    let mut rows = Vec::with_capacity(records.len());
-    let mut seen = BTreeSet::new();
-    for (at, (place, mut record)) in records.into_iter().enumerate() {
-        for (ours, theirs) in &options.columns {
-            if let Some(value) = record.remove(theirs) {
-                record.insert(ours.clone(), value);
+    if let Some(name) = options
+        .columns
+        .keys()
+        .find(|name| !COLUMNS.contains(&name.as_str()))
+    {
+        return Err(Error::UnknownColumn {
+            name: name.clone(),
+            expected: &COLUMNS,
+        });
+    }
+    let bytes = std::fs::read(path).map_err(Error::reading(path))?;
+    let container = source::container(path, &bytes)?;
+    let (format, why) = detect(path, &bytes, container, &options.columns)?;
+    let root = match &options.images {
+        Some(root) => root,
+        None => path.parent().unwrap_or(Path::new("")),
+    };
+    let mut loaded = Loaded {
+        rows: Vec::new(),
+        rejected: Vec::new(),
+        lines: Vec::new(),
+        format,
+        why,
+        notes: Vec::new(),
+    };
+    let mut notes = Notes::default();
+    let mut seen = HashSet::new();
+    for (row, found) in source::objects(path, &bytes, container)?.enumerate() {
+        let source::Found { line, content } = found?;
+        let mut id = made_id(path, row);
+        let understood = content.and_then(|map| {
+            let mut fields = Fields {
+                map,
+                columns: &options.columns,
+                root,
+                check_images: options.check_images,
+            };
+            match fields.take_name("id")? {
+                Some(given) => id = given,
+                None => notes.num_made_ids += 1,
+            }
+            if seen.contains(&id) {
+                return Err(Fault::new(
+                    Reason::DuplicateId,
+                    format!("an earlier row has the id `{id}` too"),
+                ));
+            }
+            understand(&mut fields, format, &Origin { path, row }, &mut notes)
+        });
+        match understood {
+            Ok(mut record) => {
+                seen.insert(id.clone());
+                *record.id() = id;
+                loaded.rows.push(record);
+            }
+            Err(Fault { reason, detail }) => {
+                let bad = BadRow {
+                    line,
+                    id,
+                    reason,
+                    detail,
+                };
+                loaded.lines.push(line);
+                loaded.rejected.push(bad.into());
             }
         }
-        let name = record.get("id").map(text_of).unwrap_or_else(|| place.clone());
-        match make(format, at, record) {
-            Ok((id, row)) if seen.insert(id.clone()) => rows.push(row),
-            Ok((id, _)) => rejected.push(reject(&id, "duplicate-id", &format!("{place}: the id occurs before"))),
-            Err((reason, detail)) => rejected.push(reject(&name, reason, &format!("{place}: {detail}"))),
-        }
     }
-    Ok(Loaded { rows, rejected, format })
+    if loaded.rows.is_empty() && loaded.rejected.is_empty() {
+        return Err(Error::file(path, "has no records"));
+    }
+    if notes.num_made_ids > 0 {
+        loaded.notes.push(format!(
+            "{} rows have no `id` and got one from their position",
+            notes.num_made_ids
+        ));
+    }
+    if notes.num_longer > 0 {
+        let count = notes.num_longer;
+        loaded.notes.push(format!(
+            "{count} conversations go on after the first answer; a pair takes that alone"
+        ));
+    }
+    Ok(loaded)
 }
 
-/// Makes image paths whole, and rejects rows whose pictures are not there.
-fn resolve<T>(
+/// The format, by the keys of the first object that can be read.
+fn detect(
     path: &Path,
-    options: &Options,
-    loaded: Loaded<T>,
-    parts: impl Fn(&mut T) -> (&String, &mut Vec<PathBuf>),
-) -> Result<Loaded<T>, Error> {
-    let folder = options.images.clone().or_else(|| path.parent().map(Path::to_owned)).unwrap_or_default();
-    let Loaded { rows, mut rejected, format } = loaded;
-    let mut kept = Vec::with_capacity(rows.len());
-    for mut row in rows {
-        let (id, images) = parts(&mut row);
-        for image in images.iter_mut() {
-            *image = folder.join(&*image);
-        }
-        match images.iter().find(|image| options.check_images && !image.is_file()) {
-            Some(image) => rejected.push(reject(id, "missing-image", &format!("`{}` is not there", image.display()))),
-            None => kept.push(row),
+    bytes: &[u8],
+    container: Container,
+    columns: &BTreeMap<String, String>,
+) -> Result<(Format, String), Error> {
+    let mut first = None;
+    for found in source::objects(path, bytes, container)? {
+        if let Ok(map) = found?.content {
+            first = Some(map);
+            break;
         }
     }
-    Ok(Loaded { rows: kept, rejected, format })
+    let place = match container {
+        Container::Lines => "one JSON object a line",
+        Container::Array => "one JSON array",
+    };
+    let name = |ours: &str| columns.get(ours).map_or(ours, String::as_str).to_owned();
+    let has = |map: &Map<String, Value>, ours: &str| map.contains_key(&name(ours));
+    let Some(map) = first else {
+        return Ok((plain(container), format!("{place}; no object can be read")));
+    };
+    for ours in ["messages", "conversations"] {
+        if has(&map, ours) {
+            return Ok((
+                Format::ShareGpt,
+                format!("{place}; the first has `{}`", name(ours)),
+            ));
+        }
+    }
+    let keys: Vec<_> = map.keys().map(|key| format!("`{key}`")).collect();
+    Ok((
+        plain(container),
+        format!(
+            "{place}; the first has {}, no conversation",
+            keys.join(", ")
+        ),
+    ))
 }
 
-fn reject(id: &str, reason: &str, detail: &str) -> Rejected {
-    Rejected { id: id.to_owned(), stage: "read".to_owned(), reason: reason.to_owned(), detail: detail.to_owned() }
+fn plain(container: Container) -> Format {
+    match container {
+        Container::Lines => Format::Jsonl,
+        Container::Array => Format::JsonArray,
+    }
 }
 
-/// A text, or a number as text (ids are often numbers).
-fn text_of(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+/// What a JSON value is, for messages.
+fn kind_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "true or false",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    }
 }
 
 #[cfg(test)]

@@ -1,34 +1,128 @@
-//! Our own records, with the few synonyms that other people's files use.
+//! Our own records, under the keys of [`crate::record`].
 
-use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use super::{Reason, text_of};
-use crate::Pair;
+use super::fields::Fields;
+use crate::error::{Fault, Reason};
+use crate::{Pair, Sample, Seed, SeedTask, Turn};
 
-/// A pair; `image` may stand for `images`, `text` for `caption`, and an id may be a number or absent.
-pub(super) fn pair(mut record: Map<String, Value>) -> Result<Pair, Reason> {
-    for (ours, theirs) in [("images", "image"), ("caption", "text")] {
-        if !record.contains_key(ours)
-            && let Some(value) = record.remove(theirs)
-        {
-            record.insert(ours.to_owned(), value);
-        }
-    }
-    if let Some(Value::String(one)) = record.get("images") {
-        let list = Value::from(vec![one.clone()]);
-        record.insert("images".to_owned(), list);
-    }
-    for key in ["id", "group"] {
-        if let Some(value) = record.get(key).filter(|v| v.is_number()) {
-            let text = Value::from(text_of(value));
-            record.insert(key.to_owned(), text);
-        }
-    }
-    record.entry("id").or_insert_with(|| Value::from(""));
-    parse(record)
+pub(super) fn pair(fields: &mut Fields) -> Result<Pair, Fault> {
+    let images = some_images(fields)?;
+    let caption = caption(fields)?;
+    let request = fields
+        .take_text("request")?
+        .filter(|text| !text.trim().is_empty());
+    let group = fields.take_name("group")?;
+    let source = fields.take_name("source")?;
+    Ok(Pair {
+        id: String::new(),
+        images,
+        caption,
+        request,
+        group,
+        source,
+        meta: std::mem::take(&mut fields.map),
+    })
 }
 
-pub(super) fn parse<T: DeserializeOwned>(record: Map<String, Value>) -> Result<T, Reason> {
-    serde_json::from_value(Value::Object(record)).map_err(|e| ("missing-key", e.to_string()))
+pub(super) fn seed(fields: &mut Fields) -> Result<Seed, Fault> {
+    let images = some_images(fields)?;
+    let caption = caption(fields)?;
+    let task = fields.take_name("task")?;
+    let tasks: Option<Vec<SeedTask>> = fields.take_record("tasks")?;
+    let tasks = fields.require("tasks", tasks)?;
+    if tasks.is_empty() {
+        return Err(Fault::new(
+            Reason::NoTasks,
+            format!("key `{}` is an empty list", fields.key("tasks")),
+        ));
+    }
+    for (at, task) in tasks.iter().enumerate() {
+        for (name, text) in [
+            ("instruction", &task.instruction),
+            ("informative", &task.informative),
+            ("precise", &task.precise),
+        ] {
+            if text.trim().is_empty() {
+                return Err(Fault::shape(format!(
+                    "`{name}` of task {at} (counted from 0) has no text"
+                )));
+            }
+        }
+    }
+    Ok(Seed {
+        id: String::new(),
+        images,
+        caption,
+        task,
+        tasks,
+    })
+}
+
+pub(super) fn sample(fields: &mut Fields) -> Result<Sample, Fault> {
+    let images = fields.take_images()?;
+    let turns: Option<Vec<Turn>> = fields.take_record("turns")?;
+    let turns = fields.require("turns", turns)?;
+    let end = fields.take_record("end")?.unwrap_or(false);
+    let origin = fields.take("origin").unwrap_or(Value::Null);
+    let sample = Sample {
+        id: String::new(),
+        images,
+        turns,
+        end,
+        origin,
+    };
+    check(&sample)?;
+    Ok(sample)
+}
+
+/// Each picture has its place, and something is learned.
+pub(super) fn check(sample: &Sample) -> Result<(), Fault> {
+    let num_marks: usize = sample
+        .turns
+        .iter()
+        .filter(|turn| turn.marks)
+        .map(|turn| turn.text.matches(MARK).count())
+        .sum();
+    let num_images = sample.images.len();
+    if num_marks != num_images {
+        let detail = format!(
+            "the turns have {num_marks} `{MARK}` marks for {num_images} images; expected one for each"
+        );
+        return Err(Fault::new(Reason::ImageMarks, detail));
+    }
+    if !sample.end && !sample.turns.iter().any(|turn| turn.learn) {
+        return Err(Fault::new(Reason::NothingLearned, "no turn is learned"));
+    }
+    Ok(())
+}
+
+/// The place of a picture in a text.
+pub(super) const MARK: &str = "<image>";
+
+pub(super) fn some_images(fields: &mut Fields) -> Result<Vec<std::path::PathBuf>, Fault> {
+    let images = fields.take_images()?;
+    if images.is_empty() {
+        let (many, one) = (fields.key("images"), fields.key("image"));
+        return Err(Fault::new(
+            Reason::NoImage,
+            format!("names no picture under `{many}` or `{one}`"),
+        ));
+    }
+    Ok(images)
+}
+
+fn caption(fields: &mut Fields) -> Result<String, Fault> {
+    let caption = match fields.take_text("caption")? {
+        None if !fields.columns.contains_key("caption") => fields.take_text("text")?,
+        found => found,
+    };
+    let caption = fields.require("caption", caption)?;
+    if caption.trim().is_empty() {
+        return Err(Fault::new(
+            Reason::EmptyCaption,
+            format!("key `{}` has no text", fields.key("caption")),
+        ));
+    }
+    Ok(caption)
 }

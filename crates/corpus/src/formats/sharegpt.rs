@@ -1,81 +1,185 @@
-//! ShareGPT as LLaMA-Factory and LLaVA write it: `messages` (`role`, `content`) or `conversations` (`from`, `value`).
+//! Conversations: `messages` of `role` and `content` (LLaMA-Factory, OpenAI), `conversations` of `from` and `value`
+//! (ShareGPT, LLaVA), with `images` or `image`.
 
 use std::path::PathBuf;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
-use super::{Reason, text_of};
+use super::fields::Fields;
+use super::native::{self, MARK};
+use super::{Notes, Origin, kind_of};
+use crate::error::{Fault, Reason};
 use crate::{Pair, Role, Sample, Turn};
 
-const MARK: &str = "<image>";
-
-/// The first answer is the caption, and the request before it, without its image mark, is what the caption answers.
-pub(super) fn pair(mut record: Map<String, Value>) -> Result<Pair, Reason> {
-    let turns = turns(&mut record)?;
-    let images = images(&mut record)?;
-    let at = turns.iter().position(|t| t.role == Role::Assistant);
-    let at = at.ok_or(("missing-key", "no turn of the assistant holds a caption".to_owned()))?;
-    let request = turns[..at].iter().rev().find(|t| t.role == Role::User).map(|t| unmarked(&t.text));
-    let take = |record: &mut Map<String, Value>, key: &str| record.remove(key).map(|v| text_of(&v));
+pub(super) fn pair(fields: &mut Fields, notes: &mut Notes) -> Result<Pair, Fault> {
+    let turns = conversation(fields)?;
+    let images = native::some_images(fields)?;
+    let group = fields.take_name("group")?;
+    let source = fields.take_name("source")?;
+    let answer = turns.iter().position(|(role, _)| *role == Role::Assistant);
+    let Some(answer) = answer else {
+        return Err(Fault::new(
+            Reason::EmptyCaption,
+            "no turn of the assistant, which would be the caption",
+        ));
+    };
+    let caption = turns[answer].1.clone();
+    if caption.trim().is_empty() {
+        return Err(Fault::new(
+            Reason::EmptyCaption,
+            "the assistant's first turn has no text",
+        ));
+    }
+    let question = turns[..answer]
+        .iter()
+        .rfind(|(role, _)| *role == Role::User);
+    let request = question
+        .map(|(_, text)| without_marks(text))
+        .filter(|text| !text.trim().is_empty());
+    if turns.len() > answer + 1 {
+        notes.num_longer += 1;
+    }
     Ok(Pair {
-        id: take(&mut record, "id").unwrap_or_default(),
+        id: String::new(),
         images,
-        caption: turns[at].text.clone(),
-        request: request.filter(|r| !r.is_empty()),
-        group: take(&mut record, "group"),
-        source: take(&mut record, "source"),
-        meta: record,
+        caption,
+        request,
+        group,
+        source,
+        meta: std::mem::take(&mut fields.map),
     })
 }
 
-/// All assistant turns are learned.
-pub(super) fn sample(mut record: Map<String, Value>) -> Result<Sample, Reason> {
-    let turns = turns(&mut record)?;
-    let images = images(&mut record)?;
-    Ok(Sample {
-        id: record.remove("id").map(|v| text_of(&v)).unwrap_or_default(),
+pub(super) fn sample(fields: &mut Fields, origin: &Origin) -> Result<Sample, Fault> {
+    let system = fields
+        .take_text("system")?
+        .filter(|text| !text.trim().is_empty());
+    let mut spoken = conversation(fields)?;
+    let images: Vec<PathBuf> = fields.take_images()?;
+    if let Some(text) = system {
+        spoken.insert(0, (Role::System, text));
+    }
+    check_order(&spoken)?;
+    let turns = spoken
+        .into_iter()
+        .map(|(role, text)| match role {
+            Role::System => Turn::new(role, text),
+            Role::User => Turn::new(role, text).with_marks(),
+            Role::Assistant => Turn::new(role, text).learned(),
+        })
+        .collect();
+    let mut from = Map::new();
+    let file = origin.path.file_name().map(|name| name.to_string_lossy());
+    from.insert("file".to_owned(), json!(file));
+    from.insert("row".to_owned(), json!(origin.row));
+    from.append(&mut fields.map);
+    let sample = Sample {
+        id: String::new(),
         images,
         turns,
         end: false,
-        origin: Value::Object(record),
-    })
-}
-
-fn turns(record: &mut Map<String, Value>) -> Result<Vec<Turn>, Reason> {
-    let list = record.remove("messages").or_else(|| record.remove("conversations"));
-    let Some(Value::Array(list)) = list else {
-        return Err(("missing-key", "`messages` or `conversations` is not a list".to_owned()));
+        origin: Value::Object(from),
     };
-    let mut turns = Vec::with_capacity(list.len());
-    if let Some(Value::String(system)) = record.remove("system") {
-        turns.push(Turn::new(Role::System, system));
-    }
-    for message in list {
-        let role = message.get("role").or_else(|| message.get("from")).and_then(Value::as_str).unwrap_or_default();
-        let text = message.get("content").or_else(|| message.get("value")).and_then(Value::as_str);
-        let text = text.ok_or_else(|| ("missing-key", format!("a turn of `{role}` has no text")))?;
-        turns.push(match role {
-            "user" | "human" => Turn::new(Role::User, text).with_marks(),
-            "assistant" | "gpt" => Turn::new(Role::Assistant, text).learned(),
-            "system" => Turn::new(Role::System, text),
-            other => return Err(("missing-key", format!("unknown role `{other}`"))),
-        });
-    }
-    Ok(turns)
+    native::check(&sample)?;
+    Ok(sample)
 }
 
-fn images(record: &mut Map<String, Value>) -> Result<Vec<PathBuf>, Reason> {
-    match record.remove("images").or_else(|| record.remove("image")) {
-        None | Some(Value::Null) => Ok(Vec::new()),
-        Some(Value::String(one)) => Ok(vec![one.into()]),
-        Some(Value::Array(list)) => list
-            .iter()
-            .map(|v| v.as_str().map(PathBuf::from).ok_or(("missing-key", "`images` holds more than paths".to_owned())))
-            .collect(),
-        Some(_) => Err(("missing-key", "`images` is not a list of paths".to_owned())),
+/// User and assistant take turns, the user first and the assistant last; a system turn may stand before them.
+fn check_order(spoken: &[(Role, String)]) -> Result<(), Fault> {
+    let skip = usize::from(
+        spoken
+            .first()
+            .is_some_and(|(role, _)| *role == Role::System),
+    );
+    let turns = &spoken[skip..];
+    let odd = turns.iter().enumerate().position(|(at, (role, _))| {
+        *role
+            != if at % 2 == 0 {
+                Role::User
+            } else {
+                Role::Assistant
+            }
+    });
+    let detail = match odd {
+        Some(at) => format!(
+            "turn {} (counted from 0) is the {}'s",
+            at + skip,
+            turns[at].0.as_str()
+        ),
+        None if turns.len() < 2 || turns.len() % 2 == 1 => {
+            "there is no answer at the end".to_owned()
+        }
+        None => return Ok(()),
+    };
+    Err(Fault::new(
+        Reason::TurnOrder,
+        format!("{detail}; expected user, assistant, user, assistant …"),
+    ))
+}
+
+fn conversation(fields: &mut Fields) -> Result<Vec<(Role, String)>, Fault> {
+    let (name, value) = match fields.take("messages") {
+        Some(value) => ("messages", Some(value)),
+        None => ("conversations", fields.take("conversations")),
+    };
+    let key = fields.key(name);
+    let Some(value) = value else {
+        return Err(Fault::shape("has no key `messages` or `conversations`"));
+    };
+    let Value::Array(items) = value else {
+        return Err(Fault::shape(format!(
+            "key `{key}`: expected a list of turns, found {}",
+            kind_of(&value)
+        )));
+    };
+    let turn = |(at, item)| {
+        turn(item).map_err(|what| Fault::shape(format!("turn {at} of `{key}` (from 0): {what}")))
+    };
+    items.into_iter().enumerate().map(turn).collect()
+}
+
+fn turn(item: Value) -> Result<(Role, String), String> {
+    let Value::Object(mut item) = item else {
+        return Err(format!("expected an object, found {}", kind_of(&item)));
+    };
+    let role = match item.get("role").or_else(|| item.get("from")) {
+        Some(Value::String(name)) => match name.to_ascii_lowercase().as_str() {
+            "user" | "human" => Role::User,
+            "assistant" | "gpt" => Role::Assistant,
+            "system" => Role::System,
+            _ => {
+                return Err(format!(
+                    "`{name}` speaks; expected user (human), assistant (gpt) or system"
+                ));
+            }
+        },
+        _ => return Err("has no `role` or `from`".to_owned()),
+    };
+    match item
+        .shift_remove("content")
+        .or_else(|| item.shift_remove("value"))
+    {
+        Some(Value::String(text)) => Ok((role, text)),
+        Some(other) => Err(format!("expected a text, found {}", kind_of(&other))),
+        None => Err("has no `content` or `value`".to_owned()),
     }
 }
 
-fn unmarked(text: &str) -> String {
-    text.replace(&format!("{MARK}\n"), "").replace(MARK, "").trim().to_owned()
+/// A user's text without its image marks, each of which takes one newline with it: the one after it, or else the one
+/// before it.
+pub(super) fn without_marks(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(MARK) {
+        out.push_str(&rest[..at]);
+        rest = &rest[at + MARK.len()..];
+        match rest.strip_prefix('\n') {
+            Some(after) => rest = after,
+            None if rest.is_empty() && out.ends_with('\n') => {
+                out.pop();
+            }
+            None => {}
+        }
+    }
+    out + rest
 }
