@@ -1,6 +1,23 @@
 //! What a multimodal model eats: a conversation and its pictures become token ids, a label mask and pixels. No tensors.
 //!
-//! Ids and mask come out of one rendering: nothing is tokenised twice and counted.
+//! Takes records of `corpus` and a Hugging Face folder (tokenizer, chat template, image settings), gives [`Encoded`].
+//! Ids and mask come out of one rendering and one tokenisation: nothing is tokenised twice and counted. It cuts nothing
+//! to a length and packs nothing; that is the trainer's.
+//!
+//! ```
+//! use corpus::{Role, Sample, Turn};
+//!
+//! # fn main() -> Result<(), processor::Error> {
+//! # let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/llama");
+//! let processor = processor::load(folder.as_ref(), &processor::Options::default())?;
+//! let turns = vec![Turn::new(Role::User, "What is it?"), Turn::new(Role::Assistant, "A plate.").learned()];
+//! let sample = Sample { id: "1".into(), images: vec![], turns, end: false, origin: serde_json::Value::Null };
+//! let encoded = processor.sample(&sample)?;
+//! let learned = processor.spans(&encoded).into_iter().find(|(_, learned)| *learned);
+//! assert_eq!(learned, Some(("A plate.<|eot_id|>".to_owned(), true)));
+//! # Ok(())
+//! # }
+//! ```
 
 mod chat;
 mod encoded;
@@ -85,18 +102,18 @@ pub trait Processor: Send + Sync {
     /// The text of the ids in runs of learned and not learned; image tokens are shown once with their number.
     fn spans(&self, encoded: &Encoded) -> Vec<(String, bool)> {
         let mut out: Vec<(String, bool)> = Vec::new();
+        let mut images = encoded.images.iter().map(|image| image.num_tokens);
+        let is_image = |at: usize| encoded.ids[at] == self.image_token();
         let mut at = 0;
         while at < encoded.ids.len() {
-            let (id, learned) = (encoded.ids[at], encoded.learn[at]);
-            let same = |i: &usize| {
-                encoded.learn[*i] == learned
-                    && (encoded.ids[*i] == self.image_token()) == (id == self.image_token())
-            };
-            let length = (at..encoded.ids.len()).take_while(same).count();
-            let text = if id == self.image_token() {
-                format!("[{length} image tokens]")
+            let learned = encoded.learn[at];
+            let same = |i: &usize| encoded.learn[*i] == learned && is_image(*i) == is_image(at);
+            let run = (at..encoded.ids.len()).take_while(same).count();
+            let (length, text) = if is_image(at) {
+                let length = images.next().map_or(run, |length| length.clamp(1, run));
+                (length, format!("[{length} image tokens]"))
             } else {
-                self.decode(&encoded.ids[at..at + length], false)
+                (run, self.decode(&encoded.ids[at..at + run], false))
             };
             match out.last_mut() {
                 Some((last, flag)) if *flag == learned => last.push_str(&text),

@@ -11,7 +11,7 @@ use crate::{Error, Options, Processor};
 /// Names of `model_type` that have a processor.
 pub const KNOWN: &[&str] = &["llava_next"];
 
-/// Opens the processor of a Hugging Face folder.
+/// Opens the processor of a Hugging Face folder, of the family that `model_type` of its `config.json` names.
 pub fn load(folder: &Path, options: &Options) -> Result<Box<dyn Processor>, Error> {
     let path = folder.join("config.json");
     let config = read_json(&path, false)?;
