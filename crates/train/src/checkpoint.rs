@@ -1,5 +1,11 @@
-//! Checkpoints that resume exactly: weights, master weights, moments, generator state, cursor and plan.
+//! Checkpoints that resume exactly.
+//!
+//! A checkpoint folder holds the weights and `config.json` as a Hugging Face folder, `optimizer.safetensors` with the
+//! moments (and the f32 master weights where the model computes in less), and `state.json` with cursor, plan,
+//! generator and the checksum of every file. The cursor's unit is the optimizer step: which samples come next follows
+//! from it.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
@@ -7,103 +13,267 @@ use model::checkpoint::Checkpoint;
 use serde::{Deserialize, Serialize};
 use torch::{Device, Kind, Tensor};
 
+use crate::feed::Dropped;
+use crate::optimizer::Slot;
+use crate::state_file::{self, from_hex, hex};
 use crate::{Error, Trainer};
 
-const TENSORS: &str = "state.safetensors";
+const VERSION: u32 = 1;
+const OPTIMIZER: &str = "optimizer.safetensors";
 const STATE: &str = "state.json";
+
+/// `state.json`: the state beside the checksum of its own text.
+#[derive(Serialize, Deserialize)]
+struct Sealed {
+    sha256: String,
+    state: State,
+}
 
 #[derive(Serialize, Deserialize)]
 struct State {
+    version: u32,
     /// Optimizer steps done.
     step: usize,
     plan: String,
-    /// Digest of the tensor file.
-    sha256: String,
     /// The CPU generator of libtorch, in hexadecimal.
     generator: String,
+    /// Updates done of each trained parameter.
+    updates: BTreeMap<String, u32>,
+    dropped: Vec<Dropped>,
+    /// SHA-256 of every other file.
+    files: BTreeMap<String, String>,
+}
+
+impl State {
+    fn sealed(self) -> Sealed {
+        Sealed {
+            sha256: self.digest(),
+            state: self,
+        }
+    }
+
+    fn digest(&self) -> String {
+        let text = serde_json::to_string(self).unwrap_or_default();
+        corpus::digest::bytes(text.as_bytes())
+    }
 }
 
 impl Trainer<'_> {
-    /// Writes `folder` (named `checkpoint-N` by the program): aside first, then renamed.
+    /// Writes `folder` (by convention `checkpoint-N`): beside its place, read back, then renamed. What was there before
+    /// stays until the new one is complete.
     pub fn save_checkpoint(&self, folder: &Path) -> Result<(), Error> {
-        let aside = folder.with_extension("part");
-        if aside.exists() {
-            fs::remove_dir_all(&aside).map_err(writing(&aside))?;
-        }
+        let aside = beside(folder, "part");
+        remove(&aside)?;
         fs::create_dir_all(&aside).map_err(writing(&aside))?;
-        let mut tensors: Vec<(String, Tensor)> = Vec::new();
-        for slot in &self.optimizer.slots {
-            tensors.push((format!("master.{}", slot.name), slot.master.shallow_clone()));
-            tensors.push((format!("average.{}", slot.name), slot.average.shallow_clone()));
-            tensors.push((format!("square.{}", slot.name), slot.square.shallow_clone()));
-            tensors.push((format!("step.{}", slot.name), slot.step.shallow_clone()));
+        let mut files = BTreeMap::new();
+        if self.has_weight_files() {
+            model::save(self.model, &aside, None, self.model.kind())?;
+            for entry in fs::read_dir(&aside).map_err(reading(&aside))? {
+                let path = entry.map_err(reading(&aside))?.path();
+                let name = path.file_name().unwrap_or_default().to_string_lossy();
+                let digest = corpus::digest::file(&path).map_err(reading(&path))?;
+                files.insert(name.into_owned(), digest);
+            }
         }
-        let path = aside.join(TENSORS);
-        Tensor::write_safetensors(&tensors, &path)?;
-        File::open(&path).and_then(|f| f.sync_all()).map_err(writing(&path))?;
+        let path = aside.join(OPTIMIZER);
+        let tensors: Vec<(String, Tensor)> = self
+            .tensors()
+            .map(|(name, tensor)| (name, tensor.shallow_clone()))
+            .collect();
+        let meant = state_file::write(&path, &tensors)?;
+        if corpus::digest::file(&path).map_err(reading(&path))? != meant {
+            return Err(Error::Checkpoint {
+                path,
+                problem: "what was read back is not what was written; is the disk sound?"
+                    .to_owned(),
+            });
+        }
+        files.insert(OPTIMIZER.to_owned(), meant);
         let generator = Vec::<u8>::try_from(torch::rng_state()?)?;
+        let mut updates = BTreeMap::new();
+        for slot in &self.optimizer.slots {
+            updates.insert(slot.name.clone(), slot.step.f_double_value(&[])? as u32);
+        }
         let state = State {
+            version: VERSION,
             step: self.done,
-            plan: self.plan.digest(),
-            sha256: corpus::digest::file(&path).map_err(reading(&path))?,
-            generator: generator.iter().map(|b| format!("{b:02x}")).collect(),
+            plan: self.plan.digest().to_owned(),
+            generator: hex(&generator),
+            updates,
+            dropped: self.dropped.clone(),
+            files,
         };
         let path = aside.join(STATE);
-        let text = serde_json::to_string(&state).unwrap_or_default();
+        let text = serde_json::to_string(&state.sealed()).unwrap_or_default();
         fs::write(&path, text).map_err(writing(&path))?;
-        File::open(&path).and_then(|f| f.sync_all()).map_err(writing(&path))?;
+        sync(&path)?;
+        sync(&aside)?;
+        let old = beside(folder, "old");
+        remove(&old)?;
         if folder.exists() {
-            fs::remove_dir_all(folder).map_err(writing(folder))?;
+            fs::rename(folder, &old).map_err(writing(folder))?;
         }
-        fs::rename(&aside, folder).map_err(writing(folder))
+        fs::rename(&aside, folder).map_err(writing(folder))?;
+        if let Some(parent) = folder.parent().filter(|p| !p.as_os_str().is_empty()) {
+            sync(parent)?;
+        }
+        remove(&old)
     }
 
-    /// Goes on from a checkpoint of the same plan and model, after checking its digest.
+    /// Goes on from a checkpoint of the same plan and model, after checking every checksum; nothing is changed when it
+    /// cannot be used.
     pub fn resume(&mut self, folder: &Path) -> Result<(), Error> {
-        let unusable = |problem: String| Error::Checkpoint { path: folder.to_owned(), problem };
-        let path = folder.join(STATE);
-        let text = fs::read_to_string(&path).map_err(reading(&path))?;
-        let state: State = serde_json::from_str(&text).map_err(|e| unusable(format!("`{STATE}`: {e}")))?;
+        let unusable = |problem: String| Error::Checkpoint {
+            path: folder.to_owned(),
+            problem,
+        };
+        let state = read_state(folder).map_err(unusable)?;
         if state.plan != self.plan.digest() {
-            return Err(unusable("it belongs to other settings or other data".to_owned()));
+            return Err(unusable(
+                "it belongs to other settings or other data; train anew, or use those it was made with".to_owned(),
+            ));
         }
-        let path = folder.join(TENSORS);
-        if corpus::digest::file(&path).map_err(reading(&path))? != state.sha256 {
-            return Err(unusable(format!("`{TENSORS}` does not have its checksum; it is damaged")));
+        for (name, expected) in &state.files {
+            let path = folder.join(name);
+            if corpus::digest::file(&path).map_err(reading(&path))? != *expected {
+                return Err(unusable(damaged(name)));
+            }
         }
+        let mut stored = Checkpoint::open_file(&folder.join(OPTIMIZER))?;
+        let mut wanted = Vec::new();
+        for (name, tensor) in self.tensors() {
+            check_shape(&stored, &name, tensor).map_err(unusable)?;
+            wanted.push((name, tensor.shallow_clone()));
+        }
+        let mut weights = None;
+        if self.has_weight_files() {
+            let stored = Checkpoint::open(folder)?;
+            for parameter in self.model.parameters() {
+                check_shape(&stored, &parameter.name, &parameter.tensor).map_err(unusable)?;
+            }
+            weights = Some(stored);
+        }
+        let slots = &self.optimizer.slots;
+        if slots.iter().any(|s| !state.updates.contains_key(&s.name)) {
+            return Err(unusable("other parameters were trained in it".to_owned()));
+        }
+        let generator = from_hex(&state.generator)
+            .ok_or_else(|| unusable("its generator state is not hexadecimal".to_owned()))?;
+
         let _guard = torch::no_grad_guard();
-        let mut stored = Checkpoint::open_file(&path)?;
-        for slot in &self.optimizer.slots {
-            for (kind, tensor) in
-                [("master", &slot.master), ("average", &slot.average), ("square", &slot.square), ("step", &slot.step)]
-            {
-                let name = format!("{kind}.{}", slot.name);
-                if stored.shape(&name) != Some(tensor.size()) {
-                    return Err(unusable(format!("it has no `{name}` of shape {:?}", tensor.size())));
-                }
-                tensor.shallow_clone().f_copy_(&stored.read(&name, Device::Cpu, Kind::Float)?)?;
-            }
-            if slot.weight.kind() != Kind::Float {
-                slot.weight.f_detach()?.f_copy_(&slot.master)?;
+        torch::set_rng_state(&Tensor::from_slice(&generator))?;
+        if let Some(mut weights) = weights {
+            for parameter in self.model.parameters() {
+                let tensor = parameter.tensor.f_detach()?;
+                copy(&mut weights, &parameter.name, tensor)?;
             }
         }
-        let bytes: Option<Vec<u8>> = (0..state.generator.len())
-            .step_by(2)
-            .map(|i| state.generator.get(i..i + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok()))
-            .collect();
-        let bytes = bytes.ok_or_else(|| unusable("its generator state is not hexadecimal".to_owned()))?;
-        torch::set_rng_state(&Tensor::from_slice(&bytes))?;
+        for (name, tensor) in wanted {
+            copy(&mut stored, &name, tensor)?;
+        }
+        for slot in &self.optimizer.slots {
+            let updates = f64::from(state.updates[&slot.name]);
+            let _ = slot.step.shallow_clone().f_fill_(updates)?;
+        }
+        self.optimizer.write_back()?;
+        self.optimizer.clear()?;
         self.done = state.step;
+        self.dropped = state.dropped;
+        self.next = None;
         Ok(())
     }
+
+    /// A model without a configuration cannot be saved as a folder; its trained weights go beside the moments.
+    fn has_weight_files(&self) -> bool {
+        !self.model.config_text().is_empty()
+    }
+
+    /// What `optimizer.safetensors` holds.
+    fn tensors(&self) -> impl Iterator<Item = (String, &Tensor)> {
+        let masters = !self.has_weight_files() || self.model.kind() != Kind::Float;
+        self.optimizer.slots.iter().flat_map(move |slot: &Slot| {
+            let moments = [("average", &slot.average), ("square", &slot.square)];
+            let master = masters.then_some(("master", &slot.master));
+            moments
+                .into_iter()
+                .chain(master)
+                .map(|(kind, tensor)| (format!("{kind}.{}", slot.name), tensor))
+        })
+    }
+}
+
+fn read_state(folder: &Path) -> Result<State, String> {
+    let text = fs::read_to_string(folder.join(STATE))
+        .map_err(|e| format!("`{STATE}` cannot be read ({e})"))?;
+    let sealed: Sealed =
+        serde_json::from_str(&text).map_err(|e| format!("`{STATE}` does not parse ({e})"))?;
+    if sealed.state.digest() != sealed.sha256 {
+        return Err(damaged(STATE));
+    }
+    if sealed.state.version != VERSION {
+        return Err(format!(
+            "it has version {}, this program knows {VERSION}",
+            sealed.state.version
+        ));
+    }
+    Ok(sealed.state)
+}
+
+fn damaged(name: &str) -> String {
+    format!("`{name}` does not have its checksum; it is damaged, so go on from an earlier one")
+}
+
+fn check_shape(stored: &Checkpoint, name: &str, tensor: &Tensor) -> Result<(), String> {
+    match stored.shape(name) {
+        Some(shape) if shape == tensor.size() => Ok(()),
+        Some(shape) => Err(format!(
+            "`{name}` has shape {shape:?}, the model needs {:?}",
+            tensor.size()
+        )),
+        None => Err(format!("it has no `{name}`; was it made of another model?")),
+    }
+}
+
+fn copy(stored: &mut Checkpoint, name: &str, mut tensor: Tensor) -> Result<(), Error> {
+    let values = stored.read(name, Device::Cpu, tensor.kind())?;
+    Ok(tensor.f_copy_(&values)?)
+}
+
+/// `folder` with something appended to its name.
+fn beside(folder: &Path, suffix: &str) -> PathBuf {
+    let mut name = folder.as_os_str().to_owned();
+    name.push(".");
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+fn remove(folder: &Path) -> Result<(), Error> {
+    if folder.exists() {
+        fs::remove_dir_all(folder).map_err(writing(folder))?;
+    }
+    Ok(())
+}
+
+fn sync(path: &Path) -> Result<(), Error> {
+    File::open(path)
+        .and_then(|file| file.sync_all())
+        .map_err(writing(path))
 }
 
 fn writing(path: &Path) -> impl Fn(std::io::Error) -> Error {
-    let path: PathBuf = path.to_owned();
-    move |source| Error::Io { action: "write", path: path.clone(), source }
+    let path = path.to_owned();
+    move |source| Error::Io {
+        action: "write",
+        path: path.clone(),
+        source,
+    }
 }
 
 fn reading(path: &Path) -> impl Fn(std::io::Error) -> Error {
-    let path: PathBuf = path.to_owned();
-    move |source| Error::Io { action: "read", path: path.clone(), source }
+    let path = path.to_owned();
+    move |source| Error::Io {
+        action: "read",
+        path: path.clone(),
+        source,
+    }
 }

@@ -17,7 +17,11 @@ pub struct Rates {
 impl Rates {
     /// The same rate everywhere.
     pub fn all(rate: f64) -> Self {
-        Self { vision_tower: rate, projector: rate, language_model: rate }
+        Self {
+            vision_tower: rate,
+            projector: rate,
+            language_model: rate,
+        }
     }
 
     /// The rate of a group.

@@ -29,14 +29,23 @@ pub enum Error {
         /// The limit.
         limit: usize,
     },
-    /// The loss is not a number any more.
-    #[error("the loss of step {step} is {loss}; lower the learning rate, or check the weights and data")]
+    /// Loss or gradients are no numbers any more.
+    #[error(
+        "step {step} has loss {loss} and gradient norm {grad_norm}; lower the learning rate, or check weights and data"
+    )]
     NotFinite {
         /// The step.
         step: usize,
-        /// The loss.
+        /// Its loss.
         loss: f64,
+        /// Its norm before clipping.
+        grad_norm: f64,
     },
+    /// Every parameter is frozen.
+    #[error(
+        "every parameter is frozen; leave a group out of `freeze` or give one a `learning_rate` above 0"
+    )]
+    NothingTrained,
     /// The model refused.
     #[error(transparent)]
     Model(#[from] model::Error),

@@ -14,13 +14,29 @@ fn chunk_rows(vocabulary: usize) -> usize {
 }
 
 /// The loss of each row in nats `[n]` (f32), without gradients.
-pub(crate) fn row_losses(hidden_nd: &Tensor, head_vd: &Tensor, targets: &Tensor) -> Result<Tensor, Error> {
+pub(crate) fn row_losses(
+    hidden_nd: &Tensor,
+    head_vd: &Tensor,
+    targets: &Tensor,
+) -> Result<Tensor, Error> {
     let _guard = torch::no_grad_guard();
     let mut parts = Vec::new();
     for (start, length) in chunks(hidden_nd, head_vd) {
-        let logits = hidden_nd.f_narrow(0, start, length)?.f_matmul(&head_vd.f_transpose(0, 1)?)?.f_to_kind(Kind::Float)?;
-        let chosen = logits.f_gather(1, &targets.f_narrow(0, start, length)?.f_unsqueeze(1)?, false)?;
-        parts.push(logits.f_logsumexp([1], true)?.f_sub(&chosen)?.f_squeeze_dim(1)?);
+        let logits = hidden_nd
+            .f_narrow(0, start, length)?
+            .f_matmul(&head_vd.f_transpose(0, 1)?)?
+            .f_to_kind(Kind::Float)?;
+        let chosen = logits.f_gather(
+            1,
+            &targets.f_narrow(0, start, length)?.f_unsqueeze(1)?,
+            false,
+        )?;
+        parts.push(
+            logits
+                .f_logsumexp([1], true)?
+                .f_sub(&chosen)?
+                .f_squeeze_dim(1)?,
+        );
     }
     Ok(Tensor::f_cat(&parts, 0)?)
 }
@@ -40,26 +56,43 @@ pub(crate) fn backward(
     for (start, length) in chunks(hidden_nd, head_vd) {
         let rows = hidden_nd.f_narrow(0, start, length)?;
         let target = targets.f_narrow(0, start, length)?.f_unsqueeze(1)?;
-        let mut logits = rows.f_matmul(&head_vd.f_transpose(0, 1)?)?.f_to_kind(Kind::Float)?;
+        let mut logits = rows
+            .f_matmul(&head_vd.f_transpose(0, 1)?)?
+            .f_to_kind(Kind::Float)?;
         let normaliser = logits.f_logsumexp([1], true)?;
-        sum += normaliser.f_sub(&logits.f_gather(1, &target, false)?)?.f_sum(Kind::Double)?.f_double_value(&[])?;
-        // Softmax minus the one-hot target, times the scale.
+        let losses = normaliser.f_sub(&logits.f_gather(1, &target, false)?)?;
+        sum += losses.f_sum(Kind::Double)?.f_double_value(&[])?;
+        // Softmax minus the one-hot target, in place and in the model's dtype from here on. The scale goes onto the
+        // narrow matrices.
         let _ = logits.f_sub_(&normaliser)?;
         let _ = logits.f_exp_()?;
         let ones = Tensor::f_full([length, 1], -1.0, (Kind::Float, logits.device()))?;
         let _ = logits.f_scatter_add_(1, &target, &ones)?;
-        let _ = logits.f_mul_scalar_(scale)?;
+        let errors = logits.f_to_kind(head_vd.kind())?;
+        drop(logits);
         if let Some(gradient) = head_gradient.as_deref_mut() {
-            let update = logits.f_transpose(0, 1)?.f_matmul(&rows.f_to_kind(Kind::Float)?)?;
-            let _ = gradient.f_add_(&update)?;
+            let (errors, rows) = (errors.f_transpose(0, 1)?, rows.f_mul_scalar(scale)?);
+            if rows.kind() == Kind::Float {
+                let _ = gradient.f_addmm_(&errors, &rows)?;
+            } else {
+                let _ = gradient.f_add_(&errors.f_matmul(&rows)?)?;
+            }
         }
-        let narrowed = logits.f_to_kind(head_vd.kind())?.f_matmul(head_vd)?;
-        gradient_nd.f_narrow(0, start, length)?.f_copy_(&narrowed)?;
+        let mut narrowed = errors.f_matmul(head_vd)?;
+        gradient_nd
+            .f_narrow(0, start, length)?
+            .f_copy_(&narrowed.f_mul_scalar_(scale)?)?;
     }
     Ok((sum, gradient_nd))
 }
 
 fn chunks(hidden_nd: &Tensor, head_vd: &Tensor) -> Vec<(i64, i64)> {
-    let (rows, step) = (hidden_nd.size()[0], chunk_rows(head_vd.size()[0] as usize) as i64);
-    (0..rows).step_by(step as usize).map(|start| (start, step.min(rows - start))).collect()
+    let (rows, step) = (
+        hidden_nd.size()[0],
+        chunk_rows(head_vd.size()[0] as usize) as i64,
+    );
+    (0..rows)
+        .step_by(step as usize)
+        .map(|start| (start, step.min(rows - start)))
+        .collect()
 }

@@ -37,11 +37,16 @@ pub(crate) fn num_learned(sample: &Encoded) -> usize {
 }
 
 /// Fills microbatches of at most `micro_tokens` tokens in the given order; a longer sample stands alone.
-pub fn pack<'a>(samples: impl IntoIterator<Item = &'a Encoded>, micro_tokens: usize) -> Vec<Packed> {
+pub fn pack<'a>(
+    samples: impl IntoIterator<Item = &'a Encoded>,
+    micro_tokens: usize,
+) -> Vec<Packed> {
     let mut out: Vec<Packed> = Vec::new();
     for sample in samples {
         match out.last_mut() {
-            Some(last) if last.batch.ids.len() + sample.ids.len() <= micro_tokens => last.push(sample),
+            Some(last) if last.batch.ids.len() + sample.ids.len() <= micro_tokens => {
+                last.push(sample);
+            }
             _ => {
                 let mut packed = Packed::default();
                 packed.push(sample);
@@ -57,14 +62,24 @@ mod tests {
     use super::*;
 
     fn sample(length: usize) -> Encoded {
-        Encoded { ids: (0..length as i64).collect(), learn: (0..length).map(|i| i % 2 == 0).collect(), images: Vec::new() }
+        Encoded {
+            ids: (0..length as i64).collect(),
+            learn: (0..length).map(|i| i % 2 == 0).collect(),
+            images: Vec::new(),
+        }
     }
 
     #[test]
     fn fills_in_order_without_splitting() {
         let samples = [sample(3), sample(4), sample(9), sample(2)];
         let packed = pack(&samples, 7);
-        assert_eq!(packed.iter().map(|p| p.batch.starts.clone()).collect::<Vec<_>>(), [vec![0, 3, 7], vec![0, 9], vec![0, 2]]);
+        assert_eq!(
+            packed
+                .iter()
+                .map(|p| p.batch.starts.clone())
+                .collect::<Vec<_>>(),
+            [vec![0, 3, 7], vec![0, 9], vec![0, 2]]
+        );
     }
 
     #[test]

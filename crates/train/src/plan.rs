@@ -12,16 +12,35 @@ pub struct Plan {
     total: usize,
     warmup: usize,
     config: Config,
+    digest: String,
 }
 
 impl Plan {
-    /// A plan for so many samples.
-    pub fn new(samples: usize, config: &Config) -> Self {
+    /// A plan for the samples of these ids.
+    pub fn new<'a>(ids: impl Iterator<Item = &'a str>, config: &Config) -> Self {
+        let mut text = serde_json::to_string(config).unwrap_or_default();
+        let mut samples = 0;
+        for id in ids {
+            samples += 1;
+            text.push('\n');
+            text.push_str(id);
+        }
         let batch_size = config.batch_size.clamp(1, samples.max(1));
         let drawn = (samples as f64 * config.epochs).ceil() as usize;
-        let total = drawn.div_ceil(batch_size).min(config.max_steps.unwrap_or(usize::MAX));
+        let total = drawn
+            .div_ceil(batch_size)
+            .min(config.max_steps.unwrap_or(usize::MAX));
+        // A single step would otherwise be all warm-up, with a rate of 0.
         let warmup = (total as f64 * config.warmup_ratio).ceil() as usize;
-        Self { samples, batch_size, total, warmup, config: config.clone() }
+        let warmup = warmup.min(total.saturating_sub(1));
+        Self {
+            samples,
+            batch_size,
+            total,
+            warmup,
+            config: config.clone(),
+            digest: corpus::digest::bytes(text.as_bytes()),
+        }
     }
 
     /// Optimizer steps in all.
@@ -32,7 +51,10 @@ impl Plan {
     /// The samples of a step (from 0), in order. Batches run over the ends of epochs; the last one may be short.
     pub fn batch(&self, step: usize) -> Vec<usize> {
         let drawn = (self.samples as f64 * self.config.epochs).ceil() as usize;
-        let (from, to) = (step * self.batch_size, ((step + 1) * self.batch_size).min(drawn));
+        let (from, to) = (
+            step * self.batch_size,
+            ((step + 1) * self.batch_size).min(drawn),
+        );
         let mut out = Vec::with_capacity(to.saturating_sub(from));
         let mut at = from;
         while at < to {
@@ -53,7 +75,8 @@ impl Plan {
         order
     }
 
-    /// The factor of the peak learning rate at a step (from 0), as in `transformers`' schedules with a floor.
+    /// The factor of the peak learning rate at a step (from 0), as in `transformers`' schedules: the warm-up starts at
+    /// 0, and `min_lr` is a share of the peak (its `min_lr_rate`).
     pub fn rate(&self, step: usize) -> f64 {
         if step < self.warmup {
             return step as f64 / self.warmup as f64;
@@ -67,10 +90,10 @@ impl Plan {
         self.config.min_lr + (1.0 - self.config.min_lr) * fallen
     }
 
-    /// Tells plans apart: a checkpoint of another plan must not be gone on from.
-    pub fn digest(&self) -> String {
-        let text = serde_json::to_string(&self.config).unwrap_or_default();
-        format!("{:016x}", hash(self.samples as u64, &text))
+    /// Tells plans apart, by their settings and the ids of their samples: a checkpoint of another plan must not be
+    /// gone on from.
+    pub fn digest(&self) -> &str {
+        &self.digest
     }
 }
 
@@ -79,9 +102,14 @@ mod tests {
     use super::*;
 
     fn plan(samples: usize, change: impl FnOnce(&mut Config)) -> Plan {
-        let mut config = Config { epochs: 2.0, max_steps: None, ..Config::small(1.0, 4, 1) };
+        let mut config = Config {
+            epochs: 2.0,
+            max_steps: None,
+            ..Config::small(1.0, 4, 1)
+        };
         change(&mut config);
-        Plan::new(samples, &config)
+        let ids: Vec<String> = (0..samples).map(|i| i.to_string()).collect();
+        Plan::new(ids.iter().map(String::as_str), &config)
     }
 
     #[test]
@@ -99,16 +127,40 @@ mod tests {
     #[test]
     fn part_of_an_epoch_is_part_of_the_samples() {
         let plan = plan(10, |c| c.epochs = 0.5);
-        assert_eq!((0..plan.total_steps()).map(|s| plan.batch(s).len()).sum::<usize>(), 5);
+        assert_eq!(
+            (0..plan.total_steps())
+                .map(|s| plan.batch(s).len())
+                .sum::<usize>(),
+            5
+        );
+    }
+
+    #[test]
+    fn a_single_step_has_no_warm_up() {
+        let plan = plan(3, |c| (c.max_steps, c.warmup_ratio) = (Some(1), 0.1));
+        assert_eq!((plan.total_steps(), plan.rate(0)), (1, 1.0));
+    }
+
+    #[test]
+    fn digest_depends_on_settings_and_samples() {
+        assert_eq!(plan(3, |_| {}).digest(), plan(3, |_| {}).digest());
+        assert_ne!(plan(3, |_| {}).digest(), plan(4, |_| {}).digest());
+        assert_ne!(plan(3, |_| {}).digest(), plan(3, |c| c.eps = 1e-7).digest());
     }
 
     #[test]
     fn rate_follows_the_cosine_schedule_of_transformers() {
         // get_cosine_schedule_with_warmup(num_warmup_steps=2, num_training_steps=10), factors of steps 0, 1, 2, 6, 9.
-        let plan = plan(20, |c| (c.warmup_ratio, c.min_lr, c.epochs) = (0.2, 0.0, 2.0));
+        let plan = plan(20, |c| {
+            (c.warmup_ratio, c.min_lr, c.epochs) = (0.2, 0.0, 2.0);
+        });
         let expected = [0.0, 0.5, 1.0, 0.5, 0.038_060_233_744_356_62];
         for (step, rate) in [0, 1, 2, 6, 9].into_iter().zip(expected) {
-            assert!((plan.rate(step) - rate).abs() < 1e-12, "step {step}: {}", plan.rate(step));
+            assert!(
+                (plan.rate(step) - rate).abs() < 1e-12,
+                "step {step}: {}",
+                plan.rate(step)
+            );
         }
     }
 }

@@ -1,0 +1,247 @@
+//! Samples of a step, prepared on other threads than the one that trains.
+
+use processor::Encoded;
+use serde::{Deserialize, Serialize};
+
+use crate::pack::num_learned;
+use crate::{Config, Error, Plan, TooLong};
+
+/// Where samples come from. Encoding runs on other threads than training.
+pub trait SampleSource: Sync {
+    /// Number of samples.
+    fn len(&self) -> usize;
+    /// Whether there are none.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+    /// Id of a sample, for messages.
+    fn id(&self, index: usize) -> &str;
+    /// Prepares a sample; the error says what is wrong with it.
+    fn encode(&self, index: usize) -> Result<Encoded, String>;
+}
+
+const TOO_LONG: &str = "too-long";
+const NOTHING_LEARNED: &str = "nothing-learned";
+
+/// A sample that was left out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dropped {
+    /// Its id.
+    pub id: String,
+    /// `too-long` (more tokens than `max_seq_len`, and no way to cut it) or `nothing-learned` (no token carries loss).
+    pub reason: String,
+    /// What was found.
+    pub detail: String,
+}
+
+/// The samples of one step.
+pub(crate) struct Fetched {
+    pub step: usize,
+    pub samples: Vec<Encoded>,
+    pub dropped: Vec<Dropped>,
+}
+
+/// Prepares the samples of a step, in the plan's order whatever the number of threads.
+pub(crate) fn fetch(
+    source: &dyn SampleSource,
+    config: &Config,
+    plan: &Plan,
+    step: usize,
+) -> Result<Fetched, Error> {
+    let batch = plan.batch(step);
+    // Half of the processors; the others compute.
+    let threads = std::thread::available_parallelism().map_or(1, |n| n.get() / 2);
+    let share = batch.len().div_ceil(threads.clamp(1, batch.len().max(1)));
+    let prepare = |part: &[usize]| -> Vec<Result<Result<Encoded, Dropped>, Error>> {
+        part.iter().map(|&i| prepared(source, config, i)).collect()
+    };
+    let parts: Vec<_> = std::thread::scope(|scope| {
+        let workers: Vec<_> = batch
+            .chunks(share.max(1))
+            .map(|part| scope.spawn(move || prepare(part)))
+            .collect();
+        workers
+            .into_iter()
+            .map(|worker| worker.join().unwrap_or_else(|_| vec![Err(panicked())]))
+            .collect()
+    });
+    let mut fetched = Fetched {
+        step,
+        samples: Vec::with_capacity(batch.len()),
+        dropped: Vec::new(),
+    };
+    for sample in parts.into_iter().flatten() {
+        match sample? {
+            Ok(sample) => fetched.samples.push(sample),
+            Err(dropped) => fetched.dropped.push(dropped),
+        }
+    }
+    Ok(fetched)
+}
+
+/// What a preparing thread that panicked amounts to.
+pub(crate) fn panicked() -> Error {
+    Error::Sample {
+        id: "?".to_owned(),
+        problem: "preparing it panicked; this is a bug".to_owned(),
+    }
+}
+
+fn prepared(
+    source: &dyn SampleSource,
+    config: &Config,
+    index: usize,
+) -> Result<Result<Encoded, Dropped>, Error> {
+    let id = source.id(index);
+    let sample = source.encode(index).map_err(|problem| Error::Sample {
+        id: id.to_owned(),
+        problem,
+    })?;
+    fit(sample, id, config)
+}
+
+/// The sample as it will be trained on, or why it is left out.
+fn fit(mut sample: Encoded, id: &str, config: &Config) -> Result<Result<Encoded, Dropped>, Error> {
+    let (found, limit) = (sample.ids.len(), config.max_seq_len);
+    let drop = |reason: &str, detail: String| {
+        Ok(Err(Dropped {
+            id: id.to_owned(),
+            reason: reason.to_owned(),
+            detail,
+        }))
+    };
+    if found > limit {
+        match config.too_long {
+            TooLong::Error => {
+                return Err(Error::TooLong {
+                    id: id.to_owned(),
+                    found,
+                    limit,
+                });
+            }
+            TooLong::Drop => {
+                return drop(TOO_LONG, format!("{found} tokens, at most {limit}"));
+            }
+            TooLong::TruncateText => {
+                if image_tokens_beyond(&sample, limit) {
+                    return drop(
+                        TOO_LONG,
+                        format!("image tokens lie beyond the first {limit} of {found} tokens"),
+                    );
+                }
+                // What is left of a turn's header at the end would teach nothing.
+                let end = sample.learn[..limit].iter().rposition(|&l| l);
+                let Some(last) = end else {
+                    return drop(
+                        TOO_LONG,
+                        format!("the first {limit} of {found} tokens hold nothing learned"),
+                    );
+                };
+                sample.ids.truncate(last + 1);
+                sample.learn.truncate(last + 1);
+            }
+        }
+    }
+    if num_learned(&sample) == 0 {
+        return drop(NOTHING_LEARNED, "no token carries loss".to_owned());
+    }
+    Ok(Ok(sample))
+}
+
+/// Whether cutting at `limit` would cut an image token. Which id that is follows from how often it must occur; where
+/// several ids occur so often, all of them have to lie before the limit.
+fn image_tokens_beyond(sample: &Encoded, limit: usize) -> bool {
+    let wanted: usize = sample.images.iter().map(|i| i.num_tokens).sum();
+    if wanted == 0 {
+        return false;
+    }
+    let mut counts = std::collections::HashMap::new();
+    for id in &sample.ids {
+        *counts.entry(*id).or_insert(0) += 1;
+    }
+    let mut found = false;
+    for (id, _) in counts.into_iter().filter(|&(_, count)| count == wanted) {
+        found = true;
+        if sample.ids[limit..].contains(&id) {
+            return true;
+        }
+    }
+    !found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use processor::{ImageGrid, ImageInput};
+
+    const IMAGE: i64 = 1;
+
+    fn sample(ids: &[i64], learned: std::ops::Range<usize>, images: &[usize]) -> Encoded {
+        let image = |&num_tokens: &usize| ImageInput {
+            pixels: std::sync::Arc::default(),
+            shape: Vec::new(),
+            grid: ImageGrid::Tiles {
+                original: (1, 1),
+                tiles: (1, 1),
+            },
+            num_tokens,
+        };
+        Encoded {
+            ids: ids.to_vec(),
+            learn: (0..ids.len()).map(|i| learned.contains(&i)).collect(),
+            images: images.iter().map(image).collect(),
+        }
+    }
+
+    fn fitted(sample: Encoded, limit: usize, too_long: TooLong) -> Result<Vec<i64>, String> {
+        let config = Config {
+            max_seq_len: limit,
+            too_long,
+            ..Config::small(1.0, 1, 1)
+        };
+        match fit(sample, "s", &config) {
+            Ok(Ok(sample)) => Ok(sample.ids),
+            Ok(Err(dropped)) => Err(format!("{}: {}", dropped.reason, dropped.detail)),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    #[test]
+    fn text_is_cut_and_pictures_are_not() {
+        let two = || sample(&[7, IMAGE, IMAGE, IMAGE, 7, 8, 9, 10], 4..8, &[2, 1]);
+        let cut = |sample, limit| fitted(sample, limit, TooLong::TruncateText);
+        assert_eq!(cut(two(), 8).map(|ids| ids.len()), Ok(8));
+        assert_eq!(cut(two(), 6), Ok(vec![7, IMAGE, IMAGE, IMAGE, 7, 8]));
+        assert!(cut(two(), 3).is_err_and(|e| e.starts_with("too-long: image tokens")));
+        assert!(cut(two(), 4).is_err_and(|e| e.contains("nothing learned")));
+    }
+
+    #[test]
+    fn a_cut_leaves_no_unlearned_end() {
+        let turns = sample(&[5, 6, 20, 21, 6, 22, 23], 2..4, &[]);
+        assert_eq!(
+            fitted(turns, 6, TooLong::TruncateText),
+            Ok(vec![5, 6, 20, 21])
+        );
+    }
+
+    #[test]
+    fn too_long_samples_are_named_or_dropped() {
+        let long = || sample(&[5, 6, 7], 1..3, &[]);
+        let error = fitted(long(), 2, TooLong::Error).expect_err("too long");
+        assert!(error.contains("sample `s` has 3 tokens"), "{error}");
+        assert_eq!(
+            fitted(long(), 2, TooLong::Drop),
+            Err("too-long: 3 tokens, at most 2".to_owned())
+        );
+    }
+
+    #[test]
+    fn samples_without_loss_are_dropped() {
+        let only_first = sample(&[5, 6, 7], 0..1, &[]);
+        assert_eq!(
+            fitted(only_first, 9, TooLong::Error),
+            Err("nothing-learned: no token carries loss".to_owned())
+        );
+    }
+}
