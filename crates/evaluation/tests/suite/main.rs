@@ -1,6 +1,8 @@
 //! Scores and statistics against what other programs compute. `tests/golden/README.md` says how the values are made.
 
+mod derivation;
 mod mersenne;
+mod reference;
 
 use std::path::{Path, PathBuf};
 
