@@ -4,6 +4,7 @@
 
 pub mod mersenne;
 pub mod metrics;
+mod python;
 pub mod reference;
 pub mod statistics;
 mod task_score;

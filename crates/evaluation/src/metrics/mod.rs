@@ -3,8 +3,11 @@
 //! An answer that cannot be read is wrong, never guessed, and says so. Scorers that copy the published code's
 //! behaviour, for comparing numbers, are another module.
 
+mod bleu;
 mod choice;
+mod cider;
 mod closed;
+mod confusion;
 mod names;
 mod normalise;
 mod overlap;
@@ -12,12 +15,15 @@ mod rouge;
 
 use serde::{Deserialize, Serialize};
 
+pub use bleu::Bleu;
 pub use choice::{Choices, ChoicesError, choice};
+pub use cider::cider;
 pub use closed::{read_yes_no, yes_no};
-pub use names::{Names, top1};
+pub use confusion::{ClassScore, Confusion};
+pub use names::{Names, list_overlap, top1};
 pub use normalise::normalise;
 pub use overlap::{Overlap, exact_match, token_overlap};
-pub use rouge::{Rouge, rouge_l};
+pub use rouge::{Rouge, rouge_l, rouge_l_best};
 
 /// What one answer is worth.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

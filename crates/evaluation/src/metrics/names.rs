@@ -3,8 +3,9 @@
 use std::cmp::Reverse;
 use std::collections::HashMap;
 
-use super::Score;
 use super::normalise::{normalise, words};
+use super::overlap::from_counts;
+use super::{Overlap, Score};
 
 /// A closed list of names: classes, ingredients, options.
 #[derive(Clone, Debug)]
@@ -108,6 +109,39 @@ pub fn top1(prediction: &str, classes: &Names, label: &str) -> Option<Score> {
         classes.read(prediction),
         &classes.position(label)?,
     ))
+}
+
+/// How far the names in an answer are the labelled ones; `None` if a label is not in the list.
+///
+/// Nothing labelled and nothing named agree; if only one of both is empty, everything is 0. The reference gives a recall
+/// of 1 where nothing is labelled, whatever was answered.
+///
+/// ```
+/// use evaluation::metrics::{Names, list_overlap};
+/// let foods = Names::new(&["egg", "tea", "rice"]);
+/// assert_eq!(list_overlap("rice with tea", &foods, &["egg", "tea"]).map(|o| o.f1), Some(0.5));
+/// ```
+pub fn list_overlap<S: AsRef<str>>(
+    prediction: &str,
+    names: &Names,
+    labels: &[S],
+) -> Option<Overlap> {
+    let mut truth = labels
+        .iter()
+        .map(|label| names.position(label.as_ref()))
+        .collect::<Option<Vec<_>>>()?;
+    truth.sort_unstable();
+    truth.dedup();
+    let found = names.find(prediction);
+    if truth.is_empty() && found.is_empty() {
+        return Some(Overlap {
+            precision: 1.0,
+            recall: 1.0,
+            f1: 1.0,
+        });
+    }
+    let shared = found.iter().filter(|id| truth.contains(id)).count();
+    Some(from_counts(shared, found.len(), truth.len()))
 }
 
 /// Every word in its regular singular form; only good for comparing.

@@ -47,7 +47,16 @@ pub fn rouge_l(prediction: &str, label: &str) -> Rouge {
     }
 }
 
-fn tokens(text: &str) -> Vec<String> {
+/// The best ROUGE-L of a prediction against several labels, by F1; the first of equals. `None` without labels.
+pub fn rouge_l_best<S: AsRef<str>>(prediction: &str, labels: &[S]) -> Option<Rouge> {
+    let scores = labels
+        .iter()
+        .map(|label| rouge_l(prediction, label.as_ref()));
+    scores.reduce(|best, other| if other.f1 > best.f1 { other } else { best })
+}
+
+/// Runs of ASCII letters and digits, lower-cased.
+pub(super) fn tokens(text: &str) -> Vec<String> {
     let lower = text.to_lowercase();
     lower
         .split(|c: char| !c.is_ascii_alphanumeric())

@@ -8,7 +8,6 @@
 mod choice;
 mod labels;
 mod rouge;
-mod text;
 mod vqa;
 
 pub use choice::{Chosen, choice};

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::text::split;
+use crate::python::split;
 
 /// The most steps from the end of two sentences to the start of one: then CPython 3.10 meets its recursion limit of
 /// 1,000, called as the published evaluation script calls it. Measured; each later Python allows one step more.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::text::{is_digit, split};
+use crate::python::{is_digit, split};
 use crate::vqa;
 
 /// Marks that the convention deletes or replaces by a space.

@@ -3,6 +3,7 @@
 mod derivation;
 mod mersenne;
 mod reference;
+mod strict;
 
 use std::path::{Path, PathBuf};
 
