@@ -1,2 +1,90 @@
-//! Set-up, demo, tests and checks of the workspace.
-fn main() {}
+//! Chores of the workspace, as `cargo xtask <verb>`: fetch libtorch, run the demo, test, check,
+//! remake golden files. Links no tensor library, so it builds on a machine that has none yet.
+
+mod bundle;
+mod check;
+mod golden;
+mod process;
+mod rules;
+mod setup;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+const HELP: &str = "\
+usage: cargo xtask <verb>
+
+  setup             fetch libtorch into the user's cache folder, once
+  demo [ARGS]       setup, then the whole road on the embedded pictograms
+  demo-base [ARGS]  setup, then remake the demo's base model and judge
+  test [ARGS]       setup, then all tests (ARGS go to `cargo test`)
+  check             setup, then format, lints, docs, spelling, licences, house rules
+  golden [--check]  remake the golden files with $ADAMLLM_PYTHON (default: python3);
+                    with --check, only compare them
+
+Cache: $XDG_CACHE_HOME/adamllm, or ~/.cache/adamllm. Own libtorch: set LIBTORCH to
+its folder, or LIBTORCH_USE_PYTORCH=1 to take the active Python's; the latter wins.
+";
+
+fn main() -> ExitCode {
+    let mut args = std::env::args().skip(1);
+    let verb = args.next().unwrap_or_default();
+    let rest: Vec<String> = args.collect();
+    match dispatch(&verb, &rest) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(verb: &str, rest: &[String]) -> Result<ExitCode> {
+    let root = workspace_root();
+    match (verb, rest) {
+        ("setup", []) => {
+            setup::run(&root)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        ("demo" | "demo-base", _) => {
+            setup::run(&root)?;
+            let mut program = process::cargo(&root, &["run", "--release", "-p", "adamllm", "--"]);
+            program.arg(verb).args(rest);
+            // The user's relative paths are relative to where the user is.
+            if let Ok(here) = std::env::current_dir() {
+                program.current_dir(here);
+            }
+            process::pass_through(&mut program)
+        }
+        ("test", _) => {
+            setup::run(&root)?;
+            let mut tests = process::cargo(&root, &["test", "--workspace"]);
+            process::pass_through(tests.args(rest))
+        }
+        ("check", []) => {
+            setup::run(&root)?;
+            check::run(&root)
+        }
+        ("golden", []) => golden::run(&root, false),
+        ("golden", [flag]) if flag == "--check" => golden::run(&root, true),
+        ("help" | "--help" | "-h", _) => {
+            eprint!("{HELP}");
+            Ok(ExitCode::SUCCESS)
+        }
+        _ => {
+            eprint!("{HELP}");
+            Ok(ExitCode::from(2))
+        }
+    }
+}
+
+/// The repository root. Cargo says where this package is now; where it was built may be another clone.
+fn workspace_root() -> PathBuf {
+    let package = std::env::var_os("CARGO_MANIFEST_DIR")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+    package
+        .parent()
+        .map_or_else(|| package.clone(), std::path::Path::to_path_buf)
+}
