@@ -324,7 +324,7 @@ fn pip_failure(stderr: &str, folder: &Path) -> String {
     };
     let said = lines()
         .find(|line| line.starts_with("ERROR:"))
-        .or_else(|| lines().last());
+        .or_else(|| lines().next_back());
     format!(
         "pip could not fetch the wheels of libtorch, it says `{}`",
         said.unwrap_or("nothing")
@@ -379,7 +379,7 @@ fn unpack(bundle: &Bundle, wheels: &Path, unpacked: &Path, python: &[OsString]) 
         }
         bail!(
             "the wheels of libtorch could not be unpacked, Python says `{}`",
-            stderr.trim().lines().last().unwrap_or("nothing")
+            stderr.trim().lines().next_back().unwrap_or("nothing")
         );
     }
     Ok(())

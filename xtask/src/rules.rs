@@ -126,7 +126,11 @@ pub fn violations(root: &Path) -> Result<Vec<String>> {
 
 /// Rust files, and folders of them, with a name that says nothing.
 fn banned_modules(files: &[&str]) -> Vec<String> {
-    let sources = files.iter().filter(|path| path.ends_with(".rs"));
+    let sources = files.iter().filter(|path| {
+        Path::new(path)
+            .extension()
+            .is_some_and(|ending| ending == "rs")
+    });
     let banned = sources.filter(|path| {
         let stem = path.trim_end_matches(".rs");
         stem.split('/').any(|part| BANNED_MODULES.contains(&part))

@@ -129,11 +129,7 @@ mod tests {
         libtorch: Option<&Path>,
         expected: Result<Source, &str>,
     ) {
-        let found = source(
-            root,
-            use_pytorch.map(Into::into),
-            libtorch.map(|path| path.into()),
-        );
+        let found = source(root, use_pytorch.map(Into::into), libtorch.map(Into::into));
         match (found, expected) {
             (Ok(found), Ok(expected)) => assert_eq!(found, expected),
             (Err(found), Err(part)) => assert!(found.to_string().contains(part), "{found}"),

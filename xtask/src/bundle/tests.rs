@@ -16,19 +16,19 @@ impl Stage {
     fn new(pip: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let wheel = folder.path().join("small.whl");
-        let build = "
+        let script = "
 import sys, zipfile
 with zipfile.ZipFile(sys.argv[1], 'w') as archive:
     for name in ('torch/lib/libtorch_cpu.so', 'torch/lib/libtorch_cuda.so', 'torch/include/c10/a.h'):
         archive.writestr(zipfile.ZipInfo(name), name)
 ";
-        let built = Command::new("python3")
+        let status = Command::new("python3")
             .arg("-c")
-            .arg(build)
+            .arg(script)
             .arg(&wheel)
             .status()
             .unwrap();
-        assert!(built.success());
+        assert!(status.success());
         let mut sha256 = String::new();
         for byte in Sha256::digest(fs::read(&wheel).unwrap()) {
             let _ = write!(sha256, "{byte:02x}");
