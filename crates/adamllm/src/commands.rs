@@ -15,7 +15,7 @@ use torch::{Device, Kind};
 use crate::cli::{Cli, Command, Demo, Generate, Inspect, Perplexity, RecipeCommand, Run, Shared, Stage};
 use crate::context::{Context, open};
 use crate::demo;
-use crate::recipe::{Recipe, origin_text, resolve};
+use crate::recipe::{Recipe, help_of, origin_text, resolve};
 use crate::report::Summary;
 use crate::run_folder::{RunFolder, STAGES, write_json};
 use crate::runner;
@@ -26,22 +26,20 @@ pub fn run(cli: &Cli) -> Result<()> {
     let shared = &cli.shared;
     let device = device(&shared.device)?;
     torch::set_threads(threads(shared));
-    let alone = |stage: &Stage, name: &str| {
-        let before = STAGES.iter().position(|s| *s == name).unwrap_or(0);
-        // The stages before must be done; they are skipped when they are, and done when they are not.
-        let _ = before;
+    // A stage alone: those before it are skipped when they are done, and done when they are not.
+    let up_to = |stage: &Stage, name: &str| {
         road(shared, device, stage, &Span { from: None, until: Some(name.to_owned()) })
     };
     match &cli.command {
         Command::Demo(demo) => run_demo(shared, device, demo),
         Command::Run(run) => run_recipe(shared, device, run),
-        Command::TuneSynthesizer(stage) => alone(stage, "tune-synthesizer"),
-        Command::Synthesize(stage) => alone(stage, "synthesize"),
-        Command::Filter(stage) => alone(stage, "filter"),
-        Command::Mix(stage) => alone(stage, "mix"),
-        Command::Train(stage) => alone(stage, "train"),
-        Command::Evaluate(stage) => alone(stage, "evaluate"),
-        Command::Report(stage) => alone(stage, "report"),
+        Command::TuneSynthesizer(stage) => up_to(stage, "tune-synthesizer"),
+        Command::Synthesize(stage) => up_to(stage, "synthesize"),
+        Command::Filter(stage) => up_to(stage, "filter"),
+        Command::Mix(stage) => up_to(stage, "mix"),
+        Command::Train(stage) => up_to(stage, "train"),
+        Command::Evaluate(stage) => up_to(stage, "evaluate"),
+        Command::Report(stage) => up_to(stage, "report"),
         Command::Generate(generate) => run_generate(shared, device, generate),
         Command::Perplexity(perplexity) => run_perplexity(shared, device, perplexity),
         Command::Inspect(inspect) => run_inspect(shared, device, inspect),
@@ -184,7 +182,7 @@ fn table(summary: &Summary) -> String {
 }
 
 fn run_generate(shared: &Shared, device: Device, generate: &Generate) -> Result<()> {
-    let (model, processor) = open(&generate.model, device, kind(shared))?;
+    let (model, processor) = open(&generate.model, device, kind(shared), &processor::Options::default())?;
     let options = generate::Options { group_size: runner::GROUP, seed: generate.seed, ..generate::Options::default() };
     let mut generator = LocalGenerator::new(model.as_ref(), processor.as_ref(), options);
     if let (Some(requests), Some(output)) = (&generate.requests, &generate.output) {
@@ -232,7 +230,7 @@ fn run_generate(shared: &Shared, device: Device, generate: &Generate) -> Result<
 }
 
 fn run_perplexity(shared: &Shared, device: Device, perplexity: &Perplexity) -> Result<()> {
-    let (model, processor) = open(&perplexity.model, device, kind(shared))?;
+    let (model, processor) = open(&perplexity.model, device, kind(shared), &processor::Options::default())?;
     let loaded = read_samples(&perplexity.data, &formats::Options { check_images: true, ..formats::Options::default() })?;
     if let Some(bad) = loaded.rejected.first() {
         bail!("`{}`: record `{}`: {} ({})", perplexity.data.display(), bad.id, bad.reason, bad.detail);
@@ -338,7 +336,7 @@ fn explain(shared: &Shared, path: &Path, overrides: &[String]) -> Result<()> {
     })?;
     print(shared, &serde_json::to_value(&resolution)?, || {
         for (key, resolved) in &resolution {
-            println!("{key:<36} {:<28} {}", resolved.value.to_string(), origin_text(&resolved.origin));
+            println!("{key:<36} {:<28} {:<40} {}", resolved.value.to_string(), origin_text(&resolved.origin), help_of(key));
         }
     })
 }

@@ -58,7 +58,12 @@ impl Context<'_> {
 
     /// Opens a model and its processor.
     pub fn open(&self, folder: &Path, kind: Kind) -> Result<(Box<dyn Mllm>, Box<dyn Processor>)> {
-        open(folder, self.device, kind)
+        let options = processor::Options {
+            extra_bos: self.recipe.extra_bos,
+            template_date: self.recipe.template_date.clone(),
+            ..processor::Options::default()
+        };
+        open(folder, self.device, kind, &options)
     }
 
     /// A white picture in the run folder, for blank images.
@@ -74,8 +79,13 @@ impl Context<'_> {
 }
 
 /// Opens a model and its processor.
-pub fn open(folder: &Path, device: Device, kind: Kind) -> Result<(Box<dyn Mllm>, Box<dyn Processor>)> {
-    let processor = processor::load(folder, &processor::Options::default())
+pub fn open(
+    folder: &Path,
+    device: Device,
+    kind: Kind,
+    options: &processor::Options,
+) -> Result<(Box<dyn Mllm>, Box<dyn Processor>)> {
+    let processor = processor::load(folder, options)
         .with_context(|| format!("cannot open the processor of `{}`", folder.display()))?;
     let model = model::load(folder, device, kind)
         .with_context(|| format!("cannot open the model `{}`", folder.display()))?;

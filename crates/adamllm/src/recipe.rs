@@ -14,7 +14,7 @@ use synthesis::{CaptionPosition, Input, Joiner, JudgeKind, SameQuestion, Without
 use toml::{Table, Value};
 use train::TooLong;
 
-pub use keys::{KEYS, Key, Shape};
+use keys::KEYS;
 
 /// The name of the shipped demo base in place of a folder.
 pub const DEMO: &str = "demo";
@@ -38,6 +38,11 @@ pub fn origin_text(origin: &Origin) -> String {
         Origin::Set => "--set".to_owned(),
         Origin::Preset(source) => format!("preset: {source}"),
     }
+}
+
+/// What a key does, in one line.
+pub fn help_of(key: &str) -> &'static str {
+    KEYS.iter().find(|k| k.name == key).map_or("", |k| k.help)
 }
 
 /// One resolved key.
@@ -176,6 +181,10 @@ pub struct Recipe {
     pub checkpoint: PathBuf,
     /// `[model] dtype`.
     pub dtype: torch::Kind,
+    /// `[model] extra_bos`.
+    pub extra_bos: bool,
+    /// `[model] template_date`.
+    pub template_date: String,
     /// `[data] pairs`.
     pub pairs: PathBuf,
     /// `[data] images`.
@@ -265,6 +274,8 @@ impl Recipe {
             seed: get.integer("run.seed") as u64,
             checkpoint: get.model("model.checkpoint").unwrap_or_default(),
             dtype: if get.text("model.dtype") == "bf16" { torch::Kind::BFloat16 } else { torch::Kind::Float },
+            extra_bos: get.flag("model.extra_bos"),
+            template_date: get.text("model.template_date"),
             pairs: get.path("data.pairs").unwrap_or_default(),
             images: get.path("data.images"),
             columns: get.columns("data.columns"),

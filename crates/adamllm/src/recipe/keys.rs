@@ -104,6 +104,8 @@ pub const KEYS: &[Key] = &[
     key!("run.seed", Shape::Integer(0, i64::MAX), "0", OURS, "seed of everything that is drawn"),
     key!("model.checkpoint", Shape::Text, "the general model: a Hugging Face folder, or \"demo\""),
     key!("model.dtype", Shape::Word(&["f32", "bf16"]), "\"f32\"", OURS, "dtype of the weights while training"),
+    key!("model.extra_bos", Shape::Flag, "false", "reference code: true for open-llava-next", "a second begin-of-text token"),
+    key!("model.template_date", Shape::Text, "\"26 Jul 2024\"", "Llama 3.1's template", "what a chat template takes for today"),
     key!("data.pairs", Shape::Text, "image-caption pairs of the domain: JSONL or ShareGPT JSON"),
     key!("data.images", Shape::Text, "folder that image paths are relative to; default: the file's folder"),
     key!("data.columns", Shape::Columns, "our key = the file's key, where they differ"),
