@@ -8,6 +8,7 @@ mod python;
 pub mod reference;
 pub mod statistics;
 mod task_score;
+pub mod tasks;
 mod vqa;
 
 pub use task_score::{Paired, TaskScore, average, majority};

@@ -12,6 +12,7 @@ mod names;
 mod normalise;
 mod overlap;
 mod rouge;
+mod short;
 
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +25,7 @@ pub use names::{Names, list_overlap, top1};
 pub use normalise::normalise;
 pub use overlap::{Overlap, exact_match, token_overlap};
 pub use rouge::{Rouge, rouge_l, rouge_l_best};
+pub use short::short_answer;
 
 /// What one answer is worth.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

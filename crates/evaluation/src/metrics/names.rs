@@ -49,9 +49,21 @@ impl Names {
         }
     }
 
-    /// The position of a name; of the first one where it occurs twice.
+    /// The position of a name; of the first one where it occurs twice. A name written in one word (`tenniscourt`) is
+    /// found too.
     pub fn position(&self, name: &str) -> Option<usize> {
-        self.of_form(&normalise(name))
+        let name = normalise(name);
+        self.of_form(&name).or_else(|| {
+            let joined = name.replace(' ', "");
+            self.exact
+                .iter()
+                .position(|other| !joined.is_empty() && other.replace(' ', "") == joined)
+        })
+    }
+
+    /// The names after normalisation.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.exact.iter().map(String::as_str)
     }
 
     /// The names in a text, in the order of the list.

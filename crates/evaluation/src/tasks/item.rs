@@ -1,0 +1,295 @@
+//! One question of a benchmark, and what is asked of a model.
+
+use std::path::PathBuf;
+
+use corpus::{Label, Open, Prediction, Request, Role, Sample, Turn};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::Spec;
+
+/// The mark of a picture's place.
+const IMAGE: &str = "<image>";
+
+/// An item that cannot be asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ItemError {
+    /// The prompt needs a question.
+    #[error("item `{id}` has no question; give it as `question` or `input`")]
+    NoQuestion {
+        /// The item.
+        id: String,
+    },
+    /// The prompt needs options.
+    #[error("item `{id}` has no options; give them as `choices` or as keys `A`, `B`, …")]
+    NoChoices {
+        /// The item.
+        id: String,
+    },
+    /// The prompt needs the task's names.
+    #[error("task `{task}` lists its names in the prompt, but it has none; give a vocabulary file")]
+    NoNames {
+        /// The task.
+        task: String,
+    },
+}
+
+/// One question of a benchmark with its label: a line of a task's JSONL file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Item {
+    /// Unique within the task.
+    pub id: String,
+    /// The pictures; one may be given as `image`.
+    #[serde(default, alias = "image", deserialize_with = "one_or_many")]
+    pub images: Vec<PathBuf>,
+    /// What is asked.
+    #[serde(default, alias = "input", skip_serializing_if = "Option::is_none")]
+    pub question: Option<String>,
+    /// The truth.
+    #[serde(alias = "answer")]
+    pub label: Label,
+    /// `OPEN` or `CLOSED`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer_type: Option<String>,
+    /// Option letter to option text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub choices: Option<Map<String, Value>>,
+    /// What intervals resample; the first picture by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<String>,
+    /// Position in the published order.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub index: Option<usize>,
+    /// Every other key.
+    #[serde(flatten)]
+    pub meta: Map<String, Value>,
+}
+
+fn one_or_many<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Vec<PathBuf>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Images {
+        One(PathBuf),
+        Many(Vec<PathBuf>),
+    }
+    Ok(match Images::deserialize(from)? {
+        Images::One(image) => vec![image],
+        Images::Many(images) => images,
+    })
+}
+
+impl Item {
+    /// The options: `choices`, or the keys `A`, `B`, … of the item as the packaged data has them.
+    pub fn options(&self) -> Option<Map<String, Value>> {
+        if self.choices.is_some() {
+            return self.choices.clone();
+        }
+        let letters = ('A'..='Z')
+            .map(String::from)
+            .map_while(|letter| self.meta.get(&letter).map(|text| (letter, text.clone())));
+        Some(letters.collect::<Map<_, _>>()).filter(|options| options.len() > 1)
+    }
+
+    /// What the model is asked, without the pictures' marks.
+    ///
+    /// `{question}` is the item's question, `{choices}` a line `(A) text` for each option, `{names}` the task's names
+    /// with commas. A mark `<image>` in the data is taken out: the pictures come first, and what was typed is text.
+    pub fn prompt(&self, task: &Spec) -> Result<String, ItemError> {
+        let mut prompt = task.prompt.clone();
+        // Names first, the question last, so that nothing in the data is taken for a place to fill.
+        if prompt.contains("{names}") {
+            if task.names.is_empty() {
+                return Err(ItemError::NoNames {
+                    task: task.id.clone(),
+                });
+            }
+            prompt = prompt.replace("{names}", &task.names.join(", "));
+        }
+        let mut parts = Vec::new();
+        let mut rest = prompt.as_str();
+        while let Some(at) = rest
+            .find("{question}")
+            .into_iter()
+            .chain(rest.find("{choices}"))
+            .min()
+        {
+            parts.push(rest[..at].to_owned());
+            rest = &rest[at..];
+            if let Some(after) = rest.strip_prefix("{question}") {
+                parts.push(self.question.clone().ok_or_else(|| ItemError::NoQuestion {
+                    id: self.id.clone(),
+                })?);
+                rest = after;
+            } else {
+                parts.push(self.choice_lines()?);
+                rest = &rest["{choices}".len()..];
+            }
+        }
+        parts.push(rest.to_owned());
+        Ok(parts.concat().replace(IMAGE, "").trim().to_owned())
+    }
+
+    fn choice_lines(&self) -> Result<String, ItemError> {
+        let options = self.options().ok_or_else(|| ItemError::NoChoices {
+            id: self.id.clone(),
+        })?;
+        let text = |value: &Value| {
+            value
+                .as_str()
+                .map_or_else(|| value.to_string(), str::to_owned)
+        };
+        let lines: Vec<String> = options
+            .iter()
+            .map(|(letter, value)| format!("({letter}) {}", text(value)))
+            .collect();
+        Ok(lines.join("\n"))
+    }
+
+    /// The turn with the pictures and the prompt.
+    fn turn(&self, task: &Spec) -> Result<Turn, ItemError> {
+        let marks = vec![IMAGE; self.images.len()].join("\n");
+        let between = if self.images.is_empty() { "" } else { "\n" };
+        Ok(Turn::new(
+            Role::User,
+            format!("{marks}{between}{}", self.prompt(task)?),
+        )
+        .with_marks())
+    }
+
+    /// The request for an answer.
+    ///
+    /// ```
+    /// let task = evaluation::tasks::find("pmc-vqa").expect("built in");
+    /// let line = r#"{"id":"7","image":"x.png","input":"Which?","label":"A","A":"CT","B":"MRI"}"#;
+    /// let item: evaluation::tasks::Item = serde_json::from_str(line).expect("an item");
+    /// let request = item.request(&task).expect("complete");
+    /// assert!(request.turns[0].text.ends_with("(A) CT\n(B) MRI"));
+    /// ```
+    pub fn request(&self, task: &Spec) -> Result<Request, ItemError> {
+        Ok(Request {
+            id: self.id.clone(),
+            images: self.images.clone(),
+            turns: vec![self.turn(task)?],
+            open: Open::Assistant,
+            prompt: None,
+            decoding: task.decoding.clone(),
+        })
+    }
+
+    /// One sample for each option, whose learned turn is the option's text: their losses rank the options by likelihood.
+    pub fn option_samples(&self, task: &Spec) -> Result<Vec<Sample>, ItemError> {
+        let options = self.options().ok_or_else(|| ItemError::NoChoices {
+            id: self.id.clone(),
+        })?;
+        let turn = self.turn(task)?;
+        let sample = |(letter, text): (&String, &Value)| Sample {
+            id: format!("{}#{letter}", self.id),
+            images: self.images.clone(),
+            turns: vec![
+                turn.clone(),
+                Turn::new(Role::Assistant, text.as_str().unwrap_or_default()).learned(),
+            ],
+            end: false,
+            origin: Value::Null,
+        };
+        Ok(options.iter().map(sample).collect())
+    }
+
+    /// The record of an answer.
+    pub fn answered(&self, prediction: Option<String>) -> Prediction {
+        let image = self
+            .images
+            .first()
+            .map(|path| path.to_string_lossy().into_owned());
+        let mut meta = self.meta.clone();
+        if let Some(question) = &self.question {
+            meta.entry("question")
+                .or_insert_with(|| question.clone().into());
+        }
+        if let Some(image) = &image {
+            meta.entry("image").or_insert_with(|| image.clone().into());
+        }
+        Prediction {
+            id: self.id.clone(),
+            prediction,
+            label: self.label.clone(),
+            answer_type: self.answer_type.clone(),
+            choices: self.options(),
+            cluster: self.cluster.clone().or(image),
+            index: self.index,
+            score: None,
+            unreadable: None,
+            meta,
+        }
+    }
+}
+
+/// The option with the smallest loss per token; `losses` are sums in nats with their number of tokens, in the order of
+/// the options. The first of equals; `None` if no loss is a number.
+///
+/// Dividing by the number of tokens keeps long options from losing for their length alone.
+pub fn most_likely(losses: &[(f64, usize)]) -> Option<usize> {
+    let rates = losses
+        .iter()
+        .map(|&(loss, tokens)| loss / tokens.max(1) as f64)
+        .enumerate();
+    rates
+        .filter(|(_, rate)| rate.is_finite())
+        .min_by(|a, b| a.1.total_cmp(&b.1))
+        .map(|(option, _)| option)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::find;
+    use super::*;
+
+    fn item(line: &str) -> Item {
+        serde_json::from_str(line).expect("an item")
+    }
+
+    #[test]
+    fn asks_with_the_pictures_first() {
+        let task = find("slake").expect("built in");
+        let item = item(
+            r#"{"id":"1","images":["a.png","b.png"],"question":"<image>\nWhat {names}?","label":"x"}"#,
+        );
+        let request = item.request(&task).expect("complete");
+        assert_eq!(request.turns[0].text, "<image>\n<image>\nWhat {names}?");
+        assert!(request.turns[0].marks);
+        assert_eq!(request.decoding.max_new_tokens, 1024);
+    }
+
+    #[test]
+    fn says_what_is_missing() {
+        let message = |task: &str, line: &str| {
+            item(line)
+                .request(&find(task).expect("built in"))
+                .expect_err("bad")
+                .to_string()
+        };
+        let bare = r#"{"id":"1","image":"a.png","label":"x"}"#;
+        assert!(message("slake", bare).contains("item `1` has no question"));
+        assert!(message("foodseg103", bare).contains("task `foodseg103` lists its names"));
+        let asked = r#"{"id":"1","image":"a.png","question":"q","label":"x"}"#;
+        assert!(message("pmc-vqa", asked).contains("item `1` has no options"));
+    }
+
+    #[test]
+    fn options_can_be_ranked_by_likelihood() {
+        let task = find("pmc-vqa").expect("built in");
+        let item = item(
+            r#"{"id":"1","image":"a.png","question":"q","label":"B","choices":{"A":"CT","B":"a long option"}}"#,
+        );
+        let samples = item.option_samples(&task).expect("complete");
+        assert_eq!((samples.len(), samples[1].turns[1].learn), (2, true));
+        assert_eq!(most_likely(&[(3.0, 1), (8.0, 4)]), Some(1));
+        assert_eq!(most_likely(&[(f64::NAN, 1)]), None);
+    }
+
+    #[test]
+    fn an_answer_is_resampled_with_its_picture() {
+        let item = item(r#"{"id":"1","image":"a.png","question":"q","label":"B"}"#);
+        assert_eq!(item.answered(None).cluster.as_deref(), Some("a.png"));
+    }
+}
