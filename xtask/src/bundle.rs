@@ -3,12 +3,14 @@
 //!
 //! Everything is made in a staging folder beside the target, under a lock, and renamed at the end.
 
+mod pip;
+
 use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::fs::{self, File};
-use std::io::{self, ErrorKind, IsTerminal as _, Read as _};
+use std::io::{self, ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use sha2::{Digest as _, Sha256};
@@ -171,8 +173,9 @@ pub fn install(bundle: &Bundle, cache: &Path, tools: &Tools) -> Result<PathBuf> 
     if bundle.is_complete(&target) {
         return Ok(target);
     }
-    let staging = cache.join(format!("{}.partial", bundle.name));
-    remove(&staging)?;
+    sweep(bundle, cache)?;
+    // Its own name each time: the pip of a set-up that was killed may still be writing into the last one.
+    let staging = cache.join(format!("{}.partial-{}", bundle.name, std::process::id()));
     let made = make(bundle, &staging, &target, tools);
     // A failed download must not keep the disk full.
     let cleaned = remove(&staging);
@@ -204,7 +207,7 @@ fn make(bundle: &Bundle, staging: &Path, target: &Path, tools: &Tools) -> Result
         .context("Python was not found: install it (Debian: `apt install python3`), or set LIBTORCH to a libtorch 2.11.0 of your own")?;
 
     eprintln!("setup: fetching {}", bundle.title);
-    download(bundle, &wheels, pip)?;
+    pip::download(bundle, &wheels, pip)?;
     for wheel in &bundle.wheels {
         verify(wheel, &wheels.join(&wheel.file))?;
     }
@@ -239,96 +242,6 @@ fn command(words: &[OsString]) -> Command {
     let mut command = Command::new(&words[0]);
     command.args(&words[1..]);
     command
-}
-
-fn download(bundle: &Bundle, folder: &Path, pip: &[OsString]) -> Result<()> {
-    let mut pip = command(pip);
-    pip.args([
-        "download",
-        "--disable-pip-version-check",
-        "--no-cache-dir",
-        "--no-deps",
-        "--only-binary=:all:",
-    ]);
-    // The libraries are the same for each Python, so one tag is pinned, whatever Python runs pip.
-    pip.args([
-        "--python-version",
-        "3.11",
-        "--implementation",
-        "cp",
-        "--abi",
-        "cp311",
-        "--abi",
-        "none",
-    ]);
-    for platform in [
-        "manylinux_2_28_x86_64",
-        "manylinux2014_x86_64",
-        "manylinux_2_25_x86_64",
-    ] {
-        pip.args(["--platform", platform]);
-    }
-    let watched = io::stdout().is_terminal();
-    if !watched {
-        pip.arg("--quiet");
-    }
-    pip.arg("--dest").arg(folder);
-    pip.args(bundle.wheels.iter().map(|wheel| &wheel.requirement));
-    // What pip keeps for itself lies in the staging folder too, so it goes with it.
-    pip.env("TMPDIR", folder);
-    let run = pip
-        .stdin(Stdio::null())
-        .stdout(if watched {
-            Stdio::inherit()
-        } else {
-            Stdio::null()
-        })
-        .stderr(Stdio::piped())
-        .spawn()
-        .and_then(std::process::Child::wait_with_output)
-        .context("cannot start pip")?;
-    if !run.status.success() {
-        bail!(
-            "{}",
-            pip_failure(&String::from_utf8_lossy(&run.stderr), folder)
-        );
-    }
-    Ok(())
-}
-
-/// One sentence for what pip says in many.
-fn pip_failure(stderr: &str, folder: &Path) -> String {
-    const NETWORK: [&str; 10] = [
-        "Failed to establish a new connection",
-        "Temporary failure in name resolution",
-        "Name or service not known",
-        "Network is unreachable",
-        "NewConnectionError",
-        "Max retries exceeded",
-        "timed out",
-        "ProxyError",
-        "Connection broken",
-        "Connection reset",
-    ];
-    if stderr.contains("No space left on device") {
-        return full_disk(folder);
-    }
-    if NETWORK.iter().any(|sign| stderr.contains(sign)) {
-        return "pip could not reach the Python package index: check the network (or pip's proxy and index settings) and run it again".into();
-    }
-    let lines = || {
-        stderr
-            .lines()
-            .map(str::trim)
-            .filter(|line| !line.is_empty())
-    };
-    let said = lines()
-        .find(|line| line.starts_with("ERROR:"))
-        .or_else(|| lines().next_back());
-    format!(
-        "pip could not fetch the wheels of libtorch, it says `{}`",
-        said.unwrap_or("nothing")
-    )
 }
 
 fn verify(wheel: &Wheel, path: &Path) -> Result<()> {
@@ -404,6 +317,19 @@ fn disk(error: &io::Error, path: &Path) -> anyhow::Error {
         "cannot write `{}` ({error}): set XDG_CACHE_HOME to a folder that you may write",
         path.display()
     )
+}
+
+/// Removes what set-ups that were killed have left; only the holder of the lock may.
+fn sweep(bundle: &Bundle, cache: &Path) -> Result<()> {
+    let prefix = format!("{}.partial-", bundle.name);
+    for entry in fs::read_dir(cache).map_err(|error| disk(&error, cache))? {
+        let entry = entry.map_err(|error| disk(&error, cache))?;
+        if entry.file_name().to_string_lossy().starts_with(&prefix) {
+            // What an orphan still fills goes with the next sweep.
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+    Ok(())
 }
 
 fn remove(folder: &Path) -> Result<()> {
