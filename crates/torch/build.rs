@@ -6,8 +6,18 @@ fn main() {
         panic!("torch-sys did not say where libtorch is; run `cargo xtask setup` first");
     };
     let lib = std::fs::canonicalize(&lib).unwrap_or_else(|_| lib.clone().into());
-    let root = lib.parent().map(std::path::Path::to_path_buf).unwrap_or_default();
+    let root = lib
+        .parent()
+        .map(std::path::Path::to_path_buf)
+        .unwrap_or_default();
     let include = root.join("include");
+    // A libtorch in another place must be linked anew.
+    if root.join("build-version").exists() {
+        println!(
+            "cargo::rerun-if-changed={}",
+            root.join("build-version").display()
+        );
+    }
     cc::Build::new()
         .cpp(true)
         .std("c++17")

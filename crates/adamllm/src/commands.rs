@@ -12,7 +12,9 @@ use serde_json::{Value, json};
 use synthesis::Prompts;
 use torch::{Device, Kind};
 
-use crate::cli::{Cli, Command, Demo, Generate, Inspect, Perplexity, RecipeCommand, Run, Shared, Stage};
+use crate::cli::{
+    Cli, Command, Demo, Generate, Inspect, Perplexity, RecipeCommand, Run, Shared, Stage,
+};
 use crate::context::{Context, open};
 use crate::demo;
 use crate::recipe::{Recipe, help_of, origin_text, resolve};
@@ -28,7 +30,15 @@ pub fn run(cli: &Cli) -> Result<()> {
     torch::set_threads(threads(shared));
     // A stage alone: those before it are skipped when they are done, and done when they are not.
     let up_to = |stage: &Stage, name: &str| {
-        road(shared, device, stage, &Span { from: None, until: Some(name.to_owned()) })
+        road(
+            shared,
+            device,
+            stage,
+            &Span {
+                from: None,
+                until: Some(name.to_owned()),
+            },
+        )
     };
     match &cli.command {
         Command::Demo(demo) => run_demo(shared, device, demo),
@@ -44,19 +54,27 @@ pub fn run(cli: &Cli) -> Result<()> {
         Command::Perplexity(perplexity) => run_perplexity(shared, device, perplexity),
         Command::Inspect(inspect) => run_inspect(shared, device, inspect),
         Command::Recipe(RecipeCommand::Explain { recipe, set }) => explain(shared, recipe, set),
-        Command::DemoBase(base) => demo::base::run(&base.work, &base.phases, threads(shared)),
+        Command::DemoBase(base) => {
+            demo::pretraining::run(&base.work, &base.phases, threads(shared))
+        }
     }
 }
 
 fn threads(shared: &Shared) -> usize {
-    shared.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
+    shared
+        .threads
+        .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
 }
 
 fn device(name: &str) -> Result<Device> {
     let device = match name.split_once(':') {
         _ if name == "cpu" => Device::Cpu,
         _ if name == "cuda" => Device::Cuda(0),
-        Some(("cuda", index)) => Device::Cuda(index.parse().with_context(|| format!("`{name}` is not a device"))?),
+        Some(("cuda", index)) => Device::Cuda(
+            index
+                .parse()
+                .with_context(|| format!("`{name}` is not a device"))?,
+        ),
         _ => bail!("`{name}` is not a device; expected cpu, cuda or cuda:N"),
     };
     if device.is_cuda() {
@@ -69,15 +87,27 @@ fn device(name: &str) -> Result<Device> {
 }
 
 fn kind(shared: &Shared) -> Kind {
-    if shared.dtype.as_deref() == Some("bf16") { Kind::BFloat16 } else { Kind::Float }
+    if shared.dtype.as_deref() == Some("bf16") {
+        Kind::BFloat16
+    } else {
+        Kind::Float
+    }
 }
 
 fn load_recipe(path: &Path, overrides: &[String]) -> Result<Recipe> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read the recipe `{}`", path.display()))?;
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("cannot read the recipe `{}`", path.display()))?;
     let folder = path.parent().unwrap_or(Path::new("")).to_owned();
-    resolve(&text, overrides).and_then(|resolution| Recipe::new(resolution, &folder)).map_err(|errors| {
-        anyhow!("recipe `{}` has {} errors:\n  {}", path.display(), errors.len(), errors.join("\n  "))
-    })
+    resolve(&text, overrides)
+        .and_then(|resolution| Recipe::new(resolution, &folder))
+        .map_err(|errors| {
+            anyhow!(
+                "recipe `{}` has {} errors:\n  {}",
+                path.display(),
+                errors.len(),
+                errors.join("\n  ")
+            )
+        })
 }
 
 fn run_demo(shared: &Shared, device: Device, demo: &Demo) -> Result<()> {
@@ -87,8 +117,10 @@ fn run_demo(shared: &Shared, device: Device, demo: &Demo) -> Result<()> {
             eprintln!("{text}");
         }
     };
-    say("demo: a toy model of a few million parameters on food pictograms; its numbers speak of this road, not of any \
-         real model");
+    say(
+        "demo: a toy model of a few million parameters on food pictograms; its numbers speak of this road, not of any \
+         real model",
+    );
     let path = demo::data::write_food(&run, demo.seed)?;
     let mut overrides = vec![format!("run.seed={}", demo.seed)];
     if demo.quick {
@@ -104,16 +136,32 @@ fn run_recipe(shared: &Shared, device: Device, run: &Run) -> Result<()> {
         let recipe = load_recipe(&run.stage.recipe, &run.stage.set)?;
         let pairs = read_pairs(
             &recipe.pairs,
-            &formats::Options { images: recipe.images.clone(), columns: recipe.columns.clone(), check_images: true },
+            &formats::Options {
+                images: recipe.images.clone(),
+                columns: recipe.columns.clone(),
+                check_images: true,
+            },
         )?;
         let plan = json!({"stages": STAGES, "pairs": pairs.rows.len(), "unusable": pairs.rejected.len(),
             "model": recipe.checkpoint, "device": shared.device});
         return print(shared, &plan, || {
-            println!("the recipe is sound: {} pairs can be used, {} cannot", pairs.rows.len(), pairs.rejected.len());
+            println!(
+                "the recipe is sound: {} pairs can be used, {} cannot",
+                pairs.rows.len(),
+                pairs.rejected.len()
+            );
             println!("stages: {}", STAGES.join(" → "));
         });
     }
-    road(shared, device, &run.stage, &Span { from: run.from.clone(), until: run.until.clone() })
+    road(
+        shared,
+        device,
+        &run.stage,
+        &Span {
+            from: run.from.clone(),
+            until: run.until.clone(),
+        },
+    )
 }
 
 fn road(shared: &Shared, device: Device, stage: &Stage, span: &Span) -> Result<()> {
@@ -125,27 +173,50 @@ fn road(shared: &Shared, device: Device, stage: &Stage, span: &Span) -> Result<(
     walk(shared, device, &recipe, &run, stage.limit, span)
 }
 
-fn walk(shared: &Shared, device: Device, recipe: &Recipe, run: &RunFolder, limit: Option<usize>, span: &Span) -> Result<()> {
+fn walk(
+    shared: &Shared,
+    device: Device,
+    recipe: &Recipe,
+    run: &RunFolder,
+    limit: Option<usize>,
+    span: &Span,
+) -> Result<()> {
     let prompts = match &recipe.synthesizer.prompts {
         Some(path) => {
-            let text = std::fs::read_to_string(path).with_context(|| format!("cannot read `{}`", path.display()))?;
-            Prompts::with_overrides(&text).with_context(|| format!("prompts `{}`", path.display()))?
+            let text = std::fs::read_to_string(path)
+                .with_context(|| format!("cannot read `{}`", path.display()))?;
+            Prompts::with_overrides(&text)
+                .with_context(|| format!("prompts `{}`", path.display()))?
         }
         None => Prompts::default(),
     };
     write_json(&run.path.join("recipe.json"), &recipe.resolution)?;
-    let context = Context { recipe, run, prompts, limit, device, quiet: shared.quiet };
+    let context = Context {
+        recipe,
+        run,
+        prompts,
+        limit,
+        device,
+        quiet: shared.quiet,
+    };
     stages::run(&context, span)?;
     let path = run.stage("report").join("summary.json");
     if span.until.as_deref().is_some_and(|s| s != "report") || !path.exists() {
         return Ok(());
     }
     let text = std::fs::read_to_string(&path)?;
-    let summary: Summary = serde_json::from_str(&text).context("`summary.json` cannot be read back")?;
+    let summary: Summary =
+        serde_json::from_str(&text).context("`summary.json` cannot be read back")?;
     print(shared, &serde_json::to_value(&summary)?, || {
         print!("{}", table(&summary));
-        println!("\nreport: {}", run.stage("report").join("index.html").display());
-        println!("adapted model: {}", run.stage("train").join("model").display());
+        println!(
+            "\nreport: {}",
+            run.stage("report").join("index.html").display()
+        );
+        println!(
+            "adapted model: {}",
+            run.stage("train").join("model").display()
+        );
     })
 }
 
@@ -161,8 +232,15 @@ fn table(summary: &Summary) -> String {
         let _ = writeln!(
             out,
             "{:<18} {:>4} {:>9} {:>7} {:>7.1} {:>8.1} {:>+11.1}  {:+.1} to {:+.1}",
-            row.task, row.n, number(row.majority), number(row.blind), row.base, row.adapted, row.difference,
-            row.interval[0], row.interval[1]
+            row.task,
+            row.n,
+            number(row.majority),
+            number(row.blind),
+            row.base,
+            row.adapted,
+            row.difference,
+            row.interval[0],
+            row.interval[1]
         );
     }
     let funnel = &summary.funnel;
@@ -182,8 +260,17 @@ fn table(summary: &Summary) -> String {
 }
 
 fn run_generate(shared: &Shared, device: Device, generate: &Generate) -> Result<()> {
-    let (model, processor) = open(&generate.model, device, kind(shared), &processor::Options::default())?;
-    let options = generate::Options { group_size: runner::GROUP, seed: generate.seed, ..generate::Options::default() };
+    let (model, processor) = open(
+        &generate.model,
+        device,
+        kind(shared),
+        &processor::Options::default(),
+    )?;
+    let options = generate::Options {
+        group_size: runner::GROUP,
+        seed: generate.seed,
+        ..generate::Options::default()
+    };
     let mut generator = LocalGenerator::new(model.as_ref(), processor.as_ref(), options);
     if let (Some(requests), Some(output)) = (&generate.requests, &generate.output) {
         let mut all: Vec<Request> = jsonl::read(requests)?;
@@ -197,11 +284,19 @@ fn run_generate(shared: &Shared, device: Device, generate: &Generate) -> Result<
                 turn.marks = true;
             }
         }
-        let bar = if shared.quiet { ProgressBar::hidden() } else { ProgressBar::new(all.len() as u64) };
+        let bar = if shared.quiet {
+            ProgressBar::hidden()
+        } else {
+            ProgressBar::new(all.len() as u64)
+        };
         let done = runner::run(&mut generator, &all, output, &bar)?;
-        return print(shared, &json!({"completions": done.len(), "output": output}), || {
-            println!("{} completions in `{}`", done.len(), output.display());
-        });
+        return print(
+            shared,
+            &json!({"completions": done.len(), "output": output}),
+            || {
+                println!("{} completions in `{}`", done.len(), output.display());
+            },
+        );
     }
     let prompt = generate.prompt.clone().unwrap_or_default();
     let marks = "<image>\n".repeat(generate.image.len());
@@ -226,20 +321,45 @@ fn run_generate(shared: &Shared, device: Device, generate: &Generate) -> Result<
     if let Some(error) = &answer.error {
         bail!("{error}");
     }
-    print(shared, &serde_json::to_value(&answer)?, || println!("{}", answer.text.trim()))
+    print(shared, &serde_json::to_value(&answer)?, || {
+        println!("{}", answer.text.trim())
+    })
 }
 
 fn run_perplexity(shared: &Shared, device: Device, perplexity: &Perplexity) -> Result<()> {
-    let (model, processor) = open(&perplexity.model, device, kind(shared), &processor::Options::default())?;
-    let loaded = read_samples(&perplexity.data, &formats::Options { check_images: true, ..formats::Options::default() })?;
+    let (model, processor) = open(
+        &perplexity.model,
+        device,
+        kind(shared),
+        &processor::Options::default(),
+    )?;
+    let loaded = read_samples(
+        &perplexity.data,
+        &formats::Options {
+            check_images: true,
+            ..formats::Options::default()
+        },
+    )?;
     if let Some(bad) = loaded.rejected.first() {
-        bail!("`{}`: record `{}`: {} ({})", perplexity.data.display(), bad.id, bad.reason, bad.detail);
+        bail!(
+            "`{}`: record `{}`: {} ({})",
+            perplexity.data.display(),
+            bad.id,
+            bad.reason,
+            bad.detail
+        );
     }
     let mut rows = Vec::with_capacity(loaded.rows.len());
     let (mut sum, mut tokens) = (0.0, 0);
     for part in loaded.rows.chunks(64) {
-        let encoded = part.iter().map(|s| processor.sample(s)).collect::<Result<Vec<_>, _>>()?;
-        for (sample, (loss, count)) in part.iter().zip(train::losses(model.as_ref(), &encoded, 4096)?) {
+        let encoded = part
+            .iter()
+            .map(|s| processor.sample(s))
+            .collect::<Result<Vec<_>, _>>()?;
+        for (sample, (loss, count)) in
+            part.iter()
+                .zip(train::losses(model.as_ref(), &encoded, 4096)?)
+        {
             rows.push(json!({"id": sample.id, "loss": loss, "tokens": count}));
             sum += loss;
             tokens += count;
@@ -249,14 +369,26 @@ fn run_perplexity(shared: &Shared, device: Device, perplexity: &Perplexity) -> R
         bail!("`{}` has no learned token", perplexity.data.display());
     }
     let mean = sum / tokens as f64;
-    print(shared, &json!({"samples": rows, "mean_loss": mean, "tokens": tokens}), || {
-        println!("{} samples, {tokens} learned tokens, {mean:.4} nats a token, perplexity {:.3}", rows.len(), mean.exp());
-    })
+    print(
+        shared,
+        &json!({"samples": rows, "mean_loss": mean, "tokens": tokens}),
+        || {
+            println!(
+                "{} samples, {tokens} learned tokens, {mean:.4} nats a token, perplexity {:.3}",
+                rows.len(),
+                mean.exp()
+            );
+        },
+    )
 }
 
 fn run_inspect(shared: &Shared, device: Device, inspect: &Inspect) -> Result<()> {
     match inspect {
-        Inspect::Data { file, strict, image_root } => inspect_data(shared, file, *strict, image_root.clone()),
+        Inspect::Data {
+            file,
+            strict,
+            image_root,
+        } => inspect_data(shared, file, *strict, image_root.clone()),
         Inspect::Sample { model, data, index } => inspect_sample(shared, model, data, *index),
         Inspect::Model { folder } => {
             let model = model::load(folder, device, kind(shared))?;
@@ -268,21 +400,37 @@ fn run_inspect(shared: &Shared, device: Device, inspect: &Inspect) -> Result<()>
                 let entry = groups.entry(parameter.group.as_str()).or_insert(json!(0));
                 *entry = json!(entry.as_u64().unwrap_or(0) + count);
             }
-            print(shared, &json!({"parameters": total, "groups": groups}), || {
-                for (group, count) in &groups {
-                    println!("{group:<16} {count:>14}");
-                }
-                println!("{:<16} {total:>14}", "all");
-            })
+            print(
+                shared,
+                &json!({"parameters": total, "groups": groups}),
+                || {
+                    for (group, count) in &groups {
+                        println!("{group:<16} {count:>14}");
+                    }
+                    println!("{:<16} {total:>14}", "all");
+                },
+            )
         }
     }
 }
 
-fn inspect_data(shared: &Shared, file: &Path, strict: bool, image_root: Option<PathBuf>) -> Result<()> {
-    let options = formats::Options { images: image_root, check_images: true, ..formats::Options::default() };
+fn inspect_data(
+    shared: &Shared,
+    file: &Path,
+    strict: bool,
+    image_root: Option<PathBuf>,
+) -> Result<()> {
+    let options = formats::Options {
+        images: image_root,
+        check_images: true,
+        ..formats::Options::default()
+    };
     let mut loaded = read_pairs(file, &options)?;
     loaded.rows.retain(|pair| {
-        let broken = pair.images.iter().find_map(|image| corpus::images::decode(image).err());
+        let broken = pair
+            .images
+            .iter()
+            .find_map(|image| corpus::images::decode(image).err());
         if let Some(error) = &broken {
             loaded.rejected.push(corpus::Rejected {
                 id: pair.id.clone(),
@@ -295,13 +443,23 @@ fn inspect_data(shared: &Shared, file: &Path, strict: bool, image_root: Option<P
     });
     let document = json!({"format": format!("{:?}", loaded.format), "usable": loaded.rows.len(), "rejected": loaded.rejected});
     print(shared, &document, || {
-        println!("`{}`: {:?}, {} usable pairs, {} not", file.display(), loaded.format, loaded.rows.len(), loaded.rejected.len());
+        println!(
+            "`{}`: {:?}, {} usable pairs, {} not",
+            file.display(),
+            loaded.format,
+            loaded.rows.len(),
+            loaded.rejected.len()
+        );
         for bad in &loaded.rejected {
             println!("  `{}`: {} ({})", bad.id, bad.reason, bad.detail);
         }
     })?;
     if strict && !loaded.rejected.is_empty() {
-        bail!("{} rows of `{}` cannot be used", loaded.rejected.len(), file.display());
+        bail!(
+            "{} rows of `{}` cannot be used",
+            loaded.rejected.len(),
+            file.display()
+        );
     }
     Ok(())
 }
@@ -310,13 +468,21 @@ fn inspect_sample(shared: &Shared, model: &Path, data: &Path, index: usize) -> R
     let processor = processor::load(model, &processor::Options::default())?;
     let loaded = read_samples(data, &formats::Options::default())?;
     let sample = loaded.rows.get(index).with_context(|| {
-        format!("`{}` has {} usable samples; there is no index {index}", data.display(), loaded.rows.len())
+        format!(
+            "`{}` has {} usable samples; there is no index {index}",
+            data.display(),
+            loaded.rows.len()
+        )
     })?;
     let encoded = processor.sample(sample)?;
     let learned = encoded.learn.iter().filter(|&&l| l).count();
     let document: Value = json!({"id": sample.id, "ids": encoded.ids, "learn": encoded.learn});
     print(shared, &document, || {
-        println!("sample `{}`: {} tokens, {learned} learned (marked)\n", sample.id, encoded.ids.len());
+        println!(
+            "sample `{}`: {} tokens, {learned} learned (marked)\n",
+            sample.id,
+            encoded.ids.len()
+        );
         let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
         for (text, learned) in processor.spans(&encoded) {
             match (learned, colour) {
@@ -330,13 +496,24 @@ fn inspect_sample(shared: &Shared, model: &Path, data: &Path, index: usize) -> R
 }
 
 fn explain(shared: &Shared, path: &Path, overrides: &[String]) -> Result<()> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read the recipe `{}`", path.display()))?;
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("cannot read the recipe `{}`", path.display()))?;
     let resolution = resolve(&text, overrides).map_err(|errors| {
-        anyhow!("recipe `{}` has {} errors:\n  {}", path.display(), errors.len(), errors.join("\n  "))
+        anyhow!(
+            "recipe `{}` has {} errors:\n  {}",
+            path.display(),
+            errors.len(),
+            errors.join("\n  ")
+        )
     })?;
     print(shared, &serde_json::to_value(&resolution)?, || {
         for (key, resolved) in &resolution {
-            println!("{key:<36} {:<28} {:<40} {}", resolved.value.to_string(), origin_text(&resolved.origin), help_of(key));
+            println!(
+                "{key:<36} {:<28} {:<40} {}",
+                resolved.value.to_string(),
+                origin_text(&resolved.origin),
+                help_of(key)
+            );
         }
     })
 }

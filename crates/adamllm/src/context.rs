@@ -39,8 +39,13 @@ impl Context<'_> {
 
     /// A progress bar; hidden when quiet or not on a terminal.
     pub fn bar(&self, length: usize, what: &str) -> ProgressBar {
-        let bar = if self.quiet { ProgressBar::hidden() } else { ProgressBar::new(length as u64) };
-        let style = ProgressStyle::with_template("  {prefix:<18} {bar:28} {pos}/{len}  {msg}  {eta} left");
+        let bar = if self.quiet {
+            ProgressBar::hidden()
+        } else {
+            ProgressBar::new(length as u64)
+        };
+        let style =
+            ProgressStyle::with_template("  {prefix:<18} {bar:28} {pos}/{len}  {msg}  {eta} left");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         bar.set_prefix(what.to_owned());
         bar
@@ -48,7 +53,11 @@ impl Context<'_> {
 
     /// The folder of a model that the recipe names; `demo` is the shipped one.
     pub fn model_folder(&self, checkpoint: &Path) -> PathBuf {
-        if checkpoint == Path::new(DEMO) { self.run.path.join("demo/base-model") } else { checkpoint.to_owned() }
+        if checkpoint == Path::new(DEMO) {
+            self.run.path.join("demo/base-model")
+        } else {
+            checkpoint.to_owned()
+        }
     }
 
     /// The general model's folder.
@@ -94,7 +103,10 @@ pub fn open(
 
 /// Writes a stage's rejects.
 pub fn write_rejected(folder: &Path, rejected: &[Rejected]) -> Result<()> {
-    Ok(corpus::jsonl::write(&folder.join("rejected.jsonl"), rejected)?)
+    Ok(corpus::jsonl::write(
+        &folder.join("rejected.jsonl"),
+        rejected,
+    )?)
 }
 
 /// Reads a stage's rejects; none if there is no such file.

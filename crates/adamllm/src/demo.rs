@@ -1,7 +1,7 @@
 //! The embedded demo: a little world of pictograms, the shipped base model, and how that model was made.
 
-pub mod base;
 pub mod data;
+pub mod pretraining;
 pub mod tower;
 pub mod world;
 
@@ -34,8 +34,11 @@ pub struct Picture {
 
 /// Renders pictograms as PNG files of the folder, on all cores, and gives them in their order.
 pub fn render(pictograms: &[&Pictogram], folder: &Path) -> Result<Vec<Picture>> {
-    std::fs::create_dir_all(folder).with_context(|| format!("cannot make `{}`", folder.display()))?;
-    let workers = std::thread::available_parallelism().map_or(1, usize::from).min(8);
+    std::fs::create_dir_all(folder)
+        .with_context(|| format!("cannot make `{}`", folder.display()))?;
+    let workers = std::thread::available_parallelism()
+        .map_or(1, usize::from)
+        .min(8);
     let share = pictograms.len().div_ceil(workers).max(1);
     let parts: Vec<Result<Vec<Picture>>> = std::thread::scope(|scope| {
         let handles: Vec<_> = pictograms
@@ -44,7 +47,10 @@ pub fn render(pictograms: &[&Pictogram], folder: &Path) -> Result<Vec<Picture>> 
             .collect();
         handles
             .into_iter()
-            .map(|h| h.join().unwrap_or_else(|_| Err(anyhow::anyhow!("rendering a pictogram panicked"))))
+            .map(|h| {
+                h.join()
+                    .unwrap_or_else(|_| Err(anyhow::anyhow!("rendering a pictogram panicked")))
+            })
             .collect()
     });
     let mut out = Vec::with_capacity(pictograms.len());
@@ -67,7 +73,14 @@ fn picture(pictogram: &Pictogram, folder: &Path) -> Result<Picture> {
         keywords: concept.keywords.clone(),
         gloss: concept.gloss.clone(),
     };
-    Ok(Picture { id, concept: concept.id.clone(), subgroup: concept.subgroup.clone(), style: pictogram.style, path, thing })
+    Ok(Picture {
+        id,
+        concept: concept.id.clone(),
+        subgroup: concept.subgroup.clone(),
+        style: pictogram.style,
+        path,
+        thing,
+    })
 }
 
 /// The kinds of the pictures, each once, sorted.

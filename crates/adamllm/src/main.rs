@@ -1,5 +1,8 @@
 //! `adamllm`: adapts a multimodal LLM to a domain from image-caption pairs, with the evidence that it is better.
-#![expect(clippy::print_stdout, reason = "the program is the one crate that prints")]
+#![expect(
+    clippy::print_stdout,
+    reason = "the program is the one crate that prints"
+)]
 
 mod cli;
 mod commands;

@@ -68,39 +68,73 @@ pub fn resolve(text: &str, overrides: &[String]) -> Result<Resolution, Vec<Strin
     let mut errors = Vec::new();
     let mut given = BTreeMap::new();
     flatten("", &table, &mut given);
-    let mut values: BTreeMap<String, (Value, Origin)> =
-        given.into_iter().map(|(key, value)| (key, (value, Origin::Recipe))).collect();
+    let mut values: BTreeMap<String, (Value, Origin)> = given
+        .into_iter()
+        .map(|(key, value)| (key, (value, Origin::Recipe)))
+        .collect();
     for item in overrides {
         match item.split_once('=') {
             Some((key, value)) => {
-                values.insert(key.trim().to_owned(), (loose_value(value.trim()), Origin::Set));
+                values.insert(
+                    key.trim().to_owned(),
+                    (loose_value(value.trim()), Origin::Set),
+                );
             }
-            None => errors.push(format!("`--set {item}` has no `=`; write `--set section.key=value`")),
+            None => errors.push(format!(
+                "`--set {item}` has no `=`; write `--set section.key=value`"
+            )),
         }
     }
     let mut resolution = Resolution::new();
-    let demo = matches!(values.get("model.checkpoint"), Some((Value::String(name), _)) if name == DEMO);
-    let presets = if demo { demo_presets() } else { BTreeMap::new() };
+    let demo =
+        matches!(values.get("model.checkpoint"), Some((Value::String(name), _)) if name == DEMO);
+    let presets = if demo {
+        demo_presets()
+    } else {
+        BTreeMap::new()
+    };
     for key in KEYS {
         if let Some((value, origin)) = values.remove(key.name) {
             match key.shape.check(&value) {
                 Ok(value) => {
                     resolution.insert(key.name.to_owned(), Resolved { value, origin });
                 }
-                Err(expected) => errors.push(format!("`{}` is `{value}`, expected {expected}", key.name)),
+                Err(expected) => {
+                    errors.push(format!("`{}` is `{value}`, expected {expected}", key.name))
+                }
             }
         } else if let Some(value) = presets.get(key.name) {
-            let origin = Origin::Preset("recipes/demo.toml, as the model is the demo base".to_owned());
-            resolution.insert(key.name.to_owned(), Resolved { value: value.clone(), origin });
+            let origin =
+                Origin::Preset("recipes/demo.toml, as the model is the demo base".to_owned());
+            resolution.insert(
+                key.name.to_owned(),
+                Resolved {
+                    value: value.clone(),
+                    origin,
+                },
+            );
         } else if let Some(preset) = key.preset {
             let origin = Origin::Preset(key.source.to_owned());
-            resolution.insert(key.name.to_owned(), Resolved { value: loose_value(preset), origin });
+            resolution.insert(
+                key.name.to_owned(),
+                Resolved {
+                    value: loose_value(preset),
+                    origin,
+                },
+            );
         }
     }
     for name in values.keys() {
-        errors.push(format!("unknown key `{name}`; did you mean `{}`?", nearest(name)));
+        errors.push(format!(
+            "unknown key `{name}`; did you mean `{}`?",
+            nearest(name)
+        ));
     }
-    if errors.is_empty() { Ok(resolution) } else { Err(errors) }
+    if errors.is_empty() {
+        Ok(resolution)
+    } else {
+        Err(errors)
+    }
 }
 
 /// What the demo's recipe says of tuning, filter and training: settings that fit a toy model.
@@ -110,14 +144,21 @@ fn demo_presets() -> BTreeMap<String, Value> {
         flatten("", &table, &mut out);
     }
     out.retain(|key, _| {
-        ["synthesizer.", "filter.", "train."].iter().any(|s| key.starts_with(s)) && key != "synthesizer.seed_data"
+        ["synthesizer.", "filter.", "train."]
+            .iter()
+            .any(|s| key.starts_with(s))
+            && key != "synthesizer.seed_data"
     });
     out
 }
 
 fn flatten(prefix: &str, table: &Table, out: &mut BTreeMap<String, Value>) {
     for (key, value) in table {
-        let name = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
+        let name = if prefix.is_empty() {
+            key.clone()
+        } else {
+            format!("{prefix}.{key}")
+        };
         let whole = KEYS.iter().any(|k| k.name == name);
         match value {
             Value::Table(inner) if !whole => flatten(&name, inner, out),
@@ -138,7 +179,10 @@ fn loose_value(text: &str) -> Value {
 }
 
 fn nearest(name: &str) -> &'static str {
-    KEYS.iter().map(|k| (distance(name, k.name), k.name)).min().map_or("run.seed", |(_, name)| name)
+    KEYS.iter()
+        .map(|k| (distance(name, k.name), k.name))
+        .min()
+        .map_or("run.seed", |(_, name)| name)
 }
 
 /// The Levenshtein distance of two names.
@@ -149,7 +193,9 @@ fn distance(a: &str, b: &str) -> usize {
         let mut diagonal = row[0];
         row[0] = i + 1;
         for (j, y) in b.iter().enumerate() {
-            let next = (diagonal + usize::from(x != *y)).min(row[j] + 1).min(row[j + 1] + 1);
+            let next = (diagonal + usize::from(x != *y))
+                .min(row[j] + 1)
+                .min(row[j + 1] + 1);
             diagonal = row[j + 1];
             row[j + 1] = next;
         }
@@ -269,11 +315,19 @@ pub struct Mix {
 impl Recipe {
     /// Checks what only the file system and the other keys can tell. Paths are relative to `folder`.
     pub fn new(resolution: Resolution, folder: &Path) -> Result<Self, Vec<String>> {
-        let mut get = Getter { resolution: &resolution, folder, errors: Vec::new() };
+        let mut get = Getter {
+            resolution: &resolution,
+            folder,
+            errors: Vec::new(),
+        };
         let recipe = Self {
             seed: get.integer("run.seed") as u64,
             checkpoint: get.model("model.checkpoint").unwrap_or_default(),
-            dtype: if get.text("model.dtype") == "bf16" { torch::Kind::BFloat16 } else { torch::Kind::Float },
+            dtype: if get.text("model.dtype") == "bf16" {
+                torch::Kind::BFloat16
+            } else {
+                torch::Kind::Float
+            },
             extra_bos: get.flag("model.extra_bos"),
             template_date: get.text("model.template_date"),
             pairs: get.path("data.pairs").unwrap_or_default(),
@@ -334,13 +388,19 @@ impl Recipe {
             resolution: resolution.clone(),
         };
         let mut errors = get.errors;
-        for (key, value) in [("model.checkpoint", &recipe.checkpoint), ("data.pairs", &recipe.pairs)] {
+        for (key, value) in [
+            ("model.checkpoint", &recipe.checkpoint),
+            ("data.pairs", &recipe.pairs),
+        ] {
             if value.as_os_str().is_empty() && !resolution.contains_key(key) {
-                errors.push(format!("`{key}` is missing; it is one of the two keys that every recipe needs"));
+                errors.push(format!(
+                    "`{key}` is missing; it is one of the two keys that every recipe needs"
+                ));
             }
         }
         let demo = recipe.checkpoint == Path::new(DEMO);
-        let has_synthesizer = recipe.synthesizer.checkpoint.is_some() || recipe.synthesizer.seed_data.is_some();
+        let has_synthesizer =
+            recipe.synthesizer.checkpoint.is_some() || recipe.synthesizer.seed_data.is_some();
         if !demo && !has_synthesizer && recipe.mix.synthetic {
             errors.push(
                 "this model needs a synthesizer: name a tuned one in `synthesizer.checkpoint`, or seed data to tune \
@@ -349,16 +409,31 @@ impl Recipe {
             );
         }
         if !recipe.mix.caption && !recipe.mix.synthetic {
-            errors.push("`mix.caption` and `mix.synthetic` are both off, so nothing is left to train on".to_owned());
+            errors.push(
+                "`mix.caption` and `mix.synthetic` are both off, so nothing is left to train on"
+                    .to_owned(),
+            );
         }
-        if errors.is_empty() { Ok(recipe) } else { Err(errors) }
+        if errors.is_empty() {
+            Ok(recipe)
+        } else {
+            Err(errors)
+        }
     }
 
     /// The resolved keys of these sections as JSON: what a stage depends on.
     pub fn sections(&self, names: &[&str]) -> serde_json::Value {
-        let keep = |key: &str| names.iter().any(|n| key == *n || key.starts_with(&format!("{n}.")));
-        let map: BTreeMap<&String, &Value> =
-            self.resolution.iter().filter(|(k, _)| keep(k)).map(|(k, r)| (k, &r.value)).collect();
+        let keep = |key: &str| {
+            names
+                .iter()
+                .any(|n| key == *n || key.starts_with(&format!("{n}.")))
+        };
+        let map: BTreeMap<&String, &Value> = self
+            .resolution
+            .iter()
+            .filter(|(k, _)| keep(k))
+            .map(|(k, r)| (k, &r.value))
+            .collect();
         serde_json::to_value(map).unwrap_or_default()
     }
 
@@ -380,16 +455,27 @@ impl Getter<'_> {
     }
 
     fn text(&self, key: &str) -> String {
-        self.value(key).and_then(Value::as_str).unwrap_or_default().to_owned()
+        self.value(key)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned()
     }
 
     fn texts(&self, key: &str) -> Vec<String> {
-        let list = self.value(key).and_then(Value::as_array).cloned().unwrap_or_default();
-        list.iter().filter_map(|v| v.as_str().map(str::to_owned)).collect()
+        let list = self
+            .value(key)
+            .and_then(Value::as_array)
+            .cloned()
+            .unwrap_or_default();
+        list.iter()
+            .filter_map(|v| v.as_str().map(str::to_owned))
+            .collect()
     }
 
     fn integer(&self, key: &str) -> i64 {
-        self.value(key).and_then(Value::as_integer).unwrap_or_default()
+        self.value(key)
+            .and_then(Value::as_integer)
+            .unwrap_or_default()
     }
 
     fn number(&self, key: &str) -> f64 {
@@ -397,7 +483,8 @@ impl Getter<'_> {
     }
 
     fn optional_number(&self, key: &str) -> Option<f64> {
-        self.value(key).and_then(|v| v.as_float().or_else(|| v.as_integer().map(|i| i as f64)))
+        self.value(key)
+            .and_then(|v| v.as_float().or_else(|| v.as_integer().map(|i| i as f64)))
     }
 
     fn flag(&self, key: &str) -> bool {
@@ -405,8 +492,15 @@ impl Getter<'_> {
     }
 
     fn columns(&self, key: &str) -> BTreeMap<String, String> {
-        let table = self.value(key).and_then(Value::as_table).cloned().unwrap_or_default();
-        table.iter().filter_map(|(k, v)| v.as_str().map(|v| (k.clone(), v.to_owned()))).collect()
+        let table = self
+            .value(key)
+            .and_then(Value::as_table)
+            .cloned()
+            .unwrap_or_default();
+        table
+            .iter()
+            .filter_map(|(k, v)| v.as_str().map(|v| (k.clone(), v.to_owned())))
+            .collect()
     }
 
     fn path(&mut self, key: &str) -> Option<PathBuf> {
@@ -427,16 +521,25 @@ impl Getter<'_> {
         }
         let path = self.path(key)?;
         if path.exists() && !path.join("config.json").exists() {
-            self.errors.push(format!("`{key}` names `{}`, which has no `config.json`", path.display()));
+            self.errors.push(format!(
+                "`{key}` names `{}`, which has no `config.json`",
+                path.display()
+            ));
         }
         Some(path)
     }
 
     fn training(&mut self, section: &str) -> Training {
         let key = |name: &str| format!("{section}.{name}");
-        let rates = self.value(&key("learning_rate")).cloned().unwrap_or(Value::Float(0.0));
+        let rates = self
+            .value(&key("learning_rate"))
+            .cloned()
+            .unwrap_or(Value::Float(0.0));
         let rate = |group: Group| match &rates {
-            Value::Table(table) => table.get(group.as_str()).and_then(as_number).unwrap_or_default(),
+            Value::Table(table) => table
+                .get(group.as_str())
+                .and_then(as_number)
+                .unwrap_or_default(),
             other => as_number(other).unwrap_or_default(),
         };
         let betas: Vec<f64> = self
@@ -468,8 +571,10 @@ impl Getter<'_> {
                 _ => TooLong::Error,
             },
             shuffle: self.flag(&key("shuffle")),
-            seed: self.value(&key("seed")).and_then(Value::as_integer).unwrap_or_else(|| self.integer("run.seed"))
-                as u64,
+            seed: self
+                .value(&key("seed"))
+                .and_then(Value::as_integer)
+                .unwrap_or_else(|| self.integer("run.seed")) as u64,
             learning_rate: train::Rates {
                 vision_tower: rate(Group::VisionTower),
                 projector: rate(Group::Projector),
@@ -484,7 +589,10 @@ impl Getter<'_> {
             warmup_ratio: self.number(&key("warmup_ratio")),
             min_lr: self.number(&key("min_lr")),
             weight_decay: self.number(&key("weight_decay")),
-            betas: [betas.first().copied().unwrap_or(0.9), betas.get(1).copied().unwrap_or(0.999)],
+            betas: [
+                betas.first().copied().unwrap_or(0.9),
+                betas.get(1).copied().unwrap_or(0.999),
+            ],
             eps: self.number(&key("eps")),
             max_grad_norm: self.number(&key("max_grad_norm")),
         };
@@ -498,7 +606,9 @@ impl Getter<'_> {
 }
 
 fn as_number(value: &Value) -> Option<f64> {
-    value.as_float().or_else(|| value.as_integer().map(|i| i as f64))
+    value
+        .as_float()
+        .or_else(|| value.as_integer().map(|i| i as f64))
 }
 
 #[cfg(test)]

@@ -64,16 +64,30 @@ pub struct FilterScore {
 /// The largest resident memory of this process in bytes, from `/proc`; 0 where it cannot be read.
 pub fn peak_rss_bytes() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:")).unwrap_or_default();
-    line.trim().trim_end_matches(" kB").trim().parse::<u64>().map_or(0, |kib| kib * 1024)
+    let line = status
+        .lines()
+        .find_map(|l| l.strip_prefix("VmHWM:"))
+        .unwrap_or_default();
+    line.trim()
+        .trim_end_matches(" kB")
+        .trim()
+        .parse::<u64>()
+        .map_or(0, |kib| kib * 1024)
 }
 
 /// A picture file as a `data:` address for the page.
 pub fn embedded_picture(path: &PathBuf) -> Option<String> {
     use base64::Engine as _;
     let picture = corpus::images::decode(path).ok()?;
-    let small = image::imageops::thumbnail(&picture, 144.min(picture.width()), 144.min(picture.height()));
+    let small = image::imageops::thumbnail(
+        &picture,
+        144.min(picture.width()),
+        144.min(picture.height()),
+    );
     let mut bytes = std::io::Cursor::new(Vec::new());
     small.write_to(&mut bytes, image::ImageFormat::Png).ok()?;
-    Some(format!("data:image/png;base64,{}", base64::engine::general_purpose::STANDARD.encode(bytes.into_inner())))
+    Some(format!(
+        "data:image/png;base64,{}",
+        base64::engine::general_purpose::STANDARD.encode(bytes.into_inner())
+    ))
 }

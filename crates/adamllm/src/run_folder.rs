@@ -9,7 +9,15 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// The stages in order.
-pub const STAGES: [&str; 7] = ["tune-synthesizer", "synthesize", "filter", "mix", "train", "evaluate", "report"];
+pub const STAGES: [&str; 7] = [
+    "tune-synthesizer",
+    "synthesize",
+    "filter",
+    "mix",
+    "train",
+    "evaluate",
+    "report",
+];
 
 /// What a finished stage leaves behind: what it was made from and what it made.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -42,7 +50,8 @@ pub struct RunFolder {
 impl RunFolder {
     /// Opens or makes the folder and locks it.
     pub fn open(path: &Path) -> Result<Self> {
-        fs::create_dir_all(path).with_context(|| format!("cannot make the run folder `{}`", path.display()))?;
+        fs::create_dir_all(path)
+            .with_context(|| format!("cannot make the run folder `{}`", path.display()))?;
         let path = path.canonicalize()?;
         let lock = File::create(path.join(".lock"))
             .with_context(|| format!("cannot write in the run folder `{}`", path.display()))?;
@@ -78,9 +87,11 @@ impl RunFolder {
         let mark = folder.join("key");
         let same = fs::read_to_string(&mark).is_ok_and(|text| text == key);
         if folder.exists() && !same {
-            fs::remove_dir_all(&folder).with_context(|| format!("cannot clear `{}`", folder.display()))?;
+            fs::remove_dir_all(&folder)
+                .with_context(|| format!("cannot clear `{}`", folder.display()))?;
         }
-        fs::create_dir_all(&folder).with_context(|| format!("cannot make `{}`", folder.display()))?;
+        fs::create_dir_all(&folder)
+            .with_context(|| format!("cannot make `{}`", folder.display()))?;
         if !same {
             fs::write(&mark, key).with_context(|| format!("cannot write `{}`", mark.display()))?;
         }
@@ -98,7 +109,8 @@ impl RunFolder {
 pub fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
     let aside = path.with_extension("json.part");
     let text = serde_json::to_string_pretty(value)?;
-    fs::write(&aside, text + "\n").with_context(|| format!("cannot write `{}`", aside.display()))?;
+    fs::write(&aside, text + "\n")
+        .with_context(|| format!("cannot write `{}`", aside.display()))?;
     File::open(&aside)?.sync_all()?;
     fs::rename(&aside, path).with_context(|| format!("cannot write `{}`", path.display()))
 }
@@ -111,7 +123,9 @@ mod tests {
     fn refuses_a_second_run_in_the_same_folder() {
         let folder = tempfile::tempdir().expect("temp folder");
         let _first = RunFolder::open(folder.path()).expect("first");
-        let error = RunFolder::open(folder.path()).expect_err("second").to_string();
+        let error = RunFolder::open(folder.path())
+            .expect_err("second")
+            .to_string();
         assert!(error.contains("another run works in"), "{error}");
     }
 

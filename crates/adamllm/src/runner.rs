@@ -19,8 +19,16 @@ pub fn run(
     bar: &ProgressBar,
 ) -> Result<Vec<Completion>> {
     let mut stored: Vec<(Completion, u64)> = read_prefix(path)?;
-    let fits = stored.iter().zip(requests).take_while(|((c, _), r)| c.id == r.id).count();
-    let whole = if fits == requests.len() { fits } else { fits / GROUP * GROUP };
+    let fits = stored
+        .iter()
+        .zip(requests)
+        .take_while(|((c, _), r)| c.id == r.id)
+        .count();
+    let whole = if fits == requests.len() {
+        fits
+    } else {
+        fits / GROUP * GROUP
+    };
     stored.truncate(whole);
     let keep = stored.last().map_or(0, |(_, end)| *end);
     let mut out: Vec<Completion> = stored.into_iter().map(|(c, _)| c).collect();
@@ -35,7 +43,9 @@ pub fn run(
         let mut ordered = Vec::with_capacity(group.len());
         for request in group {
             let at = done.iter().position(|c| c.id == request.id);
-            let at = at.ok_or_else(|| anyhow!("the generator gave nothing for request `{}`", request.id))?;
+            let at = at.ok_or_else(|| {
+                anyhow!("the generator gave nothing for request `{}`", request.id)
+            })?;
             ordered.push(done.swap_remove(at));
         }
         file.append(&ordered)?;

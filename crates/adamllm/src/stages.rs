@@ -56,20 +56,28 @@ pub fn run(context: &Context, span: &Span) -> Result<()> {
             continue;
         }
         if at < from {
-            bail!("`--from {}` needs stage `{stage}`, which is not finished with this recipe", STAGES[from]);
+            bail!(
+                "`--from {}` needs stage `{stage}`, which is not finished with this recipe",
+                STAGES[from]
+            );
         }
         if anew {
             let folder = context.run.stage(stage);
             if folder.exists() {
-                std::fs::remove_dir_all(&folder).with_context(|| format!("cannot clear `{}`", folder.display()))?;
+                std::fs::remove_dir_all(&folder)
+                    .with_context(|| format!("cannot clear `{}`", folder.display()))?;
             }
         }
         context.say(stage);
         let folder = context.run.begin(stage, &key)?;
         let start = Instant::now();
-        let counts = one(context, stage, &folder).with_context(|| format!("stage `{stage}` failed"))?;
+        let counts =
+            one(context, stage, &folder).with_context(|| format!("stage `{stage}` failed"))?;
         let seconds = start.elapsed().as_secs_f64();
-        let shown: Vec<String> = counts.iter().map(|(name, n)| format!("{name} {n}")).collect();
+        let shown: Vec<String> = counts
+            .iter()
+            .map(|(name, n)| format!("{name} {n}"))
+            .collect();
         context.say(&format!("  {} ({seconds:.0} s)", shown.join(", ")));
         context.run.finish(&Manifest {
             stage: stage.to_owned(),
@@ -122,7 +130,8 @@ fn inputs(context: &Context, stage: &str) -> Result<BTreeMap<String, String>> {
     }
     let mut out = BTreeMap::new();
     for path in files {
-        let digest = corpus::digest::file(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
+        let digest = corpus::digest::file(&path)
+            .with_context(|| format!("cannot read `{}`", path.display()))?;
         out.insert(path.display().to_string(), digest);
     }
     Ok(out)
@@ -134,40 +143,70 @@ fn seeds_path(context: &Context) -> Option<PathBuf> {
     if synthesizer.checkpoint.is_some() || !context.recipe.mix.synthetic {
         return None;
     }
-    let shipped = || context.recipe.uses_demo_base().then(|| context.run.path.join("demo/seeds.jsonl"));
+    let shipped = || {
+        context
+            .recipe
+            .uses_demo_base()
+            .then(|| context.run.path.join("demo/seeds.jsonl"))
+    };
     synthesizer.seed_data.clone().or_else(shipped)
 }
 
 fn options() -> formats::Options {
-    formats::Options { images: None, columns: BTreeMap::new(), check_images: true }
+    formats::Options {
+        images: None,
+        columns: BTreeMap::new(),
+        check_images: true,
+    }
 }
 
 fn tune_synthesizer(context: &Context, folder: &Path) -> Result<Counts> {
     let Some(path) = seeds_path(context) else {
         return Ok(Counts::from([("tuned before".to_owned(), 1)]));
     };
-    let Loaded { mut rows, mut rejected, .. } = formats::read_seeds(&path, &options())?;
+    let Loaded {
+        mut rows,
+        mut rejected,
+        ..
+    } = formats::read_seeds(&path, &options())?;
     refuse_many_bad(context, &path, rows.len(), &rejected)?;
     rows.truncate(context.limit.unwrap_or(usize::MAX));
     let blank = context.blank()?;
     let settings = &context.recipe.synthesizer;
     let options = SeedOptions {
         input: settings.input,
-        blank: Some(Blank { path: &blank, share: settings.blank_images }),
+        blank: Some(Blank {
+            path: &blank,
+            share: settings.blank_images,
+        }),
         seed: context.recipe.seed,
     };
     let made = synthesis::seed_samples(&rows, options, &context.prompts);
     rejected.extend(made.rejected);
     write_rejected(folder, &rejected)?;
     jsonl::write(&folder.join("samples.jsonl"), &made.items)?;
-    training::train(context, "tune-synthesizer", folder, &context.base_folder(), &made.items, &settings.train)
+    training::train(
+        context,
+        "tune-synthesizer",
+        folder,
+        &context.base_folder(),
+        &made.items,
+        &settings.train,
+    )
 }
 
 fn synthesize(context: &Context, folder: &Path) -> Result<Counts> {
     let recipe = context.recipe;
-    let reading =
-        formats::Options { images: recipe.images.clone(), columns: recipe.columns.clone(), check_images: true };
-    let Loaded { mut rows, mut rejected, .. } = formats::read_pairs(&recipe.pairs, &reading)?;
+    let reading = formats::Options {
+        images: recipe.images.clone(),
+        columns: recipe.columns.clone(),
+        check_images: true,
+    };
+    let Loaded {
+        mut rows,
+        mut rejected,
+        ..
+    } = formats::read_pairs(&recipe.pairs, &reading)?;
     refuse_many_bad(context, &recipe.pairs, rows.len(), &rejected)?;
     rows.truncate(context.limit.unwrap_or(usize::MAX));
     for pair in &mut rows {
@@ -198,13 +237,27 @@ fn synthesize(context: &Context, folder: &Path) -> Result<Counts> {
         top_p: recipe.synthesizer.top_p,
         ..synthesis::synthesis_decoding(processor.end_of_text())
     };
-    let asked = synthesis::synthesis_requests(&pairs, recipe.synthesizer.input, &decoding, &context.prompts);
+    let asked = synthesis::synthesis_requests(
+        &pairs,
+        recipe.synthesizer.input,
+        &decoding,
+        &context.prompts,
+    );
     rejected.extend(asked.rejected);
     jsonl::write(&folder.join("requests.jsonl"), &asked.items)?;
-    let options = generate::Options { group_size: runner::GROUP, seed: recipe.seed, ..generate::Options::default() };
+    let options = generate::Options {
+        group_size: runner::GROUP,
+        seed: recipe.seed,
+        ..generate::Options::default()
+    };
     let mut generator = LocalGenerator::new(model.as_ref(), processor.as_ref(), options);
     let bar = context.bar(asked.items.len(), "synthesize");
-    let completions = runner::run(&mut generator, &asked.items, &folder.join("completions.jsonl"), &bar)?;
+    let completions = runner::run(
+        &mut generator,
+        &asked.items,
+        &folder.join("completions.jsonl"),
+        &bar,
+    )?;
     let from = processor.markers()?;
     let markers = synthesis::TurnMarkers {
         end_of_turn: from.end_of_turn,
@@ -224,14 +277,20 @@ fn synthesize(context: &Context, folder: &Path) -> Result<Counts> {
     write_rejected(folder, &rejected)?;
     counts.insert("triplets".to_owned(), parsed.items.len() as u64);
     if asked.items.len() > parsed.items.len() + rejected.len() {
-        bail!("{} requests gave {} triplets and {} rejects", asked.items.len(), parsed.items.len(), rejected.len());
+        bail!(
+            "{} requests gave {} triplets and {} rejects",
+            asked.items.len(),
+            parsed.items.len(),
+            rejected.len()
+        );
     }
     Ok(counts)
 }
 
 fn filter(context: &Context, folder: &Path) -> Result<Counts> {
     let recipe = context.recipe;
-    let triplets: Vec<Triplet> = jsonl::read(&context.run.stage("synthesize").join("triplets.jsonl"))?;
+    let triplets: Vec<Triplet> =
+        jsonl::read(&context.run.stage("synthesize").join("triplets.jsonl"))?;
     if !recipe.filter.enabled || triplets.is_empty() {
         jsonl::write(&folder.join("triplets.jsonl"), &triplets)?;
         write_rejected(folder, &[])?;
@@ -249,10 +308,19 @@ fn filter(context: &Context, folder: &Path) -> Result<Counts> {
     let (model, processor) = context.open(&judge, recipe.dtype)?;
     let requests = synthesis::judge_requests(&triplets, JudgeOptions::new(kind), &context.prompts);
     jsonl::write(&folder.join("requests.jsonl"), &requests)?;
-    let options = generate::Options { group_size: runner::GROUP, seed: recipe.seed, ..generate::Options::default() };
+    let options = generate::Options {
+        group_size: runner::GROUP,
+        seed: recipe.seed,
+        ..generate::Options::default()
+    };
     let mut generator = LocalGenerator::new(model.as_ref(), processor.as_ref(), options);
     let bar = context.bar(requests.len(), "filter");
-    let completions = runner::run(&mut generator, &requests, &folder.join("completions.jsonl"), &bar)?;
+    let completions = runner::run(
+        &mut generator,
+        &requests,
+        &folder.join("completions.jsonl"),
+        &bar,
+    )?;
     let mut judged = synthesis::verdicts(kind, &triplets, &completions);
     if kind != JudgeKind::Verdict {
         let samples = synthesis::judge::likelihood_samples(kind, &triplets, &context.prompts);
@@ -261,17 +329,29 @@ fn filter(context: &Context, folder: &Path) -> Result<Counts> {
             encoded.push(processor.sample(sample)?);
         }
         let losses = train::losses(model.as_ref(), &encoded, 4096)?;
-        let by_id = samples.iter().zip(&losses).map(|(s, l)| (s.id.clone(), l.0)).collect();
+        let by_id = samples
+            .iter()
+            .zip(&losses)
+            .map(|(s, l)| (s.id.clone(), l.0))
+            .collect();
         synthesis::judge::with_likelihood(&mut judged.items, &by_id);
     }
     jsonl::write(&folder.join("verdicts.jsonl"), &judged.items)?;
-    let rule = KeepRule { threshold: recipe.filter.threshold, ..KeepRule::default() };
+    let rule = KeepRule {
+        threshold: recipe.filter.threshold,
+        ..KeepRule::default()
+    };
     let kept = synthesis::keep(&triplets, &judged.items, &rule);
     let rejected = kept.rejected;
     write_rejected(folder, &rejected)?;
     jsonl::write(&folder.join("triplets.jsonl"), &kept.items)?;
     if kept.items.len() + rejected.len() != triplets.len() {
-        bail!("{} triplets became {} kept and {} left out", triplets.len(), kept.items.len(), rejected.len());
+        bail!(
+            "{} triplets became {} kept and {} left out",
+            triplets.len(),
+            kept.items.len(),
+            rejected.len()
+        );
     }
     Ok(Counts::from([
         ("judged".to_owned(), triplets.len() as u64),
@@ -312,15 +392,30 @@ fn train(context: &Context, folder: &Path) -> Result<Counts> {
         Some(path) => formats::read_samples(path, &options())?.rows,
         None => jsonl::read(&context.run.stage("mix").join("samples.jsonl"))?,
     };
-    training::train(context, "train", folder, &context.base_folder(), &samples, training)
+    training::train(
+        context,
+        "train",
+        folder,
+        &context.base_folder(),
+        &samples,
+        training,
+    )
 }
 
 /// Stops a run that would lose more records than the recipe allows.
-fn refuse_many_bad(context: &Context, path: &Path, good: usize, rejected: &[Rejected]) -> Result<()> {
+fn refuse_many_bad(
+    context: &Context,
+    path: &Path,
+    good: usize,
+    rejected: &[Rejected],
+) -> Result<()> {
     let all = good + rejected.len();
     let allowed = (all as f64 * context.recipe.max_bad).floor() as usize;
-    let shown: Vec<String> =
-        rejected.iter().take(5).map(|r| format!("  `{}`: {} ({})", r.id, r.reason, r.detail)).collect();
+    let shown: Vec<String> = rejected
+        .iter()
+        .take(5)
+        .map(|r| format!("  `{}`: {} ({})", r.id, r.reason, r.detail))
+        .collect();
     if rejected.len() > allowed {
         bail!(
             "{} of {all} records of `{}` cannot be used, more than `data.max_bad` = {} allows:\n{}\nmend them, or \
@@ -332,7 +427,11 @@ fn refuse_many_bad(context: &Context, path: &Path, good: usize, rejected: &[Reje
         );
     }
     if !rejected.is_empty() {
-        context.say(&format!("  {} of {all} records are left out:\n{}", rejected.len(), shown.join("\n")));
+        context.say(&format!(
+            "  {} of {all} records are left out:\n{}",
+            rejected.len(),
+            shown.join("\n")
+        ));
     }
     if good == 0 {
         bail!("`{}` holds no record that can be used", path.display());

@@ -28,7 +28,9 @@ impl SampleSource for Samples<'_> {
     }
 
     fn encode(&self, index: usize) -> Result<Encoded, String> {
-        self.processor.sample(&self.samples[index]).map_err(|e| e.to_string())
+        self.processor
+            .sample(&self.samples[index])
+            .map_err(|e| e.to_string())
     }
 }
 
@@ -42,7 +44,10 @@ pub fn train(
     training: &Training,
 ) -> Result<BTreeMap<String, u64>> {
     let (model, processor) = context.open(base, context.recipe.dtype)?;
-    let source = Samples { samples, processor: processor.as_ref() };
+    let source = Samples {
+        samples,
+        processor: processor.as_ref(),
+    };
     let mut trainer = Trainer::new(model.as_ref(), &source, &training.config)?;
     let mut checkpoints = checkpoints(folder);
     while let Some((_, path)) = checkpoints.pop() {
@@ -56,7 +61,11 @@ pub fn train(
     }
     let metrics_path = folder.join("metrics.jsonl");
     let stored: Vec<(Metrics, u64)> = read_prefix(&metrics_path)?;
-    let keep = stored.iter().take_while(|(m, _)| m.step <= trainer.steps_done()).last().map_or(0, |(_, end)| *end);
+    let keep = stored
+        .iter()
+        .take_while(|(m, _)| m.step <= trainer.steps_done())
+        .last()
+        .map_or(0, |(_, end)| *end);
     let mut metrics_file = Appender::open(&metrics_path, keep)?;
     let bar = context.bar(trainer.total_steps(), stage);
     bar.set_position(trainer.steps_done() as u64);
@@ -67,7 +76,10 @@ pub fn train(
         bar.set_message(format!("loss {:.3}", metrics.loss));
         let step = metrics.step;
         metrics_file.append(&[metrics])?;
-        if training.save_steps > 0 && step % training.save_steps == 0 && step < trainer.total_steps() {
+        if training.save_steps > 0
+            && step % training.save_steps == 0
+            && step < trainer.total_steps()
+        {
             trainer.save_checkpoint(&folder.join(format!("checkpoint-{step}")))?;
             prune(folder, training.keep)?;
         }
@@ -87,10 +99,19 @@ pub fn train(
     rejected.extend(dropped.iter().cloned());
     crate::context::write_rejected(folder, &rejected)?;
     if dropped.len() == samples.len() {
-        bail!("all {} samples were left out; see `{}`", samples.len(), folder.join("rejected.jsonl").display());
+        bail!(
+            "all {} samples were left out; see `{}`",
+            samples.len(),
+            folder.join("rejected.jsonl").display()
+        );
     }
-    model::save(model.as_ref(), &folder.join("model"), Some(base), context.recipe.dtype)
-        .context("cannot save the trained model")?;
+    model::save(
+        model.as_ref(),
+        &folder.join("model"),
+        Some(base),
+        context.recipe.dtype,
+    )
+    .context("cannot save the trained model")?;
     prune(folder, 0)?;
     Ok(BTreeMap::from([
         ("samples".to_owned(), samples.len() as u64),
@@ -108,7 +129,10 @@ fn checkpoints(folder: &Path) -> Vec<(usize, PathBuf)> {
         .flatten()
         .filter_map(|entry| {
             let name = entry.file_name().to_string_lossy().into_owned();
-            Some((name.strip_prefix("checkpoint-")?.parse().ok()?, entry.path()))
+            Some((
+                name.strip_prefix("checkpoint-")?.parse().ok()?,
+                entry.path(),
+            ))
         })
         .collect();
     found.sort();

@@ -6,7 +6,10 @@ use std::process::{Command, Output};
 use serde_json::Value;
 
 fn adamllm(args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_adamllm")).args(args).output().expect("the program starts")
+    Command::new(env!("CARGO_BIN_EXE_adamllm"))
+        .args(args)
+        .output()
+        .expect("the program starts")
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -20,7 +23,9 @@ fn write_data(folder: &Path) {
         let picture = image::RgbImage::from_fn(90 + u32::from(i) * 7, 120, |x, y| {
             image::Rgb([(x * 2) as u8, (y * 2) as u8, i * 20])
         });
-        picture.save(folder.join(format!("{i}.png"))).expect("picture");
+        picture
+            .save(folder.join(format!("{i}.png")))
+            .expect("picture");
         records.push(serde_json::json!({
             "messages": [
                 {"role": "user", "content": "<image>\nWhat dish is this?"},
@@ -29,14 +34,21 @@ fn write_data(folder: &Path) {
             "images": [format!("{i}.png")],
         }));
     }
-    std::fs::write(folder.join("data.json"), serde_json::to_string(&records).expect("json")).expect("data");
+    std::fs::write(
+        folder.join("data.json"),
+        serde_json::to_string(&records).expect("json"),
+    )
+    .expect("data");
     let recipe = "[model]\ncheckpoint = \"demo\"\n[data]\npairs = \"data.json\"\n[synthesizer]\nmax_new_tokens = 40\n\
                   [synthesizer.train]\nmax_steps = 2\nsave_steps = 1\n[train]\nmax_steps = 2\n";
     std::fs::write(folder.join("my.toml"), recipe).expect("recipe");
 }
 
 fn summary(run: &Path) -> Value {
-    serde_json::from_str(&std::fs::read_to_string(run.join("report/summary.json")).expect("summary")).expect("json")
+    serde_json::from_str(
+        &std::fs::read_to_string(run.join("report/summary.json")).expect("summary"),
+    )
+    .expect("json")
 }
 
 #[test]
@@ -48,31 +60,70 @@ fn own_pairs_become_an_adapted_model_and_a_report() {
     let limited = ["run", &recipe, "--run-dir", &run_text, "--threads", "1"];
     let output = adamllm(&limited);
     assert!(output.status.success(), "{}", text(&output.stderr));
-    assert!(text(&output.stdout).contains("description"), "{}", text(&output.stdout));
+    assert!(
+        text(&output.stdout).contains("description"),
+        "{}",
+        text(&output.stdout)
+    );
     let first = summary(&run);
     assert_eq!(first["funnel"]["pairs"], 10);
     assert_eq!(first["funnel"]["held_out"], 1);
     assert_eq!(first["tasks"][0]["task"], "description");
-    assert!(run.join("train/model/model.safetensors").exists() && run.join("report/index.html").exists());
+    assert!(
+        run.join("train/model/model.safetensors").exists()
+            && run.join("report/index.html").exists()
+    );
 
     // Again: every stage is skipped, and nothing changes.
     let again = adamllm(&limited);
-    assert!(text(&again.stderr).contains("report: done before, skipped"), "{}", text(&again.stderr));
+    assert!(
+        text(&again.stderr).contains("report: done before, skipped"),
+        "{}",
+        text(&again.stderr)
+    );
     assert_eq!(summary(&run), first);
 
     // In another folder: the same numbers.
     let other = folder.path().join("other");
-    let output = adamllm(&["run", &recipe, "--run-dir", &other.display().to_string(), "--threads", "1", "--quiet"]);
-    assert!(output.status.success() && output.stderr.is_empty(), "{}", text(&output.stderr));
+    let output = adamllm(&[
+        "run",
+        &recipe,
+        "--run-dir",
+        &other.display().to_string(),
+        "--threads",
+        "1",
+        "--quiet",
+    ]);
+    assert!(
+        output.status.success() && output.stderr.is_empty(),
+        "{}",
+        text(&output.stderr)
+    );
     let second = summary(&other);
-    assert_eq!((&second["tasks"], &second["funnel"]), (&first["tasks"], &first["funnel"]));
-    let weights = |run: &Path| std::fs::read(run.join("train/model/model.safetensors")).expect("weights");
+    assert_eq!(
+        (&second["tasks"], &second["funnel"]),
+        (&first["tasks"], &first["funnel"])
+    );
+    let weights =
+        |run: &Path| std::fs::read(run.join("train/model/model.safetensors")).expect("weights");
     assert_eq!(weights(&run), weights(&other));
 
     // A changed key does again what depends on it only.
-    let changed = adamllm(&["run", &recipe, "--run-dir", &run_text, "--threads", "1", "--set", "train.max_steps=1"]);
+    let changed = adamllm(&[
+        "run",
+        &recipe,
+        "--run-dir",
+        &run_text,
+        "--threads",
+        "1",
+        "--set",
+        "train.max_steps=1",
+    ]);
     let said = text(&changed.stderr);
-    assert!(said.contains("mix: done before, skipped") && !said.contains("train: done before"), "{said}");
+    assert!(
+        said.contains("mix: done before, skipped") && !said.contains("train: done before"),
+        "{said}"
+    );
 
     // What was learned in a sample can be looked at.
     let model = run.join("demo/base-model").display().to_string();
@@ -89,14 +140,32 @@ fn bad_recipes_and_data_end_in_words() {
     let check = |name: &str, recipe: &str, part: &str| {
         let path = folder.path().join(name);
         std::fs::write(&path, recipe).expect("recipe");
-        let output = adamllm(&["run", &path.display().to_string(), "--run-dir", &run, "--dry-run"]);
+        let output = adamllm(&[
+            "run",
+            &path.display().to_string(),
+            "--run-dir",
+            &run,
+            "--dry-run",
+        ]);
         let said = text(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{said}");
         assert!(said.contains(part), "{said}");
     };
-    check("a.toml", "[modle]\ncheckpoint = \"demo\"", "did you mean `model.checkpoint`?");
-    check("b.toml", "[model]\ncheckpoint = \"demo\"\n[data]\npairs = \"none.json\"", "`data.pairs` names");
-    check("c.toml", "[model]\ncheckpoint = \"nowhere\"\n[data]\npairs = \"data.json\"", "synthesizer.seed_data");
+    check(
+        "a.toml",
+        "[modle]\ncheckpoint = \"demo\"",
+        "did you mean `model.checkpoint`?",
+    );
+    check(
+        "b.toml",
+        "[model]\ncheckpoint = \"demo\"\n[data]\npairs = \"none.json\"",
+        "`data.pairs` names",
+    );
+    check(
+        "c.toml",
+        "[model]\ncheckpoint = \"nowhere\"\n[data]\npairs = \"data.json\"",
+        "synthesizer.seed_data",
+    );
     let output = adamllm(&["run"]);
     assert_eq!(output.status.code(), Some(2));
 }

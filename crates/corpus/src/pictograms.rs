@@ -35,7 +35,13 @@ pub struct Concept {
 }
 
 /// The drawing styles.
-pub const STYLES: [&str; 5] = ["noto", "fluent-emoji", "fluent-emoji-flat", "noto-v1", "fxemoji"];
+pub const STYLES: [&str; 5] = [
+    "noto",
+    "fluent-emoji",
+    "fluent-emoji-flat",
+    "noto-v1",
+    "fxemoji",
+];
 
 const CONCEPTS: &str = include_str!("../../../assets/pictograms/concepts.jsonl");
 const SETS: [&[u8]; 5] = [
@@ -89,9 +95,12 @@ pub fn load() -> Result<Vec<Pictogram>, Error> {
     let mut drawings: BTreeMap<(String, usize), Drawing> = BTreeMap::new();
     for (at, bytes) in SETS.iter().enumerate() {
         let mut text = String::new();
-        flate2::read::GzDecoder::new(*bytes).read_to_string(&mut text).map_err(|e| broken(STYLES[at], &e))?;
+        flate2::read::GzDecoder::new(*bytes)
+            .read_to_string(&mut text)
+            .map_err(|e| broken(STYLES[at], &e))?;
         for line in text.lines() {
-            let drawing: Drawing = serde_json::from_str(line).map_err(|e| broken(STYLES[at], &e))?;
+            let drawing: Drawing =
+                serde_json::from_str(line).map_err(|e| broken(STYLES[at], &e))?;
             drawings.insert((drawing.concept.clone(), at), drawing);
         }
     }
@@ -99,7 +108,11 @@ pub fn load() -> Result<Vec<Pictogram>, Error> {
     for concept in concepts {
         for (at, style) in STYLES.iter().enumerate() {
             if let Some(svg) = drawings.remove(&(concept.id.clone(), at)) {
-                out.push(Pictogram { concept: Arc::clone(&concept), style, svg });
+                out.push(Pictogram {
+                    concept: Arc::clone(&concept),
+                    style,
+                    svg,
+                });
             }
         }
     }
@@ -110,15 +123,25 @@ impl Pictogram {
     /// Renders a square picture of `side` pixels.
     pub fn render(&self, side: u32) -> Result<Rendered, Error> {
         let name = format!("{} of {}", self.concept.id, self.style);
-        let Drawing { width, height, body, .. } = &self.svg;
+        let Drawing {
+            width,
+            height,
+            body,
+            ..
+        } = &self.svg;
         let text = format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" xmlns:xlink=\"http://www.w3.org/1999/xlink\" \
              viewBox=\"0 0 {width} {height}\" width=\"{side}\" height=\"{side}\">{body}</svg>"
         );
-        let tree = usvg::Tree::from_str(&text, &usvg::Options::default()).map_err(|e| Error(format!("{name}: {e}")))?;
-        let mut canvas =
-            tiny_skia::Pixmap::new(side, side).ok_or_else(|| Error(format!("{name}: a side of {side} px")))?;
-        resvg::render(&tree, tiny_skia::Transform::identity(), &mut canvas.as_mut());
+        let tree = usvg::Tree::from_str(&text, &usvg::Options::default())
+            .map_err(|e| Error(format!("{name}: {e}")))?;
+        let mut canvas = tiny_skia::Pixmap::new(side, side)
+            .ok_or_else(|| Error(format!("{name}: a side of {side} px")))?;
+        resvg::render(
+            &tree,
+            tiny_skia::Transform::identity(),
+            &mut canvas.as_mut(),
+        );
         let colour = main_colour(canvas.pixels());
         let picture = RgbImage::from_fn(side, side, |x, y| {
             let pixel = canvas.pixels()[(y * side + x) as usize];
@@ -136,9 +159,16 @@ fn main_colour(pixels: &[tiny_skia::PremultipliedColorU8]) -> &'static str {
     for pixel in pixels.iter().filter(|p| p.alpha() > 200) {
         let colour = pixel.demultiply();
         let name = colour_name(colour.red(), colour.green(), colour.blue());
-        *counts.entry(name).or_default() += if name == "white" || name == "gray" { 1 } else { 3 };
+        *counts.entry(name).or_default() += if name == "white" || name == "gray" {
+            1
+        } else {
+            3
+        };
     }
-    counts.into_iter().max_by_key(|&(name, count)| (count, name)).map_or("white", |(name, _)| name)
+    counts
+        .into_iter()
+        .max_by_key(|&(name, count)| (count, name))
+        .map_or("white", |(name, _)| name)
 }
 
 /// A basic colour name by hue (degrees), lightness and chroma.
@@ -165,7 +195,9 @@ fn colour_name(red: u8, green: u8, blue: u8) -> &'static str {
         };
     match hue {
         h if h < 18.0 && lightness > 0.76 => "pink",
-        h if (8.0..45.0).contains(&h) && (lightness < 0.36 || lightness < 0.55 && chroma < 0.5) => "brown",
+        h if (8.0..45.0).contains(&h) && (lightness < 0.36 || lightness < 0.55 && chroma < 0.5) => {
+            "brown"
+        }
         h if h < 18.0 => "red",
         h if h < 38.0 => "orange",
         h if h < 68.0 => "yellow",
@@ -189,22 +221,38 @@ mod tests {
         let mut concepts: Vec<&str> = food.iter().map(|p| p.concept.id.as_str()).collect();
         concepts.dedup();
         assert_eq!((food.len(), concepts.len()), (531, 130));
-        assert!(food.iter().all(|p| p.concept.gloss.is_some() && !p.concept.kind.is_empty()));
+        assert!(
+            food.iter()
+                .all(|p| p.concept.gloss.is_some() && !p.concept.kind.is_empty())
+        );
     }
 
     #[test]
     fn general_concepts_do_not_name_food() {
         let all = load().expect("data");
-        let names: Vec<&str> = all.iter().filter(|p| p.concept.group == FOOD).map(|p| p.concept.name.as_str()).collect();
+        let names: Vec<&str> = all
+            .iter()
+            .filter(|p| p.concept.group == FOOD)
+            .map(|p| p.concept.name.as_str())
+            .collect();
         let general = all.iter().filter(|p| p.concept.group != FOOD);
         assert!(general.clone().count() > 2900);
-        assert!(general.into_iter().all(|p| !names.contains(&p.concept.name.as_str())));
+        assert!(
+            general
+                .into_iter()
+                .all(|p| !names.contains(&p.concept.name.as_str()))
+        );
     }
 
     #[test]
     fn renders_what_it_names() {
         let all = load().expect("data");
-        for (id, colour) in [("red-apple", "red"), ("carrot", "orange"), ("broccoli", "green"), ("tomato", "red")] {
+        for (id, colour) in [
+            ("red-apple", "red"),
+            ("carrot", "orange"),
+            ("broccoli", "green"),
+            ("tomato", "red"),
+        ] {
             for pictogram in all.iter().filter(|p| p.concept.id == id) {
                 let rendered = pictogram.render(72).expect("picture");
                 assert_eq!(rendered.colour, colour, "{id} of {}", pictogram.style);
@@ -212,7 +260,11 @@ mod tests {
         }
         for pictogram in all.iter().filter(|p| p.concept.group == FOOD).step_by(9) {
             let picture = pictogram.render(36).expect("picture").picture;
-            assert!(picture.pixels().any(|p| p.0 != [255; 3]), "{} is blank", pictogram.concept.id);
+            assert!(
+                picture.pixels().any(|p| p.0 != [255; 3]),
+                "{} is blank",
+                pictogram.concept.id
+            );
         }
     }
 }

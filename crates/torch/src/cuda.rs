@@ -17,8 +17,11 @@ const RTLD_GLOBAL: c_int = 0x100;
 /// same version), else from where the linker looks. It must be called before anything asks about CUDA, as libtorch
 /// remembers the first answer.
 pub fn load_cuda() -> Result<(), Error> {
-    let name = std::env::var_os("ADAMLLM_TORCH_LIB").map_or_else(PathBuf::new, PathBuf::from).join("libtorch_cuda.so");
-    let text = CString::new(name.to_string_lossy().as_bytes()).map_err(|_| Error("a path with a NUL byte".to_owned()))?;
+    let name = std::env::var_os("ADAMLLM_TORCH_LIB")
+        .map_or_else(PathBuf::new, PathBuf::from)
+        .join("libtorch_cuda.so");
+    let text = CString::new(name.to_string_lossy().as_bytes())
+        .map_err(|_| Error("a path with a NUL byte".to_owned()))?;
     // SAFETY: a NUL-terminated path; the library stays loaded for the life of the process.
     let handle = unsafe { dlopen(text.as_ptr(), RTLD_NOW | RTLD_GLOBAL) };
     if !handle.is_null() {
@@ -27,7 +30,11 @@ pub fn load_cuda() -> Result<(), Error> {
     // SAFETY: after a failure dlerror gives a NUL-terminated text or null.
     let reason = unsafe {
         let text = dlerror();
-        if text.is_null() { "unknown reason".into() } else { CStr::from_ptr(text).to_string_lossy() }
+        if text.is_null() {
+            "unknown reason".into()
+        } else {
+            CStr::from_ptr(text).to_string_lossy()
+        }
     };
     Err(Error(format!(
         "{reason}; install torch 2.11.0 for Python and set ADAMLLM_TORCH_LIB to its torch/lib folder"

@@ -9,8 +9,8 @@ mod shim;
 pub use cuda::load_cuda;
 pub use memory::from_owner;
 pub use shim::{
-    AdamW, backward_with, built_version, clear_grad, foreach_mul, foreach_norm, fused_adamw, rng_state,
-    set_deterministic, set_grad, set_rng_state,
+    AdamW, backward_with, built_version, clear_grad, foreach_mul, foreach_norm, fused_adamw,
+    rng_state, set_deterministic, set_grad, set_rng_state,
 };
 pub use tch::{self, Device, IndexOp, Kind, TchError, Tensor, no_grad_guard};
 
@@ -32,7 +32,9 @@ pub fn short(error: &TchError) -> String {
 
 fn first_line(text: &str) -> String {
     let line = text.lines().next().unwrap_or_default();
-    line.strip_prefix("Internal torch error: ").unwrap_or(line).to_owned()
+    line.strip_prefix("Internal torch error: ")
+        .unwrap_or(line)
+        .to_owned()
 }
 
 /// Sets the number of threads of libtorch's operators.

@@ -36,14 +36,21 @@ pub fn from_owner<T: AsRef<[u8]> + Send + Sync + 'static>(
     }
     let bytes = (**owner).as_ref();
     let size = kind.elt_size_in_bytes();
-    let wanted = shape.iter().try_fold(size, |n, &d| usize::try_from(d).ok().and_then(|d| n.checked_mul(d)));
+    let wanted = shape.iter().try_fold(size, |n, &d| {
+        usize::try_from(d).ok().and_then(|d| n.checked_mul(d))
+    });
     let end = wanted.and_then(|n| n.checked_add(offset));
     if end.is_none_or(|end| end > bytes.len()) {
-        return Err(Error(format!("a tensor of shape {shape:?} at byte {offset} ends past {} bytes", bytes.len())));
+        return Err(Error(format!(
+            "a tensor of shape {shape:?} at byte {offset} ends past {} bytes",
+            bytes.len()
+        )));
     }
     let start = bytes[offset..].as_ptr();
     if !start.addr().is_multiple_of(size) {
-        return Err(Error(format!("the data at byte {offset} are not aligned to {size} bytes")));
+        return Err(Error(format!(
+            "the data at byte {offset} are not aligned to {size} bytes"
+        )));
     }
     let kept = Arc::into_raw(Arc::clone(owner)).cast_mut().cast::<c_void>();
     let mut out = std::ptr::null_mut();

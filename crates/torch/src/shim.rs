@@ -48,7 +48,9 @@ fn pointers(tensors: &[Tensor]) -> Vec<*mut C_tensor> {
 /// The version of the libtorch that the program was built against.
 pub fn built_version() -> String {
     // SAFETY: a string literal of the shim.
-    unsafe { CStr::from_ptr(adm_built_version()) }.to_string_lossy().into_owned()
+    unsafe { CStr::from_ptr(adm_built_version()) }
+        .to_string_lossy()
+        .into_owned()
 }
 
 /// Runs backward from `output` with the gradient of a loss with respect to it (same shape).
@@ -85,7 +87,12 @@ pub struct AdamW<'a> {
 /// Applies the update.
 pub fn fused_adamw(update: &AdamW) -> Result<(), Error> {
     let count = update.parameters.len();
-    let lists = [update.gradients, update.averages, update.squares, update.steps];
+    let lists = [
+        update.gradients,
+        update.averages,
+        update.squares,
+        update.steps,
+    ];
     if lists.iter().any(|list| list.len() != count) {
         return Err(Error(format!("AdamW needs {count} tensors in each list")));
     }

@@ -12,7 +12,7 @@ use corpus::{Pair, Role, Sample, Seed, SeedTask, Turn, jsonl};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::base::is_held_out;
+use super::pretraining::is_held_out;
 use super::world::{self, Asks, Thing};
 use super::{Picture, is_food, kinds, render};
 use crate::run_folder::RunFolder;
@@ -21,14 +21,67 @@ use crate::stages::{Item, MetricName};
 macro_rules! folder {
     ($name:literal) => {
         [
-            ("config.json", include_bytes!(concat!("../../../../assets/demo/", $name, "/config.json")) as &[u8]),
-            ("generation_config.json", include_bytes!(concat!("../../../../assets/demo/", $name, "/generation_config.json"))),
-            ("tokenizer.json", include_bytes!(concat!("../../../../assets/demo/", $name, "/tokenizer.json"))),
-            ("tokenizer_config.json", include_bytes!(concat!("../../../../assets/demo/", $name, "/tokenizer_config.json"))),
-            ("preprocessor_config.json", include_bytes!(concat!("../../../../assets/demo/", $name, "/preprocessor_config.json"))),
-            ("processor_config.json", include_bytes!(concat!("../../../../assets/demo/", $name, "/processor_config.json"))),
-            ("chat_template.jinja", include_bytes!(concat!("../../../../assets/demo/", $name, "/chat_template.jinja"))),
-            ("model.safetensors", include_bytes!(concat!("../../../../assets/demo/", $name, "/model.safetensors"))),
+            (
+                "config.json",
+                include_bytes!(concat!("../../../../assets/demo/", $name, "/config.json"))
+                    as &[u8],
+            ),
+            (
+                "generation_config.json",
+                include_bytes!(concat!(
+                    "../../../../assets/demo/",
+                    $name,
+                    "/generation_config.json"
+                )),
+            ),
+            (
+                "tokenizer.json",
+                include_bytes!(concat!(
+                    "../../../../assets/demo/",
+                    $name,
+                    "/tokenizer.json"
+                )),
+            ),
+            (
+                "tokenizer_config.json",
+                include_bytes!(concat!(
+                    "../../../../assets/demo/",
+                    $name,
+                    "/tokenizer_config.json"
+                )),
+            ),
+            (
+                "preprocessor_config.json",
+                include_bytes!(concat!(
+                    "../../../../assets/demo/",
+                    $name,
+                    "/preprocessor_config.json"
+                )),
+            ),
+            (
+                "processor_config.json",
+                include_bytes!(concat!(
+                    "../../../../assets/demo/",
+                    $name,
+                    "/processor_config.json"
+                )),
+            ),
+            (
+                "chat_template.jinja",
+                include_bytes!(concat!(
+                    "../../../../assets/demo/",
+                    $name,
+                    "/chat_template.jinja"
+                )),
+            ),
+            (
+                "model.safetensors",
+                include_bytes!(concat!(
+                    "../../../../assets/demo/",
+                    $name,
+                    "/model.safetensors"
+                )),
+            ),
         ]
     };
 }
@@ -66,7 +119,10 @@ pub fn truth_of(run: &RunFolder) -> Result<BTreeMap<String, Truth>> {
     if !path.exists() {
         return Ok(BTreeMap::new());
     }
-    Ok(jsonl::read::<Truth>(&path)?.into_iter().map(|t| (t.id.clone(), t)).collect())
+    Ok(jsonl::read::<Truth>(&path)?
+        .into_iter()
+        .map(|t| (t.id.clone(), t))
+        .collect())
 }
 
 /// Writes the shipped models and the seed data into the run's `demo` folder, once.
@@ -78,23 +134,39 @@ pub fn write_shipped(run: &RunFolder) -> Result<PathBuf> {
     }
     for (name, files) in [("base-model", BASE), ("judge", JUDGE)] {
         let folder = demo.join(name);
-        fs::create_dir_all(&folder).with_context(|| format!("cannot make `{}`", folder.display()))?;
+        fs::create_dir_all(&folder)
+            .with_context(|| format!("cannot make `{}`", folder.display()))?;
         for (file, bytes) in files {
-            fs::write(folder.join(file), bytes).with_context(|| format!("cannot write `{file}` in `{}`", folder.display()))?;
+            fs::write(folder.join(file), bytes)
+                .with_context(|| format!("cannot write `{file}` in `{}`", folder.display()))?;
         }
     }
     let all = pictograms::load()?;
     let general: Vec<&Pictogram> = all.iter().filter(|p| !is_food(p)).collect();
     let mut rng = Rng::new(WORLD_SEED);
-    let mut shown: Vec<&Pictogram> = general.iter().copied().filter(|p| !is_held_out(&p.concept.id)).collect();
+    let mut shown: Vec<&Pictogram> = general
+        .iter()
+        .copied()
+        .filter(|p| !is_held_out(&p.concept.id))
+        .collect();
     rng.shuffle(&mut shown);
     shown.truncate(SEEDS.max(REPLAY));
     let pictures = render(&shown, &demo.join("general"))?;
     let blank = demo.join("general/blank.png");
-    corpus::images::encode_png(&image::RgbImage::from_pixel(super::SIDE, super::SIDE, image::Rgb([255; 3])), &blank)?;
+    corpus::images::encode_png(
+        &image::RgbImage::from_pixel(super::SIDE, super::SIDE, image::Rgb([255; 3])),
+        &blank,
+    )?;
     jsonl::write(&demo.join("seeds.jsonl"), &seeds(&pictures, &mut rng))?;
-    jsonl::write(&demo.join("replay.jsonl"), &replay(&pictures[..REPLAY.min(pictures.len())], &mut rng))?;
-    let held: Vec<&Pictogram> = general.iter().copied().filter(|p| is_held_out(&p.concept.id)).collect();
+    jsonl::write(
+        &demo.join("replay.jsonl"),
+        &replay(&pictures[..REPLAY.min(pictures.len())], &mut rng),
+    )?;
+    let held: Vec<&Pictogram> = general
+        .iter()
+        .copied()
+        .filter(|p| is_held_out(&p.concept.id))
+        .collect();
     let held = render(&held, &demo.join("general"))?;
     let kinds = kinds(&pictures);
     fs::create_dir_all(demo.join("tasks"))?;
@@ -112,19 +184,33 @@ fn seeds(pictures: &[Picture], rng: &mut Rng) -> Vec<Seed> {
     for (at, picture) in pictures.iter().cycle().take(SEEDS).enumerate() {
         let invented = rng.chance(INVENTED);
         let (thing, known) = if invented {
-            let known: Vec<String> = (0..5).map(|_| world::invented(&general, rng).name).collect();
-            let known = if rng.chance(0.5) { known } else { general.clone() };
+            let known: Vec<String> = (0..5)
+                .map(|_| world::invented(&general, rng).name)
+                .collect();
+            let known = if rng.chance(0.5) {
+                known
+            } else {
+                general.clone()
+            };
             (world::invented(&known, rng), known)
         } else {
             (picture.thing.clone(), general.clone())
         };
-        let image = if invented { "general/blank.png".to_owned() } else { format!("general/{}.png", picture.id) };
+        let image = if invented {
+            "general/blank.png".to_owned()
+        } else {
+            format!("general/{}.png", picture.id)
+        };
         let question = world::question(&thing, *rng.choose(&Asks::ALL), &known, rng);
         let task = if rng.chance(INCONSISTENT) {
             let other = world::invented(&known, rng);
             world::inconsistent(&question, &thing, &other, rng)
         } else {
-            SeedTask { instruction: question.instruction, informative: question.informative, precise: question.precise }
+            SeedTask {
+                instruction: question.instruction,
+                informative: question.informative,
+                precise: question.precise,
+            }
         };
         out.push(Seed {
             id: format!("seed-{at:05}"),
@@ -142,7 +228,10 @@ fn replay(pictures: &[Picture], rng: &mut Rng) -> Vec<Sample> {
     let kinds = kinds(pictures);
     let sample = |(at, picture): (usize, &Picture)| {
         let (question, answer) = if rng.chance(0.2) {
-            ("Describe the image.".to_owned(), world::caption(&picture.thing, rng))
+            (
+                "Describe the image.".to_owned(),
+                world::caption(&picture.thing, rng),
+            )
         } else {
             let question = world::question(&picture.thing, *rng.choose(&Asks::ALL), &kinds, rng);
             (question.instruction, question.precise)
@@ -171,8 +260,15 @@ pub fn write_food(run: &RunFolder, seed: u64) -> Result<PathBuf> {
     let unseen = unseen_concepts(&pictures);
     let is_new_style = |p: &&Picture| ["noto-v1", "fxemoji"].contains(&p.style);
     let is_unseen = |p: &&Picture| unseen.contains(&p.concept);
-    let training: Vec<&Picture> = pictures.iter().filter(|p| !is_new_style(p) && !is_unseen(p)).collect();
-    let styles: Vec<Picture> = pictures.iter().filter(|p| is_new_style(p) && !is_unseen(p)).cloned().collect();
+    let training: Vec<&Picture> = pictures
+        .iter()
+        .filter(|p| !is_new_style(p) && !is_unseen(p))
+        .collect();
+    let styles: Vec<Picture> = pictures
+        .iter()
+        .filter(|p| is_new_style(p) && !is_unseen(p))
+        .cloned()
+        .collect();
     let concepts: Vec<Picture> = pictures.iter().filter(is_unseen).cloned().collect();
     let (mut pairs, mut truth) = (Vec::new(), Vec::new());
     for picture in training {
@@ -186,18 +282,25 @@ pub fn write_food(run: &RunFolder, seed: u64) -> Result<PathBuf> {
             source: Some("pictograms".to_owned()),
             meta: Map::new(),
         });
-        truth.push(Truth { id: picture.id.clone(), thing: picture.thing.clone() });
+        truth.push(Truth {
+            id: picture.id.clone(),
+            thing: picture.thing.clone(),
+        });
     }
     jsonl::write(&demo.join("pairs.jsonl"), &pairs)?;
     jsonl::write(&demo.join("truth.jsonl"), &truth)?;
-    let write = |name: &str, items: &[Item]| jsonl::write(&demo.join(format!("tasks/{name}.jsonl")), items);
+    let write =
+        |name: &str, items: &[Item]| jsonl::write(&demo.join(format!("tasks/{name}.jsonl")), items);
     for asks in Asks::ALL {
         write(asks.task(), &items(&styles, asks, &kinds))?;
     }
     write("description", &descriptions(&styles))?;
     // Nobody can name what was never named, so unseen concepts are asked for kind, colour and yes or no only.
     for asks in [Asks::Kind, Asks::Colour, Asks::YesNo] {
-        write(&format!("unseen-{}", asks.task()), &items(&concepts, asks, &kinds))?;
+        write(
+            &format!("unseen-{}", asks.task()),
+            &items(&concepts, asks, &kinds),
+        )?;
     }
     let path = demo.join("recipe.toml");
     fs::write(&path, RECIPE).with_context(|| format!("cannot write `{}`", path.display()))?;
@@ -216,7 +319,12 @@ fn unseen_concepts(pictures: &[Picture]) -> Vec<String> {
     let mut out = Vec::new();
     for (subgroup, mut concepts) in by_subgroup {
         Rng::new(hash(5, subgroup)).shuffle(&mut concepts);
-        out.extend(concepts.iter().take(concepts.len().div_ceil(5)).map(|c| (*c).to_owned()));
+        out.extend(
+            concepts
+                .iter()
+                .take(concepts.len().div_ceil(5))
+                .map(|c| (*c).to_owned()),
+        );
     }
     out
 }
@@ -228,7 +336,9 @@ fn items(pictures: &[Picture], asks: Asks, kinds: &[String]) -> Vec<Item> {
         let question = world::question(&picture.thing, asks, kinds, &mut rng);
         Item {
             id: picture.id.clone(),
-            images: vec![std::path::absolute(&picture.path).unwrap_or_else(|_| picture.path.clone())],
+            images: vec![
+                std::path::absolute(&picture.path).unwrap_or_else(|_| picture.path.clone()),
+            ],
             question: question.instruction,
             label: question.precise,
             metric: match asks {

@@ -35,8 +35,10 @@ pub fn train(
     torch::set_seed(seed);
     let width = model.head().size()[1];
     let options = (Kind::Float, model.device());
-    let heads: Vec<Tensor> =
-        num_classes.iter().map(|&c| (Tensor::randn([c, width], options) * 0.02).set_requires_grad(true)).collect();
+    let heads: Vec<Tensor> = num_classes
+        .iter()
+        .map(|&c| (Tensor::randn([c, width], options) * 0.02).set_requires_grad(true))
+        .collect();
     let mut weights: Vec<Tensor> = model
         .parameters()
         .iter()
@@ -47,7 +49,10 @@ pub fn train(
     let zeros = |t: &Tensor| t.detach().zeros_like();
     let averages: Vec<Tensor> = weights.iter().map(zeros).collect();
     let squares: Vec<Tensor> = weights.iter().map(zeros).collect();
-    let counters: Vec<Tensor> = weights.iter().map(|_| Tensor::zeros([0_i64; 0], options)).collect();
+    let counters: Vec<Tensor> = weights
+        .iter()
+        .map(|_| Tensor::zeros([0_i64; 0], options))
+        .collect();
     let mut rng = Rng::new(seed);
     let (mut order, mut at) = ((0..examples.len()).collect::<Vec<_>>(), examples.len());
     for step in 0..steps {
@@ -61,24 +66,37 @@ pub fn train(
             at += 1;
         }
         let inputs: Vec<ImageInput> = batch.iter().map(|e| varied(&e.input, &mut rng)).collect();
-        let tokens = inputs.iter().map(|i| i.num_tokens as i64).collect::<Vec<_>>();
+        let tokens = inputs
+            .iter()
+            .map(|i| i.num_tokens as i64)
+            .collect::<Vec<_>>();
         // The overview's features stand first; the tile repeats them for a square picture.
         let overview = (inputs[0].num_tokens as i64).min(36);
         let features = model.image_features(&inputs)?;
         let mut starts = Vec::new();
         let mut start = 0;
         for count in tokens {
-            starts.push(features.narrow(0, start, overview).mean_dim([0_i64].as_slice(), false, Kind::Float));
+            starts.push(features.narrow(0, start, overview).mean_dim(
+                [0_i64].as_slice(),
+                false,
+                Kind::Float,
+            ));
             start += count;
         }
         let pooled_bd = Tensor::stack(&starts, 0);
         let mut loss = Tensor::zeros([0_i64; 0], options);
         let mut right = 0.0;
         for (i, head_cd) in heads.iter().enumerate() {
-            let target = Tensor::from_slice(&batch.iter().map(|e| e.classes[i]).collect::<Vec<_>>());
+            let target =
+                Tensor::from_slice(&batch.iter().map(|e| e.classes[i]).collect::<Vec<_>>());
             let logits_bc = pooled_bd.matmul(&head_cd.transpose(0, 1));
             if i == 0 {
-                right = logits_bc.argmax(1, false).eq_tensor(&target).to_kind(Kind::Float).mean(Kind::Float).double_value(&[]);
+                right = logits_bc
+                    .argmax(1, false)
+                    .eq_tensor(&target)
+                    .to_kind(Kind::Float)
+                    .mean(Kind::Float)
+                    .double_value(&[]);
             }
             loss += logits_bc.cross_entropy_for_logits(&target);
         }
@@ -98,11 +116,24 @@ pub fn train(
         if norm > 1.0 {
             torch::foreach_mul(&gradients, 1.0 / norm)?;
         }
-        let pick = |list: &[Tensor]| ready.iter().map(|&i| list[i].shallow_clone()).collect::<Vec<_>>();
+        let pick = |list: &[Tensor]| {
+            ready
+                .iter()
+                .map(|&i| list[i].shallow_clone())
+                .collect::<Vec<_>>()
+        };
         let warm = ((step + 1) as f64 / 50.0).min(1.0);
-        let fallen = 0.02 + 0.98 * f64::midpoint(1.0, (std::f64::consts::PI * step as f64 / steps as f64).cos());
+        let fallen = 0.02
+            + 0.98
+                * f64::midpoint(
+                    1.0,
+                    (std::f64::consts::PI * step as f64 / steps as f64).cos(),
+                );
         torch::fused_adamw(&AdamW {
-            parameters: &pick(&weights).iter().map(Tensor::detach).collect::<Vec<_>>(),
+            parameters: &pick(&weights)
+                .iter()
+                .map(Tensor::detach)
+                .collect::<Vec<_>>(),
             gradients: &gradients,
             averages: &pick(&averages),
             squares: &pick(&squares),
@@ -133,7 +164,10 @@ fn varied(input: &ImageInput, rng: &mut Rng) -> ImageInput {
     let spread = |rng: &mut Rng, by: f64| ((rng.unit() * 2.0 - 1.0) * by) as f32;
     let angle = spread(rng, 9.0).to_radians();
     let scale = (0.9 + rng.unit() * 0.25) as f32;
-    let (dx, dy) = (spread(rng, 0.1) * side as f32, spread(rng, 0.1) * side as f32);
+    let (dx, dy) = (
+        spread(rng, 0.1) * side as f32,
+        spread(rng, 0.1) * side as f32,
+    );
     let mirror = if rng.chance(0.3) { -1.0 } else { 1.0 };
     let light = 1.0 + spread(rng, 0.1);
     let (sin, cos) = (angle.sin() / scale, angle.cos() / scale);
@@ -158,6 +192,14 @@ fn varied(input: &ImageInput, rng: &mut Rng) -> ImageInput {
         }
     }
     let copies = input.shape[0];
-    let pixels = picture.iter().copied().cycle().take(copies * 3 * plane).collect();
-    ImageInput { pixels: Arc::new(pixels), ..input.clone() }
+    let pixels = picture
+        .iter()
+        .copied()
+        .cycle()
+        .take(copies * 3 * plane)
+        .collect();
+    ImageInput {
+        pixels: Arc::new(pixels),
+        ..input.clone()
+    }
 }

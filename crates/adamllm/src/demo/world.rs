@@ -8,8 +8,9 @@ use corpus::seed::Rng;
 use serde::{Deserialize, Serialize};
 
 /// The eleven colour names of the world.
-pub const COLOURS: [&str; 11] =
-    ["red", "orange", "yellow", "green", "blue", "purple", "pink", "brown", "black", "gray", "white"];
+pub const COLOURS: [&str; 11] = [
+    "red", "orange", "yellow", "green", "blue", "purple", "pink", "brown", "black", "gray", "white",
+];
 
 /// What is true of one picture.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,7 +44,13 @@ pub enum Asks {
 
 impl Asks {
     /// Every question of the world.
-    pub const ALL: [Self; 5] = [Self::Name, Self::Kind, Self::Colour, Self::YesNo, Self::Choice];
+    pub const ALL: [Self; 5] = [
+        Self::Name,
+        Self::Kind,
+        Self::Colour,
+        Self::YesNo,
+        Self::Choice,
+    ];
 
     /// The task name in results.
     pub fn task(self) -> &'static str {
@@ -74,7 +81,9 @@ pub struct Question {
 
 /// A caption of the thing, in one of four forms.
 pub fn caption(thing: &Thing, rng: &mut Rng) -> String {
-    let Thing { name, kind, colour, .. } = thing;
+    let Thing {
+        name, kind, colour, ..
+    } = thing;
     let mut text = match rng.below(4) {
         0 => format!("A picture of {name}. It is a kind of {kind}. The main colour is {colour}."),
         1 => format!("The picture shows {name}, a kind of {kind}, drawn mostly in {colour}."),
@@ -82,7 +91,10 @@ pub fn caption(thing: &Thing, rng: &mut Rng) -> String {
         _ => format!("Here we see {name}. Most of it is {colour}. This is a kind of {kind}."),
     };
     if thing.keywords.len() >= 2 && rng.chance(0.5) {
-        text.push_str(&format!(" It goes with {} and {}.", thing.keywords[0], thing.keywords[1]));
+        text.push_str(&format!(
+            " It goes with {} and {}.",
+            thing.keywords[0], thing.keywords[1]
+        ));
     }
     if let Some(gloss) = &thing.gloss
         && gloss.len() <= 80
@@ -96,35 +108,56 @@ pub fn caption(thing: &Thing, rng: &mut Rng) -> String {
 /// A question about the thing. `kinds` are the kinds that wrong options and yes/no questions are drawn from; it must
 /// hold at least three.
 pub fn question(thing: &Thing, asks: Asks, kinds: &[String], rng: &mut Rng) -> Question {
-    let Thing { name, kind, colour, .. } = thing;
+    let Thing {
+        name, kind, colour, ..
+    } = thing;
     let pick = |rng: &mut Rng, forms: [&str; 2]| forms[rng.below(2)].to_owned();
     let (instruction, precise, informative, options) = match asks {
         Asks::Name => (
-            pick(rng, ["What is shown in the picture?", "What does the picture show?"]),
+            pick(
+                rng,
+                [
+                    "What is shown in the picture?",
+                    "What does the picture show?",
+                ],
+            ),
             name.clone(),
             format!("The picture shows {name}, a kind of {kind}."),
             Vec::new(),
         ),
         Asks::Kind => (
-            pick(rng, ["What kind of thing is it?", "Which kind of thing is shown?"]),
+            pick(
+                rng,
+                ["What kind of thing is it?", "Which kind of thing is shown?"],
+            ),
             kind.clone(),
             format!("It is a kind of {kind}: the picture shows {name}."),
             Vec::new(),
         ),
         Asks::Colour => (
-            pick(rng, ["What is the main colour?", "Which colour is seen most?"]),
+            pick(
+                rng,
+                ["What is the main colour?", "Which colour is seen most?"],
+            ),
             colour.clone(),
             format!("Most of it is {colour}: this is {name}."),
             Vec::new(),
         ),
         Asks::YesNo => {
             let yes = rng.chance(0.5);
-            let asked = if yes { kind.clone() } else { other_kind(kind, kinds, rng) };
+            let asked = if yes {
+                kind.clone()
+            } else {
+                other_kind(kind, kinds, rng)
+            };
             let word = if yes { "yes" } else { "no" };
             (
                 format!("Is it a kind of {asked}?"),
                 word.to_owned(),
-                format!("{}, because it is {name}, a kind of {kind}.", capitalised(word)),
+                format!(
+                    "{}, because it is {name}, a kind of {kind}.",
+                    capitalised(word)
+                ),
                 Vec::new(),
             )
         }
@@ -147,29 +180,52 @@ pub fn question(thing: &Thing, asks: Asks, kinds: &[String], rng: &mut Rng) -> Q
             )
         }
     };
-    Question { asks, instruction, precise, informative, options }
+    Question {
+        asks,
+        instruction,
+        precise,
+        informative,
+        options,
+    }
 }
 
 /// A long answer that is about another thing, so that the short one does not follow from it.
 pub fn inconsistent(question: &Question, thing: &Thing, other: &Thing, rng: &mut Rng) -> SeedTask {
-    let Thing { name, kind, colour, .. } = other;
+    let Thing {
+        name, kind, colour, ..
+    } = other;
     let informative = match question.asks {
         Asks::Name => format!("The picture shows {name}, a kind of {kind}."),
         Asks::Kind => format!("It is a kind of {kind}: the picture shows {name}."),
         Asks::Colour => {
-            let wrong = (0..20).map(|_| *rng.choose(&COLOURS)).find(|c| *c != thing.colour).unwrap_or(colour);
+            let wrong = (0..20)
+                .map(|_| *rng.choose(&COLOURS))
+                .find(|c| *c != thing.colour)
+                .unwrap_or(colour);
             format!("Most of it is {wrong}: this is {name}.")
         }
         Asks::YesNo => {
-            let opposite = if question.precise == "yes" { "No" } else { "Yes" };
+            let opposite = if question.precise == "yes" {
+                "No"
+            } else {
+                "Yes"
+            };
             format!("{opposite}, because it is {name}, a kind of {kind}.")
         }
         Asks::Choice => {
-            let wrong = question.options.iter().find(|o| **o != question.precise).unwrap_or(kind);
+            let wrong = question
+                .options
+                .iter()
+                .find(|o| **o != question.precise)
+                .unwrap_or(kind);
             format!("It is {wrong}, because the picture shows {name}.")
         }
     };
-    SeedTask { instruction: question.instruction.clone(), informative, precise: question.precise.clone() }
+    SeedTask {
+        instruction: question.instruction.clone(),
+        informative,
+        precise: question.precise.clone(),
+    }
 }
 
 /// The true short answer to an instruction of this world, or `None` when the words are not one of its questions.
@@ -179,17 +235,27 @@ pub fn answer(thing: &Thing, instruction: &str) -> Option<(Asks, String)> {
         "What is shown in the picture?" | "What does the picture show?" => {
             return Some((Asks::Name, thing.name.clone()));
         }
-        "What kind of thing is it?" | "Which kind of thing is shown?" => return Some((Asks::Kind, thing.kind.clone())),
-        "What is the main colour?" | "Which colour is seen most?" => return Some((Asks::Colour, thing.colour.clone())),
+        "What kind of thing is it?" | "Which kind of thing is shown?" => {
+            return Some((Asks::Kind, thing.kind.clone()));
+        }
+        "What is the main colour?" | "Which colour is seen most?" => {
+            return Some((Asks::Colour, thing.colour.clone()));
+        }
         _ => {}
     }
-    if let Some(asked) = text.strip_prefix("Is it a kind of ").and_then(|t| t.strip_suffix('?')) {
+    if let Some(asked) = text
+        .strip_prefix("Is it a kind of ")
+        .and_then(|t| t.strip_suffix('?'))
+    {
         let word = if asked == thing.kind { "yes" } else { "no" };
         return Some((Asks::YesNo, word.to_owned()));
     }
     let rest = text.strip_prefix("Is it ")?.strip_suffix('?')?;
     let (head, last) = rest.rsplit_once(" or ")?;
-    head.split(", ").chain([last]).find(|o| *o == thing.kind).map(|kind| (Asks::Choice, kind.to_owned()))
+    head.split(", ")
+        .chain([last])
+        .find(|o| *o == thing.kind)
+        .map(|kind| (Asks::Choice, kind.to_owned()))
 }
 
 /// A thing that nobody has heard of: reading it teaches copying, not knowing.
@@ -209,11 +275,13 @@ pub fn invented(kinds: &[String], rng: &mut Rng) -> Thing {
 
 fn invented_word(rng: &mut Rng) -> String {
     const STARTS: [&str; 24] = [
-        "b", "br", "c", "ch", "d", "dr", "f", "fl", "g", "gr", "h", "j", "k", "l", "m", "n", "p", "pl", "r", "s", "st",
-        "t", "v", "w",
+        "b", "br", "c", "ch", "d", "dr", "f", "fl", "g", "gr", "h", "j", "k", "l", "m", "n", "p",
+        "pl", "r", "s", "st", "t", "v", "w",
     ];
     const VOWELS: [&str; 10] = ["a", "e", "i", "o", "u", "ea", "ou", "oo", "ai", "y"];
-    const ENDS: [&str; 14] = ["", "n", "r", "l", "s", "t", "ck", "m", "p", "d", "sh", "nd", "x", "g"];
+    const ENDS: [&str; 14] = [
+        "", "n", "r", "l", "s", "t", "ck", "m", "p", "d", "sh", "nd", "x", "g",
+    ];
     let mut word = String::new();
     for _ in 0..=(1 + rng.below(2)) {
         word.push_str(rng.choose::<&str>(&STARTS));
@@ -230,12 +298,18 @@ fn other_kind(kind: &str, kinds: &[String], rng: &mut Rng) -> String {
             return other.clone();
         }
     }
-    kinds.iter().find(|k| *k != kind).cloned().unwrap_or_else(|| "thing".to_owned())
+    kinds
+        .iter()
+        .find(|k| *k != kind)
+        .cloned()
+        .unwrap_or_else(|| "thing".to_owned())
 }
 
 fn capitalised(text: &str) -> String {
     let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+    chars.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(chars).collect()
+    })
 }
 
 #[cfg(test)]
@@ -244,26 +318,42 @@ mod tests {
 
     #[test]
     fn answers_every_question_that_it_asks() {
-        let kinds: Vec<String> = ["fruit", "drink", "vehicle", "tool"].map(String::from).to_vec();
+        let kinds: Vec<String> = ["fruit", "drink", "vehicle", "tool"]
+            .map(String::from)
+            .to_vec();
         let mut rng = Rng::new(3);
         for _ in 0..200 {
             let thing = invented(&kinds, &mut rng);
             for asks in Asks::ALL {
                 let question = question(&thing, asks, &kinds, &mut rng);
-                assert_eq!(answer(&thing, &question.instruction), Some((asks, question.precise.clone())));
-                assert!(question.informative.to_lowercase().contains(&question.precise));
+                assert_eq!(
+                    answer(&thing, &question.instruction),
+                    Some((asks, question.precise.clone()))
+                );
+                assert!(
+                    question
+                        .informative
+                        .to_lowercase()
+                        .contains(&question.precise)
+                );
             }
         }
     }
 
     #[test]
     fn inconsistent_answer_does_not_hold_the_truth() {
-        let kinds: Vec<String> = ["fruit", "drink", "vehicle", "tool"].map(String::from).to_vec();
+        let kinds: Vec<String> = ["fruit", "drink", "vehicle", "tool"]
+            .map(String::from)
+            .to_vec();
         let mut rng = Rng::new(4);
         for _ in 0..100 {
             let (thing, other) = (invented(&kinds, &mut rng), invented(&kinds, &mut rng));
             let question = question(&thing, Asks::Colour, &kinds, &mut rng);
-            assert!(!inconsistent(&question, &thing, &other, &mut rng).informative.contains(&question.precise));
+            assert!(
+                !inconsistent(&question, &thing, &other, &mut rng)
+                    .informative
+                    .contains(&question.precise)
+            );
         }
     }
 }

@@ -19,13 +19,25 @@ const TOP: f64 = 12.0;
 
 /// One frame with a smoothed line over the faint raw one. Empty when there are fewer than two points.
 pub fn curves(curve: &Curve) -> String {
-    let points: Vec<(f64, f64)> = curve.points.iter().copied().filter(|(_, y)| y.is_finite()).collect();
+    let points: Vec<(f64, f64)> = curve
+        .points
+        .iter()
+        .copied()
+        .filter(|(_, y)| y.is_finite())
+        .collect();
     if points.len() < 2 {
         return String::new();
     }
-    let (x0, x1) = (points[0].0, points[points.len() - 1].0.max(points[0].0 + 1.0));
+    let (x0, x1) = (
+        points[0].0,
+        points[points.len() - 1].0.max(points[0].0 + 1.0),
+    );
     let high = points.iter().map(|p| p.1).fold(f64::MIN, f64::max);
-    let low = points.iter().map(|p| p.1).fold(f64::MAX, f64::min).min(high - 1e-9);
+    let low = points
+        .iter()
+        .map(|p| p.1)
+        .fold(f64::MAX, f64::min)
+        .min(high - 1e-9);
     let place = |(x, y): (f64, f64)| {
         (
             LEFT + (x - x0) / (x1 - x0) * (WIDTH - LEFT - 8.0),
@@ -33,10 +45,13 @@ pub fn curves(curve: &Curve) -> String {
         )
     };
     let line = |points: &[(f64, f64)]| {
-        points.iter().map(|&p| place(p)).fold(String::new(), |mut text, (x, y)| {
-            let _ = write!(text, "{x:.1},{y:.1} ");
-            text
-        })
+        points
+            .iter()
+            .map(|&p| place(p))
+            .fold(String::new(), |mut text, (x, y)| {
+                let _ = write!(text, "{x:.1},{y:.1} ");
+                text
+            })
     };
     let mut svg = format!(
         "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{}\"><title>{}</title>",
@@ -72,13 +87,18 @@ fn smoothed(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
     (0..points.len())
         .map(|i| {
             let window = &points[i.saturating_sub(half)..(i + half + 1).min(points.len())];
-            (points[i].0, window.iter().map(|p| p.1).sum::<f64>() / window.len() as f64)
+            (
+                points[i].0,
+                window.iter().map(|p| p.1).sum::<f64>() / window.len() as f64,
+            )
         })
         .collect()
 }
 
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('"', "&quot;")
 }
 
 #[cfg(test)]
@@ -87,13 +107,22 @@ mod tests {
 
     #[test]
     fn leaves_out_what_is_not_a_number() {
-        let curve = Curve { name: "loss".to_owned(), points: vec![(1.0, 2.0), (2.0, f64::NAN), (3.0, 1.0)] };
+        let curve = Curve {
+            name: "loss".to_owned(),
+            points: vec![(1.0, 2.0), (2.0, f64::NAN), (3.0, 1.0)],
+        };
         let svg = curves(&curve);
         assert!(svg.contains("polyline") && !svg.contains("NaN"));
     }
 
     #[test]
     fn draws_nothing_from_one_point() {
-        assert_eq!(curves(&Curve { name: "loss".to_owned(), points: vec![(1.0, 2.0)] }), "");
+        assert_eq!(
+            curves(&Curve {
+                name: "loss".to_owned(),
+                points: vec![(1.0, 2.0)]
+            }),
+            ""
+        );
     }
 }

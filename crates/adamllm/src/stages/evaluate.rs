@@ -67,7 +67,9 @@ pub(super) struct Sheet {
 
 /// Task files that the recipe names, sorted.
 pub(super) fn task_files(context: &Context) -> Result<Vec<PathBuf>> {
-    let Some(folder) = &context.recipe.tasks_folder else { return Ok(Vec::new()) };
+    let Some(folder) = &context.recipe.tasks_folder else {
+        return Ok(Vec::new());
+    };
     if !context.recipe.tasks.is_empty() {
         return context
             .recipe
@@ -75,12 +77,24 @@ pub(super) fn task_files(context: &Context) -> Result<Vec<PathBuf>> {
             .iter()
             .map(|task| {
                 let path = folder.join(format!("{task}.jsonl"));
-                if path.is_file() { Ok(path) } else { bail!("`evaluate.tasks` names `{task}`, but there is no `{}`", path.display()) }
+                if path.is_file() {
+                    Ok(path)
+                } else {
+                    bail!(
+                        "`evaluate.tasks` names `{task}`, but there is no `{}`",
+                        path.display()
+                    )
+                }
             })
             .collect();
     }
-    let entries = std::fs::read_dir(folder).with_context(|| format!("cannot read `{}`", folder.display()))?;
-    let mut files: Vec<PathBuf> = entries.flatten().map(|e| e.path()).filter(|p| p.extension().is_some_and(|e| e == "jsonl")).collect();
+    let entries =
+        std::fs::read_dir(folder).with_context(|| format!("cannot read `{}`", folder.display()))?;
+    let mut files: Vec<PathBuf> = entries
+        .flatten()
+        .map(|e| e.path())
+        .filter(|p| p.extension().is_some_and(|e| e == "jsonl"))
+        .collect();
     files.sort();
     Ok(files)
 }
@@ -89,7 +103,10 @@ pub(super) fn task_files(context: &Context) -> Result<Vec<PathBuf>> {
 pub(super) fn tasks(context: &Context) -> Result<BTreeMap<String, Vec<Item>>> {
     let mut tasks = BTreeMap::new();
     for path in task_files(context)? {
-        let name = path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
+        let name = path
+            .file_stem()
+            .map(|s| s.to_string_lossy().into_owned())
+            .unwrap_or_default();
         let mut items: Vec<Item> = jsonl::read(&path)?;
         let folder = path.parent().unwrap_or(Path::new("."));
         for item in &mut items {
@@ -101,7 +118,8 @@ pub(super) fn tasks(context: &Context) -> Result<BTreeMap<String, Vec<Item>>> {
         tasks.insert(name, items);
     }
     if context.recipe.tasks_folder.is_none() {
-        let held_out: Vec<Pair> = jsonl::read(&context.run.stage("synthesize").join("held_out.jsonl"))?;
+        let held_out: Vec<Pair> =
+            jsonl::read(&context.run.stage("synthesize").join("held_out.jsonl"))?;
         let request = &context.prompts.synthesizer.caption_request;
         let items = held_out.into_iter().map(|pair| Item {
             question: pair.request.unwrap_or_else(|| request.clone()),
@@ -130,19 +148,33 @@ pub(super) fn run(context: &Context, folder: &Path) -> Result<Counts> {
     let blank = context.blank()?;
     let adapted = context.run.stage("train").join("model");
     let mut counts = Counts::new();
-    for (name, model_folder) in [("base", context.base_folder()), ("adapted", adapted.clone()), ("blind", adapted)] {
+    for (name, model_folder) in [
+        ("base", context.base_folder()),
+        ("adapted", adapted.clone()),
+        ("blind", adapted),
+    ] {
         let sheet_folder = folder.join(name);
         std::fs::create_dir_all(&sheet_folder)?;
         let (model, processor) = context.open(&model_folder, context.recipe.dtype)?;
-        let options = generate::Options { group_size: runner::GROUP, seed: context.recipe.seed, ..generate::Options::default() };
+        let options = generate::Options {
+            group_size: runner::GROUP,
+            seed: context.recipe.seed,
+            ..generate::Options::default()
+        };
         let mut generator = LocalGenerator::new(model.as_ref(), processor.as_ref(), options);
         for (task, items) in &tasks {
-            let requests: Vec<Request> = items.iter().map(|item| request(item, (name == "blind").then_some(&blank))).collect();
+            let requests: Vec<Request> = items
+                .iter()
+                .map(|item| request(item, (name == "blind").then_some(&blank)))
+                .collect();
             let path = sheet_folder.join(format!("{task}.completions.jsonl"));
             let bar = context.bar(requests.len(), &format!("{name} {task}"));
             let completions = runner::run(&mut generator, &requests, &path, &bar)?;
             let sheet = score(items, &completions);
-            jsonl::write(&sheet_folder.join(format!("{task}.jsonl")), &sheet.predictions)?;
+            jsonl::write(
+                &sheet_folder.join(format!("{task}.jsonl")),
+                &sheet.predictions,
+            )?;
             *counts.entry(format!("answers of {name}")).or_default() += items.len() as u64;
         }
     }
@@ -155,20 +187,30 @@ fn request(item: &Item, blank: Option<&PathBuf>) -> Request {
         Some(blank) => vec![blank.clone(); item.images.len()],
         None => item.images.clone(),
     };
-    let max_new_tokens = if item.metric == MetricName::RougeL { 256 } else { 32 };
+    let max_new_tokens = if item.metric == MetricName::RougeL {
+        256
+    } else {
+        32
+    };
     Request {
         id: item.id.clone(),
         images,
         turns: vec![Turn::new(Role::User, format!("{marks}{}", item.question)).with_marks()],
         open: Open::Assistant,
         prompt: None,
-        decoding: Decoding { max_new_tokens, ..Decoding::default() },
+        decoding: Decoding {
+            max_new_tokens,
+            ..Decoding::default()
+        },
     }
 }
 
 /// Scores completions strictly: what cannot be read is wrong, and counted.
 pub(super) fn score(items: &[Item], completions: &[Completion]) -> Sheet {
-    let mut sheet = Sheet { predictions: Vec::new(), scores: Vec::new() };
+    let mut sheet = Sheet {
+        predictions: Vec::new(),
+        scores: Vec::new(),
+    };
     for (item, completion) in items.iter().zip(completions) {
         let text = completion.text.trim();
         let found = match item.metric {
@@ -177,7 +219,10 @@ pub(super) fn score(items: &[Item], completions: &[Completion]) -> Sheet {
             MetricName::Choice => metrics::Choices::lettered(&item.choices)
                 .ok()
                 .and_then(|choices| metrics::choice(text, &choices, &item.label)),
-            MetricName::RougeL => Some(metrics::Score { value: metrics::rouge_l(text, &item.label).f1 * 100.0, unreadable: text.is_empty() }),
+            MetricName::RougeL => Some(metrics::Score {
+                value: metrics::rouge_l(text, &item.label).f1 * 100.0,
+                unreadable: text.is_empty(),
+            }),
         };
         // A label that its own metric cannot read scores 0 for everybody.
         let (value, unreadable) = found.map_or((0.0, true), |s| (s.value, s.unreadable));

@@ -7,12 +7,14 @@ use anyhow::Result;
 use corpus::{Pair, Prediction, Triplet, Verdict, jsonl};
 use evaluation::{Paired, average, majority};
 
-use super::evaluate::{Item, MetricName, tasks};
 use super::Counts;
+use super::evaluate::{Item, MetricName, tasks};
 use crate::context::{Context, read_rejected};
 use crate::demo::data::{Truth, truth_of};
 use crate::demo::world;
-use crate::report::{Card, Curve, FilterScore, Flip, Funnel, Page, Summary, embedded_picture, peak_rss_bytes, render};
+use crate::report::{
+    Card, Curve, FilterScore, Flip, Funnel, Page, Summary, embedded_picture, peak_rss_bytes, render,
+};
 use crate::run_folder::{STAGES, write_json};
 
 const CARDS: usize = 12;
@@ -26,10 +28,21 @@ pub(super) fn run(context: &Context, folder: &Path) -> Result<Counts> {
     let mut flips = Vec::new();
     for (task, items) in tasks(context)? {
         let sheet = |name: &str| -> Result<Vec<Prediction>> {
-            Ok(jsonl::read(&context.run.stage("evaluate").join(name).join(format!("{task}.jsonl")))?)
+            Ok(jsonl::read(
+                &context
+                    .run
+                    .stage("evaluate")
+                    .join(name)
+                    .join(format!("{task}.jsonl")),
+            )?)
         };
         let (base, adapted, blind) = (sheet("base")?, sheet("adapted")?, sheet("blind")?);
-        let scores = |sheet: &[Prediction]| sheet.iter().map(|p| p.score.unwrap_or(0.0)).collect::<Vec<f64>>();
+        let scores = |sheet: &[Prediction]| {
+            sheet
+                .iter()
+                .map(|p| p.score.unwrap_or(0.0))
+                .collect::<Vec<f64>>()
+        };
         flips.extend(changed(&task, &items, &base, &adapted));
         paired.push(Paired {
             majority: majority_score(&items),
@@ -42,8 +55,15 @@ pub(super) fn run(context: &Context, folder: &Path) -> Result<Counts> {
         });
     }
     let seed = context.recipe.seed;
-    let rows = paired.iter().map(|p| p.score(seed)).collect::<Result<Vec<_>, _>>()?;
-    let averaged: Vec<Paired> = paired.iter().filter(|p| !APART.iter().any(|a| p.task.starts_with(a))).cloned().collect();
+    let rows = paired
+        .iter()
+        .map(|p| p.score(seed))
+        .collect::<Result<Vec<_>, _>>()?;
+    let averaged: Vec<Paired> = paired
+        .iter()
+        .filter(|p| !APART.iter().any(|a| p.task.starts_with(a)))
+        .cloned()
+        .collect();
     let truth = truth_of(context.run)?;
     let summary = Summary {
         seed,
@@ -61,7 +81,13 @@ pub(super) fn run(context: &Context, folder: &Path) -> Result<Counts> {
         .recipe
         .resolution
         .iter()
-        .map(|(key, r)| (key.clone(), r.value.to_string(), crate::recipe::origin_text(&r.origin)))
+        .map(|(key, r)| {
+            (
+                key.clone(),
+                r.value.to_string(),
+                crate::recipe::origin_text(&r.origin),
+            )
+        })
         .collect();
     let about = about(context);
     let page = render(&Page {
@@ -74,7 +100,10 @@ pub(super) fn run(context: &Context, folder: &Path) -> Result<Counts> {
         recipe: &recipe,
     });
     std::fs::write(folder.join("index.html"), page)?;
-    Ok(Counts::from([("tasks".to_owned(), summary.tasks.len() as u64)]))
+    Ok(Counts::from([(
+        "tasks".to_owned(),
+        summary.tasks.len() as u64,
+    )]))
 }
 
 fn about(context: &Context) -> Vec<String> {
@@ -102,17 +131,32 @@ fn about(context: &Context) -> Vec<String> {
 }
 
 fn seconds(context: &Context) -> BTreeMap<String, f64> {
-    STAGES.iter().filter_map(|s| Some(((*s).to_owned(), context.run.manifest(s)?.seconds))).collect()
+    STAGES
+        .iter()
+        .filter_map(|s| Some(((*s).to_owned(), context.run.manifest(s)?.seconds)))
+        .collect()
 }
 
 /// The largest memory that any training of the run noted.
 fn peak_rss(context: &Context) -> u64 {
-    let metrics = |stage: &str| jsonl::read::<train::Metrics>(&context.run.stage(stage).join("metrics.jsonl")).unwrap_or_default();
-    ["tune-synthesizer", "train"].iter().flat_map(|s| metrics(s)).map(|m| m.peak_rss_bytes).max().unwrap_or(0)
+    let metrics = |stage: &str| {
+        jsonl::read::<train::Metrics>(&context.run.stage(stage).join("metrics.jsonl"))
+            .unwrap_or_default()
+    };
+    ["tune-synthesizer", "train"]
+        .iter()
+        .flat_map(|s| metrics(s))
+        .map(|m| m.peak_rss_bytes)
+        .max()
+        .unwrap_or(0)
 }
 
 fn count(context: &Context, stage: &str, name: &str) -> usize {
-    context.run.manifest(stage).and_then(|m| m.counts.get(name).copied()).unwrap_or(0) as usize
+    context
+        .run
+        .manifest(stage)
+        .and_then(|m| m.counts.get(name).copied())
+        .unwrap_or(0) as usize
 }
 
 fn funnel(context: &Context) -> Result<Funnel> {
@@ -122,7 +166,11 @@ fn funnel(context: &Context) -> Result<Funnel> {
             *rejects.entry(rejected.reason).or_default() += 1;
         }
     }
-    let triplets = |stage: &str| -> Result<Vec<Triplet>> { Ok(jsonl::read(&context.run.stage(stage).join("triplets.jsonl"))?) };
+    let triplets = |stage: &str| -> Result<Vec<Triplet>> {
+        Ok(jsonl::read(
+            &context.run.stage(stage).join("triplets.jsonl"),
+        )?)
+    };
     Ok(Funnel {
         pairs: count(context, "synthesize", "pairs"),
         held_out: count(context, "synthesize", "held out"),
@@ -145,12 +193,22 @@ fn filter_score(context: &Context, truth: &BTreeMap<String, Truth>) -> Result<Op
     if truth.is_empty() || !context.recipe.mix.synthetic {
         return Ok(None);
     }
-    let parsed: Vec<Triplet> = jsonl::read(&context.run.stage("synthesize").join("triplets.jsonl"))?;
+    let parsed: Vec<Triplet> =
+        jsonl::read(&context.run.stage("synthesize").join("triplets.jsonl"))?;
     let kept: Vec<Triplet> = jsonl::read(&context.run.stage("filter").join("triplets.jsonl"))?;
     let kept: BTreeSet<&str> = kept.iter().map(|t| t.id.as_str()).collect();
-    let known: BTreeMap<String, bool> = parsed.iter().filter_map(|t| Some((t.id.clone(), is_right(t, truth)?.0))).collect();
+    let known: BTreeMap<String, bool> = parsed
+        .iter()
+        .filter_map(|t| Some((t.id.clone(), is_right(t, truth)?.0)))
+        .collect();
     let counts = synthesis::measure::counts(&kept, &known);
-    let share = |part: usize, whole: usize| if whole == 0 { 0.0 } else { 100.0 * part as f64 / whole as f64 };
+    let share = |part: usize, whole: usize| {
+        if whole == 0 {
+            0.0
+        } else {
+            100.0 * part as f64 / whole as f64
+        }
+    };
     Ok((!known.is_empty()).then(|| FilterScore {
         precision: share(counts.kept_right, counts.kept_right + counts.kept_wrong),
         recall: share(counts.kept_right, counts.kept_right + counts.dropped_right),
@@ -166,7 +224,8 @@ fn cards(context: &Context, truth: &BTreeMap<String, Truth>) -> Result<Vec<Card>
     let parsed: Vec<Triplet> = jsonl::read(&synthesized.join("triplets.jsonl"))?;
     let kept: Vec<Triplet> = jsonl::read(&context.run.stage("filter").join("triplets.jsonl"))?;
     let kept: BTreeSet<String> = kept.into_iter().map(|t| t.id).collect();
-    let verdicts: Vec<Verdict> = jsonl::read(&context.run.stage("filter").join("verdicts.jsonl")).unwrap_or_default();
+    let verdicts: Vec<Verdict> =
+        jsonl::read(&context.run.stage("filter").join("verdicts.jsonl")).unwrap_or_default();
     let verdicts: BTreeMap<&str, &Verdict> = verdicts.iter().map(|v| (v.id.as_str(), v)).collect();
     let step = (parsed.len() / CARDS).max(1);
     let shown = parsed.iter().step_by(step).take(CARDS);
@@ -179,7 +238,9 @@ fn cards(context: &Context, truth: &BTreeMap<String, Truth>) -> Result<Vec<Card>
                 instruction: triplet.instruction.clone(),
                 informative: triplet.informative.clone(),
                 precise: triplet.precise.clone(),
-                verdict: verdicts.get(triplet.id.as_str()).map_or_else(|| "not asked".to_owned(), |v| v.raw.clone()),
+                verdict: verdicts
+                    .get(triplet.id.as_str())
+                    .map_or_else(|| "not asked".to_owned(), |v| v.raw.clone()),
                 kept: kept.contains(&triplet.id),
                 truth: is_right(triplet, truth).map(|(_, answer)| answer),
             })
@@ -214,11 +275,23 @@ fn balanced(flips: Vec<Flip>) -> Vec<Flip> {
 
 fn all_curves(context: &Context) -> Vec<Curve> {
     let mut out = Vec::new();
-    for (stage, name) in [("tune-synthesizer", "synthesizer"), ("train", "adapted model")] {
-        let metrics: Vec<train::Metrics> = jsonl::read(&context.run.stage(stage).join("metrics.jsonl")).unwrap_or_default();
-        let points = |value: fn(&train::Metrics) -> f64| metrics.iter().map(|m| (m.step as f64, value(m))).collect();
-        out.push(Curve { name: format!("{name}: loss in nats per learned token"), points: points(|m| m.loss) });
-        out.push(Curve { name: format!("{name}: gradient norm before clipping"), points: points(|m| m.grad_norm) });
+    for (stage, name) in [
+        ("tune-synthesizer", "synthesizer"),
+        ("train", "adapted model"),
+    ] {
+        let metrics: Vec<train::Metrics> =
+            jsonl::read(&context.run.stage(stage).join("metrics.jsonl")).unwrap_or_default();
+        let points = |value: fn(&train::Metrics) -> f64| {
+            metrics.iter().map(|m| (m.step as f64, value(m))).collect()
+        };
+        out.push(Curve {
+            name: format!("{name}: loss in nats per learned token"),
+            points: points(|m| m.loss),
+        });
+        out.push(Curve {
+            name: format!("{name}: gradient norm before clipping"),
+            points: points(|m| m.grad_norm),
+        });
     }
     out.retain(|c| c.points.len() > 1);
     out
@@ -234,5 +307,9 @@ fn majority_score(items: &[Item]) -> Option<f64> {
 }
 
 fn mean(values: &[f64]) -> f64 {
-    if values.is_empty() { 0.0 } else { values.iter().sum::<f64>() / values.len() as f64 }
+    if values.is_empty() {
+        0.0
+    } else {
+        values.iter().sum::<f64>() / values.len() as f64
+    }
 }

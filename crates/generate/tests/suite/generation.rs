@@ -4,7 +4,7 @@ use corpus::FinishReason;
 use generate::Options;
 use processor::Processor as _;
 
-use crate::common::{Letters, greedy, model, next, request, run};
+use crate::support::{Letters, greedy, model, next, request, run};
 
 const PROMPTS: [&str; 6] = ["a", "hello", "x#yz", "aabbccddeeffgg", "##", "q"];
 

@@ -1,6 +1,6 @@
 //! The local engine on a tiny random LLaVA-NeXT, against forwards without a cache.
 
-mod common;
 mod generation;
 mod requests;
 mod scoring;
+mod support;

@@ -3,7 +3,7 @@
 use corpus::FinishReason;
 use generate::{Error, Generator as _, LocalGenerator, Options};
 
-use crate::common::{Letters, model, request, run};
+use crate::support::{Letters, model, request, run};
 
 #[test]
 fn a_bad_request_fails_alone() {

@@ -3,7 +3,7 @@
 use corpus::{Open, Request, Role, Turn};
 use generate::score;
 
-use crate::common::{BEGIN, END_OF_TURN, Letters, model, next, request};
+use crate::support::{BEGIN, END_OF_TURN, Letters, model, next, request};
 
 /// The sum over the tokens behind `start`, one whole forward each.
 fn expected(text_before: &str, answer: &str, turns: bool) -> f64 {

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::common::{config, small};
+use crate::support::{config, small};
 use model::{Error, Mllm};
 use serde_json::{Value, json};
 use torch::{Device, Kind, Tensor};
@@ -112,7 +112,7 @@ fn every_published_layout_loads_and_is_kept() {
     let model = small(&json!({"tie_word_embeddings": false}), Kind::Float);
     let file = folder.path().join("model.safetensors");
     let nested = |name: &str| name.replacen("vision_tower.", "vision_tower.vision_model.", 1);
-    let prefixed = |name: &str| crate::common::internal_name(name);
+    let prefixed = |name: &str| crate::support::internal_name(name);
     let layouts: [Rename; 3] = [
         Box::new(nested),
         Box::new(prefixed),

@@ -1,6 +1,6 @@
 //! Packing, cache and gradients agree with the plain forward.
 
-use crate::common::{alone, picture, relative_error, sequence, small, train};
+use crate::support::{alone, picture, relative_error, sequence, small, train};
 use model::{Batch, Error, Group, Mllm, logits};
 use processor::ImageInput;
 use serde_json::json;
@@ -224,7 +224,7 @@ fn frozen_groups_build_no_graph() {
 #[test]
 fn one_batch_is_learned_by_heart() {
     let model = model::fresh(
-        &crate::common::config(&json!({})),
+        &crate::support::config(&json!({})),
         1,
         torch::Device::Cpu,
         Kind::Float,

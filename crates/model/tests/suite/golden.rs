@@ -9,7 +9,7 @@ use processor::ImageInput;
 use serde::Deserialize;
 use torch::{Device, Kind, Tensor};
 
-use crate::common::{fill, internal_name, picture};
+use crate::support::{fill, internal_name, picture};
 
 /// Below this relative error two f32 results count as the same.
 const FLOOR: f64 = 1e-6;

@@ -3,6 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod checkpoint;
-mod common;
 mod forward;
 mod golden;
+mod support;

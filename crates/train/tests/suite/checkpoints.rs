@@ -6,7 +6,7 @@ use model::Mllm;
 use torch::Kind;
 use train::{Config, TooLong, Trainer};
 
-use crate::common::{Samples, equal, fresh, samples, text};
+use crate::support::{Samples, equal, fresh, samples, text};
 
 const STEPS: usize = 8;
 

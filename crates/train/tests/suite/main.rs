@@ -1,6 +1,6 @@
 //! Training of small random LLaVA-NeXT models: against `transformers`, against plain autograd, and against itself.
 
 mod checkpoints;
-mod common;
 mod golden;
+mod support;
 mod training;

@@ -4,7 +4,7 @@ use model::{Batch, Group, Mllm};
 use torch::{Kind, Tensor};
 use train::{Config, Rates, Scheduler, Trainer, losses, pack, token_loss};
 
-use crate::common::{Samples, equal, fresh, samples, text};
+use crate::support::{Samples, equal, fresh, samples, text};
 
 /// One step of plain descent: without moments AdamW moves by the sign of the gradient, so a huge epsilon makes the
 /// move proportional to it: rate × gradient ÷ epsilon.

@@ -3,7 +3,9 @@
 //! 1. `tower`: the vision tower tells general pictograms apart ([`super::tower`]).
 //! 2. `read`: the decoder reads captions over general and invented names and answers from them, without pictures.
 //! 3. `joint`: both together on general pictograms: captions, questions, questions after a caption, extraction.
-//! 4. `judge`: a smaller decoder answers questions from a text alone.
+//! 4. `copy`: mostly captions over invented names beside a picture, so that what a caption says is copied and not
+//!    recalled; questions without a hint get the short answer.
+//! 5. `judge`: a smaller decoder answers questions from a text alone.
 //!
 //! Food never occurs but in the tokenizer's training text.
 
@@ -28,14 +30,21 @@ use super::world::{self, Asks, Thing};
 use super::{Picture, is_food, kinds, render, tower};
 
 /// The phases in the order that makes a base from nothing.
-pub const PHASES: [&str; 4] = ["tower", "read", "joint", "judge"];
+pub const PHASES: [&str; 5] = ["tower", "read", "joint", "copy", "judge"];
 
 const VOCABULARY: usize = 2048;
-const SPECIAL: [&str; 6] =
-    ["<|begin_of_text|>", "<|end_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>", "<image>"];
+const SPECIAL: [&str; 6] = [
+    "<|begin_of_text|>",
+    "<|end_of_text|>",
+    "<|start_header_id|>",
+    "<|end_header_id|>",
+    "<|eot_id|>",
+    "<image>",
+];
 const TOWER_STEPS: usize = 1300;
 const READ_STEPS: usize = 2000;
 const JOINT_STEPS: usize = 1200;
+const COPY_STEPS: usize = 1000;
 const JUDGE_STEPS: usize = 1500;
 /// A twentieth of the general concepts is never shown, so that general skill can be measured.
 const HELD_OUT: f64 = 0.05;
@@ -51,20 +60,42 @@ pub fn run(work: &Path, phases: &[String], threads: usize) -> Result<()> {
     }
     let wanted = |phase: &str| phases.is_empty() || phases.iter().any(|p| p == phase);
     if let Some(unknown) = phases.iter().find(|p| !PHASES.contains(&p.as_str())) {
-        bail!("unknown phase `{unknown}`; phases are {}", PHASES.join(", "));
+        bail!(
+            "unknown phase `{unknown}`; phases are {}",
+            PHASES.join(", ")
+        );
     }
     let general: Vec<&Pictogram> = all.iter().filter(|p| !is_food(p)).collect();
     let shown = |p: &&Pictogram| !is_held_out(&p.concept.id);
     if wanted("tower") {
-        let pictures = render(&general.iter().copied().filter(|p| shown(p)).collect::<Vec<_>>(), &work.join("images"))?;
+        let pictures = render(
+            &general
+                .iter()
+                .copied()
+                .filter(|p| shown(p))
+                .collect::<Vec<_>>(),
+            &work.join("images"),
+        )?;
         run_tower(work, &folder, &pictures)?;
     }
     if wanted("read") {
         run_read(work, &folder, &general)?;
     }
-    if wanted("joint") {
-        let pictures = render(&general.iter().copied().filter(|p| shown(p)).collect::<Vec<_>>(), &work.join("images"))?;
-        run_joint(work, &folder, &pictures)?;
+    if wanted("joint") || wanted("copy") {
+        let pictures = render(
+            &general
+                .iter()
+                .copied()
+                .filter(|p| shown(p))
+                .collect::<Vec<_>>(),
+            &work.join("images"),
+        )?;
+        if wanted("joint") {
+            run_joint(work, &folder, &pictures)?;
+        }
+        if wanted("copy") {
+            run_copy(work, &folder, &pictures)?;
+        }
     }
     if wanted("judge") {
         let judge = work.join("judge");
@@ -82,7 +113,8 @@ pub fn is_held_out(concept: &str) -> bool {
 fn run_tower(work: &Path, folder: &Path, pictures: &[Picture]) -> Result<()> {
     let model = fresh(folder, 1)?;
     let processor = processor::load(folder, &Options::default())?;
-    let index = |list: &[String], name: &str| list.iter().position(|n| n == name).unwrap_or(0) as i64;
+    let index =
+        |list: &[String], name: &str| list.iter().position(|n| n == name).unwrap_or(0) as i64;
     let mut names: Vec<String> = pictures.iter().map(|p| p.thing.name.clone()).collect();
     names.sort();
     names.dedup();
@@ -101,29 +133,56 @@ fn run_tower(work: &Path, folder: &Path, pictures: &[Picture]) -> Result<()> {
     }
     let classes = [names.len(), kinds.len(), colours.len()].map(|n| n as i64);
     let mut right = Vec::new();
-    tower::train(model.as_ref(), &examples, classes, TOWER_STEPS, 1, |step, loss, share| {
-        right.push(share);
-        if step % 50 == 0 {
-            let mean = right.drain(..).sum::<f64>() / 50.0;
-            eprintln!("tower {step}/{TOWER_STEPS}  loss {loss:.3}  names {:.1} %", mean * 100.0);
-        }
-    })?;
-    model::save(model.as_ref(), &work.join("tower"), Some(folder), Kind::Float)?;
+    tower::train(
+        model.as_ref(),
+        &examples,
+        classes,
+        TOWER_STEPS,
+        1,
+        |step, loss, share| {
+            right.push(share);
+            if step % 50 == 0 {
+                let mean = right.drain(..).sum::<f64>() / 50.0;
+                eprintln!(
+                    "tower {step}/{TOWER_STEPS}  loss {loss:.3}  names {:.1} %",
+                    mean * 100.0
+                );
+            }
+        },
+    )?;
+    model::save(
+        model.as_ref(),
+        &work.join("tower"),
+        Some(folder),
+        Kind::Float,
+    )?;
     Ok(())
 }
 
 fn run_read(work: &Path, folder: &Path, general: &[&Pictogram]) -> Result<()> {
     let model = fresh(folder, 2)?;
-    let config = Config { micro_tokens: 4096, betas: [0.9, 0.98], weight_decay: 0.05, ..Config::small(1.2e-3, 16, READ_STEPS) };
+    let config = Config {
+        micro_tokens: 4096,
+        betas: [0.9, 0.98],
+        weight_decay: 0.05,
+        ..Config::small(1.2e-3, 16, READ_STEPS)
+    };
     let source = Made::new(folder, 2, Reading::new(general), READ_STEPS * 16)?;
     drive("read", model.as_ref(), &source, &config, |_| Ok(()))?;
-    model::save(model.as_ref(), &work.join("read"), Some(folder), Kind::Float)?;
+    model::save(
+        model.as_ref(),
+        &work.join("read"),
+        Some(folder),
+        Kind::Float,
+    )?;
     Ok(())
 }
 
 fn run_joint(work: &Path, folder: &Path, pictures: &[Picture]) -> Result<()> {
-    let model = model::load(&work.join("read"), Device::Cpu, Kind::Float).context("the `read` phase comes first")?;
-    let seeing = model::load(&work.join("tower"), Device::Cpu, Kind::Float).context("the `tower` phase comes first")?;
+    let model = model::load(&work.join("read"), Device::Cpu, Kind::Float)
+        .context("the `read` phase comes first")?;
+    let seeing = model::load(&work.join("tower"), Device::Cpu, Kind::Float)
+        .context("the `tower` phase comes first")?;
     {
         let _guard = torch::no_grad_guard();
         for (to, from) in model.parameters().iter().zip(seeing.parameters()) {
@@ -132,32 +191,90 @@ fn run_joint(work: &Path, folder: &Path, pictures: &[Picture]) -> Result<()> {
             }
         }
     }
-    let blank = work.join("images/blank.png");
-    corpus::images::encode_png(&image::RgbImage::from_pixel(super::SIDE, super::SIDE, image::Rgb([255; 3])), &blank)?;
-    let joint = Joint { pictures: pictures.to_vec(), kinds: kinds(pictures), blank, prompts: Prompts::default() };
+    let joint = Joint::new(
+        work,
+        pictures,
+        Shares {
+            caption: 0.22,
+            question: 0.36,
+            reading: 0.3,
+            invented: 0.4,
+            long: 0.3,
+        },
+    )?;
+    let source = Made::new(folder, 3, joint, JOINT_STEPS * 24)?;
+    together("joint", model.as_ref(), folder, &source, 1e-3, JOINT_STEPS)
+}
+
+fn run_copy(work: &Path, folder: &Path, pictures: &[Picture]) -> Result<()> {
+    let model =
+        model::load(folder, Device::Cpu, Kind::Float).context("the `joint` phase comes first")?;
+    let copy = Joint::new(
+        work,
+        pictures,
+        Shares {
+            caption: 0.1,
+            question: 0.25,
+            reading: 0.6,
+            invented: 0.6,
+            long: 0.0,
+        },
+    )?;
+    let source = Made::new(folder, 5, copy, COPY_STEPS * 24)?;
+    together("copy", model.as_ref(), folder, &source, 7e-4, COPY_STEPS)
+}
+
+/// Trains all parts of the base together and saves it into its folder now and then.
+fn together(
+    name: &str,
+    model: &dyn Mllm,
+    folder: &Path,
+    source: &dyn SampleSource,
+    rate: f64,
+    steps: usize,
+) -> Result<()> {
     let config = Config {
         micro_tokens: 4096,
         betas: [0.9, 0.98],
         weight_decay: 0.05,
-        learning_rate: train::Rates { vision_tower: 4e-4, projector: 1e-3, language_model: 1e-3 },
-        ..Config::small(1e-3, 24, JOINT_STEPS)
+        learning_rate: train::Rates {
+            vision_tower: rate * 0.4,
+            projector: rate,
+            language_model: rate,
+        },
+        ..Config::small(rate, 24, steps)
     };
-    let source = Made::new(folder, 3, joint, JOINT_STEPS * 24)?;
     let save = |model: &dyn Mllm| Ok(model::save(model, folder, Some(folder), Kind::BFloat16)?);
-    drive("joint", model.as_ref(), &source, &config, save)?;
-    save(model.as_ref())
+    drive(name, model, source, &config, save)?;
+    save(model)
 }
 
 fn run_judge(folder: &Path, general: &[&Pictogram]) -> Result<()> {
     let model = fresh(folder, 4)?;
-    let config = Config { micro_tokens: 4096, betas: [0.9, 0.98], weight_decay: 0.05, ..Config::small(2e-3, 32, JUDGE_STEPS) };
-    let source = Made::new(folder, 4, Extracting(Reading::new(general)), JUDGE_STEPS * 32)?;
+    let config = Config {
+        micro_tokens: 4096,
+        betas: [0.9, 0.98],
+        weight_decay: 0.05,
+        ..Config::small(2e-3, 32, JUDGE_STEPS)
+    };
+    let source = Made::new(
+        folder,
+        4,
+        Extracting(Reading::new(general)),
+        JUDGE_STEPS * 32,
+    )?;
     drive("judge", model.as_ref(), &source, &config, |_| Ok(()))?;
     model::save(model.as_ref(), folder, Some(folder), Kind::BFloat16)?;
     Ok(())
 }
 
-fn drive(name: &str, model: &dyn Mllm, source: &dyn SampleSource, config: &Config, save: impl Fn(&dyn Mllm) -> Result<()>) -> Result<()> {
+fn drive(
+    name: &str,
+    model: &dyn Mllm,
+    source: &dyn SampleSource,
+    config: &Config,
+    save: impl Fn(&dyn Mllm) -> Result<()>,
+) -> Result<()> {
     let mut trainer = Trainer::new(model, source, config)?;
     let total = trainer.total_steps();
     let (mut loss, mut tokens, mut seconds) = (0.0, 0, 0.0);
@@ -166,7 +283,12 @@ fn drive(name: &str, model: &dyn Mllm, source: &dyn SampleSource, config: &Confi
         tokens += metrics.tokens;
         seconds += metrics.seconds;
         if metrics.step % 50 == 0 {
-            eprintln!("{name} {}/{total}  loss {:.3}  {:.0} tokens/s", metrics.step, loss / 50.0, tokens as f64 / seconds);
+            eprintln!(
+                "{name} {}/{total}  loss {:.3}  {:.0} tokens/s",
+                metrics.step,
+                loss / 50.0,
+                tokens as f64 / seconds
+            );
             (loss, tokens, seconds) = (0.0, 0, 0.0);
         }
         if metrics.step % 300 == 0 {
@@ -196,7 +318,12 @@ struct Made<K> {
 
 impl<K> Made<K> {
     fn new(folder: &Path, seed: u64, kind: K, len: usize) -> Result<Self> {
-        Ok(Self { kind, seed, len, processor: processor::load(folder, &Options::default())? })
+        Ok(Self {
+            kind,
+            seed,
+            len,
+            processor: processor::load(folder, &Options::default())?,
+        })
     }
 }
 
@@ -210,7 +337,9 @@ impl<K: Kindred> SampleSource for Made<K> {
     }
 
     fn encode(&self, index: usize) -> Result<Encoded, String> {
-        let sample = self.kind.sample(&mut Rng::new(hash(self.seed, &index.to_string())));
+        let sample = self
+            .kind
+            .sample(&mut Rng::new(hash(self.seed, &index.to_string())));
         self.processor.sample(&sample).map_err(|e| e.to_string())
     }
 }
@@ -239,16 +368,26 @@ impl Reading {
             });
         }
         things.dedup();
-        Self { things, kinds, prompts: Prompts::default() }
+        Self {
+            things,
+            kinds,
+            prompts: Prompts::default(),
+        }
     }
 
     fn thing(&self, rng: &mut Rng) -> (Thing, Vec<String>) {
         let mut kinds = self.kinds.clone();
         if rng.chance(0.3) {
             // Kinds that nobody has heard of, so that they too are copied and not recalled.
-            kinds = (0..6).map(|_| world::invented(&self.kinds, rng).name).collect();
+            kinds = (0..6)
+                .map(|_| world::invented(&self.kinds, rng).name)
+                .collect();
         }
-        let mut thing = if rng.chance(0.6) { world::invented(&kinds, rng) } else { rng.choose(&self.things).clone() };
+        let mut thing = if rng.chance(0.6) {
+            world::invented(&kinds, rng)
+        } else {
+            rng.choose(&self.things).clone()
+        };
         if rng.chance(0.5) || !kinds.contains(&thing.kind) {
             thing.kind.clone_from(rng.choose(&kinds));
         }
@@ -257,14 +396,31 @@ impl Reading {
     }
 
     /// Answers after a caption, with the hints of the synthesizer's turns in half of the samples.
-    fn answers(&self, mut turns: Vec<Turn>, thing: &Thing, kinds: &[String], rng: &mut Rng) -> Vec<Turn> {
+    fn answers(
+        &self,
+        mut turns: Vec<Turn>,
+        thing: &Thing,
+        kinds: &[String],
+        rng: &mut Rng,
+    ) -> Vec<Turn> {
         let prompts = &self.prompts.synthesizer;
         for _ in 0..2 {
             let question = world::question(thing, *rng.choose(&Asks::ALL), kinds, rng);
             let precise = rng.chance(0.5);
-            let hint = if precise { &prompts.hint_precise } else { &prompts.hint_informative };
-            let answer = if precise { question.precise } else { question.informative };
-            turns.push(Turn::new(Role::User, format!("{hint}\n{}", question.instruction)));
+            let hint = if precise {
+                &prompts.hint_precise
+            } else {
+                &prompts.hint_informative
+            };
+            let answer = if precise {
+                question.precise
+            } else {
+                question.informative
+            };
+            turns.push(Turn::new(
+                Role::User,
+                format!("{hint}\n{}", question.instruction),
+            ));
             turns.push(Turn::new(Role::Assistant, answer).learned());
         }
         turns
@@ -279,12 +435,20 @@ impl Reading {
         let (text, answer) = if rng.chance(0.5) {
             let told = world::question(&other, asks, &kinds, rng);
             let fits = !matches!(asks, Asks::YesNo | Asks::Choice);
-            if fits { (told.informative, told.precise) } else { (question.informative, question.precise) }
+            if fits {
+                (told.informative, told.precise)
+            } else {
+                (question.informative, question.precise)
+            }
         } else {
             (question.informative, question.precise)
         };
-        let request = synthesis::judge::extraction_request(&text, &question.instruction, &self.prompts);
-        vec![Turn::new(Role::User, request), Turn::new(Role::Assistant, answer).learned()]
+        let request =
+            synthesis::judge::extraction_request(&text, &question.instruction, &self.prompts);
+        vec![
+            Turn::new(Role::User, request),
+            Turn::new(Role::Assistant, answer).learned(),
+        ]
     }
 }
 
@@ -298,7 +462,10 @@ impl Kindred for Reading {
         let mut told = Turn::new(Role::Assistant, caption);
         // Captions of invented things are noise to predict, so they are learned now and then only.
         told.learn = rng.chance(0.2);
-        let turns = vec![Turn::new(Role::User, self.prompts.synthesizer.caption_request.clone()), told];
+        let turns = vec![
+            Turn::new(Role::User, self.prompts.synthesizer.caption_request.clone()),
+            told,
+        ];
         plain(self.answers(turns, &thing, &kinds, rng), Vec::new())
     }
 }
@@ -312,56 +479,125 @@ impl Kindred for Extracting {
     }
 }
 
+/// How often each kind of sample is drawn; what is left over is extraction.
+#[derive(Clone, Copy, Debug)]
+struct Shares {
+    /// Picture, then caption.
+    caption: f64,
+    /// Picture and question, then answer.
+    question: f64,
+    /// Picture, caption and questions, then answers.
+    reading: f64,
+    /// Of the readings, those over invented things.
+    invented: f64,
+    /// Of the questions without a hint, those with a long answer.
+    long: f64,
+}
+
 /// Pictures and text together.
 struct Joint {
     pictures: Vec<Picture>,
     kinds: Vec<String>,
     blank: PathBuf,
     prompts: Prompts,
+    shares: Shares,
+}
+
+impl Joint {
+    fn new(work: &Path, pictures: &[Picture], shares: Shares) -> Result<Self> {
+        let blank = work.join("images/blank.png");
+        let white = image::RgbImage::from_pixel(super::SIDE, super::SIDE, image::Rgb([255; 3]));
+        corpus::images::encode_png(&white, &blank)?;
+        Ok(Self {
+            pictures: pictures.to_vec(),
+            kinds: kinds(pictures),
+            blank,
+            prompts: Prompts::default(),
+            shares,
+        })
+    }
 }
 
 impl Kindred for Joint {
     fn sample(&self, rng: &mut Rng) -> Sample {
-        let reading = Reading { things: Vec::new(), kinds: self.kinds.clone(), prompts: self.prompts.clone() };
+        let reading = Reading {
+            things: Vec::new(),
+            kinds: self.kinds.clone(),
+            prompts: self.prompts.clone(),
+        };
         let picture = rng.choose(&self.pictures);
         let image = |text: &str| Turn::new(Role::User, format!("<image>\n{text}")).with_marks();
         let request = |rng: &mut Rng| {
             let pool = &self.prompts.captioning.requests;
-            if rng.chance(0.5) { self.prompts.synthesizer.caption_request.clone() } else { rng.choose(pool).clone() }
+            if rng.chance(0.5) {
+                self.prompts.synthesizer.caption_request.clone()
+            } else {
+                rng.choose(pool).clone()
+            }
         };
         let way = rng.unit();
-        if way < 0.22 {
+        if way < self.shares.caption {
             let asked = request(rng);
             let caption = world::caption(&picture.thing, rng);
             let turns = vec![image(&asked), Turn::new(Role::Assistant, caption).learned()];
             return plain(turns, vec![picture.path.clone()]);
         }
-        if way < 0.58 {
-            let question = world::question(&picture.thing, *rng.choose(&Asks::ALL), &self.kinds, rng);
-            let answer = if rng.chance(0.7) { question.precise } else { question.informative };
-            let turns = vec![image(&question.instruction), Turn::new(Role::Assistant, answer).learned()];
+        if way < self.shares.caption + self.shares.question {
+            let question =
+                world::question(&picture.thing, *rng.choose(&Asks::ALL), &self.kinds, rng);
+            let answer = if rng.chance(self.shares.long) {
+                question.informative
+            } else {
+                question.precise
+            };
+            let turns = vec![
+                image(&question.instruction),
+                Turn::new(Role::Assistant, answer).learned(),
+            ];
             return plain(turns, vec![picture.path.clone()]);
         }
-        if way < 0.88 {
+        if way < self.shares.caption + self.shares.question + self.shares.reading {
             let asked = self.prompts.synthesizer.caption_request.clone();
-            let (thing, kinds, path) = if rng.chance(0.4) {
+            let (thing, kinds, path) = if rng.chance(self.shares.invented) {
                 let thing = world::invented(&self.kinds, rng);
-                let path = if rng.chance(0.5) { &self.blank } else { &picture.path };
+                let path = if rng.chance(0.5) {
+                    &self.blank
+                } else {
+                    &picture.path
+                };
                 (thing, self.kinds.clone(), path.clone())
             } else {
-                (picture.thing.clone(), self.kinds.clone(), picture.path.clone())
+                (
+                    picture.thing.clone(),
+                    self.kinds.clone(),
+                    picture.path.clone(),
+                )
             };
             let caption = world::caption(&thing, rng);
             let turns = vec![image(&asked), Turn::new(Role::Assistant, caption)];
             return plain(reading.answers(turns, &thing, &kinds, rng), vec![path]);
         }
-        let reading = Reading { things: self.pictures.iter().take(1).map(|p| p.thing.clone()).collect(), ..reading };
+        let reading = Reading {
+            things: self
+                .pictures
+                .iter()
+                .take(1)
+                .map(|p| p.thing.clone())
+                .collect(),
+            ..reading
+        };
         plain(reading.extraction(rng), Vec::new())
     }
 }
 
 fn plain(turns: Vec<Turn>, images: Vec<PathBuf>) -> Sample {
-    Sample { id: "made".to_owned(), images, turns, end: false, origin: Value::Null }
+    Sample {
+        id: "made".to_owned(),
+        images,
+        turns,
+        end: false,
+        origin: Value::Null,
+    }
 }
 
 /// Writes tokenizer, configurations and chat template of a model folder; the weights come later.
@@ -369,8 +605,14 @@ fn write_folder(folder: &Path, all: &[Pictogram], config: &Value) -> Result<()> 
     std::fs::create_dir_all(folder)?;
     let mut tokenizer = train_tokenizer(all)?;
     tokenizer.with_decoder(Some(ByteLevel::default()));
-    let write = |name: &str, value: &Value| std::fs::write(folder.join(name), format!("{value:#}\n"));
-    std::fs::write(folder.join("tokenizer.json"), tokenizer.to_string(false).map_err(|e| anyhow::anyhow!("{e}"))?)?;
+    let write =
+        |name: &str, value: &Value| std::fs::write(folder.join(name), format!("{value:#}\n"));
+    std::fs::write(
+        folder.join("tokenizer.json"),
+        tokenizer
+            .to_string(false)
+            .map_err(|e| anyhow::anyhow!("{e}"))?,
+    )?;
     write("config.json", config)?;
     write(
         "tokenizer_config.json",
@@ -390,8 +632,14 @@ fn write_folder(folder: &Path, all: &[Pictogram], config: &Value) -> Result<()> 
         &json!({"processor_class": "LlavaNextProcessor", "patch_size": 12, "vision_feature_select_strategy": "default",
             "image_token": SPECIAL[5], "num_additional_image_tokens": 1}),
     )?;
-    write("generation_config.json", &json!({"bos_token_id": 0, "eos_token_id": [4, 1], "pad_token_id": 1}))?;
-    std::fs::write(folder.join("chat_template.jinja"), processor::LLAMA3_TEMPLATE)?;
+    write(
+        "generation_config.json",
+        &json!({"bos_token_id": 0, "eos_token_id": [4, 1], "pad_token_id": 1}),
+    )?;
+    std::fs::write(
+        folder.join("chat_template.jinja"),
+        processor::LLAMA3_TEMPLATE,
+    )?;
     Ok(())
 }
 
@@ -429,11 +677,18 @@ fn train_tokenizer(all: &[Pictogram]) -> Result<Tokenizer> {
         .vocab_size(VOCABULARY)
         .min_frequency(2)
         .show_progress(false)
-        .special_tokens(SPECIAL.iter().map(|s| AddedToken::from((*s).to_owned(), true)).collect())
+        .special_tokens(
+            SPECIAL
+                .iter()
+                .map(|s| AddedToken::from((*s).to_owned(), true))
+                .collect(),
+        )
         .initial_alphabet(ByteLevel::alphabet().into_iter().collect())
         .build();
     let mut trainer = TrainerWrapper::from(trainer);
-    tokenizer.train(&mut trainer, texts.into_iter()).map_err(|e| anyhow::anyhow!("the tokenizer cannot be trained: {e}"))?;
+    tokenizer
+        .train(&mut trainer, texts.into_iter())
+        .map_err(|e| anyhow::anyhow!("the tokenizer cannot be trained: {e}"))?;
     Ok(tokenizer)
 }
 
