@@ -2,11 +2,16 @@
 //!
 //! Transparent pixels lie on white. Sizes are checked before memory is asked for.
 
-use std::io::Cursor;
+use std::io::{Cursor, Read as _};
 use std::path::{Path, PathBuf};
 
+use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder as _, ImageReader, Limits, Rgb, RgbImage};
-use resvg::{tiny_skia, usvg};
+
+mod jpeg;
+mod svg;
+
+pub use svg::{decode_svg, render_svg_rgba};
 
 /// Larger files are refused.
 pub const MAX_BYTES: u64 = 200_000_000;
@@ -46,43 +51,108 @@ pub enum ImageError {
 
 /// Decodes a picture file.
 pub fn decode(path: &Path) -> Result<RgbImage, ImageError> {
+    decode_bytes(&read(path)?, path)
+}
+
+/// Reads a picture file as it is; anything but a file of at most [`MAX_BYTES`] is refused before it is opened.
+pub fn read(path: &Path) -> Result<Vec<u8>, ImageError> {
     let io = |source| ImageError::Io {
         path: path.to_owned(),
         source,
     };
-    let size = std::fs::metadata(path).map_err(io)?.len();
-    if size > MAX_BYTES {
+    let found = std::fs::metadata(path).map_err(io)?;
+    if !found.is_file() {
+        return Err(io(std::io::Error::other("it is not a file")));
+    }
+    let mut bytes = Vec::with_capacity(found.len().min(MAX_BYTES) as usize);
+    // One byte more than allowed tells a file that grows while it is read.
+    let file = std::fs::File::open(path).map_err(io)?;
+    file.take(MAX_BYTES + 1)
+        .read_to_end(&mut bytes)
+        .map_err(io)?;
+    if found.len() > MAX_BYTES || bytes.len() as u64 > MAX_BYTES {
         return Err(ImageError::TooLarge {
             path: path.to_owned(),
-            found: format!("{size} bytes"),
+            found: format!("{} bytes", found.len().max(bytes.len() as u64)),
             limit: format!("{MAX_BYTES} bytes"),
         });
     }
-    decode_bytes(&std::fs::read(path).map_err(io)?, path)
+    Ok(bytes)
 }
 
 /// Decodes the content of a picture file; `path` is for messages only.
+///
+/// ```
+/// let grey = image::GrayImage::from_pixel(2, 3, image::Luma([7]));
+/// let mut png = std::io::Cursor::new(Vec::new());
+/// grey.write_to(&mut png, image::ImageFormat::Png)?;
+/// let picture = corpus::images::decode_bytes(&png.into_inner(), std::path::Path::new("grey.png"))?;
+/// assert_eq!((picture.dimensions(), picture.get_pixel(1, 2).0), ((2, 3), [7; 3]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn decode_bytes(bytes: &[u8], path: &Path) -> Result<RgbImage, ImageError> {
+    if looks_like_svg(bytes) {
+        return svg::draw(bytes, path);
+    }
     let broken = |problem: String| ImageError::Decode {
         path: path.to_owned(),
         problem,
     };
-    if looks_like_svg(bytes) {
-        return decode_svg(bytes, path);
+    let mut decoder = open(bytes, path)?;
+    if bytes.starts_with(b"\xff\xd8") && !jpeg::is_whole(bytes) {
+        return Err(broken("the file is cut off".to_owned()));
     }
-    let mut reader = ImageReader::new(Cursor::new(bytes))
-        .with_guessed_format()
-        .map_err(|e| broken(e.to_string()))?;
-    let mut limits = Limits::default();
-    limits.max_alloc = Some(MAX_PIXELS * 8);
-    reader.limits(limits);
-    let mut decoder = reader.into_decoder().map_err(|e| broken(e.to_string()))?;
-    let (width, height) = decoder.dimensions();
-    check_size(u64::from(width), u64::from(height), path)?;
     let orientation = decoder.orientation().map_err(|e| broken(e.to_string()))?;
     let mut picture = DynamicImage::from_decoder(decoder).map_err(|e| broken(e.to_string()))?;
     picture.apply_orientation(orientation);
     Ok(on_white(&picture))
+}
+
+/// Width and height as [`decode_bytes`] would give them, from the head of the file.
+pub fn size(bytes: &[u8], path: &Path) -> Result<(u32, u32), ImageError> {
+    if looks_like_svg(bytes) {
+        return svg::size(bytes, path);
+    }
+    let mut decoder = open(bytes, path)?;
+    let (width, height) = decoder.dimensions();
+    let orientation = decoder.orientation().map_err(|e| ImageError::Decode {
+        path: path.to_owned(),
+        problem: e.to_string(),
+    })?;
+    let turned = matches!(
+        orientation,
+        Orientation::Rotate90
+            | Orientation::Rotate270
+            | Orientation::Rotate90FlipH
+            | Orientation::Rotate270FlipH
+    );
+    Ok(if turned {
+        (height, width)
+    } else {
+        (width, height)
+    })
+}
+
+/// The decoder for the content, after the picture's size was checked.
+fn open<'a>(
+    bytes: &'a [u8],
+    path: &Path,
+) -> Result<impl image::ImageDecoder + use<'a>, ImageError> {
+    let broken = |problem: String| ImageError::Decode {
+        path: path.to_owned(),
+        problem,
+    };
+    let mut reader = ImageReader::new(Cursor::new(bytes))
+        .with_guessed_format()
+        .map_err(|e| broken(e.to_string()))?;
+    let mut limits = Limits::default();
+    // Eight bytes a pixel are 16-bit RGBA.
+    limits.max_alloc = Some(MAX_PIXELS * 8);
+    reader.limits(limits);
+    let decoder = reader.into_decoder().map_err(|e| broken(e.to_string()))?;
+    let (width, height) = decoder.dimensions();
+    check_size(u64::from(width), u64::from(height), path)?;
+    Ok(decoder)
 }
 
 /// Writes a PNG file.
@@ -125,29 +195,6 @@ fn looks_like_svg(bytes: &[u8]) -> bool {
     let head = head.trim_start_matches('\u{feff}').trim_start();
     head.starts_with("<svg")
         || (head.starts_with("<?xml") || head.starts_with("<!--")) && head.contains("<svg")
-}
-
-fn decode_svg(bytes: &[u8], path: &Path) -> Result<RgbImage, ImageError> {
-    let broken = |problem: String| ImageError::Decode {
-        path: path.to_owned(),
-        problem,
-    };
-    let tree = usvg::Tree::from_data(bytes, &usvg::Options::default())
-        .map_err(|e| broken(e.to_string()))?;
-    let size = tree.size().to_int_size();
-    check_size(u64::from(size.width()), u64::from(size.height()), path)?;
-    let mut canvas = tiny_skia::Pixmap::new(size.width(), size.height())
-        .ok_or_else(|| broken("it has no width or height".to_owned()))?;
-    canvas.fill(tiny_skia::Color::WHITE);
-    resvg::render(
-        &tree,
-        tiny_skia::Transform::identity(),
-        &mut canvas.as_mut(),
-    );
-    Ok(RgbImage::from_fn(size.width(), size.height(), |x, y| {
-        let pixel = canvas.pixels()[(y * size.width() + x) as usize];
-        Rgb([pixel.red(), pixel.green(), pixel.blue()])
-    }))
 }
 
 #[cfg(test)]
@@ -251,5 +298,63 @@ mod tests {
                 .to_string()
                 .contains("too large")
         );
+    }
+
+    #[test]
+    fn a_jpeg_that_is_cut_off_is_an_error_and_not_half_grey() {
+        let mut out = Cursor::new(Vec::new());
+        let picture = RgbImage::from_fn(64, 64, |x, y| Rgb([(x * 4) as u8, (y * 4) as u8, 9]));
+        picture
+            .write_to(&mut out, image::ImageFormat::Jpeg)
+            .expect("encode");
+        let bytes = out.into_inner();
+        assert!(here(&bytes).is_ok());
+        for cut in 0..bytes.len() {
+            assert!(here(&bytes[..cut]).is_err(), "{cut} of {}", bytes.len());
+        }
+        let message = here(&bytes[..bytes.len() - 2])
+            .expect_err("cut off")
+            .to_string();
+        assert!(
+            message.contains("`x` cannot be decoded: the file is cut off"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn only_files_are_read() {
+        let folder = tempfile::tempdir().expect("folder");
+        let message = decode(folder.path()).expect_err("folder").to_string();
+        assert!(message.ends_with("it is not a file"), "{message}");
+        let message = decode(&folder.path().join("a.png"))
+            .expect_err("missing")
+            .to_string();
+        assert!(message.contains("a.png` cannot be read"), "{message}");
+        let large = folder.path().join("large.png");
+        std::fs::File::create(&large)
+            .and_then(|file| file.set_len(MAX_BYTES + 1))
+            .expect("file");
+        let message = decode(&large).expect_err("large").to_string();
+        assert!(
+            message.contains("is too large: 200000001 bytes; at most 200000000 bytes"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn drawings_are_fitted_into_a_square() {
+        let svg = br##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="10 10 20 10"><rect x="10" y="10" width="20" height="10" fill="#f00" fill-opacity=".5"/></svg>"##;
+        let path = Path::new("x");
+        let clear = render_svg_rgba(svg, 8, path).expect("drawn");
+        let column: Vec<_> = (0..8).map(|y| clear.get_pixel(3, y).0).collect();
+        let (none, red) = ([0; 4], [255, 0, 0, 128]);
+        assert_eq!(column, [none, none, red, red, red, red, none, none]);
+        let white = decode_svg(svg, 8, path).expect("drawn");
+        assert_eq!(
+            (white.get_pixel(0, 0).0, white.get_pixel(3, 3).0),
+            ([255; 3], [255, 127, 127])
+        );
+        assert_eq!(size(svg, path).expect("size"), (20, 10));
+        assert!(decode_svg(svg, 0, path).is_err());
     }
 }

@@ -1,0 +1,61 @@
+//! Pictures decode to the pixels that Pillow reads; see `golden/README.md`.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+struct Truth {
+    size: (u32, u32),
+    pixels: String,
+}
+
+fn pixels(hex: &str) -> Vec<u8> {
+    let byte = |at: usize| u8::from_str_radix(&hex[at..at + 2], 16).expect("hexadecimal");
+    (0..hex.len()).step_by(2).map(byte).collect()
+}
+
+/// The most that a pixel may differ: decoders of lossy formats round, and scale coarse colour, in their own ways.
+fn tolerance(name: &str) -> u8 {
+    match name {
+        // Colour at half the resolution.
+        "plain.jpg" | "progressive.jpg" => 4,
+        name if name.contains(".jpg") => 2,
+        _ => 0,
+    }
+}
+
+#[test]
+fn pictures_are_what_pillow_reads() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let truth = std::fs::read(folder.join("pictures.json")).expect("golden");
+    let truth: BTreeMap<String, Truth> = serde_json::from_slice(&truth).expect("golden");
+    assert_eq!(truth.len(), 21);
+    for (
+        name,
+        Truth {
+            size,
+            pixels: expected,
+        },
+    ) in truth
+    {
+        let path = folder.join("pictures").join(&name);
+        let bytes = corpus::images::read(&path).expect("file");
+        let picture = corpus::images::decode(&path).expect("picture");
+        assert_eq!(picture.dimensions(), size, "{name}");
+        assert_eq!(
+            corpus::images::size(&bytes, &path).expect("size"),
+            size,
+            "{name}"
+        );
+        let expected = pixels(&expected);
+        let off = picture
+            .as_raw()
+            .iter()
+            .zip(&expected)
+            .map(|(a, b)| a.abs_diff(*b))
+            .max();
+        assert!(off <= Some(tolerance(&name)), "{name} differs by {off:?}");
+    }
+}
