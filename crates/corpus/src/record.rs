@@ -235,7 +235,7 @@ pub struct Decoding {
     pub seed: Option<u64>,
     /// Strings that end the text; they are not part of it.
     pub stop: Vec<String>,
-    /// Tokens that end the text, besides the model's own; empty means the model's own.
+    /// Tokens that end the text in place of the model's own; empty means the model's own.
     pub stop_ids: Vec<i64>,
     /// Whether special tokens are left out of the text.
     pub skip_special_tokens: bool,
