@@ -322,7 +322,7 @@ fn run_generate(shared: &Shared, device: Device, generate: &Generate) -> Result<
         bail!("{error}");
     }
     print(shared, &serde_json::to_value(&answer)?, || {
-        println!("{}", answer.text.trim())
+        println!("{}", answer.text.trim());
     })
 }
 

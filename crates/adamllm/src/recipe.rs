@@ -100,7 +100,7 @@ pub fn resolve(text: &str, overrides: &[String]) -> Result<Resolution, Vec<Strin
                     resolution.insert(key.name.to_owned(), Resolved { value, origin });
                 }
                 Err(expected) => {
-                    errors.push(format!("`{}` is `{value}`, expected {expected}", key.name))
+                    errors.push(format!("`{}` is `{value}`, expected {expected}", key.name));
                 }
             }
         } else if let Some(value) = presets.get(key.name) {
@@ -316,11 +316,11 @@ impl Recipe {
     /// Checks what only the file system and the other keys can tell. Paths are relative to `folder`.
     pub fn new(resolution: Resolution, folder: &Path) -> Result<Self, Vec<String>> {
         let mut get = Getter {
-            resolution: &resolution,
+            resolution,
             folder,
             errors: Vec::new(),
         };
-        let recipe = Self {
+        let mut recipe = Self {
             seed: get.integer("run.seed") as u64,
             checkpoint: get.model("model.checkpoint").unwrap_or_default(),
             dtype: if get.text("model.dtype") == "bf16" {
@@ -385,14 +385,19 @@ impl Recipe {
             train: get.training("train"),
             tasks_folder: get.path("evaluate.data"),
             tasks: get.texts("evaluate.tasks"),
-            resolution: resolution.clone(),
+            resolution: Resolution::new(),
         };
-        let mut errors = get.errors;
+        let Getter {
+            resolution,
+            mut errors,
+            ..
+        } = get;
+        recipe.resolution = resolution;
         for (key, value) in [
             ("model.checkpoint", &recipe.checkpoint),
             ("data.pairs", &recipe.pairs),
         ] {
-            if value.as_os_str().is_empty() && !resolution.contains_key(key) {
+            if value.as_os_str().is_empty() && !recipe.resolution.contains_key(key) {
                 errors.push(format!(
                     "`{key}` is missing; it is one of the two keys that every recipe needs"
                 ));
@@ -444,7 +449,7 @@ impl Recipe {
 }
 
 struct Getter<'a> {
-    resolution: &'a Resolution,
+    resolution: Resolution,
     folder: &'a Path,
     errors: Vec<String>,
 }

@@ -4,7 +4,7 @@ mod page;
 mod plot;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::Path;
 
 use evaluation::TaskScore;
 use serde::{Deserialize, Serialize};
@@ -76,7 +76,7 @@ pub fn peak_rss_bytes() -> u64 {
 }
 
 /// A picture file as a `data:` address for the page.
-pub fn embedded_picture(path: &PathBuf) -> Option<String> {
+pub fn embedded_picture(path: &Path) -> Option<String> {
     use base64::Engine as _;
     let picture = corpus::images::decode(path).ok()?;
     let small = image::imageops::thumbnail(

@@ -172,6 +172,10 @@ fn main_colour(pixels: &[tiny_skia::PremultipliedColorU8]) -> &'static str {
 }
 
 /// A basic colour name by hue (degrees), lightness and chroma.
+#[expect(
+    clippy::float_cmp,
+    reason = "the largest of three values is one of them"
+)]
 fn colour_name(red: u8, green: u8, blue: u8) -> &'static str {
     let [r, g, b] = [red, green, blue].map(|c| f32::from(c) / 255.0);
     let (high, low) = (r.max(g).max(b), r.min(g).min(b));

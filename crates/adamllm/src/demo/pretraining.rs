@@ -391,7 +391,8 @@ impl Reading {
         if rng.chance(0.5) || !kinds.contains(&thing.kind) {
             thing.kind.clone_from(rng.choose(&kinds));
         }
-        thing.colour = (*rng.choose(&world::COLOURS)).to_owned();
+        let colour = *rng.choose::<&str>(&world::COLOURS);
+        colour.clone_into(&mut thing.colour);
         (thing, kinds)
     }
 

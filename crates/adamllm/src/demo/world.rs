@@ -91,16 +91,14 @@ pub fn caption(thing: &Thing, rng: &mut Rng) -> String {
         _ => format!("Here we see {name}. Most of it is {colour}. This is a kind of {kind}."),
     };
     if thing.keywords.len() >= 2 && rng.chance(0.5) {
-        text.push_str(&format!(
-            " It goes with {} and {}.",
-            thing.keywords[0], thing.keywords[1]
-        ));
+        let (first, second) = (&thing.keywords[0], &thing.keywords[1]);
+        text.extend([" It goes with ", first, " and ", second, "."]);
     }
     if let Some(gloss) = &thing.gloss
         && gloss.len() <= 80
         && rng.chance(0.5)
     {
-        text.push_str(&format!(" {}.", capitalised(gloss)));
+        text.extend([" ", &capitalised(gloss), "."]);
     }
     text
 }

@@ -213,12 +213,13 @@ pub(super) fn score(items: &[Item], completions: &[Completion]) -> Sheet {
     };
     for (item, completion) in items.iter().zip(completions) {
         let text = completion.text.trim();
+        let answer = final_answer(text);
         let found = match item.metric {
-            MetricName::ExactMatch => Some(metrics::exact_match(text, &item.label)),
-            MetricName::YesNo => metrics::yes_no(text, &item.label),
+            MetricName::ExactMatch => Some(metrics::exact_match(answer, &item.label)),
+            MetricName::YesNo => metrics::yes_no(answer, &item.label),
             MetricName::Choice => metrics::Choices::lettered(&item.choices)
                 .ok()
-                .and_then(|choices| metrics::choice(text, &choices, &item.label)),
+                .and_then(|choices| metrics::choice(answer, &choices, &item.label)),
             MetricName::RougeL => Some(metrics::Score {
                 value: metrics::rouge_l(text, &item.label).f1 * 100.0,
                 unreadable: text.is_empty(),
@@ -241,4 +242,30 @@ pub(super) fn score(items: &[Item], completions: &[Completion]) -> Sheet {
         });
     }
     sheet
+}
+
+/// What stands after the last "the answer is", or the whole text: a reasoned response ends in its conclusion (paper,
+/// figure 2). The same rule holds for every model.
+fn final_answer(text: &str) -> &str {
+    const SIGN: &str = "the answer is";
+    text.rfind(SIGN).map_or(text, |at| {
+        text[at + SIGN.len()..].trim_start_matches(':').trim()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::final_answer;
+
+    #[test]
+    fn reads_the_conclusion_of_a_reasoned_response() {
+        for (text, expected) in [
+            ("It is a stew. Therefore, the answer is soup", "soup"),
+            ("the answer is a, no, the answer is: b.", "b."),
+            ("soup", "soup"),
+            ("", ""),
+        ] {
+            assert_eq!(final_answer(text), expected);
+        }
+    }
 }

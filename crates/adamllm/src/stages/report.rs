@@ -233,7 +233,7 @@ fn cards(context: &Context, truth: &BTreeMap<String, Truth>) -> Result<Vec<Card>
         .filter_map(|triplet| {
             let pair = pairs.get(triplet.pair.as_str())?;
             Some(Card {
-                picture: pair.images.first().and_then(embedded_picture),
+                picture: pair.images.first().and_then(|p| embedded_picture(p)),
                 caption: pair.caption.clone(),
                 instruction: triplet.instruction.clone(),
                 informative: triplet.informative.clone(),
@@ -255,7 +255,7 @@ fn changed(task: &str, items: &[Item], base: &[Prediction], adapted: &[Predictio
     rows.filter(|(_, (b, a))| right(b) != right(a))
         .map(|(item, (b, a))| Flip {
             task: task.to_owned(),
-            picture: item.images.first().and_then(embedded_picture),
+            picture: item.images.first().and_then(|p| embedded_picture(p)),
             question: item.question.clone(),
             label: item.label.clone(),
             base: text(b),
