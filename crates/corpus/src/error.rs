@@ -90,7 +90,7 @@ fn list(names: &[&str]) -> String {
         .join(", ")
 }
 
-/// Why a row is left out: the fixed set of reading.
+/// Why a row is left out: the fixed set of reading and writing data files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reason {
@@ -114,11 +114,13 @@ pub enum Reason {
     NothingLearned,
     /// A seed has no tasks.
     NoTasks,
+    /// The format that is written cannot say this.
+    Inexpressible,
 }
 
 impl Reason {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Unreadable,
         Self::NotARecord,
         Self::DuplicateId,
@@ -129,6 +131,7 @@ impl Reason {
         Self::TurnOrder,
         Self::NothingLearned,
         Self::NoTasks,
+        Self::Inexpressible,
     ];
 
     /// The reason as it stands in files.
@@ -144,6 +147,7 @@ impl Reason {
             Self::TurnOrder => "turn-order",
             Self::NothingLearned => "nothing-learned",
             Self::NoTasks => "no-tasks",
+            Self::Inexpressible => "inexpressible",
         }
     }
 }

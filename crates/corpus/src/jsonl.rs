@@ -1,7 +1,7 @@
 //! JSONL: one record a line. Reading names the line that is wrong; writing is atomic or durable line by line.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{BufWriter, Write as _};
+use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -67,10 +67,53 @@ pub fn write<'a, T: Serialize + 'a>(
     path: &Path,
     rows: impl IntoIterator<Item = &'a T>,
 ) -> Result<(), Error> {
+    write_aside(path, |out| {
+        rows.into_iter().try_for_each(|row| put(out, row, path))
+    })
+}
+
+/// Writes one JSON array with a row a line, as [`write`] does.
+pub(crate) fn write_array<'a, T: Serialize + 'a>(
+    path: &Path,
+    rows: impl IntoIterator<Item = &'a T>,
+) -> Result<(), Error> {
+    write_aside(path, |out| {
+        let mut before = "[\n";
+        for row in rows {
+            out.write_all(before.as_bytes())
+                .map_err(Error::writing(path))?;
+            let line = line_of(row, path)?;
+            out.write_all(line.trim_ascii_end())
+                .map_err(Error::writing(path))?;
+            before = ",\n";
+        }
+        let end = if before == ",\n" { "\n]\n" } else { "[]\n" };
+        out.write_all(end.as_bytes()).map_err(Error::writing(path))
+    })
+}
+
+fn put<T: Serialize>(out: &mut impl Write, row: &T, path: &Path) -> Result<(), Error> {
+    out.write_all(&line_of(row, path)?)
+        .map_err(Error::writing(path))
+}
+
+fn write_aside(
+    path: &Path,
+    put_rows: impl FnOnce(&mut BufWriter<File>) -> Result<(), Error>,
+) -> Result<(), Error> {
     let mut aside = path.as_os_str().to_owned();
     aside.push(".part");
     let aside = PathBuf::from(aside);
-    let written = write_to(&aside, rows)
+    let written = File::create(&aside)
+        .map_err(Error::writing(path))
+        .and_then(|file| {
+            let mut out = BufWriter::new(file);
+            put_rows(&mut out)?;
+            let file = out
+                .into_inner()
+                .map_err(|e| Error::writing(path)(e.into_error()))?;
+            file.sync_all().map_err(Error::writing(path))
+        })
         .and_then(|()| fs::rename(&aside, path).map_err(Error::writing(path)));
     if written.is_err() {
         // The first error is the one to tell; a file that cannot be removed is in nobody's way.
@@ -78,21 +121,6 @@ pub fn write<'a, T: Serialize + 'a>(
     }
     written?;
     sync_folder(path)
-}
-
-fn write_to<'a, T: Serialize + 'a>(
-    path: &Path,
-    rows: impl IntoIterator<Item = &'a T>,
-) -> Result<(), Error> {
-    let mut out = BufWriter::new(File::create(path).map_err(Error::writing(path))?);
-    for row in rows {
-        out.write_all(&line_of(row, path)?)
-            .map_err(Error::writing(path))?;
-    }
-    let file = out
-        .into_inner()
-        .map_err(|e| Error::writing(path)(e.into_error()))?;
-    file.sync_all().map_err(Error::writing(path))
 }
 
 /// A rename is durable once its folder is on the disk.
@@ -202,5 +230,45 @@ mod tests {
         let mut out = Appender::open(&path, 2).expect("open");
         out.append(&[7, 8]).expect("append");
         assert_eq!(read::<u32>(&path).expect("read"), [1, 7, 8]);
+    }
+
+    #[test]
+    fn a_failed_write_leaves_the_old_file() {
+        struct Never;
+        impl Serialize for Never {
+            fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+                Err(serde::ser::Error::custom("no"))
+            }
+        }
+        let folder = tempfile::tempdir().expect("folder");
+        let path = folder.path().join("x.jsonl");
+        write(&path, &[1, 2]).expect("write");
+        let message = write(&path, &[Never]).expect_err("never").to_string();
+        assert!(
+            message.ends_with("x.jsonl`: a record cannot be written: no"),
+            "{message}"
+        );
+        assert_eq!(read::<u32>(&path).expect("read"), [1, 2]);
+        assert_eq!(fs::read_dir(folder.path()).expect("folder").count(), 1);
+        let message = write(&folder.path().join("no/x.jsonl"), &[1])
+            .expect_err("no folder")
+            .to_string();
+        assert!(
+            message.starts_with("cannot write") && message.contains("no/x.jsonl`"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn appending_to_a_file_that_shrank_is_refused() {
+        let folder = tempfile::tempdir().expect("folder");
+        let path = folder.path().join("x.jsonl");
+        fs::write(&path, "1\n").expect("write");
+        let message = Appender::open(&path, 4).expect_err("shrank").to_string();
+        assert!(
+            message.contains("has 2 bytes where 4 were read"),
+            "{message}"
+        );
+        assert_eq!(fs::read(&path).expect("read"), b"1\n");
     }
 }

@@ -16,10 +16,14 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod dataset_info;
 mod fields;
 mod native;
+mod row;
 mod sharegpt;
 mod source;
+mod summary;
+mod write;
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -27,8 +31,12 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+pub use self::dataset_info::dataset_info;
 use self::fields::Fields;
+pub use self::row::Row;
 use self::source::Container;
+pub use self::summary::{Lengths, Summary, summary};
+pub use self::write::{write_pairs, write_samples};
 use crate::error::{BadRow, Error, Fault, Reason, made_id};
 use crate::{Pair, Rejected, Sample, Seed};
 
@@ -132,29 +140,6 @@ pub fn read_samples(path: &Path, options: &Options) -> Result<Loaded<Sample>, Er
     })
 }
 
-/// A record that a file can hold.
-trait Row {
-    fn id(&mut self) -> &mut String;
-}
-
-impl Row for Pair {
-    fn id(&mut self) -> &mut String {
-        &mut self.id
-    }
-}
-
-impl Row for Seed {
-    fn id(&mut self) -> &mut String {
-        &mut self.id
-    }
-}
-
-impl Row for Sample {
-    fn id(&mut self) -> &mut String {
-        &mut self.id
-    }
-}
-
 /// Where a row comes from, for its `origin`.
 struct Origin<'a> {
     path: &'a Path,
@@ -185,7 +170,14 @@ fn load<T: Row>(
     }
     let bytes = std::fs::read(path).map_err(Error::reading(path))?;
     let container = source::container(path, &bytes)?;
-    let (format, why) = detect(path, &bytes, container, &options.columns)?;
+    // What the recipe says stands above what lies beside the file.
+    let mut columns = dataset_info::columns(path);
+    let informed = !columns.is_empty();
+    columns.extend(options.columns.clone());
+    let (format, mut why) = detect(path, &bytes, container, &columns)?;
+    if informed {
+        why += "; `dataset_info.json` beside it names columns";
+    }
     let root = match &options.images {
         Some(root) => root,
         None => path.parent().unwrap_or(Path::new("")),
@@ -206,7 +198,7 @@ fn load<T: Row>(
         let understood = content.and_then(|map| {
             let mut fields = Fields {
                 map,
-                columns: &options.columns,
+                columns: &columns,
                 root,
                 check_images: options.check_images,
             };
@@ -225,7 +217,7 @@ fn load<T: Row>(
         match understood {
             Ok(mut record) => {
                 seen.insert(id.clone());
-                *record.id() = id;
+                record.set_id(id);
                 loaded.rows.push(record);
             }
             Err(Fault { reason, detail }) => {

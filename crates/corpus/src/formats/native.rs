@@ -9,9 +9,11 @@ use crate::{Pair, Sample, Seed, SeedTask, Turn};
 pub(super) fn pair(fields: &mut Fields) -> Result<Pair, Fault> {
     let images = some_images(fields)?;
     let caption = caption(fields)?;
+    // A pair's pictures stand before its request anyway.
     let request = fields
         .take_text("request")?
-        .filter(|text| !text.trim().is_empty());
+        .map(|text| without_marks(&text));
+    let request = request.filter(|text| !text.trim().is_empty());
     let group = fields.take_name("group")?;
     let source = fields.take_name("source")?;
     Ok(Pair {
@@ -125,4 +127,23 @@ fn caption(fields: &mut Fields) -> Result<String, Fault> {
         ));
     }
     Ok(caption)
+}
+
+/// A user's text without its image marks, each of which takes one newline with it: the one after it, or else the one
+/// before it.
+pub(super) fn without_marks(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(MARK) {
+        out.push_str(&rest[..at]);
+        rest = &rest[at + MARK.len()..];
+        match rest.strip_prefix('\n') {
+            Some(after) => rest = after,
+            None if rest.is_empty() && out.ends_with('\n') => {
+                out.pop();
+            }
+            None => {}
+        }
+    }
+    out + rest
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde_json::{Map, Value, json};
 
 use super::fields::Fields;
-use super::native::{self, MARK};
+use super::native::{self, without_marks};
 use super::{Notes, Origin, kind_of};
 use crate::error::{Fault, Reason};
 use crate::{Pair, Role, Sample, Turn};
@@ -163,23 +163,4 @@ fn turn(item: Value) -> Result<(Role, String), String> {
         Some(other) => Err(format!("expected a text, found {}", kind_of(&other))),
         None => Err("has no `content` or `value`".to_owned()),
     }
-}
-
-/// A user's text without its image marks, each of which takes one newline with it: the one after it, or else the one
-/// before it.
-pub(super) fn without_marks(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find(MARK) {
-        out.push_str(&rest[..at]);
-        rest = &rest[at + MARK.len()..];
-        match rest.strip_prefix('\n') {
-            Some(after) => rest = after,
-            None if rest.is_empty() && out.ends_with('\n') => {
-                out.pop();
-            }
-            None => {}
-        }
-    }
-    out + rest
 }

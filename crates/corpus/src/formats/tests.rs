@@ -114,7 +114,7 @@ fn image_marks_take_one_newline_with_them() {
         ("<image>", ""),
         ("< image >", "< image >"),
     ] {
-        assert_eq!(sharegpt::without_marks(text), expected, "{text:?}");
+        assert_eq!(native::without_marks(text), expected, "{text:?}");
     }
 }
 
