@@ -42,4 +42,14 @@ mod tests {
             "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
         );
     }
+
+    #[test]
+    fn files_are_read_whole() {
+        let folder = tempfile::tempdir().expect("folder");
+        let path = folder.path().join("x");
+        let data = vec![7; (1 << 20) + 3];
+        std::fs::write(&path, &data).expect("write");
+        assert_eq!(super::file(&path).expect("read"), super::bytes(&data));
+        assert!(super::file(&folder.path().join("y")).is_err());
+    }
 }

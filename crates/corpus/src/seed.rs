@@ -114,6 +114,26 @@ mod tests {
     fn hash_depends_on_seed_and_text() {
         assert_ne!(hash(1, "a"), hash(2, "a"));
         assert_ne!(hash(1, "a"), hash(1, "b"));
-        assert_eq!(hash(1, "a"), hash(1, "a"));
+        // Computed apart, in Python, from the definitions of FNV-1a and SplitMix64.
+        assert_eq!(hash(1, "a"), 6_126_940_768_119_162_515);
+        assert_eq!(hash(7, "Ä"), 1_492_292_238_226_647_779);
+    }
+
+    #[test]
+    fn shuffles_into_every_order_about_equally() {
+        let mut rng = Rng::new(3);
+        let mut counts = std::collections::BTreeMap::new();
+        for _ in 0..24_000 {
+            let mut items = [0, 1, 2, 3];
+            rng.shuffle(&mut items);
+            *counts.entry(items).or_insert(0) += 1;
+        }
+        assert_eq!(counts.len(), 24);
+        assert!(
+            counts.values().all(|count| (850..1150).contains(count)),
+            "{counts:?}"
+        );
+        let share = (0..10_000).filter(|_| rng.chance(0.3)).count();
+        assert!((2800..3200).contains(&share), "{share}");
     }
 }

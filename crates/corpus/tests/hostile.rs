@@ -330,6 +330,8 @@ fn damaged_records() {
     let path = folder.path().join("d.json");
     let seeds = RECORDS.map(|text| text.as_bytes().to_vec());
     attack("records", &seeds, 2000, |bytes| {
+        // A new file each time: file systems wait for the disk when an old one is cut and filled again.
+        let _ = std::fs::remove_file(&path);
         std::fs::write(&path, bytes).expect("write");
         let options = corpus::formats::Options::default();
         let whole = |problem: String| assert!(problem.contains("d.json"), "{problem}");
