@@ -68,7 +68,20 @@ pub struct Difference {
     pub clusters: usize,
 }
 
+/// How [`interval`] works, in a sentence for a report.
+pub const INTERVAL_METHOD: &str = "Wilson score interval on the t scale whose standard error comes from resampling clusters \
+     with replacement";
+
+/// How [`paired`] works, in a sentence for a report.
+pub const PAIRED_METHOD: &str = "percentiles of the paired difference over resampled clusters, expanded for few clusters \
+     (Hesterberg, 2015)";
+
 /// The mean of scores from 0 to 100 with its interval; with one cluster that is everything that is possible.
+///
+/// Wilson's interval (1927) for as many independent items as would have the standard error that resampling clusters
+/// gives, with the quantile of Student's t. Percentiles alone are too short for scores near 0 or 100: of intervals at
+/// 95 % for a share of 95 % in 50 clusters they hold it 92 % of the time. Without any spread every cluster counts as
+/// one item.
 ///
 /// ```
 /// use evaluation::statistics::{Bootstrap, Clusters, interval};
@@ -82,15 +95,56 @@ pub fn interval(
     bootstrap: &Bootstrap,
 ) -> Result<Interval, Error> {
     let sums = clusters.sums(scores)?;
-    let (low, high) = bootstrap
-        .percentiles(resampled_means(&sums, bootstrap), sums.len())
-        .unwrap_or((0.0, 100.0));
+    if let Some(at) = scores
+        .iter()
+        .position(|score| !(-1e-9..=100.0 + 1e-9).contains(score))
+    {
+        return Err(Error::NotAScore {
+            at,
+            value: scores[at],
+        });
+    }
+    let (count, mean) = (sums.len(), mean(scores));
+    let (low, high) = if count < 2 {
+        (0.0, 100.0)
+    } else {
+        wilson(
+            mean,
+            &resampled_means(&sums, bootstrap),
+            count,
+            bootstrap.level,
+        )
+    };
     Ok(Interval {
-        mean: mean(scores),
+        mean,
         low,
         high,
-        clusters: sums.len(),
+        clusters: count,
     })
+}
+
+/// Wilson's interval around `mean` for the effective number of items behind the spread of `draws`.
+fn wilson(mean: f64, draws: &[f64], clusters: usize, level: f64) -> (f64, f64) {
+    let n = clusters as f64;
+    let centre = self::mean(draws);
+    let variance = draws.iter().map(|d| (d - centre).powi(2)).sum::<f64>() / draws.len() as f64 * n
+        / (n - 1.0)
+        / 1e4;
+    let share = (mean / 100.0).clamp(0.0, 1.0);
+    let spread = share * (1.0 - share);
+    let items = if variance > 0.0 && spread > 0.0 {
+        spread / variance
+    } else {
+        n
+    };
+    let t = t_quantile(f64::midpoint(1.0, level), n - 1.0);
+    let widening = 1.0 + t * t / items;
+    let middle = (share + t * t / (2.0 * items)) / widening;
+    let half = t / widening * (spread / items + t * t / (4.0 * items * items)).sqrt();
+    (
+        100.0 * (middle - half).max(0.0),
+        100.0 * (middle + half).min(1.0),
+    )
 }
 
 /// The mean difference of two systems on the same items; both see the same resampled clusters.
@@ -152,7 +206,8 @@ mod tests {
 
     #[test]
     fn is_as_wide_as_theory_says() {
-        // 400 items of standard deviation 50: half width 1.966 · 50 / √400 (t with 399 degrees of freedom).
+        // 400 items of standard deviation 50: half width 1.966 · 50 / √400 (t with 399 degrees of freedom), a little less
+        // in Wilson's form.
         let scores: Vec<f64> = (0..400)
             .map(|i| if i % 2 == 0 { 0.0 } else { 100.0 })
             .collect();
@@ -214,5 +269,21 @@ mod tests {
         );
         let alone = interval(&[40.0], &Clusters::single(1), &bootstrap).expect("one");
         assert_eq!((alone.low, alone.high), (0.0, 100.0));
+        assert_eq!(
+            error(&[1.0, 101.0], 2),
+            "score 1 (counted from 0) is 101, which is not between 0 and 100"
+        );
+    }
+
+    #[test]
+    fn all_right_is_not_certain() {
+        // Wilson's interval for 50 of 50 with t(49) = 2.00958: low = n / (n + t²).
+        let found =
+            interval(&[100.0; 50], &Clusters::single(50), &Bootstrap::new(1)).expect("scores");
+        assert!(
+            (found.low - 100.0 * 50.0 / (50.0 + 2.009_575_f64.powi(2))).abs() < 1e-3,
+            "{found:?}"
+        );
+        assert!((found.high - 100.0).abs() < 1e-9);
     }
 }

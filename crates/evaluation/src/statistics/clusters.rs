@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 /// Scores that no statistic can be made of.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum Error {
     /// No score at all.
     #[error("there are no scores")]
@@ -23,6 +23,14 @@ pub enum Error {
     NotFinite {
         /// Which score.
         at: usize,
+    },
+    /// A score lies outside the scale.
+    #[error("score {at} (counted from 0) is {value}, which is not between 0 and 100")]
+    NotAScore {
+        /// Which score.
+        at: usize,
+        /// What it is.
+        value: f64,
     },
 }
 

@@ -1,5 +1,9 @@
 //! Scores and statistics against what other programs compute. `tests/golden/README.md` says how the values are made.
 
+#[path = "../simulation/mod.rs"]
+mod simulation;
+
+mod coverage;
 mod derivation;
 mod mersenne;
 mod reference;
