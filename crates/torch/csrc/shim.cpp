@@ -4,6 +4,10 @@
 #include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Context.h>
+#include <ATen/Version.h>
+#include <ATen/core/dispatch/Dispatcher.h>
+#include <ATen/core/function_schema_inl.h>
+#include <ATen/core/jit_type.h>
 #include <ATen/ops/_foreach_mul.h>
 #include <ATen/ops/_foreach_norm.h>
 #include <ATen/ops/_fused_adamw.h>
@@ -47,11 +51,80 @@ std::vector<at::Tensor> list(at::Tensor* const* tensors, size_t count) {
 
 }  // namespace
 
+// One argument of adm_call; the numbers of `tag` are those of `Raw` in call.rs.
+struct adm_argument {
+  int tag;
+  int64_t integer;
+  double number;
+  at::Tensor* const* tensors;
+  const int64_t* integers;
+  const char* text;
+  size_t count;
+};
+
+namespace {
+
+c10::IValue value(const adm_argument& argument) {
+  switch (argument.tag) {
+    case 0:
+      return c10::IValue();
+    case 1:
+      return *argument.tensors[0];
+    case 2:
+      return argument.integer;
+    case 3:
+      return argument.number;
+    case 4:
+      return argument.integer != 0;
+    case 5:
+      return list(argument.tensors, argument.count);
+    case 6:
+      return std::vector<int64_t>(argument.integers, argument.integers + argument.count);
+    case 7:
+      return std::string(argument.text, argument.count);
+    default:
+      TORCH_CHECK(false, "unknown kind of argument");
+  }
+}
+
+}  // namespace
+
 extern "C" {
 
 const char* adm_error() { return last_error.c_str(); }
 
 const char* adm_built_version() { return TORCH_VERSION; }
+
+// What the loaded library says of itself; the text lives until the next call of this thread.
+int adm_config(const char** out) {
+  return guarded([&] {
+    thread_local std::string text;
+    text = at::show_config();
+    *out = text.c_str();
+  });
+}
+
+// Calls any operator by the name of its schema. `give` gets each resulting tensor, which it then owns.
+int adm_call(const char* name, const char* overload, const adm_argument* arguments, size_t count,
+             void (*give)(void*, at::Tensor*), void* taker) {
+  return guarded([&] {
+    auto handle = c10::Dispatcher::singleton().findSchemaOrThrow(name, overload);
+    torch::jit::Stack stack;
+    for (size_t i = 0; i < count; ++i) stack.push_back(value(arguments[i]));
+    // Checks number and types, and fills in what the schema has defaults for.
+    handle.schema().checkAndNormalizeInputs<c10::Type>(stack);
+    handle.callBoxed(stack);
+    for (const auto& result : stack) {
+      if (result.isTensor()) {
+        give(taker, new at::Tensor(result.toTensor()));
+      } else if (result.isTensorList()) {
+        for (const at::Tensor& tensor : result.toTensorVector()) give(taker, new at::Tensor(tensor));
+      } else {
+        TORCH_CHECK(result.isNone(), name, " gives something else than tensors");
+      }
+    }
+  });
+}
 
 int adm_backward_with(at::Tensor* output, at::Tensor* gradient) {
   return guarded([&] { torch::autograd::backward({*output}, {*gradient}); });

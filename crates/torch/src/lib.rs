@@ -2,10 +2,13 @@
 //!
 //! The only crate of the workspace with `unsafe` code. Errors carry the first line of libtorch's message.
 
+mod call;
 mod cuda;
 mod memory;
 mod shim;
+mod version;
 
+pub use call::{Argument, call};
 pub use cuda::load_cuda;
 pub use memory::from_owner;
 pub use shim::{
@@ -13,6 +16,7 @@ pub use shim::{
     rng_state, set_deterministic, set_grad, set_rng_state,
 };
 pub use tch::{self, Device, IndexOp, Kind, TchError, Tensor, no_grad_guard};
+pub use version::check_version;
 
 /// What libtorch refused, in one line.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

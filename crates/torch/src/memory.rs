@@ -60,7 +60,7 @@ pub fn from_owner<T: AsRef<[u8]> + Send + Sync + 'static>(
             start.cast_mut().cast(),
             shape.as_ptr(),
             shape.len(),
-            kind as c_int,
+            scalar_type(kind),
             drop_owner::<T>,
             kept,
             &raw mut out,
@@ -69,6 +69,32 @@ pub fn from_owner<T: AsRef<[u8]> + Send + Sync + 'static>(
     check(code)?;
     // SAFETY: on success `out` is a new tensor that we own.
     Ok(unsafe { Tensor::from_ptr(out) })
+}
+
+/// The number of a dtype in libtorch's `ScalarType.h`; the order of [`Kind`] leaves gaps out.
+fn scalar_type(kind: Kind) -> c_int {
+    match kind {
+        Kind::Uint8 => 0,
+        Kind::Int8 => 1,
+        Kind::Int16 => 2,
+        Kind::Int => 3,
+        Kind::Int64 => 4,
+        Kind::Half => 5,
+        Kind::Float => 6,
+        Kind::Double => 7,
+        Kind::ComplexHalf => 8,
+        Kind::ComplexFloat => 9,
+        Kind::ComplexDouble => 10,
+        Kind::Bool => 11,
+        Kind::QInt8 => 12,
+        Kind::QUInt8 => 13,
+        Kind::QInt32 => 14,
+        Kind::BFloat16 => 15,
+        Kind::Float8e5m2 => 23,
+        Kind::Float8e4m3fn => 24,
+        Kind::Float8e5m2fnuz => 25,
+        Kind::Float8e4m3fnuz => 26,
+    }
 }
 
 #[cfg(feature = "jemalloc")]

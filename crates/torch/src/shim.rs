@@ -41,7 +41,7 @@ pub(crate) fn check(code: c_int) -> Result<(), Error> {
     Err(Error(first_line(&text.to_string_lossy())))
 }
 
-fn pointers(tensors: &[Tensor]) -> Vec<*mut C_tensor> {
+pub(crate) fn pointers(tensors: &[Tensor]) -> Vec<*mut C_tensor> {
     tensors.iter().map(|t| t.as_ptr().cast_mut()).collect()
 }
 
