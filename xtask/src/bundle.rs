@@ -299,9 +299,14 @@ fn unpack(bundle: &Bundle, wheels: &Path, unpacked: &Path, python: &[OsString]) 
 }
 
 fn full_disk(path: &Path) -> String {
+    // The staging folder is gone when the user reads this.
+    let place = path
+        .ancestors()
+        .find(|folder| !folder.to_string_lossy().contains(".partial-"))
+        .unwrap_or(path);
     format!(
         "the disk of `{}` is full: free 1.1 GB there, or set XDG_CACHE_HOME to a folder on another disk",
-        path.display()
+        place.display()
     )
 }
 

@@ -1,10 +1,10 @@
 //! The house's own rules, that no other tool checks: names of modules, arrows between crates,
-//! crates without tensors, sizes of files.
+//! crates without tensors, lints, sizes of files.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
 use crate::process;
 
@@ -65,6 +65,9 @@ const TENSOR_FREE: [&str; 5] = [
 /// What a package without tensors must not reach.
 const TENSOR_LIBRARIES: [&str; 3] = ["tch", "torch-sys", "adamllm-torch"];
 
+/// The one package with `unsafe` code; its table of lints stands in its own manifest.
+const OWN_LINTS: &str = "adamllm-torch";
+
 /// The largest file that may be committed, in bytes.
 const MAX_FILE_BYTES: u64 = 20_000_000;
 
@@ -116,10 +119,17 @@ pub fn violations(root: &Path) -> Result<Vec<String>> {
             "none",
             "--all-features",
             "-e",
-            "normal",
+            "normal,build,dev",
         ];
         let tree = process::output(&mut process::cargo(root, &args))?;
         found.extend(tensor_libraries(package, &tree));
+    }
+
+    for (package, _) in ARROWS {
+        let manifest = manifest_of(root, package);
+        let text = std::fs::read_to_string(&manifest)
+            .with_context(|| format!("cannot read `{}`", manifest.display()))?;
+        found.extend(missing_lints(package, &text));
     }
     Ok(found)
 }
@@ -199,6 +209,39 @@ fn tensor_libraries(package: &str, tree: &str) -> Vec<String> {
         .collect()
 }
 
+/// Packages are named `adamllm-<folder>`; the program and the chores bear their folder's name.
+fn manifest_of(root: &Path, package: &str) -> PathBuf {
+    let folder = package.strip_prefix("adamllm-").unwrap_or(package);
+    let parent = if package == "xtask" {
+        root.to_path_buf()
+    } else {
+        root.join("crates")
+    };
+    parent.join(folder).join("Cargo.toml")
+}
+
+/// Reads a manifest: does it take the lints of the workspace?
+fn missing_lints(package: &str, manifest: &str) -> Option<String> {
+    let mut in_table = false;
+    let mut taken = false;
+    for line in manifest.lines().map(str::trim) {
+        if line.starts_with('[') {
+            in_table = line == "[lints]";
+        } else if in_table {
+            taken |= line
+                .split('#')
+                .next()
+                .unwrap_or_default()
+                .replace(' ', "")
+                .trim()
+                == "workspace=true";
+        }
+    }
+    (!taken && package != OWN_LINTS).then(|| {
+        format!("crate `{package}` is not under the workspace's lints: add `[lints]` with `workspace = true` to its manifest")
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -274,5 +317,56 @@ mod tests {
             &large_files(root.path(), &["weights", "gone"]),
             &["`weights` has 20000001 bytes"],
         );
+    }
+
+    #[test]
+    fn finds_crates_outside_of_the_lints() {
+        let check = |package, manifest, expected: bool| {
+            assert_eq!(
+                missing_lints(package, manifest).is_some(),
+                expected,
+                "{manifest}"
+            );
+        };
+        check(
+            "adamllm-corpus",
+            "[package]\nname = \"c\"\n\n[lints]\nworkspace = true\n",
+            false,
+        );
+        check(
+            "adamllm-corpus",
+            "[lints]\nworkspace=true # all of them\n",
+            false,
+        );
+        check(
+            "adamllm-corpus",
+            "[package]\nversion.workspace = true\n",
+            true,
+        );
+        check(
+            "adamllm-corpus",
+            "[lints]\n\n[dependencies]\nworkspace = true\n",
+            true,
+        );
+        check("adamllm-corpus", "[lints]\n# workspace = true\n", true);
+        check(
+            "adamllm-torch",
+            "[lints.rust]\nmissing_docs = \"warn\"\n",
+            false,
+        );
+    }
+
+    #[test]
+    fn knows_where_each_manifest_lies() {
+        let root = Path::new("/r");
+        assert_eq!(
+            manifest_of(root, "adamllm"),
+            Path::new("/r/crates/adamllm/Cargo.toml")
+        );
+        assert_eq!(
+            manifest_of(root, "adamllm-train"),
+            Path::new("/r/crates/train/Cargo.toml")
+        );
+        assert_eq!(manifest_of(root, "xtask"), Path::new("/r/xtask/Cargo.toml"));
     }
 }

@@ -187,13 +187,23 @@ fn says_that_there_is_no_network() {
 }
 
 #[test]
+fn says_that_the_index_has_nothing() {
+    Stage::new(
+        "echo 'ERROR: Could not find a version that satisfies the requirement small==1 (from versions: none)' >&2
+         echo 'ERROR: No matching distribution found for small==1' >&2
+         exit 1",
+    )
+    .check_failure("could not be reached or lacks these wheels");
+}
+
+#[test]
 fn says_that_the_disk_is_full() {
     Stage::new(
         "echo half >\"$DEST/small.whl\"
          echo 'ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device' >&2
          exit 1",
     )
-    .check_failure("is full");
+    .check_failure("/cache` is full");
 }
 
 #[test]
