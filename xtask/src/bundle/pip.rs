@@ -85,6 +85,10 @@ fn pip_failure(stderr: &str, folder: &Path) -> String {
     if NETWORK.iter().any(|sign| stderr.contains(sign)) {
         return "pip could not reach the Python package index: check the network (or pip's proxy and index settings) and run it again".into();
     }
+    // What a pip that may not retry says of an index that it cannot reach; it names no cause.
+    if stderr.contains("(from versions: none)") {
+        return "pip found no libtorch: its index could not be reached or lacks these wheels; check the network (or pip's proxy and index settings) and run it again".into();
+    }
     let lines = || {
         stderr
             .lines()
