@@ -4,8 +4,10 @@
 
 pub mod mersenne;
 pub mod metrics;
+pub mod predictions;
 mod python;
 pub mod reference;
+pub mod scoring;
 pub mod statistics;
 mod task_score;
 pub mod tasks;

@@ -15,6 +15,7 @@ pub(super) fn spec() -> Spec {
         prompt: "{question}",
         max_new_tokens: 1024,
         names: &CONDITIONS,
+        ignored: &[],
         splits: &[("train", 4511, None)],
         reference: false,
         version: 1,

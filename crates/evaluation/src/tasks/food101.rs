@@ -32,6 +32,7 @@ pub(super) fn spec() -> Spec {
         prompt: "What kind of food does this picture show? {names}\nAnswer with one of these names.",
         max_new_tokens: 256,
         names: &CLASSES,
+        ignored: &[],
         splits: &[("test", 25250, None)],
         reference: true,
         version: 1,

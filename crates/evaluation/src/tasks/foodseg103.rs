@@ -12,6 +12,7 @@ pub(super) fn spec() -> Spec {
         prompt: "Which of these foods can be seen in the picture? {names}\nAnswer with a list, such as ['rice', 'egg'], and nothing else.",
         max_new_tokens: 256,
         names: &[],
+        ignored: &["background", "other ingredients"],
         splits: &[("test", 2135, None)],
         reference: true,
         version: 1,

@@ -12,6 +12,7 @@ pub(super) fn spec() -> Spec {
         prompt: "Which ingredients went into the dish in this picture?",
         max_new_tokens: 256,
         names: &[],
+        ignored: &[],
         splits: &[("test", 507, None)],
         reference: true,
         version: 1,

@@ -12,6 +12,7 @@ pub(super) fn spec() -> Spec {
         prompt: "Describe this aerial picture in one detailed sentence.",
         max_new_tokens: 1024,
         names: &[],
+        ignored: &[],
         splits: &[("test", 3150, None)],
         reference: false,
         version: 1,

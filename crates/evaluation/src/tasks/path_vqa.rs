@@ -12,6 +12,7 @@ pub(super) fn spec() -> Spec {
         prompt: "{question}",
         max_new_tokens: 1024,
         names: &[],
+        ignored: &[],
         splits: &[("open", 3357, None), ("closed", 3362, None)],
         reference: true,
         version: 1,

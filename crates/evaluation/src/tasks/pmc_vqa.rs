@@ -12,6 +12,7 @@ pub(super) fn spec() -> Spec {
         prompt: "Question: {question}\nPick the right choice:\n{choices}",
         max_new_tokens: 1024,
         names: &[],
+        ignored: &[],
         splits: &[("test", 2000, None)],
         reference: true,
         version: 1,

@@ -12,6 +12,7 @@ pub(super) fn spec() -> Spec {
         prompt: "Write the recipe of the dish in this picture.",
         max_new_tokens: 1024,
         names: &[],
+        ignored: &[],
         splits: &[("test", 1000, None)],
         reference: true,
         version: 1,

@@ -95,6 +95,8 @@ pub struct Spec {
     pub decoding: Decoding,
     /// Classes, ingredients or categories in their published order; empty where they come with the data.
     pub names: Vec<String>,
+    /// Names of the published list that are no answers, such as `background`.
+    pub ignored: Vec<String>,
     /// The published sizes.
     pub splits: Vec<Split>,
     /// Whether the method's authors published a scorer for it, which the `reference` scorer reproduces.
@@ -148,6 +150,7 @@ pub(super) struct BuiltIn<'a> {
     pub prompt: &'a str,
     pub max_new_tokens: usize,
     pub names: &'a [&'a str],
+    pub ignored: &'a [&'a str],
     pub splits: &'a [(&'a str, usize, Option<&'a str>)],
     pub reference: bool,
     pub version: u32,
@@ -161,6 +164,7 @@ impl From<BuiltIn<'_>> for Spec {
             items,
             variant: variant.map(str::to_owned),
         };
+        let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
         Self {
             id: task.id.to_owned(),
             title: task.title.to_owned(),
@@ -172,7 +176,8 @@ impl From<BuiltIn<'_>> for Spec {
                 max_new_tokens: task.max_new_tokens,
                 ..Decoding::default()
             },
-            names: task.names.iter().map(|&name| name.to_owned()).collect(),
+            names: owned(task.names),
+            ignored: owned(task.ignored),
             splits: task.splits.iter().map(split).collect(),
             reference: task.reference,
             version: task.version,

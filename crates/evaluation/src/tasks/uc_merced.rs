@@ -20,6 +20,7 @@ pub(super) fn spec() -> Spec {
         prompt: "Which category does this aerial picture show? {names}\nAnswer with one of these, in a single word or phrase.",
         max_new_tokens: 1024,
         names: &CLASSES,
+        ignored: &[],
         splits: &[("all", 2100, None)],
         reference: false,
         version: 1,

@@ -213,6 +213,7 @@ impl UserTask {
                 prompt: file.prompt,
                 decoding: file.decoding.unwrap_or_default(),
                 names,
+                ignored: Vec::new(),
                 splits: splits.into_iter().collect(),
                 reference: false,
                 version: file.version,

@@ -12,6 +12,7 @@ pub(super) fn spec() -> Spec {
         prompt: "{question}",
         max_new_tokens: 1024,
         names: &[],
+        ignored: &[],
         splits: &[("open", 179, None), ("closed", 272, None), ("open", 200, Some("200/251")), ("closed", 251, Some("200/251"))],
         reference: true,
         version: 1,

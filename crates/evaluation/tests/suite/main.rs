@@ -7,6 +7,7 @@ mod coverage;
 mod derivation;
 mod mersenne;
 mod reference;
+mod scoring;
 mod strict;
 
 use std::path::{Path, PathBuf};

@@ -1,0 +1,162 @@
+//! Answers that were made anywhere: files of predictions in several layouts, read into one record.
+//!
+//! Nothing is dropped in silence: a row that cannot be used is a [`Problem`] with its line and reason.
+
+mod layout;
+mod problem;
+mod table;
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+use corpus::{Prediction, jsonl};
+use serde_json::{Map, Value};
+
+pub use layout::{Columns, Layout};
+pub use problem::{Problem, Reason};
+
+/// A file of predictions that cannot be read at all.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The system refused, or the file as a whole is not what it should be.
+    #[error(transparent)]
+    Corpus(#[from] corpus::Error),
+    /// The system refused.
+    #[error("cannot read `{}`: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A table lacks a column.
+    #[error("`{}` has no column `{column}`, only {found}; map the columns", path.display())]
+    NoColumn {
+        /// The file.
+        path: PathBuf,
+        /// What is looked for.
+        column: String,
+        /// What there is.
+        found: String,
+    },
+    /// A kind of file that is not read.
+    #[error("`{}` is a spreadsheet; write it as TSV, CSV or JSON (VLMEvalKit: `PRED_FORMAT=tsv`)", path.display())]
+    Spreadsheet {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+/// What a file of predictions holds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Predictions {
+    /// The rows that can be used, in the order of the file, each id once.
+    pub rows: Vec<Prediction>,
+    /// The rows that cannot.
+    pub problems: Vec<Problem>,
+    /// The layout that was read.
+    pub layout: Layout,
+}
+
+/// Reads predictions; without a layout it is told by the file's name and first row.
+///
+/// A second row with an id is left out, whatever it says.
+pub fn read(path: &Path, layout: Option<Layout>) -> Result<Predictions, ReadError> {
+    let (objects, mut problems) = objects(path)?;
+    let layout =
+        layout.unwrap_or_else(|| Layout::of(path, objects.first().map(|(_, object)| object)));
+    if let (Layout::Table(columns), Some((_, object))) = (&layout, objects.first()) {
+        columns.check(path, object)?;
+    }
+    let mut rows = Vec::with_capacity(objects.len());
+    let mut seen = HashSet::new();
+    for (at, (line, object)) in objects.into_iter().enumerate() {
+        match layout.record(object, at) {
+            Err(problem) => problems.push(problem.at_line(line)),
+            Ok(row) if !seen.insert(row.id.clone()) => {
+                let detail = "an earlier row has this id; the first one counts";
+                problems.push(Problem::new(&row.id, Reason::DuplicateId, detail).at_line(line));
+            }
+            Ok(row) => rows.push(row),
+        }
+    }
+    Ok(Predictions {
+        rows,
+        problems,
+        layout,
+    })
+}
+
+/// JSON objects with the line where each starts.
+type Objects = Vec<(usize, Map<String, Value>)>;
+
+/// The objects of a JSONL file, a JSON array, or a table's rows, with their lines.
+fn objects(path: &Path) -> Result<(Objects, Vec<Problem>), ReadError> {
+    let extension = path
+        .extension()
+        .map(|e| e.to_string_lossy().to_lowercase())
+        .unwrap_or_default();
+    match extension.as_str() {
+        "tsv" => Ok((table::rows(&text(path)?, '\t'), Vec::new())),
+        "csv" => Ok((table::rows(&text(path)?, ','), Vec::new())),
+        "xlsx" | "xls" | "pkl" => Err(ReadError::Spreadsheet {
+            path: path.to_owned(),
+        }),
+        "json" if text(path)?.trim_start().starts_with('[') => array(path),
+        _ => {
+            let (values, bad) = jsonl::read_lenient::<Value>(path)?;
+            let bad_lines: HashSet<usize> = bad.iter().map(|row| row.line).collect();
+            let mut problems: Vec<Problem> = bad
+                .into_iter()
+                .map(|row| Problem::new(&row.id, Reason::NotARecord, &row.detail).at_line(row.line))
+                .collect();
+            // The lines of the values that could be read are all the others that hold text.
+            let content = text(path).unwrap_or_default();
+            let lines = content
+                .lines()
+                .enumerate()
+                .filter(|(at, line)| !line.trim().is_empty() && !bad_lines.contains(&(at + 1)));
+            let lines = lines.map(|(at, _)| at + 1).chain(std::iter::repeat(0));
+            Ok((only_objects(lines.zip(values), &mut problems), problems))
+        }
+    }
+}
+
+fn array(path: &Path) -> Result<(Objects, Vec<Problem>), ReadError> {
+    let values: Vec<Value> = match serde_json::from_str(&text(path)?) {
+        Ok(values) => values,
+        Err(error) => {
+            let problem =
+                Problem::new("", Reason::NotARecord, &error.to_string()).at_line(error.line());
+            return Ok((Vec::new(), vec![problem]));
+        }
+    };
+    let mut problems = Vec::new();
+    let objects = only_objects((1..).zip(values), &mut problems);
+    Ok((objects, problems))
+}
+
+fn only_objects(
+    values: impl Iterator<Item = (usize, Value)>,
+    problems: &mut Vec<Problem>,
+) -> Objects {
+    let mut objects = Vec::new();
+    for (line, value) in values {
+        match value {
+            Value::Object(object) => objects.push((line, object)),
+            _ => problems.push(
+                Problem::new("", Reason::NotARecord, "a row must be a JSON object").at_line(line),
+            ),
+        }
+    }
+    objects
+}
+
+fn text(path: &Path) -> Result<String, ReadError> {
+    let bytes = std::fs::read(path).map_err(|source| ReadError::Io {
+        path: path.to_owned(),
+        source,
+    })?;
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+    Ok(String::from_utf8_lossy(bytes).into_owned())
+}
