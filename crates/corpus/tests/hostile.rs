@@ -196,7 +196,7 @@ fn drawings_that_want_too_much() {
         "<g opacity=\".9\">".repeat(num) + "<path d=\"M0 0h900v900z\"/>" + &"</g>".repeat(num)
     };
     let boxes = |num: usize| "<path d=\"M0 0h900v900h-900z\"/>".repeat(num);
-    let chain: Vec<String> = (1..12)
+    let chain: Vec<String> = (1..40)
         .map(|i| {
             let rect = format!("<rect width=\"9\" height=\"9\" fill=\"url(#x{})\"/>", i - 1);
             format!("<pattern id=\"x{i}\" width=\"9\" height=\"9\" patternUnits=\"userSpaceOnUse\">{rect}{rect}{rect}</pattern>")
@@ -205,7 +205,7 @@ fn drawings_that_want_too_much() {
     let chain = chain.concat();
     let chain = format!(
         "<pattern id=\"x0\" width=\"9\" height=\"9\" patternUnits=\"userSpaceOnUse\"><path d=\"M0 0h1v1z\"/></pattern>\
-         {chain}<rect width=\"9\" height=\"9\" fill=\"url(#x11)\"/>"
+         {chain}<rect width=\"9\" height=\"9\" fill=\"url(#x39)\"/>"
     );
     let stroke = "<path d=\"M0 0L1e30 1e30-1e30 5z\" stroke=\"red\" stroke-width=\"1e20\"/>";
     let dashes = "<path d=\"M0 0H1e6\" stroke=\"red\" stroke-dasharray=\"1e-9\"/>";
@@ -218,12 +218,19 @@ fn drawings_that_want_too_much() {
         (
             "uses",
             svg(&format!("<g id=\"g0\"><path d=\"M0 0h9v9z\"/></g>{uses}")),
-            "nodes limit",
+            "repeat too much",
+        ),
+        (
+            "pattern that its content inherits",
+            svg(
+                "<g fill=\"url(#p)\"><pattern id=\"p\" width=\"9\" height=\"9\"><path d=\"M0 0h9v9z\"/></pattern><path d=\"M0 0h9v9z\"/></g>",
+            ),
+            "in a circle",
         ),
         (
             "use of itself",
             svg("<g id=\"a\"><use href=\"#a\"/></g>"),
-            "",
+            "in a circle",
         ),
         ("entities", doctype + &svg("<g id=\"&e29;\"/>"), "entity"),
         (
@@ -245,6 +252,16 @@ fn drawings_that_want_too_much() {
         ("dashes", svg(dashes), ""),
         ("stroke", svg(stroke), "extreme"),
         (
+            "arc",
+            svg("<path d=\"M0 0a51e30 6 30 1 0 9-9z\" stroke=\"red\"/>"),
+            "extreme",
+        ),
+        (
+            "wide line",
+            svg("<line x2=\"1e30\" y2=\"1e30\" stroke=\"red\" stroke-width=\"1e20\"/>"),
+            "extreme",
+        ),
+        (
             "fine pattern",
             pattern("1e-9", "<path d=\"M0 0h1v1z\"/>"),
             "",
@@ -254,7 +271,7 @@ fn drawings_that_want_too_much() {
             pattern("1e9", "<path d=\"M0 0h1v1z\"/>"),
             "memory",
         ),
-        ("pattern of patterns", svg(&chain), "too long"),
+        ("pattern of patterns", svg(&chain), "repeat too much"),
         ("layers", svg(&layers(900)), "memory"),
         ("few layers", svg(&layers(9)), ""),
         ("boxes", svg(&boxes(50_000)), "too long"),

@@ -4,18 +4,22 @@
 //! opened that a drawing names.
 
 mod cost;
+mod references;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use image::{Rgb, RgbImage, Rgba, RgbaImage};
+use resvg::usvg::roxmltree;
 use resvg::{tiny_skia, usvg};
 
 use super::{ImageError, check_size};
 
 /// Larger files are refused.
 const MAX_BYTES: usize = 50_000_000;
+/// Arcs are cut into pieces by their radius, so that larger numbers in a path take for ever.
+const MAX_EXPONENT: usize = 9;
 
 /// Draws at the drawing's own size, on white.
 pub(super) fn draw(bytes: &[u8], path: &Path) -> Result<RgbImage, ImageError> {
@@ -82,12 +86,34 @@ fn parse(bytes: &[u8], path: &Path) -> Result<usvg::Tree, ImageError> {
             limit: format!("{MAX_BYTES} bytes"),
         });
     }
-    if has_text(bytes) {
+    let text = std::str::from_utf8(bytes).map_err(|_| broken(path, "it is not UTF-8"))?;
+    let xml = roxmltree::ParsingOptions {
+        allow_dtd: true,
+        ..roxmltree::ParsingOptions::default()
+    };
+    let document = roxmltree::Document::parse_with_options(text, xml)
+        .map_err(|e| broken(path, format!("its XML is broken: {e}")))?;
+    let svg = Some("http://www.w3.org/2000/svg");
+    let is_text = |node: roxmltree::Node| {
+        node.tag_name().name() == "text" && node.tag_name().namespace() == svg
+    };
+    if document.descendants().any(is_text) {
         return Err(broken(
             path,
             "it has text, which is not drawn (turn the text into paths, or save it as PNG)",
         ));
     }
+    if document
+        .descendants()
+        .any(|node| node.attribute("d").is_some_and(is_extreme))
+    {
+        return Err(broken(
+            path,
+            "a path has numbers that are too extreme to draw",
+        ));
+    }
+    references::check(&document)
+        .map_err(|what| broken(path, format!("{what} (save it as PNG)")))?;
     let has_pictures = AtomicBool::new(false);
     let tree = {
         let seen = || has_pictures.store(true, Ordering::Relaxed);
@@ -105,7 +131,9 @@ fn parse(bytes: &[u8], path: &Path) -> Result<usvg::Tree, ImageError> {
             },
             ..usvg::Options::default()
         };
-        let parsed = catch_unwind(AssertUnwindSafe(|| usvg::Tree::from_data(bytes, &options)));
+        let parsed = catch_unwind(AssertUnwindSafe(|| {
+            usvg::Tree::from_xmltree(&document, &options)
+        }));
         let parsed = parsed.map_err(|_| broken(path, "its numbers are too extreme to read"))?;
         parsed.map_err(|e| broken(path, e.to_string()))?
     };
@@ -118,15 +146,36 @@ fn parse(bytes: &[u8], path: &Path) -> Result<usvg::Tree, ImageError> {
     Ok(tree)
 }
 
-/// Whether there is a text element, with or without a namespace prefix.
-fn has_text(bytes: &[u8]) -> bool {
-    bytes.split(|&b| b == b'<').skip(1).any(|tag| {
-        let end = tag
-            .iter()
-            .position(|b| !b.is_ascii_alphanumeric() && *b != b':');
-        let name = &tag[..end.unwrap_or(tag.len())];
-        name == b"text" || name.ends_with(b":text")
-    })
+/// Whether path data have a number with an exponent above [`MAX_EXPONENT`] or that many digits before the point.
+fn is_extreme(data: &str) -> bool {
+    let (mut num_digits, mut is_whole) = (0, true);
+    for (at, byte) in data.bytes().enumerate() {
+        match byte {
+            b'0'..=b'9' if is_whole => num_digits += 1,
+            b'0'..=b'9' => {}
+            b'.' => is_whole = false,
+            b'e' | b'E' => {
+                is_whole = false;
+                let rest = data[at + 1..].trim_start_matches('+');
+                let end = rest
+                    .find(|c: char| !c.is_ascii_digit())
+                    .unwrap_or(rest.len());
+                // More digits than fit are too many as well.
+                if end > 0
+                    && rest[..end]
+                        .parse::<usize>()
+                        .map_or(true, |n| n > MAX_EXPONENT)
+                {
+                    return true;
+                }
+            }
+            _ => (num_digits, is_whole) = (0, true),
+        }
+        if num_digits > MAX_EXPONENT {
+            return true;
+        }
+    }
+    false
 }
 
 fn paint(
@@ -156,4 +205,32 @@ fn on_white(canvas: &tiny_skia::Pixmap) -> RgbImage {
         let rest = 255 - pixel.alpha();
         Rgb([pixel.red(), pixel.green(), pixel.blue()].map(|c| c.saturating_add(rest)))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_extreme;
+
+    #[test]
+    fn extreme_numbers_are_found_where_numbers_touch() {
+        for data in [
+            "M0 0a1e30 1",
+            "M1-2E+99",
+            "M0.5.5e10",
+            "M12345678901",
+            "M0,0L-99999999999.5",
+            "Me99999999999999999999999",
+        ] {
+            assert!(is_extreme(data), "{data}");
+        }
+        for data in [
+            "M1e9-1e-30z",
+            "M.12345678901234-1.23456789012345",
+            "M1 2 3 4 5 6 7 8 9 10 11 12",
+            "Mé e",
+            "",
+        ] {
+            assert!(!is_extreme(data), "{data}");
+        }
+    }
 }
