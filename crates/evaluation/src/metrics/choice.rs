@@ -137,38 +137,36 @@ impl Choices {
         })
     }
 
-    /// The letter after the last `answer is`, `option` … that a letter follows.
+    /// The last letter that `answer is`, `option` … announce or that `is correct` follows.
     fn announced(&self, answer: &str) -> Option<usize> {
+        const CUES: [&str; 8] = [
+            "answer", "option", "choice", "letter", "choose", "select", "pick", "chose",
+        ];
         let words: Vec<&str> = answer.split_whitespace().collect();
-        let bare = |word: &str| word.trim_matches(|c: char| !c.is_alphanumeric()).to_owned();
-        let before = |at: usize, back: usize| {
-            at.checked_sub(back)
-                .map_or_else(String::new, |i| bare(words[i]).to_lowercase())
+        let bare = |at: Option<usize>| {
+            let word = at.and_then(|at| words.get(at)).copied().unwrap_or_default();
+            word.trim_matches(|c: char| !c.is_alphanumeric())
         };
+        let lower = |at: Option<usize>| bare(at).to_lowercase();
         (0..words.len()).rev().find_map(|at| {
-            let option = self.of_letter(&bare(words[at]))?;
-            // `answer is A lesion` announces no letter.
-            let ends = at + 1 == words.len() || words[at].ends_with(|c: char| !c.is_alphanumeric());
-            if matches!(self.letter(option), "A" | "I") && !ends {
+            let option = self.of_letter(bare(Some(at)))?;
+            let (before, earlier) = (lower(at.checked_sub(1)), lower(at.checked_sub(2)));
+            let (next, after) = (lower(Some(at + 1)), lower(Some(at + 2)));
+            // `B or C` offers two letters and announces none.
+            if matches!(next.as_str(), "or" | "and") && self.of_letter(bare(Some(at + 2))).is_some()
+            {
                 return None;
             }
-            let cue = |word: &str| {
-                matches!(
-                    word,
-                    "answer"
-                        | "option"
-                        | "choice"
-                        | "letter"
-                        | "choose"
-                        | "select"
-                        | "pick"
-                        | "chose"
-                )
-            };
-            let linked = matches!(before(at, 1).as_str(), "is" | "be" | "was")
-                && (cue(&before(at, 2)) || ends);
-            let short = matches!(before(at, 1).as_str(), "it's" | "it’s") && ends;
-            (cue(&before(at, 1)) || linked || short).then_some(option)
+            let judged = next == "is" && matches!(after.as_str(), "correct" | "right");
+            // `answer is A lesion` announces no letter.
+            let ends = at + 1 == words.len() || words[at].ends_with(|c: char| !c.is_alphanumeric());
+            if matches!(self.letter(option), "A" | "I") && !ends && !judged {
+                return None;
+            }
+            let linked = matches!(before.as_str(), "is" | "be" | "was")
+                && (CUES.contains(&earlier.as_str()) || ends);
+            let short = matches!(before.as_str(), "it's" | "it’s") && ends;
+            (judged || CUES.contains(&before.as_str()) || linked || short).then_some(option)
         })
     }
 
@@ -227,6 +225,11 @@ mod tests {
             ("The answer is A lesion", None),
             ("I would pick (C)", Some(2)),
             ("an x ray", Some(2)),
+            ("Looking at the picture, A is correct", Some(0)),
+            ("The answer is B or C", None),
+            ("Option C: none of these", Some(2)),
+            ("{\"answer\": \"D\"}", Some(3)),
+            ("The answer is not B", None),
             ("mriscan", None),
             ("E", None),
             ("", None),

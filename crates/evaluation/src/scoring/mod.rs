@@ -17,7 +17,7 @@ use crate::statistics::{Bootstrap, Clusters, Error, FEW, INTERVAL_METHOD, breakd
 use crate::tasks::{Extraction, Scoring, Spec};
 
 pub use compare::{CompareError, Comparisons, TaskComparison, compare};
-pub use result::{ClassRow, Rates, Scored, ScoredRow, TaskResult};
+pub use result::{ClassRow, DomainAverage, Rates, Scored, ScoredRow, TaskResult};
 use row::{Rules, Unscored};
 
 /// Which of the two scorers.

@@ -10,6 +10,7 @@ use super::row::RowScore;
 use crate::metrics::ClassScore;
 use crate::predictions::Problem;
 use crate::statistics::Group;
+use crate::tasks::columns;
 
 /// A task's scores with all that is needed to judge them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -143,4 +144,49 @@ pub struct Scored {
     pub result: TaskResult,
     /// Each row that has a score, in the order of the file.
     pub rows: Vec<ScoredRow>,
+}
+
+/// The mean over a domain's columns, as the paper's tables have it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DomainAverage {
+    /// The domain.
+    pub domain: String,
+    /// The columns: task, metric and score; null where a task was not scored.
+    pub columns: Vec<(String, String, Option<f64>)>,
+    /// The mean over all columns; null while one is missing.
+    pub mean: Option<f64>,
+}
+
+impl DomainAverage {
+    /// The average of a built-in domain over results of one scorer.
+    ///
+    /// ```
+    /// let average = evaluation::scoring::DomainAverage::new(evaluation::tasks::FOOD, &[]);
+    /// assert_eq!((average.columns.len(), average.mean), (4, None));
+    /// ```
+    pub fn new(domain: &str, results: &[TaskResult]) -> Self {
+        let score = |task: &str, metric: &str| {
+            results
+                .iter()
+                .find(|result| result.task == task)
+                .and_then(|result| result.metrics.get(metric))
+                .copied()
+        };
+        let columns: Vec<(String, String, Option<f64>)> = columns(domain)
+            .into_iter()
+            .map(|(task, metric)| {
+                let value = score(&task, metric.name());
+                (task, metric.name().to_owned(), value)
+            })
+            .collect();
+        let values: Option<Vec<f64>> = columns.iter().map(|(.., value)| *value).collect();
+        let mean = values
+            .filter(|v| !v.is_empty())
+            .map(|v| v.iter().sum::<f64>() / v.len() as f64);
+        Self {
+            domain: domain.to_owned(),
+            columns,
+            mean,
+        }
+    }
 }

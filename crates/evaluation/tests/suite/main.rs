@@ -3,6 +3,7 @@
 #[path = "../simulation/mod.rs"]
 mod simulation;
 
+mod any_text;
 mod coverage;
 mod derivation;
 mod mersenne;
