@@ -1,78 +1,105 @@
-//! Multiple choice as the published parser reads it.
+//! Multiple choice as MMMU's parser with the published changes: an unreadable answer is drawn by lot.
 
 use crate::mersenne::Mersenne;
 
-/// The option that was read or drawn.
+/// What was taken for the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Chosen {
-    /// Its position.
+    /// Position among the options.
     pub option: usize,
-    /// Whether nothing could be read, so that it was drawn by lot.
+    /// Whether nothing could be read, so that it was drawn.
     pub drawn: bool,
 }
 
-/// The option that an answer gives.
-///
-/// Marks are taken off both ends, then the first of these that finds something counts: a key in round brackets; a
-/// free-standing key; for padded answers of more than five characters an option's text anywhere, letters inside words
-/// too. Of several, the one whose last occurrence is furthest right. If nothing is found an option is drawn, seeded by
-/// the item's position in the published order. `options` are key and text, in order; there must be one.
-///
-/// ```
-/// use evaluation::reference::choice;
-/// let options = [("A", "CT"), ("B", "MRI")];
-/// assert_eq!(choice("I think it is an MRI", &options, 0).option, 1);
-/// assert!(choice("MRI", &options, 0).drawn);
-/// ```
-pub fn choice<K: AsRef<str>, T: AsRef<str>>(
-    answer: &str,
-    options: &[(K, T)],
+/// Reads a prediction against options (key, content) in their order; `index` is the item's place in the published order
+/// and seeds the draw. There must be at least one option.
+pub fn choice<K: AsRef<str>, C: AsRef<str>>(
+    prediction: &str,
+    options: &[(K, C)],
     index: usize,
 ) -> Chosen {
-    let mut answer = answer;
+    let mut text = prediction;
     for mark in [',', '.', '!', '?', ';', ':', '\''] {
-        answer = answer.trim_matches(mark);
+        text = text.trim_matches(mark);
     }
-    let padded = format!(" {answer} ");
-    let last_of = |form: fn(&str) -> String| {
-        let places = options
-            .iter()
-            .map(|(key, _)| padded.rfind(&form(key.as_ref())));
-        furthest_right(places.enumerate())
-    };
-    let by_text = || {
-        let lower = padded.to_lowercase();
-        let places = options
-            .iter()
-            .map(|(_, text)| lower.rfind(&text.as_ref().to_lowercase()));
-        if padded.chars().count() > 5 {
-            furthest_right(places.enumerate())
-        } else {
-            None
+    let text = format!(" {text} ");
+    let lower = text.to_lowercase();
+    let last = |find: &dyn Fn(&(K, C)) -> Option<usize>| {
+        let mut best: Option<(usize, usize)> = None;
+        for (option, entry) in options.iter().enumerate() {
+            // The first option wins a tie.
+            if let Some(at) = find(entry)
+                && best.is_none_or(|(place, _)| at > place)
+            {
+                best = Some((at, option));
+            }
         }
+        best.map(|(_, option)| option)
     };
-    let read = last_of(|key| format!("({key})"))
-        .or_else(|| last_of(|key| format!(" {key} ")))
-        .or_else(by_text);
+    let read = last(&|(key, _)| text.rfind(&format!("({})", key.as_ref())))
+        .or_else(|| last(&|(key, _)| text.rfind(&format!(" {} ", key.as_ref()))))
+        .or_else(|| {
+            // Longer than five characters, spaces included.
+            (text.chars().count() > 5)
+                .then(|| last(&|(_, content)| lower.rfind(&content.as_ref().to_lowercase())))
+                .flatten()
+        });
     match read {
         Some(option) => Chosen {
             option,
             drawn: false,
         },
         None => Chosen {
-            option: Mersenne::new(index as u64).below(options.len()),
+            option: drawn(options.len(), index),
             drawn: true,
         },
     }
 }
 
-/// The option found furthest right; the first of equals.
-fn furthest_right(places: impl Iterator<Item = (usize, Option<usize>)>) -> Option<usize> {
-    let mut best: Option<(usize, usize)> = None;
-    for (option, place) in places {
-        if let Some(place) = place.filter(|&place| best.is_none_or(|(_, other)| place > other)) {
-            best = Some((option, place));
+fn drawn(options: usize, index: usize) -> usize {
+    let places: Vec<usize> = (0..options).collect();
+    *Mersenne::new(index as u64).choice(&places)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OPTIONS: [(&str, &str); 4] = [
+        ("A", "CT"),
+        ("B", "MRI"),
+        ("C", "X-ray"),
+        ("D", "Ultrasound"),
+    ];
+
+    #[test]
+    fn reads_as_noted() {
+        for (text, letter, drawn) in [
+            ("(B)", "B", false),
+            ("B", "B", false),
+            ("The answer is B.", "B", false),
+            ("B: MRI", "B", false),
+            ("A CT scan", "A", false),
+            ("I think it is an MRI", "B", false),
+            ("MRI", "C", true),
+            ("Either (A) or (C)", "C", false),
+            ("mri scan not ct", "A", false),
+            ("", "C", true),
+        ] {
+            let chosen = choice(text, &OPTIONS, 7);
+            assert_eq!(
+                (OPTIONS[chosen.option].0, chosen.drawn),
+                (letter, drawn),
+                "{text}"
+            );
         }
     }
-    best.map(|(option, _)| option)
+
+    #[test]
+    fn draws_as_noted() {
+        let drawn: String = (0..12)
+            .map(|i| OPTIONS[choice("", &OPTIONS, i).option].0)
+            .collect();
+        assert_eq!(drawn, "DBABBCACBDAD");
+    }
 }

@@ -1,67 +1,91 @@
-//! Several names in one answer: ingredients and food categories.
+//! Lists of names found as letters, and scikit-learn's scores of one list with `zero_division=1`.
 
-use std::cmp::Reverse;
-
-/// The names in an answer, as positions in the list, in the order in which they are found.
-///
-/// Longer names first. A name is found wherever its letters stand, inside words too; then all its occurrences are cut
-/// out, which may join what was apart. A name that occurs twice in the list is only found at its first place.
-///
-/// ```
-/// let names = ["egg", "egg tart", "melon"];
-/// assert_eq!(evaluation::reference::multi_label("An egg tart and eggs.", &names), [1, 0]);
-/// ```
-pub fn multi_label<S: AsRef<str>>(answer: &str, names: &[S]) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..names.len()).collect();
-    order.sort_by_key(|&id| Reverse(names[id].as_ref().chars().count()));
-    let mut text = answer.to_lowercase();
-    order.retain(|&id| {
-        let name = names[id].as_ref().to_lowercase();
-        let found = text.contains(&name);
-        if found {
-            text = text.replace(&name, "");
-        }
-        found
-    });
-    order
-}
-
-/// How two sets of names are compared.
+/// How two lists are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ListMetric {
-    /// Share of the labels that were found; 1 without labels.
-    Recall,
-    /// Binary F1 over the list; 1 where nothing is labelled and nothing found.
+    /// Harmonic mean of precision and recall.
     F1,
+    /// Recall; naming too much costs nothing.
+    Recall,
 }
 
-/// One item's score between 0 and 1. `None` if a label is not in the list, where the published code stops.
-///
-/// A label that occurs twice in the list means its *last* place, which [`multi_label`] never finds.
-///
-/// ```
-/// use evaluation::reference::{ListMetric, list_score};
-/// assert_eq!(list_score(ListMetric::F1, &["egg", "tea"], &["egg", "tea", "rice"], "rice with tea"), Some(0.5));
-/// ```
-pub fn list_score<L: AsRef<str>, S: AsRef<str>>(
+/// Positions of the names that occur in the text, longer names first; what is found is erased before the next is
+/// looked for. Of names that stand twice in the list the first position is given.
+pub fn multi_label<N: AsRef<str>>(text: &str, names: &[N]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..names.len()).collect();
+    // Stable, so that equally long names keep their order.
+    order.sort_by_key(|&at| std::cmp::Reverse(names[at].as_ref().chars().count()));
+    let mut text = text.to_lowercase();
+    let mut found = Vec::new();
+    for at in order {
+        let name = names[at].as_ref();
+        // The published names are in lower case; a name that is not is compared in lower case too.
+        let name = name.to_lowercase();
+        if !name.is_empty() && text.contains(&name) {
+            text = text.replace(&name, "");
+            found.push(at);
+        }
+    }
+    found
+}
+
+/// The score of one answer, from 0 to 1; `None` if a label is not among the names.
+pub fn list_score<L: AsRef<str>, N: AsRef<str>>(
     metric: ListMetric,
     labels: &[L],
-    names: &[S],
-    answer: &str,
+    names: &[N],
+    prediction: &str,
 ) -> Option<f64> {
     let place = |label: &L| {
         names
             .iter()
-            .rposition(|name| name.as_ref() == label.as_ref())
+            .position(|name| name.as_ref() == label.as_ref())
     };
-    let mut truth: Vec<usize> = labels.iter().map(place).collect::<Option<_>>()?;
-    truth.sort_unstable();
-    truth.dedup();
-    let found = multi_label(answer, names);
-    let shared = found.iter().filter(|id| truth.contains(id)).count() as f64;
-    let ratio = |over: f64, under: usize| if under == 0 { 1.0 } else { over / under as f64 };
-    Some(match metric {
-        ListMetric::Recall => ratio(shared, truth.len()),
-        ListMetric::F1 => ratio(2.0 * shared, truth.len() + found.len()),
-    })
+    let mut wanted = labels.iter().map(place).collect::<Option<Vec<usize>>>()?;
+    wanted.sort_unstable();
+    wanted.dedup();
+    let found = multi_label(prediction, names);
+    let hits = found.iter().filter(|at| wanted.contains(at)).count() as f64;
+    let whole = match metric {
+        ListMetric::F1 => (found.len() + wanted.len()) as f64 / 2.0,
+        ListMetric::Recall => wanted.len() as f64,
+    };
+    Some(if whole == 0.0 { 1.0 } else { hits / whole })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NAMES: [&str; 6] = ["egg", "egg tart", "melon", "watermelon", "rape", "grape"];
+
+    #[test]
+    fn finds_as_noted() {
+        for (text, expected) in [
+            (
+                "The dish has an egg tart and eggs.",
+                vec!["egg tart", "egg"],
+            ),
+            ("watermelon", vec!["watermelon"]),
+            ("grape", vec!["grape"]),
+        ] {
+            let found: Vec<&str> = multi_label(text, &NAMES)
+                .into_iter()
+                .map(|at| NAMES[at])
+                .collect();
+            assert_eq!(found, expected);
+        }
+    }
+
+    #[test]
+    fn scores_as_noted() {
+        let names = ["a1", "b2", "c3"];
+        let none: [&str; 0] = [];
+        let score = |metric, labels: &[&str], text| list_score(metric, labels, &names, text);
+        assert_eq!(score(ListMetric::F1, &["a1", "b2"], "b2 c3"), Some(0.5));
+        assert_eq!(score(ListMetric::Recall, &none, "b2"), Some(1.0));
+        assert_eq!(score(ListMetric::F1, &none, ""), Some(1.0));
+        assert_eq!(score(ListMetric::Recall, &["a1"], ""), Some(0.0));
+        assert_eq!(score(ListMetric::Recall, &["zz"], ""), None);
+    }
 }

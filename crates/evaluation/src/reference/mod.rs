@@ -1,9 +1,7 @@
-//! Scorers that reproduce the published evaluation code to the digit, accidents included, so that numbers can be
-//! compared with the paper's. For any other purpose use [`metrics`](crate::metrics).
+//! The scoring rules that the method's authors published, quirks included, so that numbers compare with theirs.
 //!
-//! What is reproduced: the VQA metrics of LLaVA-Med v1.0.0, MMMU's option parser as the method's authors changed it,
-//! their multi-label matching, and the `rouge` package 1.0.1, all as run by CPython 3.10. The behaviour was taken down
-//! as rules and is checked against values that the published code gave.
+//! Written from the rules as the project's notes describe them, and held to the values that were noted there; where the
+//! notes are silent the choice is ours and said so. The `strict` metrics are in [`crate::metrics`].
 
 mod choice;
 mod labels;

@@ -1,63 +1,57 @@
-//! Open and closed questions as LLaVA-Med v1.0.0 scores them.
+//! Open and closed questions by the VQA answer convention (Antol et al., 2015), applied twice.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use crate::python::{is_digit, split};
-use crate::vqa;
+use crate::vqa::{ARTICLES, contraction, digit};
 
-/// Marks that the convention deletes or replaces by a space.
+/// The convention's punctuation marks; full stops and apostrophes have rules of their own.
 const MARKS: [char; 21] = [
     ';', '/', '[', ']', '"', '{', '}', '(', ')', '=', '+', '\\', '_', '-', '>', '<', '@', '`', ',',
     '?', '!',
 ];
+/// How many full stops are deleted at most: the published call gives a flag where the count stands.
+const MAX_STOPS: usize = 32;
 
-/// The most full stops that one pass deletes: the published code gives a flag (32) in the place of a count.
-const STOPS: usize = 32;
-
-/// An answer in the VQA convention's form.
-///
-/// A mark is deleted wherever it stands if anywhere in the *original* text it has a space beside it, or if a comma
-/// stands between digits anywhere; else it becomes a space. Then full stops without a digit after them go (at most
-/// 32), letters become small, number words digits, articles go, and contractions get their apostrophe.
+/// The convention once.
 ///
 /// ```
-/// use evaluation::reference::normalise;
-/// assert_eq!(normalise("X-ray, T2-weighted. 1,000 a/b"), "xray t2weighted 1000 ab");
+/// assert_eq!(evaluation::reference::normalise("isnt it 3.5 cm?"), "isn't it 3.5 cm");
 /// ```
 pub fn normalise(text: &str) -> String {
-    let thousands = has_comma_in_number(text);
-    let mut plain = text.to_owned();
-    for mark in MARKS {
-        let beside_space = text.contains(&format!("{mark} ")) || text.contains(&format!(" {mark}"));
-        plain = plain.replace(mark, if beside_space || thousands { "" } else { " " });
-    }
-    let lower = without_stops(&plain).to_lowercase();
-    let words = split(&lower).map(|word| vqa::digit(word).unwrap_or(word));
-    let words = words.filter(|word| !vqa::ARTICLES.contains(word));
-    words
-        .map(|word| vqa::contraction(word).unwrap_or(word))
-        .collect::<Vec<_>>()
-        .join(" ")
+    let unmarked = without_stops(&without_marks(text)).to_lowercase();
+    let words: Vec<&str> = split(&unmarked)
+        .map(|word| digit(word).unwrap_or(word))
+        .filter(|word| !ARTICLES.contains(word))
+        .map(|word| contraction(word).unwrap_or(word))
+        .collect();
+    words.join(" ").replace(',', "")
 }
 
-fn has_comma_in_number(text: &str) -> bool {
-    let mut sides = text.split(',').peekable();
-    while let Some(before) = sides.next() {
-        let digit_before = before.chars().next_back().is_some_and(is_digit);
-        if digit_before
-            && sides
-                .peek()
-                .and_then(|after| after.chars().next())
-                .is_some_and(is_digit)
-        {
-            return true;
-        }
-    }
-    false
+/// A mark beside a space goes, as does every mark of a text with a number such as 1,000; others become a space.
+fn without_marks(text: &str) -> String {
+    let chars: Vec<char> = text.chars().collect();
+    let number = chars
+        .windows(3)
+        .any(|w| is_digit(w[0]) && w[1] == ',' && is_digit(w[2]));
+    let beside_space = |mark: char| {
+        let pair = |a: char, b: char| chars.windows(2).any(|w| w == [a, b]);
+        pair(mark, ' ') || pair(' ', mark)
+    };
+    let deleted: Vec<char> = MARKS
+        .into_iter()
+        .filter(|&mark| number || beside_space(mark))
+        .collect();
+    chars
+        .iter()
+        .filter(|c| !deleted.contains(c))
+        .map(|&c| if MARKS.contains(&c) { ' ' } else { c })
+        .collect()
 }
 
+/// Deletes the first full stops that no digit follows.
 fn without_stops(text: &str) -> String {
-    let mut left = STOPS;
+    let mut left = MAX_STOPS;
     let mut out = String::with_capacity(text.len());
     let mut chars = text.chars().peekable();
     while let Some(c) = chars.next() {
@@ -70,28 +64,26 @@ fn without_stops(text: &str) -> String {
     out
 }
 
-/// How much of the label an open answer holds, between 0 and 1.
-///
-/// Both texts are normalised twice. A shared word counts as often as the *prediction* has it and a missing one as often
-/// as the label has it, so that repeating a right word raises the score and other words cost nothing.
+fn twice(text: &str) -> String {
+    normalise(&normalise(text))
+}
+
+/// Recall of the label's words, from 0 to 1. Shared words count as often as the *prediction* has them, so that
+/// repetition raises the score and verbosity costs nothing.
 ///
 /// ```
 /// assert_eq!(evaluation::reference::open_recall("lung lung lung", "left lung"), 0.75);
 /// ```
 pub fn open_recall(prediction: &str, label: &str) -> f64 {
-    let twice = |text: &str| normalise(&normalise(&text.to_lowercase())).to_lowercase();
     let (prediction, label) = (twice(prediction), twice(label));
-    let (found, truth) = (counts(&prediction), counts(&label));
-    let shared: usize = found
-        .iter()
-        .filter(|(word, _)| truth.contains_key(*word))
-        .map(|(_, n)| n)
-        .sum();
-    let missing: usize = truth
-        .iter()
-        .filter(|(word, _)| !found.contains_key(*word))
-        .map(|(_, n)| n)
-        .sum();
+    let (found, wanted) = (counts(&prediction), counts(&label));
+    let (mut shared, mut missing) = (0, 0);
+    for (word, count) in wanted {
+        match found.get(word) {
+            Some(given) => shared += given,
+            None => missing += count,
+        }
+    }
     if shared == 0 {
         0.0
     } else {
@@ -99,25 +91,62 @@ pub fn open_recall(prediction: &str, label: &str) -> f64 {
     }
 }
 
-fn counts(text: &str) -> BTreeMap<&str, usize> {
-    let mut counts = BTreeMap::new();
+fn counts(text: &str) -> HashMap<&str, usize> {
+    let mut out = HashMap::new();
     for word in split(text) {
-        *counts.entry(word).or_default() += 1;
+        *out.entry(word).or_default() += 1;
     }
-    counts
+    out
 }
 
-/// Whether a closed answer counts as right.
-///
-/// The normalised prediction must hold the letters `yes` or `no` anywhere (`normal` and `know` do) and the normalised
-/// label anywhere. A label that is neither yes nor no can only be hit beside such letters.
-///
-/// ```
-/// use evaluation::reference::closed;
-/// assert!(closed("It looks normal", "no") && !closed("left", "left"));
-/// ```
+/// Whether a closed answer is right: "yes" or "no" and the label occur anywhere as letters ("normal" holds "no").
 pub fn closed(prediction: &str, label: &str) -> bool {
-    let prediction = normalise(&prediction.to_lowercase());
-    let label = normalise(&label.to_lowercase());
+    let (prediction, label) = (twice(prediction), twice(label));
     (prediction.contains("yes") || prediction.contains("no")) && prediction.contains(&label)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn normalises_as_noted() {
+        for (text, expected) in [
+            ("T1-weighted MRI", "t1 weighted mri"),
+            ("3.5 cm", "3.5 cm"),
+            ("none", "0"),
+            ("two lungs", "2 lungs"),
+            ("a b. c. d", "b c d"),
+            ("X-ray, T2-weighted. 1,000 a/b", "xray t2weighted 1000 ab"),
+            ("No.", "no"),
+            ("isnt it 3.5 cm?", "isn't it 3.5 cm"),
+        ] {
+            assert_eq!(normalise(text), expected);
+        }
+        let stops = ".".repeat(40);
+        assert_eq!(normalise(&stops), ".".repeat(8));
+    }
+
+    #[test]
+    fn recalls_as_noted() {
+        for (prediction, label, expected) in [
+            ("lung lung lung", "left lung", 0.75),
+            ("The left lung shows a mass", "left lung", 1.0),
+            ("heart", "left lung", 0.0),
+            ("two", "2", 1.0),
+        ] {
+            assert!(
+                (open_recall(prediction, label) - expected).abs() < 1e-12,
+                "{prediction}"
+            );
+        }
+    }
+
+    #[test]
+    fn closed_answers_match_letters() {
+        assert!(closed("This is normal", "no"));
+        assert!(closed("Yes, it is.", "yes"));
+        assert!(!closed("It is.", "yes"));
+        assert!(!closed("left", "left"));
+    }
 }

@@ -5,9 +5,7 @@ mod simulation;
 
 mod any_text;
 mod coverage;
-mod derivation;
 mod mersenne;
-mod reference;
 mod scoring;
 mod strict;
 

@@ -84,7 +84,7 @@ fn draws_what_cpython_draws() {
     }
 }
 
-/// Drawn by the published code of the method, which seeds with the number of the item.
+/// Values noted of the published scorers, which seed with the number of the item.
 #[test]
 fn draws_options_as_the_reference_does() {
     let options: String = (0..12)
