@@ -27,6 +27,7 @@ use crate::stages::{self, Span};
 pub fn run(cli: &Cli) -> Result<()> {
     let shared = &cli.shared;
     let device = device(&shared.device)?;
+    torch::check_version().context("this program cannot run with the libtorch that it found")?;
     torch::set_threads(threads(shared));
     // A stage alone: those before it are skipped when they are done, and done when they are not.
     let up_to = |stage: &Stage, name: &str| {
@@ -78,7 +79,11 @@ fn device(name: &str) -> Result<Device> {
         _ => bail!("`{name}` is not a device; expected cpu, cuda or cuda:N"),
     };
     if device.is_cuda() {
-        torch::load_cuda().context("the CUDA libraries of torch cannot be loaded")?;
+        let folder = std::env::var_os("ADAMLLM_TORCH_LIB").map(PathBuf::from);
+        torch::load_cuda(folder.as_deref()).context(
+            "the CUDA libraries of torch cannot be loaded; install torch 2.11.0 for Python and set ADAMLLM_TORCH_LIB to \
+             its torch/lib folder",
+        )?;
         if !torch::tch::Cuda::is_available() {
             bail!("`{name}` was asked for, but libtorch finds no CUDA device here");
         }
@@ -243,12 +248,7 @@ fn table(summary: &Summary) -> String {
             row.interval[1]
         );
     }
-    let funnel = &summary.funnel;
-    let _ = writeln!(
-        out,
-        "\n{} pairs, {} held out → {} triplets → {} consistent → {} samples trained on",
-        funnel.pairs, funnel.held_out, funnel.parsed, funnel.consistent, funnel.trained
-    );
+    let _ = writeln!(out, "\n{}", summary.funnel);
     if let Some(filter) = &summary.filter {
         let _ = writeln!(
             out,
@@ -266,12 +266,11 @@ fn run_generate(shared: &Shared, device: Device, generate: &Generate) -> Result<
         kind(shared),
         &processor::Options::default(),
     )?;
-    let options = generate::Options {
-        group_size: runner::GROUP,
-        seed: generate.seed,
-        ..generate::Options::default()
-    };
-    let mut generator = LocalGenerator::new(model.as_ref(), processor.as_ref(), options);
+    let mut generator = LocalGenerator::new(
+        model.as_ref(),
+        processor.as_ref(),
+        runner::options(generate.seed),
+    );
     if let (Some(requests), Some(output)) = (&generate.requests, &generate.output) {
         let mut all: Vec<Request> = jsonl::read(requests)?;
         let folder = requests.parent().unwrap_or(Path::new(""));
@@ -441,15 +440,10 @@ fn inspect_data(
         }
         broken.is_none()
     });
-    let document = json!({"format": format!("{:?}", loaded.format), "usable": loaded.rows.len(), "rejected": loaded.rejected});
+    let found = formats::summary(&loaded);
+    let document = json!({"summary": found, "rejected": loaded.rejected});
     print(shared, &document, || {
-        println!(
-            "`{}`: {:?}, {} usable pairs, {} not",
-            file.display(),
-            loaded.format,
-            loaded.rows.len(),
-            loaded.rejected.len()
-        );
+        println!("`{}`\n{found}", file.display());
         for bad in &loaded.rejected {
             println!("  `{}`: {} ({})", bad.id, bad.reason, bad.detail);
         }

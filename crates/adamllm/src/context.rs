@@ -109,7 +109,16 @@ pub fn write_rejected(folder: &Path, rejected: &[Rejected]) -> Result<()> {
     )?)
 }
 
-/// Reads a stage's rejects; none if there is no such file.
-pub fn read_rejected(folder: &Path) -> Vec<Rejected> {
-    corpus::jsonl::read(&folder.join("rejected.jsonl")).unwrap_or_default()
+/// Reads a stage's rejects; none if it wrote no such file.
+pub fn read_rejected(folder: &Path) -> Result<Vec<Rejected>> {
+    read_if_there(&folder.join("rejected.jsonl"))
+}
+
+/// Records of a file that not every run has; a file that is there must be sound.
+pub fn read_if_there<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Vec<T>> {
+    if path.exists() {
+        Ok(corpus::jsonl::read(path)?)
+    } else {
+        Ok(Vec::new())
+    }
 }

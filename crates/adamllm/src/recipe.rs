@@ -439,7 +439,7 @@ impl Recipe {
             .filter(|(k, _)| keep(k))
             .map(|(k, r)| (k, &r.value))
             .collect();
-        serde_json::to_value(map).unwrap_or_default()
+        serde_json::to_value(map).expect("TOML values are JSON values")
     }
 
     /// Whether the model is the shipped demo base.

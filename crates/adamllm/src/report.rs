@@ -8,6 +8,7 @@ use std::path::Path;
 
 use evaluation::TaskScore;
 use serde::{Deserialize, Serialize};
+use synthesis::Funnel;
 
 pub use page::{Card, Flip, Page, render};
 pub use plot::{Curve, curves};
@@ -31,23 +32,6 @@ pub struct Summary {
     pub average: Option<TaskScore>,
 }
 
-/// How many pairs came how far.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Funnel {
-    /// All readable pairs.
-    pub pairs: usize,
-    /// Of these, kept for evaluation.
-    pub held_out: usize,
-    /// Gave a triplet that parses.
-    pub parsed: usize,
-    /// Passed the filter.
-    pub consistent: usize,
-    /// Samples that were trained on.
-    pub trained: usize,
-    /// Left out, by stage and reason.
-    pub rejects: BTreeMap<String, usize>,
-}
-
 /// Keeping as a classifier of right precise answers.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FilterScore {
@@ -59,20 +43,6 @@ pub struct FilterScore {
     pub before: f64,
     /// Triplets whose truth is known.
     pub known: usize,
-}
-
-/// The largest resident memory of this process in bytes, from `/proc`; 0 where it cannot be read.
-pub fn peak_rss_bytes() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status
-        .lines()
-        .find_map(|l| l.strip_prefix("VmHWM:"))
-        .unwrap_or_default();
-    line.trim()
-        .trim_end_matches(" kB")
-        .trim()
-        .parse::<u64>()
-        .map_or(0, |kib| kib * 1024)
 }
 
 /// A picture file as a `data:` address for the page.

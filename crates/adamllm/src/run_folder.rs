@@ -34,7 +34,7 @@ pub struct Manifest {
     pub inputs: BTreeMap<String, String>,
     /// What it counted.
     pub counts: BTreeMap<String, u64>,
-    /// Wall time of the stage, over all its attempts since the last change.
+    /// Wall time of the attempt that finished the stage.
     pub seconds: f64,
 }
 

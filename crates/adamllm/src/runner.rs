@@ -11,6 +11,15 @@ use indicatif::ProgressBar;
 /// Requests that are decoded and made durable together.
 pub const GROUP: usize = 32;
 
+/// How the local engine runs everywhere in the program.
+pub fn options(seed: u64) -> generate::Options {
+    generate::Options {
+        group_size: GROUP,
+        seed,
+        ..generate::Options::default()
+    }
+}
+
 /// Completes all requests into `path`. Whole groups that are already there are kept; a broken group is done again.
 pub fn run(
     generator: &mut dyn Generator,

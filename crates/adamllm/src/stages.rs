@@ -107,7 +107,17 @@ fn one(context: &Context, stage: &str, folder: &Path) -> Result<Counts> {
 /// The recipe sections that a stage reads beyond those of the stages before it.
 fn sections(stage: &str) -> &'static [&'static str] {
     match stage {
-        "tune-synthesizer" => &["run", "model", "synthesizer"],
+        "tune-synthesizer" => &[
+            "run",
+            "model",
+            "mix.synthetic",
+            "synthesizer.checkpoint",
+            "synthesizer.seed_data",
+            "synthesizer.input",
+            "synthesizer.blank_images",
+            "synthesizer.train",
+            "synthesizer.prompts",
+        ],
         "synthesize" => &["data", "synthesizer"],
         "filter" => &["filter"],
         "mix" => &["mix"],
@@ -122,9 +132,14 @@ fn inputs(context: &Context, stage: &str) -> Result<BTreeMap<String, String>> {
     let recipe = context.recipe;
     let mut files: Vec<PathBuf> = Vec::new();
     match stage {
-        "tune-synthesizer" => files.extend(seeds_path(context)),
+        "tune-synthesizer" => {
+            files.extend(seeds_path(context));
+            files.extend(recipe.synthesizer.train.data.clone());
+            files.extend(recipe.synthesizer.prompts.clone());
+        }
         "synthesize" => files.push(recipe.pairs.clone()),
         "mix" => files.extend(recipe.mix.general.clone()),
+        "train" => files.extend(recipe.train.data.clone()),
         "evaluate" => files.extend(evaluate::task_files(context)?),
         _ => {}
     }
@@ -164,6 +179,16 @@ fn tune_synthesizer(context: &Context, folder: &Path) -> Result<Counts> {
     let Some(path) = seeds_path(context) else {
         return Ok(Counts::from([("tuned before".to_owned(), 1)]));
     };
+    let settings = &context.recipe.synthesizer;
+    let tune = |samples: &[Sample]| {
+        let (stage, base) = ("tune-synthesizer", context.base_folder());
+        training::train(context, stage, folder, &base, samples, &settings.train)
+    };
+    if let Some(data) = &settings.train.data {
+        let (samples, rejected) = samples_of(context, data)?;
+        write_rejected(folder, &rejected)?;
+        return tune(&samples);
+    }
     let Loaded {
         mut rows,
         mut rejected,
@@ -172,7 +197,6 @@ fn tune_synthesizer(context: &Context, folder: &Path) -> Result<Counts> {
     refuse_many_bad(context, &path, rows.len(), &rejected)?;
     rows.truncate(context.limit.unwrap_or(usize::MAX));
     let blank = context.blank()?;
-    let settings = &context.recipe.synthesizer;
     let options = SeedOptions {
         input: settings.input,
         blank: Some(Blank {
@@ -185,14 +209,7 @@ fn tune_synthesizer(context: &Context, folder: &Path) -> Result<Counts> {
     rejected.extend(made.rejected);
     write_rejected(folder, &rejected)?;
     jsonl::write(&folder.join("samples.jsonl"), &made.items)?;
-    training::train(
-        context,
-        "tune-synthesizer",
-        folder,
-        &context.base_folder(),
-        &made.items,
-        &settings.train,
-    )
+    tune(&made.items)
 }
 
 fn synthesize(context: &Context, folder: &Path) -> Result<Counts> {
@@ -245,12 +262,11 @@ fn synthesize(context: &Context, folder: &Path) -> Result<Counts> {
     );
     rejected.extend(asked.rejected);
     jsonl::write(&folder.join("requests.jsonl"), &asked.items)?;
-    let options = generate::Options {
-        group_size: runner::GROUP,
-        seed: recipe.seed,
-        ..generate::Options::default()
-    };
-    let mut generator = LocalGenerator::new(model.as_ref(), processor.as_ref(), options);
+    let mut generator = LocalGenerator::new(
+        model.as_ref(),
+        processor.as_ref(),
+        runner::options(recipe.seed),
+    );
     let bar = context.bar(asked.items.len(), "synthesize");
     let completions = runner::run(
         &mut generator,
@@ -272,16 +288,16 @@ fn synthesize(context: &Context, folder: &Path) -> Result<Counts> {
     };
     let name = model_folder.display().to_string();
     let parsed = synthesis::triplets(&asked.items, &completions, parsing, &name);
+    let unparsed = parsed.rejected.len();
     rejected.extend(parsed.rejected);
     jsonl::write(&folder.join("triplets.jsonl"), &parsed.items)?;
     write_rejected(folder, &rejected)?;
     counts.insert("triplets".to_owned(), parsed.items.len() as u64);
-    if asked.items.len() > parsed.items.len() + rejected.len() {
+    if asked.items.len() != parsed.items.len() + unparsed {
         bail!(
-            "{} requests gave {} triplets and {} rejects",
+            "{} requests gave {} triplets and {unparsed} rejects",
             asked.items.len(),
-            parsed.items.len(),
-            rejected.len()
+            parsed.items.len()
         );
     }
     Ok(counts)
@@ -308,12 +324,11 @@ fn filter(context: &Context, folder: &Path) -> Result<Counts> {
     let (model, processor) = context.open(&judge, recipe.dtype)?;
     let requests = synthesis::judge_requests(&triplets, JudgeOptions::new(kind), &context.prompts);
     jsonl::write(&folder.join("requests.jsonl"), &requests)?;
-    let options = generate::Options {
-        group_size: runner::GROUP,
-        seed: recipe.seed,
-        ..generate::Options::default()
-    };
-    let mut generator = LocalGenerator::new(model.as_ref(), processor.as_ref(), options);
+    let mut generator = LocalGenerator::new(
+        model.as_ref(),
+        processor.as_ref(),
+        runner::options(recipe.seed),
+    );
     let bar = context.bar(requests.len(), "filter");
     let completions = runner::run(
         &mut generator,
@@ -363,9 +378,9 @@ fn mix(context: &Context, folder: &Path) -> Result<Counts> {
     let settings = &context.recipe.mix;
     let pairs: Vec<Pair> = jsonl::read(&context.run.stage("synthesize").join("pairs.jsonl"))?;
     let triplets: Vec<Triplet> = jsonl::read(&context.run.stage("filter").join("triplets.jsonl"))?;
-    let general = match &settings.general {
-        Some(path) => formats::read_samples(path, &options())?.rows,
-        None => Vec::new(),
+    let (general, mut rejected) = match &settings.general {
+        Some(path) => samples_of(context, path)?,
+        None => (Vec::new(), Vec::new()),
     };
     let options = MixOptions {
         seed: context.recipe.seed,
@@ -379,19 +394,28 @@ fn mix(context: &Context, folder: &Path) -> Result<Counts> {
     };
     let mixed = synthesis::mix(&pairs, &triplets, &general, &options, &context.prompts);
     jsonl::write(&folder.join("samples.jsonl"), &mixed.items)?;
-    write_rejected(folder, &mixed.rejected)?;
+    rejected.extend(mixed.rejected);
+    write_rejected(folder, &rejected)?;
+    let synthetic = mixed
+        .items
+        .iter()
+        .filter(|s| !s.origin["triplet"].is_null());
     Ok(Counts::from([
         ("samples".to_owned(), mixed.items.len() as u64),
-        ("left out".to_owned(), mixed.rejected.len() as u64),
+        ("with a task".to_owned(), synthetic.count() as u64),
+        ("left out".to_owned(), rejected.len() as u64),
     ]))
 }
 
 fn train(context: &Context, folder: &Path) -> Result<Counts> {
     let training = &context.recipe.train;
-    let samples: Vec<Sample> = match &training.data {
-        Some(path) => formats::read_samples(path, &options())?.rows,
-        None => jsonl::read(&context.run.stage("mix").join("samples.jsonl"))?,
+    let (samples, rejected) = if let Some(path) = &training.data {
+        samples_of(context, path)?
+    } else {
+        let path = context.run.stage("mix").join("samples.jsonl");
+        (jsonl::read(&path)?, Vec::new())
     };
+    write_rejected(folder, &rejected)?;
     training::train(
         context,
         "train",
@@ -400,6 +424,13 @@ fn train(context: &Context, folder: &Path) -> Result<Counts> {
         &samples,
         training,
     )
+}
+
+/// Training samples of a file that the recipe names, and what of it cannot be used.
+fn samples_of(context: &Context, path: &Path) -> Result<(Vec<Sample>, Vec<Rejected>)> {
+    let Loaded { rows, rejected, .. } = formats::read_samples(path, &options())?;
+    refuse_many_bad(context, path, rows.len(), &rejected)?;
+    Ok((rows, rejected))
 }
 
 /// Stops a run that would lose more records than the recipe allows.

@@ -95,7 +95,9 @@ pub fn train(
             detail: d.detail.clone(),
         })
         .collect();
-    let mut rejected = crate::context::read_rejected(folder);
+    let mut rejected = crate::context::read_rejected(folder)?;
+    // An attempt that was stopped after this may have noted them already.
+    rejected.retain(|known| !dropped.contains(known));
     rejected.extend(dropped.iter().cloned());
     crate::context::write_rejected(folder, &rejected)?;
     if dropped.len() == samples.len() {

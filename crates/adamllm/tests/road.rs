@@ -133,6 +133,50 @@ fn own_pairs_become_an_adapted_model_and_a_report() {
 }
 
 #[test]
+fn unusable_replay_samples_stop_a_run_or_are_counted() {
+    let folder = tempfile::tempdir().expect("folder");
+    write_data(folder.path());
+    let turns = "[{\"role\":\"user\",\"text\":\"Hi\"},{\"role\":\"assistant\",\"text\":\"Yes\",\"learn\":true}]";
+    let good = format!("{{\"id\":\"a\",\"turns\":{turns}}}");
+    let bad = format!("{{\"id\":\"b\",\"images\":[\"none.png\"],\"turns\":{turns}}}");
+    std::fs::write(
+        folder.path().join("replay.jsonl"),
+        format!("{good}\n{bad}\n"),
+    )
+    .expect("replay");
+    let (recipe, run) = (folder.path().join("my.toml"), folder.path().join("run"));
+    let (recipe, run_text) = (recipe.display().to_string(), run.display().to_string());
+    let general = "mix.general=replay.jsonl";
+    let args = [
+        "run",
+        &recipe,
+        "--run-dir",
+        &run_text,
+        "--threads",
+        "1",
+        "--until",
+        "mix",
+        "--set",
+        general,
+        "--set",
+        "mix.general_ratio=1.0",
+    ];
+    let said = text(&adamllm(&args).stderr);
+    assert!(
+        said.contains("1 of 2 records") && said.contains("data.max_bad"),
+        "{said}"
+    );
+    let lenient: Vec<&str> = args
+        .into_iter()
+        .chain(["--set", "data.max_bad=0.5"])
+        .collect();
+    let output = adamllm(&lenient);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let rejected = std::fs::read_to_string(run.join("mix/rejected.jsonl")).expect("rejected");
+    assert!(rejected.contains("\"id\":\"b\""), "{rejected}");
+}
+
+#[test]
 fn bad_recipes_and_data_end_in_words() {
     let folder = tempfile::tempdir().expect("folder");
     write_data(folder.path());

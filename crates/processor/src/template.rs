@@ -165,6 +165,14 @@ fn python_json(value: Value, options: Kwargs) -> Result<Value, minijinja::Error>
     ))
 }
 
+fn between<W: ?Sized + std::io::Write>(writer: &mut W, first: bool) -> std::io::Result<()> {
+    if first {
+        Ok(())
+    } else {
+        writer.write_all(b", ")
+    }
+}
+
 /// JSON on one line as Python writes it.
 struct Spaced;
 
@@ -174,11 +182,7 @@ impl serde_json::ser::Formatter for Spaced {
         writer: &mut W,
         first: bool,
     ) -> std::io::Result<()> {
-        if first {
-            Ok(())
-        } else {
-            writer.write_all(b", ")
-        }
+        between(writer, first)
     }
 
     fn begin_object_key<W: ?Sized + std::io::Write>(
@@ -186,11 +190,7 @@ impl serde_json::ser::Formatter for Spaced {
         writer: &mut W,
         first: bool,
     ) -> std::io::Result<()> {
-        if first {
-            Ok(())
-        } else {
-            writer.write_all(b", ")
-        }
+        between(writer, first)
     }
 
     fn begin_object_value<W: ?Sized + std::io::Write>(

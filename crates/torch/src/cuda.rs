@@ -1,7 +1,7 @@
 //! CUDA is loaded at run time, so that the program starts on machines without it.
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
-use std::path::PathBuf;
+use std::path::Path;
 
 use crate::Error;
 
@@ -13,13 +13,10 @@ unsafe extern "C" {
 const RTLD_NOW: c_int = 2;
 const RTLD_GLOBAL: c_int = 0x100;
 
-/// Loads `libtorch_cuda.so`: from the folder in `ADAMLLM_TORCH_LIB` (the `torch/lib` of a Python installation of the
-/// same version), else from where the linker looks. It must be called before anything asks about CUDA, as libtorch
-/// remembers the first answer.
-pub fn load_cuda() -> Result<(), Error> {
-    let name = std::env::var_os("ADAMLLM_TORCH_LIB")
-        .map_or_else(PathBuf::new, PathBuf::from)
-        .join("libtorch_cuda.so");
+/// Loads `libtorch_cuda.so`: from `folder` (the `torch/lib` of a Python installation of the same version), else from
+/// where the linker looks. It must be called before anything asks about CUDA, as libtorch remembers the first answer.
+pub fn load_cuda(folder: Option<&Path>) -> Result<(), Error> {
+    let name = folder.unwrap_or(Path::new("")).join("libtorch_cuda.so");
     let text = CString::new(name.to_string_lossy().as_bytes())
         .map_err(|_| Error("a path with a NUL byte".to_owned()))?;
     // SAFETY: a NUL-terminated path; the library stays loaded for the life of the process.
@@ -36,7 +33,5 @@ pub fn load_cuda() -> Result<(), Error> {
             CStr::from_ptr(text).to_string_lossy()
         }
     };
-    Err(Error(format!(
-        "{reason}; install torch 2.11.0 for Python and set ADAMLLM_TORCH_LIB to its torch/lib folder"
-    )))
+    Err(Error(reason.into_owned()))
 }

@@ -21,4 +21,4 @@ pub use evaluate::{losses, token_loss};
 pub use feed::{Dropped, SampleSource};
 pub use pack::{Packed, pack};
 pub use plan::Plan;
-pub use trainer::{Metrics, Trainer};
+pub use trainer::{Metrics, Trainer, peak_rss_bytes};

@@ -222,7 +222,8 @@ fn accumulate(
     Ok((sum, learned))
 }
 
-fn peak_rss_bytes() -> u64 {
+/// The largest resident memory of this process in bytes, from `/proc`; 0 where it cannot be read.
+pub fn peak_rss_bytes() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"));
     let kib = line.and_then(|l| l.trim().trim_end_matches(" kB").parse::<u64>().ok());

@@ -66,36 +66,26 @@ pub fn run(work: &Path, phases: &[String], threads: usize) -> Result<()> {
         );
     }
     let general: Vec<&Pictogram> = all.iter().filter(|p| !is_food(p)).collect();
-    let shown = |p: &&Pictogram| !is_held_out(&p.concept.id);
+    let pictures = if ["tower", "joint", "copy"].into_iter().any(&wanted) {
+        let shown = general
+            .iter()
+            .copied()
+            .filter(|p| !is_held_out(&p.concept.id));
+        render(&shown.collect::<Vec<_>>(), &work.join("images"))?
+    } else {
+        Vec::new()
+    };
     if wanted("tower") {
-        let pictures = render(
-            &general
-                .iter()
-                .copied()
-                .filter(|p| shown(p))
-                .collect::<Vec<_>>(),
-            &work.join("images"),
-        )?;
         run_tower(work, &folder, &pictures)?;
     }
     if wanted("read") {
         run_read(work, &folder, &general)?;
     }
-    if wanted("joint") || wanted("copy") {
-        let pictures = render(
-            &general
-                .iter()
-                .copied()
-                .filter(|p| shown(p))
-                .collect::<Vec<_>>(),
-            &work.join("images"),
-        )?;
-        if wanted("joint") {
-            run_joint(work, &folder, &pictures)?;
-        }
-        if wanted("copy") {
-            run_copy(work, &folder, &pictures)?;
-        }
+    if wanted("joint") {
+        run_joint(work, &folder, &pictures)?;
+    }
+    if wanted("copy") {
+        run_copy(work, &folder, &pictures)?;
     }
     if wanted("judge") {
         let judge = work.join("judge");

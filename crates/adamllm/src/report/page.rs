@@ -180,7 +180,7 @@ fn funnel(summary: &Summary) -> Markup {
         ("for training", used),
         ("triplet parsed", funnel.parsed),
         ("consistent", funnel.consistent),
-        ("samples trained on", funnel.trained),
+        ("samples with a task", funnel.kept),
     ];
     let most = rows.iter().map(|r| r.1).max().unwrap_or(1).max(1);
     html! {

@@ -156,11 +156,7 @@ pub(super) fn run(context: &Context, folder: &Path) -> Result<Counts> {
         let sheet_folder = folder.join(name);
         std::fs::create_dir_all(&sheet_folder)?;
         let (model, processor) = context.open(&model_folder, context.recipe.dtype)?;
-        let options = generate::Options {
-            group_size: runner::GROUP,
-            seed: context.recipe.seed,
-            ..generate::Options::default()
-        };
+        let options = runner::options(context.recipe.seed);
         let mut generator = LocalGenerator::new(model.as_ref(), processor.as_ref(), options);
         for (task, items) in &tasks {
             let requests: Vec<Request> = items

@@ -4,17 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use anyhow::Result;
-use corpus::{Pair, Prediction, Triplet, Verdict, jsonl};
+use corpus::{Consistency, Pair, Prediction, Triplet, Verdict, jsonl};
 use evaluation::{Paired, average, majority};
+use synthesis::Funnel;
 
 use super::Counts;
 use super::evaluate::{Item, MetricName, tasks};
-use crate::context::{Context, read_rejected};
+use crate::context::{Context, read_if_there, read_rejected};
 use crate::demo::data::{Truth, truth_of};
 use crate::demo::world;
-use crate::report::{
-    Card, Curve, FilterScore, Flip, Funnel, Page, Summary, embedded_picture, peak_rss_bytes, render,
-};
+use crate::report::{Card, Curve, FilterScore, Flip, Page, Summary, embedded_picture, render};
 use crate::run_folder::{STAGES, write_json};
 
 const CARDS: usize = 12;
@@ -68,7 +67,7 @@ pub(super) fn run(context: &Context, folder: &Path) -> Result<Counts> {
     let summary = Summary {
         seed,
         seconds: seconds(context),
-        peak_rss_bytes: peak_rss(context).max(peak_rss_bytes()),
+        peak_rss_bytes: peak_rss(context)?.max(train::peak_rss_bytes()),
         funnel: funnel(context)?,
         filter: filter_score(context, &truth)?,
         tasks: rows,
@@ -96,7 +95,7 @@ pub(super) fn run(context: &Context, folder: &Path) -> Result<Counts> {
         summary: &summary,
         cards: &cards,
         flips: &flips,
-        curves: &all_curves(context),
+        curves: &all_curves(context)?,
         recipe: &recipe,
     });
     std::fs::write(folder.join("index.html"), page)?;
@@ -138,17 +137,20 @@ fn seconds(context: &Context) -> BTreeMap<String, f64> {
 }
 
 /// The largest memory that any training of the run noted.
-fn peak_rss(context: &Context) -> u64 {
-    let metrics = |stage: &str| {
-        jsonl::read::<train::Metrics>(&context.run.stage(stage).join("metrics.jsonl"))
-            .unwrap_or_default()
-    };
-    ["tune-synthesizer", "train"]
-        .iter()
-        .flat_map(|s| metrics(s))
-        .map(|m| m.peak_rss_bytes)
-        .max()
-        .unwrap_or(0)
+fn peak_rss(context: &Context) -> Result<u64> {
+    let mut peak = 0;
+    for stage in ["tune-synthesizer", "train"] {
+        peak = metrics(context, stage)?
+            .iter()
+            .map(|m| m.peak_rss_bytes)
+            .fold(peak, u64::max);
+    }
+    Ok(peak)
+}
+
+/// What a training stage noted of its steps; none if it did not train.
+fn metrics(context: &Context, stage: &str) -> Result<Vec<train::Metrics>> {
+    read_if_there(&context.run.stage(stage).join("metrics.jsonl"))
 }
 
 fn count(context: &Context, stage: &str, name: &str) -> usize {
@@ -160,33 +162,31 @@ fn count(context: &Context, stage: &str, name: &str) -> usize {
 }
 
 fn funnel(context: &Context) -> Result<Funnel> {
-    let mut rejects = BTreeMap::new();
-    for stage in STAGES {
-        for rejected in read_rejected(&context.run.stage(stage)) {
-            *rejects.entry(rejected.reason).or_default() += 1;
-        }
-    }
     let triplets = |stage: &str| -> Result<Vec<Triplet>> {
         Ok(jsonl::read(
             &context.run.stage(stage).join("triplets.jsonl"),
         )?)
     };
-    Ok(Funnel {
+    let mut funnel = Funnel {
         pairs: count(context, "synthesize", "pairs"),
         held_out: count(context, "synthesize", "held out"),
         parsed: triplets("synthesize")?.len(),
         consistent: triplets("filter")?.len(),
-        trained: count(context, "train", "samples") - count(context, "train", "dropped"),
-        rejects,
-    })
+        kept: count(context, "mix", "with a task"),
+        rejects: BTreeMap::new(),
+    };
+    for stage in STAGES {
+        funnel.count(&read_rejected(&context.run.stage(stage))?);
+    }
+    Ok(funnel)
 }
 
 /// Whether the precise answer is right, for triplets that ask a question of the world.
 fn is_right(triplet: &Triplet, truth: &BTreeMap<String, Truth>) -> Option<(bool, String)> {
     let thing = &truth.get(&triplet.pair)?.thing;
     let (_, answer) = world::answer(thing, &triplet.instruction)?;
-    let plain = |text: &str| text.trim().trim_end_matches('.').to_lowercase();
-    Some((plain(&triplet.precise) == plain(&answer), answer))
+    let right = synthesis::judge::extraction(&triplet.precise, &answer) == Consistency::Yes;
+    Some((right, answer))
 }
 
 fn filter_score(context: &Context, truth: &BTreeMap<String, Truth>) -> Result<Option<FilterScore>> {
@@ -225,7 +225,7 @@ fn cards(context: &Context, truth: &BTreeMap<String, Truth>) -> Result<Vec<Card>
     let kept: Vec<Triplet> = jsonl::read(&context.run.stage("filter").join("triplets.jsonl"))?;
     let kept: BTreeSet<String> = kept.into_iter().map(|t| t.id).collect();
     let verdicts: Vec<Verdict> =
-        jsonl::read(&context.run.stage("filter").join("verdicts.jsonl")).unwrap_or_default();
+        read_if_there(&context.run.stage("filter").join("verdicts.jsonl"))?;
     let verdicts: BTreeMap<&str, &Verdict> = verdicts.iter().map(|v| (v.id.as_str(), v)).collect();
     let step = (parsed.len() / CARDS).max(1);
     let shown = parsed.iter().step_by(step).take(CARDS);
@@ -273,14 +273,13 @@ fn balanced(flips: Vec<Flip>) -> Vec<Flip> {
     flips.into_iter().step_by(step).take(FLIPS).collect()
 }
 
-fn all_curves(context: &Context) -> Vec<Curve> {
+fn all_curves(context: &Context) -> Result<Vec<Curve>> {
     let mut out = Vec::new();
     for (stage, name) in [
         ("tune-synthesizer", "synthesizer"),
         ("train", "adapted model"),
     ] {
-        let metrics: Vec<train::Metrics> =
-            jsonl::read(&context.run.stage(stage).join("metrics.jsonl")).unwrap_or_default();
+        let metrics = metrics(context, stage)?;
         let points = |value: fn(&train::Metrics) -> f64| {
             metrics.iter().map(|m| (m.step as f64, value(m))).collect()
         };
@@ -294,7 +293,7 @@ fn all_curves(context: &Context) -> Vec<Curve> {
         });
     }
     out.retain(|c| c.points.len() > 1);
-    out
+    Ok(out)
 }
 
 /// The score of always giving the most frequent answer; none where answers are free text.

@@ -1,4 +1,5 @@
 """Makes small picture files and the pixels that Pillow reads from them. Run: python crates/corpus/tests/golden/make.py
+[--check], which compares instead of writing.
 
 Made with Pillow 13.0.0 and numpy 2.4.6.
 """
@@ -6,11 +7,20 @@ Made with Pillow 13.0.0 and numpy 2.4.6.
 import io
 import json
 import pathlib
+import sys
 
 import numpy
 from PIL import Image, ImageOps
 
+CHECK = "--check" in sys.argv
 FOLDER = pathlib.Path(__file__).parent / "pictures"
+
+
+def put(path, data):
+    if not CHECK:
+        path.write_bytes(data)
+    elif path.read_bytes() != data:
+        sys.exit(f"{path} differs from what this script makes")
 
 
 def main():
@@ -44,13 +54,13 @@ def main():
     for name, (image, options) in save.items():
         buffer = io.BytesIO()
         image.save(buffer, format={"png": "PNG", "jpg": "JPEG", "webp": "WEBP"}[name.rsplit(".")[-1]], **options)
-        (FOLDER / name).write_bytes(buffer.getvalue())
+        put(FOLDER / name, buffer.getvalue())
         read = ImageOps.exif_transpose(Image.open(io.BytesIO(buffer.getvalue())))
         ground = Image.new("RGBA", read.size, "white")
         read = Image.alpha_composite(ground, read.convert("RGBA")).convert("RGB")
         truth[name] = {"size": list(read.size), "pixels": read.tobytes().hex()}
     lines = [f"{json.dumps(name)}: {json.dumps(entry)}" for name, entry in sorted(truth.items())]
-    (FOLDER.parent / "pictures.json").write_text("{" + ",\n".join(lines) + "}\n")
+    put(FOLDER.parent / "pictures.json", ("{" + ",\n".join(lines) + "}\n").encode())
 
 
 main()
