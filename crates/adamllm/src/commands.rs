@@ -17,6 +17,7 @@ use crate::cli::{
 };
 use crate::context::{Context, open};
 use crate::demo;
+use crate::pictures;
 use crate::recipe::{Recipe, help_of, origin_text, resolve};
 use crate::report::Summary;
 use crate::run_folder::{RunFolder, STAGES, write_json};
@@ -425,21 +426,7 @@ fn inspect_data(
         ..formats::Options::default()
     };
     let mut loaded = read_pairs(file, &options)?;
-    loaded.rows.retain(|pair| {
-        let broken = pair
-            .images
-            .iter()
-            .find_map(|image| corpus::images::decode(image).err());
-        if let Some(error) = &broken {
-            loaded.rejected.push(corpus::Rejected {
-                id: pair.id.clone(),
-                stage: "read".to_owned(),
-                reason: "broken-image".to_owned(),
-                detail: error.to_string(),
-            });
-        }
-        broken.is_none()
-    });
+    pictures::reject_broken(&mut loaded);
     let found = formats::summary(&loaded);
     let document = json!({"summary": found, "rejected": loaded.rejected});
     print(shared, &document, || {

@@ -8,7 +8,7 @@ pub mod world;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use corpus::pictograms::{FOOD, Pictogram};
+use corpus::pictograms::{Concept, FOOD, Pictogram};
 
 use world::Thing;
 
@@ -66,13 +66,7 @@ fn picture(pictogram: &Pictogram, folder: &Path) -> Result<Picture> {
     let id = format!("{}_{}", concept.id, pictogram.style);
     let path = folder.join(format!("{id}.png"));
     corpus::images::encode_png(&rendered.picture, &path)?;
-    let thing = Thing {
-        name: concept.name.clone(),
-        kind: concept.kind.clone(),
-        colour: rendered.colour.to_owned(),
-        keywords: concept.keywords.clone(),
-        gloss: concept.gloss.clone(),
-    };
+    let thing = thing(concept, rendered.colour);
     Ok(Picture {
         id,
         concept: concept.id.clone(),
@@ -81,6 +75,17 @@ fn picture(pictogram: &Pictogram, folder: &Path) -> Result<Picture> {
         path,
         thing,
     })
+}
+
+/// What is true of a concept drawn in this colour.
+fn thing(concept: &Concept, colour: &str) -> Thing {
+    Thing {
+        name: concept.name.clone(),
+        kind: concept.kind.clone(),
+        colour: colour.to_owned(),
+        keywords: concept.keywords.clone(),
+        gloss: concept.gloss.clone(),
+    }
 }
 
 /// The kinds of the pictures, each once, sorted.

@@ -8,6 +8,7 @@ mod cli;
 mod commands;
 mod context;
 mod demo;
+mod pictures;
 mod recipe;
 mod report;
 mod run_folder;

@@ -15,6 +15,7 @@ use serde_json::json;
 use synthesis::{Blank, JudgeKind, JudgeOptions, KeepRule, MixOptions, ParseOptions, SeedOptions};
 
 use crate::context::{Context, write_rejected};
+use crate::pictures;
 use crate::run_folder::{Manifest, STAGES};
 use crate::runner;
 use crate::training;
@@ -219,11 +220,13 @@ fn synthesize(context: &Context, folder: &Path) -> Result<Counts> {
         columns: recipe.columns.clone(),
         check_images: true,
     };
+    let mut loaded = formats::read_pairs(&recipe.pairs, &reading)?;
+    pictures::reject_broken(&mut loaded);
     let Loaded {
         mut rows,
         mut rejected,
         ..
-    } = formats::read_pairs(&recipe.pairs, &reading)?;
+    } = loaded;
     refuse_many_bad(context, &recipe.pairs, rows.len(), &rejected)?;
     rows.truncate(context.limit.unwrap_or(usize::MAX));
     for pair in &mut rows {

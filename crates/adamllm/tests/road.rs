@@ -210,6 +210,16 @@ fn bad_recipes_and_data_end_in_words() {
         "[model]\ncheckpoint = \"nowhere\"\n[data]\npairs = \"data.json\"",
         "synthesizer.seed_data",
     );
+    // A damaged picture is found before anything is trained.
+    let whole = std::fs::read(folder.path().join("0.png")).expect("picture");
+    std::fs::write(folder.path().join("0.png"), &whole[..whole.len() / 2]).expect("cut");
+    let recipe = folder.path().join("my.toml").display().to_string();
+    let output = adamllm(&["synthesize", &recipe, "--run-dir", &run, "--threads", "1"]);
+    let said = text(&output.stderr);
+    assert!(
+        said.contains("broken-image") && said.contains("data.max_bad"),
+        "{said}"
+    );
     let output = adamllm(&["run"]);
     assert_eq!(output.status.code(), Some(2));
 }

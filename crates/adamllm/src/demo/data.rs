@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::pretraining::is_held_out;
-use super::world::{self, Asks, Thing};
+use super::world::{self, Asks, Lexicon, Thing};
 use super::{Picture, is_food, kinds, render};
 use crate::run_folder::RunFolder;
 use crate::stages::{Item, MetricName};
@@ -99,7 +99,7 @@ const REPLAY: usize = 700;
 /// A share of the seed triplets is inconsistent, so that the filter has work.
 const INCONSISTENT: f64 = 0.2;
 /// A share of the seeds is about invented things on blank pictures: it keeps the synthesizer reading.
-const INVENTED: f64 = 0.3;
+const INVENTED: f64 = 0.5;
 /// Seed data are drawn once for all runs: they stand for data that a user would have.
 const WORLD_SEED: u64 = 11;
 
@@ -179,22 +179,15 @@ pub fn write_shipped(run: &RunFolder) -> Result<PathBuf> {
 }
 
 fn seeds(pictures: &[Picture], rng: &mut Rng) -> Vec<Seed> {
-    let general = kinds(pictures);
+    let things: Vec<Thing> = pictures.iter().map(|p| p.thing.clone()).collect();
+    let lexicon = Lexicon::new(&things);
     let mut out = Vec::with_capacity(SEEDS);
     for (at, picture) in pictures.iter().cycle().take(SEEDS).enumerate() {
         let invented = rng.chance(INVENTED);
         let (thing, known) = if invented {
-            let known: Vec<String> = (0..5)
-                .map(|_| world::invented(&general, rng).name)
-                .collect();
-            let known = if rng.chance(0.5) {
-                known
-            } else {
-                general.clone()
-            };
-            (world::invented(&known, rng), known)
+            lexicon.unheard(rng)
         } else {
-            (picture.thing.clone(), general.clone())
+            (picture.thing.clone(), lexicon.kinds.clone())
         };
         let image = if invented {
             "general/blank.png".to_owned()

@@ -7,12 +7,13 @@
 //!    recalled; questions without a hint get the short answer.
 //! 5. `judge`: a smaller decoder answers questions from a text alone.
 //!
-//! Food never occurs but in the tokenizer's training text.
+//! Food never occurs, not even in the tokenizer's training text: a word that is one token there and never trained could
+//! not be copied. Food words are spelled in pieces that general text has taught.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use corpus::pictograms::{self, Pictogram};
+use corpus::pictograms::{self, Concept, Pictogram};
 use corpus::seed::{Rng, hash};
 use corpus::{Role, Sample, Turn};
 use model::{Group, Mllm};
@@ -26,7 +27,7 @@ use tokenizers::{AddedToken, Tokenizer};
 use torch::{Device, Kind};
 use train::{Config, SampleSource, Trainer};
 
-use super::world::{self, Asks, Thing};
+use super::world::{self, Asks, Lexicon, Thing};
 use super::{Picture, is_food, kinds, render, tower};
 
 /// The phases in the order that makes a base from nothing.
@@ -42,9 +43,9 @@ const SPECIAL: [&str; 6] = [
     "<image>",
 ];
 const TOWER_STEPS: usize = 1300;
-const READ_STEPS: usize = 2000;
-const JOINT_STEPS: usize = 1200;
-const COPY_STEPS: usize = 1000;
+const READ_STEPS: usize = 2500;
+const JOINT_STEPS: usize = 1000;
+const COPY_STEPS: usize = 1400;
 const JUDGE_STEPS: usize = 1500;
 /// A twentieth of the general concepts is never shown, so that general skill can be measured.
 const HELD_OUT: f64 = 0.05;
@@ -157,7 +158,12 @@ fn run_read(work: &Path, folder: &Path, general: &[&Pictogram]) -> Result<()> {
         weight_decay: 0.05,
         ..Config::small(1.2e-3, 16, READ_STEPS)
     };
-    let source = Made::new(folder, 2, Reading::new(general), READ_STEPS * 16)?;
+    let source = Made::new(
+        folder,
+        2,
+        Reading::new(general.iter().map(|p| p.concept.as_ref())),
+        READ_STEPS * 16,
+    )?;
     drive("read", model.as_ref(), &source, &config, |_| Ok(()))?;
     model::save(
         model.as_ref(),
@@ -250,7 +256,7 @@ fn run_judge(folder: &Path, general: &[&Pictogram]) -> Result<()> {
     let source = Made::new(
         folder,
         4,
-        Extracting(Reading::new(general)),
+        Extracting(Reading::new(general.iter().map(|p| p.concept.as_ref()))),
         JUDGE_STEPS * 32,
     )?;
     drive("judge", model.as_ref(), &source, &config, |_| Ok(()))?;
@@ -334,56 +340,36 @@ impl<K: Kindred> SampleSource for Made<K> {
     }
 }
 
-/// Captions and questions over general and invented names, without pictures.
+/// Captions and questions over general and new names, without pictures.
 struct Reading {
     things: Vec<Thing>,
-    kinds: Vec<String>,
+    lexicon: Lexicon,
     prompts: Prompts,
 }
 
 impl Reading {
-    fn new(general: &[&Pictogram]) -> Self {
-        let mut kinds: Vec<String> = general.iter().map(|p| p.concept.kind.clone()).collect();
-        kinds.sort();
-        kinds.dedup();
-        let mut things = Vec::new();
-        for pictogram in general {
-            let concept = &pictogram.concept;
-            things.push(Thing {
-                name: concept.name.clone(),
-                kind: concept.kind.clone(),
-                colour: String::new(),
-                keywords: concept.keywords.clone(),
-                gloss: None,
-            });
-        }
+    fn new<'a>(concepts: impl IntoIterator<Item = &'a Concept>) -> Self {
+        let mut things: Vec<Thing> = concepts.into_iter().map(|c| super::thing(c, "")).collect();
         things.dedup();
         Self {
+            lexicon: Lexicon::new(&things),
             things,
-            kinds,
             prompts: Prompts::default(),
         }
     }
 
     fn thing(&self, rng: &mut Rng) -> (Thing, Vec<String>) {
-        let mut kinds = self.kinds.clone();
-        if rng.chance(0.3) {
-            // Kinds that nobody has heard of, so that they too are copied and not recalled.
-            kinds = (0..6)
-                .map(|_| world::invented(&self.kinds, rng).name)
-                .collect();
+        if rng.chance(0.7) {
+            return self.lexicon.unheard(rng);
         }
-        let mut thing = if rng.chance(0.6) {
-            world::invented(&kinds, rng)
-        } else {
-            rng.choose(&self.things).clone()
-        };
-        if rng.chance(0.5) || !kinds.contains(&thing.kind) {
-            thing.kind.clone_from(rng.choose(&kinds));
+        let mut thing = rng.choose(&self.things).clone();
+        let kinds = &self.lexicon.kinds;
+        if rng.chance(0.5) {
+            thing.kind.clone_from(rng.choose(kinds));
         }
         let colour = *rng.choose::<&str>(&world::COLOURS);
         colour.clone_into(&mut thing.colour);
-        (thing, kinds)
+        (thing, kinds.clone())
     }
 
     /// Answers after a caption, with the hints of the synthesizer's turns in half of the samples.
@@ -488,9 +474,8 @@ struct Shares {
 /// Pictures and text together.
 struct Joint {
     pictures: Vec<Picture>,
-    kinds: Vec<String>,
     blank: PathBuf,
-    prompts: Prompts,
+    reading: Reading,
     shares: Shares,
 }
 
@@ -499,11 +484,14 @@ impl Joint {
         let blank = work.join("images/blank.png");
         let white = image::RgbImage::from_pixel(super::SIDE, super::SIDE, image::Rgb([255; 3]));
         corpus::images::encode_png(&white, &blank)?;
+        let all = pictograms::load()?;
+        let shown = all
+            .iter()
+            .filter(|p| !is_food(p) && !is_held_out(&p.concept.id));
         Ok(Self {
             pictures: pictures.to_vec(),
-            kinds: kinds(pictures),
             blank,
-            prompts: Prompts::default(),
+            reading: Reading::new(shown.map(|p| p.concept.as_ref())),
             shares,
         })
     }
@@ -511,32 +499,26 @@ impl Joint {
 
 impl Kindred for Joint {
     fn sample(&self, rng: &mut Rng) -> Sample {
-        let reading = Reading {
-            things: Vec::new(),
-            kinds: self.kinds.clone(),
-            prompts: self.prompts.clone(),
-        };
+        let Self {
+            reading, shares, ..
+        } = self;
+        let (prompts, kinds) = (&reading.prompts, &reading.lexicon.kinds);
         let picture = rng.choose(&self.pictures);
         let image = |text: &str| Turn::new(Role::User, format!("<image>\n{text}")).with_marks();
-        let request = |rng: &mut Rng| {
-            let pool = &self.prompts.captioning.requests;
-            if rng.chance(0.5) {
-                self.prompts.synthesizer.caption_request.clone()
-            } else {
-                rng.choose(pool).clone()
-            }
-        };
         let way = rng.unit();
-        if way < self.shares.caption {
-            let asked = request(rng);
+        if way < shares.caption {
+            let asked = if rng.chance(0.5) {
+                &prompts.synthesizer.caption_request
+            } else {
+                rng.choose(&prompts.captioning.requests)
+            };
             let caption = world::caption(&picture.thing, rng);
-            let turns = vec![image(&asked), Turn::new(Role::Assistant, caption).learned()];
+            let turns = vec![image(asked), Turn::new(Role::Assistant, caption).learned()];
             return plain(turns, vec![picture.path.clone()]);
         }
-        if way < self.shares.caption + self.shares.question {
-            let question =
-                world::question(&picture.thing, *rng.choose(&Asks::ALL), &self.kinds, rng);
-            let answer = if rng.chance(self.shares.long) {
+        if way < shares.caption + shares.question {
+            let question = world::question(&picture.thing, *rng.choose(&Asks::ALL), kinds, rng);
+            let answer = if rng.chance(shares.long) {
                 question.informative
             } else {
                 question.precise
@@ -547,36 +529,27 @@ impl Kindred for Joint {
             ];
             return plain(turns, vec![picture.path.clone()]);
         }
-        if way < self.shares.caption + self.shares.question + self.shares.reading {
-            let asked = self.prompts.synthesizer.caption_request.clone();
-            let (thing, kinds, path) = if rng.chance(self.shares.invented) {
-                let thing = world::invented(&self.kinds, rng);
+        if way < shares.caption + shares.question + shares.reading {
+            // What the caption says counts, whatever the picture shows.
+            let (thing, kinds, path) = if rng.chance(shares.invented) {
+                let (thing, kinds) = reading.lexicon.unheard(rng);
                 let path = if rng.chance(0.5) {
                     &self.blank
                 } else {
                     &picture.path
                 };
-                (thing, self.kinds.clone(), path.clone())
+                (thing, kinds, path)
             } else {
-                (
-                    picture.thing.clone(),
-                    self.kinds.clone(),
-                    picture.path.clone(),
-                )
+                (picture.thing.clone(), kinds.clone(), &picture.path)
             };
             let caption = world::caption(&thing, rng);
-            let turns = vec![image(&asked), Turn::new(Role::Assistant, caption)];
-            return plain(reading.answers(turns, &thing, &kinds, rng), vec![path]);
+            let asked = image(&prompts.synthesizer.caption_request);
+            let turns = vec![asked, Turn::new(Role::Assistant, caption)];
+            return plain(
+                reading.answers(turns, &thing, &kinds, rng),
+                vec![path.clone()],
+            );
         }
-        let reading = Reading {
-            things: self
-                .pictures
-                .iter()
-                .take(1)
-                .map(|p| p.thing.clone())
-                .collect(),
-            ..reading
-        };
         plain(reading.extraction(rng), Vec::new())
     }
 }
@@ -634,33 +607,27 @@ fn write_folder(folder: &Path, all: &[Pictogram], config: &Value) -> Result<()> 
     Ok(())
 }
 
-/// A byte-level BPE over captions and questions of the whole world; the only place where food words occur.
+/// A byte-level BPE over captions and questions about general pictograms.
 fn train_tokenizer(all: &[Pictogram]) -> Result<Tokenizer> {
     let mut rng = Rng::new(7);
-    let mut kinds: Vec<String> = all.iter().map(|p| p.concept.kind.clone()).collect();
-    kinds.sort();
-    kinds.dedup();
+    let general: Vec<&Pictogram> = all.iter().filter(|p| !is_food(p)).collect();
     let prompts = Prompts::default();
+    let reading = Reading::new(general.iter().map(|p| p.concept.as_ref()));
     let mut texts = Vec::new();
-    for (i, pictogram) in all.iter().enumerate() {
-        let concept = &pictogram.concept;
-        let thing = Thing {
-            name: concept.name.clone(),
-            kind: concept.kind.clone(),
-            colour: (*rng.choose(&world::COLOURS)).to_owned(),
-            keywords: concept.keywords.clone(),
-            gloss: concept.gloss.clone(),
-        };
+    for (i, pictogram) in general.into_iter().enumerate() {
+        let colour = *rng.choose::<&str>(&world::COLOURS);
+        let thing = super::thing(&pictogram.concept, colour);
         texts.push(world::caption(&thing, &mut rng));
-        let question = world::question(&thing, Asks::ALL[i % 5], &kinds, &mut rng);
+        let asks = Asks::ALL[i % Asks::ALL.len()];
+        let question = world::question(&thing, asks, &reading.lexicon.kinds, &mut rng);
         texts.push(question.instruction);
         texts.push(question.informative);
         texts.push(prompts.synthesizer.hint_precise.clone());
         texts.push(prompts.synthesizer.hint_informative.clone());
         texts.push(prompts.extraction.request.clone());
         texts.push(rng.choose(&prompts.captioning.requests).clone());
-        // Words for other people's captions: plain English of the prompts, and invented ones for rare letter pairs.
-        texts.push(world::invented(&kinds, &mut rng).name);
+        // New names bring the letter pairs that other people's words are made of.
+        texts.push(reading.lexicon.new_name(&mut rng));
     }
     let mut tokenizer = Tokenizer::new(BPE::default());
     tokenizer.with_pre_tokenizer(Some(ByteLevel::new(false, true, true)));

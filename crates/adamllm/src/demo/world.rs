@@ -271,6 +271,63 @@ pub fn invented(kinds: &[String], rng: &mut Rng) -> Thing {
     }
 }
 
+/// The words and kinds that new things are made of.
+#[derive(Clone, Debug)]
+pub struct Lexicon {
+    /// Kinds of the known things, sorted.
+    pub kinds: Vec<String>,
+    words: Vec<String>,
+}
+
+impl Lexicon {
+    /// From what is known.
+    pub fn new(things: &[Thing]) -> Self {
+        let sorted = |mut list: Vec<String>| {
+            list.sort();
+            list.dedup();
+            list
+        };
+        let names = things
+            .iter()
+            .flat_map(|t| std::iter::once(&t.name).chain(&t.keywords));
+        Self {
+            kinds: sorted(things.iter().map(|t| t.kind.clone()).collect()),
+            words: sorted(
+                names
+                    .flat_map(|n| n.split(' '))
+                    .map(str::to_owned)
+                    .collect(),
+            ),
+        }
+    }
+
+    /// A name that nobody has heard of: an invented word, or known words in new company.
+    pub fn new_name(&self, rng: &mut Rng) -> String {
+        if rng.chance(0.5) {
+            return invented(&self.kinds, rng).name;
+        }
+        let count = 1 + rng.below(3);
+        let words: Vec<&str> = (0..count)
+            .map(|_| rng.choose(&self.words).as_str())
+            .collect();
+        words.join(" ")
+    }
+
+    /// A thing that has to be read about, and the kinds that its questions draw from. Half of the time these are new
+    /// too, so that kinds as well are copied and not recalled.
+    pub fn unheard(&self, rng: &mut Rng) -> (Thing, Vec<String>) {
+        let kinds = if rng.chance(0.5) {
+            (0..6).map(|_| self.new_name(rng)).collect()
+        } else {
+            self.kinds.clone()
+        };
+        let mut thing = invented(&kinds, rng);
+        thing.name = self.new_name(rng);
+        thing.keywords = vec![self.new_name(rng), self.new_name(rng)];
+        (thing, kinds)
+    }
+}
+
 fn invented_word(rng: &mut Rng) -> String {
     const STARTS: [&str; 24] = [
         "b", "br", "c", "ch", "d", "dr", "f", "fl", "g", "gr", "h", "j", "k", "l", "m", "n", "p",
