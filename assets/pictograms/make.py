@@ -1,226 +1,311 @@
-"""Makes the vendored pictograms from public packages; see README.md for versions and the command.
+"""Makes the vendored pictograms from public packages; README.md names the versions and the command.
 
-usage: make.py FOLDER   (FOLDER holds one unpacked package a sub-folder, named <package>-<version>)
+usage: make.py PACKAGES   (one unpacked package a sub-folder, named <package>-<version>)
+
+Needs `resvg-py` 0.5.0, `pillow` and `numpy` for the colours, and WordNet 3.0's files in /usr/share/wordnet.
 """
-import gzip, json, pathlib, re, sys
+import collections, gzip, io, json, pathlib, re, sys, zlib
 
+import numpy
+import resvg_py
+from PIL import Image
+
+from tables import ALIASES, EXCEPTIONS, GROUPS, KINDS, MEDICAL, NOT_KEYWORDS, NOT_MEDICAL, SUBGROUPS, TINTS
+
+HERE = pathlib.Path(__file__).parent
 SETS = {
     "noto": "iconify-json-noto-1.2.9",
-    "noto-v1": "iconify-json-noto-v1-1.2.5",
     "fluent-emoji": "iconify-json-fluent-emoji-1.2.7",
     "fluent-emoji-flat": "iconify-json-fluent-emoji-flat-1.2.6",
+    "noto-v1": "iconify-json-noto-v1-1.2.5",
     "fxemoji": "iconify-json-fxemoji-1.2.2",
 }
+HEALTH = "iconify-json-healthicons-1.2.13"
+# The four drawings of a health icon, by what its name ends in.
+HEALTH_STYLES = {"healthicons": "", "healthicons-24px": "-24px", "healthicons-outline": "-outline",
+                 "healthicons-outline-24px": "-outline-24px"}
 TEXT = "emojibase-data-17.0.0"
-
-# A plain singular noun for each subgroup that is kept; a subgroup without one is left out (faces among them: their names tell apart what a small picture does not).
-KINDS = {
-    "animal-mammal": "mammal", "animal-bird": "bird", "animal-amphibian": "reptile", "animal-reptile": "reptile",
-    "animal-marine": "sea animal", "animal-bug": "insect", "plant-flower": "flower", "plant-other": "plant",
-    "food-fruit": "fruit", "food-vegetable": "vegetable", "food-prepared": "dish", "food-asian": "asian dish",
-    "food-sweet": "sweet", "drink": "drink", "dishware": "tableware",
-    "place-map": "map", "place-geographic": "landscape", "place-building": "building", "place-religious": "building",
-    "place-other": "place", "transport-ground": "vehicle", "transport-water": "boat", "transport-air": "aircraft",
-    "hotel": "travel item", "time": "clock", "sky-weather": "weather sign", "event": "party item",
-    "award-medal": "award", "sport": "sport item", "game": "game", "arts-crafts": "craft item",
-    "clothing": "clothing", "sound": "sound sign", "music": "music item", "musical-instrument": "instrument",
-    "phone": "phone", "computer": "computer part", "light-video": "camera item", "book-paper": "paper item",
-    "money": "money", "mail": "mail item", "writing": "pen", "office": "office item", "lock": "lock",
-    "tool": "tool", "science": "science item", "medical": "medical item", "household": "household item",
-    "body-parts": "body part",
-}
+CLDR = "cldr-annotations-full-48.2.0"
+WORDNET = pathlib.Path("/usr/share/wordnet/data.noun")
 # Clock faces differ by their hands only, which a small picture hides.
-LEFT_OUT = re.compile(r"o.clock|-thirty")
-
-# Written for this project, one for each food concept, checked against the pictures.
-GLOSSES = {
-    "grapes": "small round berries that grow in a bunch on a vine",
-    "melon": "a large round fruit with sweet pale flesh",
-    "watermelon": "a large green fruit with red watery flesh and black seeds",
-    "tangerine": "a small sweet citrus fruit that is easy to peel",
-    "lemon": "a yellow citrus fruit with sour juice",
-    "lime": "a green citrus fruit with sour juice",
-    "banana": "a long curved yellow fruit with soft flesh",
-    "pineapple": "a tropical fruit with a rough skin and spiky leaves",
-    "mango": "a tropical fruit with sweet orange flesh and a large stone",
-    "red apple": "a round crisp fruit with red skin",
-    "green apple": "a round crisp and rather sour fruit with green skin",
-    "pear": "a sweet juicy fruit that is narrow at the top",
-    "peach": "a soft round fruit with furry skin and a stone",
-    "cherries": "small round red fruits with stalks and stones",
-    "strawberry": "a soft red fruit with small seeds on its skin",
-    "blueberries": "small round blue berries that grow on a bush",
-    "kiwi fruit": "a brown furry fruit with green flesh and black seeds",
-    "tomato": "a soft red fruit that is eaten in salads and sauces",
-    "olive": "a small oval fruit that is pressed for oil",
-    "coconut": "a large hard brown nut with white flesh and sweet water",
-    "avocado": "a green fruit with rich soft flesh and one large stone",
-    "eggplant": "a long purple vegetable with smooth shiny skin",
-    "potato": "a brown starchy root that is boiled, baked or fried",
-    "carrot": "a long orange root with green leaves",
-    "ear of corn": "rows of yellow grains on a thick stem",
-    "hot pepper": "a thin red pod that tastes burning hot",
-    "bell pepper": "a large hollow pod with a mild sweet taste",
-    "cucumber": "a long green vegetable that is eaten raw",
-    "leafy green": "a vegetable of which the leaves are eaten",
-    "broccoli": "a green vegetable with a thick stem and a bushy head",
-    "garlic": "a white bulb of strong smelling cloves",
-    "onion": "a round bulb with many layers that makes the eyes water",
-    "peanuts": "nuts that grow in pods under the ground",
-    "beans": "seeds of a climbing plant that are boiled and eaten",
-    "chestnut": "a shiny brown nut that is roasted in winter",
-    "ginger root": "a knobbly root with a hot taste",
-    "pea pod": "a green pod that holds a row of round seeds",
-    "brown mushroom": "an edible fungus with a brown cap",
-    "root vegetable": "a vegetable that grows under the ground",
-    "bread": "baked dough of flour and water, cut in slices",
-    "croissant": "a flaky roll of buttery dough in the shape of a crescent",
-    "baguette bread": "a long thin french loaf with a crisp crust",
-    "flatbread": "a thin round bread that is baked without rising much",
-    "pretzel": "a salted baked knot of dough",
-    "bagel": "a chewy bread roll in the shape of a ring",
-    "pancakes": "flat round cakes of batter that are fried in a pan",
-    "waffle": "a crisp cake of batter with a pattern of squares",
-    "cheese wedge": "a yellow piece of pressed milk curd with holes",
-    "meat on bone": "a large piece of roasted meat around a bone",
-    "poultry leg": "the cooked leg of a chicken or turkey",
-    "cut of meat": "a raw slice of beef with fat and a bone",
-    "bacon": "thin salted slices of pork that are fried",
-    "hamburger": "a round roll with a fried patty of minced beef",
-    "french fries": "thin sticks of potato that are fried in oil",
-    "pizza": "a flat baked dough with tomato, cheese and toppings",
-    "hot dog": "a hot sausage in a long soft roll",
-    "sandwich": "two slices of bread with a filling between them",
-    "taco": "a folded corn tortilla with meat and salad",
-    "burrito": "a rolled wheat tortilla with beans and meat",
-    "tamale": "corn dough steamed in a leaf",
-    "stuffed flatbread": "a pocket of flat bread filled with meat and salad",
-    "falafel": "fried balls of ground chickpeas",
-    "egg": "an oval food laid by a hen",
-    "cooking": "an egg that is fried in a pan",
-    "shallow pan of food": "rice with seafood that is served in a wide pan",
-    "pot of food": "a stew in a deep pot",
-    "fondue": "melted cheese in a pot into which bread is dipped",
-    "bowl with spoon": "a bowl of food that is eaten with a spoon",
-    "green salad": "a bowl of fresh leaves and raw vegetables",
-    "popcorn": "grains of corn that burst open when heated",
-    "butter": "a yellow block of fat made from cream",
-    "salt": "white grains that season food",
-    "canned food": "food that is kept in a closed metal tin",
-    "bento box": "a japanese lunch box with several small dishes",
-    "rice cracker": "a crisp round cake of rice with seaweed",
-    "rice ball": "a triangle of pressed rice wrapped in seaweed",
-    "cooked rice": "a bowl of boiled white grains",
-    "curry rice": "rice beside a thick spicy brown sauce",
-    "steaming bowl": "a hot bowl of noodles in soup",
-    "spaghetti": "long thin noodles with a sauce",
-    "roasted sweet potato": "a baked root with purple skin and yellow flesh",
-    "oden": "fish cakes and eggs on a skewer from a broth",
-    "sushi": "bites of rice topped with raw fish",
-    "fried shrimp": "a shrimp that is fried in batter",
-    "fish cake with swirl": "a white slice of fish paste with a pink spiral",
-    "moon cake": "a round chinese pastry with a sweet filling",
-    "dango": "three sweet rice balls on a stick",
-    "dumpling": "a small pocket of dough with a filling",
-    "fortune cookie": "a folded crisp biscuit with a paper message inside",
-    "takeout box": "a folded paper box for food to carry home",
-    "soft ice cream": "a swirl of frozen cream in a cone",
-    "shaved ice": "a cup of crushed ice with coloured syrup",
-    "ice cream": "scoops of sweet frozen cream in a bowl",
-    "doughnut": "a sweet fried ring of dough with icing",
-    "cookie": "a flat sweet biscuit with chocolate chips",
-    "birthday cake": "a decorated cake with candles",
-    "shortcake": "a slice of sponge cake with cream and a strawberry",
-    "cupcake": "a small cake with icing in a paper cup",
-    "pie": "a baked crust of pastry with a filling",
-    "chocolate bar": "a brown sweet block made from cocoa",
-    "candy": "a small piece of boiled sugar in a wrapper",
-    "lollipop": "a round piece of boiled sugar on a stick",
-    "custard": "a soft pudding of milk and eggs with caramel",
-    "honey pot": "a pot of the sweet food that bees make",
-    "baby bottle": "a bottle with a soft teat for feeding infants",
-    "glass of milk": "a glass of the white liquid that cows give",
-    "hot beverage": "a steaming cup of coffee or tea",
-    "teapot": "a pot with a spout for brewing tea",
-    "teacup without handle": "a small round cup of green tea",
-    "sake": "a bottle and cup of japanese rice wine",
-    "bottle with popping cork": "a bottle of sparkling wine that is being opened",
-    "wine glass": "a glass on a stem with red wine",
-    "cocktail glass": "a cone shaped glass with a mixed drink",
-    "tropical drink": "a sweet mixed drink with a slice of fruit and a straw",
-    "beer mug": "a large glass of beer with a handle and foam",
-    "clinking beer mugs": "two mugs of beer that touch for a toast",
-    "clinking glasses": "two glasses of sparkling wine that touch for a toast",
-    "tumbler glass": "a short glass of whisky with ice",
-    "pouring liquid": "a glass from which a liquid is poured out",
-    "cup with straw": "a covered paper cup with a straw",
-    "bubble tea": "sweet milk tea with chewy pearls and a straw",
-    "beverage box": "a small carton of juice with a straw",
-    "mate": "a strong herbal tea that is drunk from a gourd",
-    "ice": "a cube of frozen water",
-    "chopsticks": "a pair of thin sticks for eating",
-    "fork and knife with plate": "a plate with cutlery on both sides",
-    "fork and knife": "two pieces of metal cutlery",
-    "spoon": "a small bowl on a handle for eating soup",
-    "kitchen knife": "a long sharp blade for cutting food",
-    "jar": "a wide glass container with a lid",
-    "amphora": "an ancient clay jug with two handles",
-}
+LEFT_OUT = re.compile(r"o.clock$|-thirty$")
+# Side in pixels at which the colours are counted.
+SIDE = 72
+# Mean difference, of 255, that fewer digits may make.
+LOSS = 0.25
 
 
 def plain(name):
+    """What names are compared by: letters and digits alone."""
     return re.sub("[^a-z0-9]", "", name.lower())
 
 
-def shortened(body):
-    """Numbers with at most two decimals: a hundredth of a unit is a fortieth of a pixel where pictures are shown."""
-    return re.sub(r"(\d*\.\d{2})\d+", lambda m: m.group(1).rstrip("0").rstrip(".") or "0", body)
+# --- Drawings ---------------------------------------------------------------------------------------------------
+
+
+def shortened(body, box):
+    """The drawing with fewer digits: an eightieth of a pixel is the finest that a picture of 72 px could show."""
+    decimals = 2 if box <= 128 else 1
+
+    def number(text, digits):
+        value = f"{float(text):.{digits}f}"
+        value = value.rstrip("0").rstrip(".") if "." in value else value
+        value = "0" if value == "-0" else value
+        return re.sub(r"^(-?)0\.", r"\1.", value)
+
+    def path(match):
+        out = ""
+        for token in re.findall(r"[a-zA-Z]|-?(?:\d+\.?\d*|\.\d+)(?:e-?\d+)?", arcs(match.group(2))):
+            if token.isalpha():
+                out += token
+                continue
+            text = number(token, decimals)
+            last = re.search(r"[\d.]+$", out)
+            joined = not last or text[0] == "-" or text[0] == "." and "." in last.group()
+            out += text if joined else " " + text
+        return f'{match.group(1)}"{out}"'
+
+    def few(match):
+        return re.sub(r"\d+\.\d+", lambda m: number(m.group(), decimals), match.group())
+
+    body = re.sub(r'(\sd=)"([^"]*)"', path, body)
+    body = re.sub(r'\s(?:points|c?[xy][12]?|r[xy]?|f[xy]|width|height|stroke-width)="[^"]*"', few, body)
+    # Matrices multiply what follows, so that five digits are kept however small the number is.
+    body = re.sub(r"\d*\.\d{5,}", lambda m: f"{float(m.group()):.5g}" if "e" not in f"{float(m.group()):.5g}"
+                  else m.group(), body)
+    names = {}
+    for name in re.findall(r'\sid="([^"]+)"', body):
+        names.setdefault(name, "abcdefghijklmnopqrstuvwxyz"[len(names) % 26] + str(len(names) // 26 or ""))
+    for name, short in names.items():
+        body = body.replace(f'id="{name}"', f'id="{short}"').replace(f"url(#{name})", f"url(#{short})")
+        body = body.replace(f'href="#{name}"', f'href="#{short}"')
+    return body
+
+
+def arcs(data):
+    """Path data in which the two flags of every arc stand apart, so that numbers can be told from flags."""
+    number = r"\s*,?\s*(-?(?:\d+\.?\d*|\.\d+)(?:e-?\d+)?)"
+    flag = r"\s*,?\s*([01])"
+    one = re.compile(number * 3 + flag * 2 + number * 2)
+
+    def arc(match):
+        return match.group(1) + one.sub(lambda m: " " + " ".join(m.groups()) + " ", match.group(2))
+
+    return re.sub(r"([aA])([^a-zA-Z]*)", arc, data)
+
+
+def svg(drawing, side):
+    width, height = drawing["width"], drawing["height"]
+    return (f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
+            f'viewBox="0 0 {width} {height}" width="{side}" height="{side}">{drawing["body"]}</svg>')
+
+
+def render(drawing, side):
+    """Red, green, blue and alpha, 0 to 255."""
+    data = resvg_py.svg_to_bytes(svg_string=svg(drawing, side), skip_system_fonts=True)
+    return numpy.asarray(Image.open(io.BytesIO(bytes(data))).convert("RGBA"))
+
+
+def on_white(picture):
+    """Red, green and blue, 0 to 255, over a white ground."""
+    alpha = picture[..., 3:] / 255
+    return picture[..., :3] * alpha + 255 * (1 - alpha)
+
+
+# --- Colours ----------------------------------------------------------------------------------------------------
+
+COLOURS = ["red", "orange", "yellow", "green", "blue", "purple", "pink", "brown", "black", "gray", "white"]
+
+
+def colour_names(pixels):
+    """The index in COLOURS of each pixel [n, 3] in 0..1, by lightness, chroma (both 0..1) and hue (degrees)."""
+    high, low = pixels.max(1), pixels.min(1)
+    lightness, chroma = (high + low) / 2, high - low
+    red, green, blue = pixels.T
+    safe = numpy.where(chroma > 0, chroma, 1)
+    hue = 60 * numpy.select([high == red, high == green], [(green - blue) / safe % 6, (blue - red) / safe + 2],
+                            (red - green) / safe + 4)
+    rules = [
+        ((lightness < 0.14) | (chroma < 0.16) & (lightness < 0.3), "black"),
+        ((lightness > 0.92) | (chroma < 0.16) & (lightness > 0.75), "white"),
+        (chroma < 0.16, "gray"),
+        (((hue < 20) | (hue >= 340)) & (lightness > 0.72), "pink"),
+        (((hue < 12) | (hue >= 340)) & (lightness < 0.6) & (chroma < 0.35), "brown"),
+        ((hue >= 8) & (hue < 45) & ((lightness < 0.36) | (lightness < 0.65) & (chroma < 0.56)), "brown"),
+        ((hue < 11) | (hue < 15.5) & (lightness < 0.58), "red"),
+        (hue < 38, "orange"),
+        (hue < 62, "yellow"),
+        (hue < 176, "green"),
+        (hue < 255, "blue"),
+        (hue < 318, "purple"),
+        (hue < 340, "pink"),
+    ]
+    return numpy.select([rule for rule, _ in rules], [COLOURS.index(name) for _, name in rules],
+                        COLOURS.index("red"))
+
+
+def colours(picture):
+    """Colour names with their share in percent, the main one first; those under 4 % are left out.
+
+    They are ranked with white and gray at a third of their share: both are mostly light, shade and plates.
+    """
+    picture = picture.reshape(-1, 4)
+    opaque = picture[picture[:, 3] > 200][:, :3] / 255
+    if not len(opaque):
+        return []
+    shares = numpy.bincount(colour_names(opaque), minlength=len(COLOURS)) / len(opaque)
+    weights = [1 / 3 if name in ("white", "gray") else 1 for name in COLOURS]
+    ranked = sorted(range(len(COLOURS)), key=lambda i: -shares[i] * weights[i])
+    return [[COLOURS[i], round(100 * shares[i])] for i in ranked if i == ranked[0] or shares[i] >= 0.04]
+
+
+# --- Text -------------------------------------------------------------------------------------------------------
+
+
+def glosses():
+    """Concept to (source, gloss) of glosses.tsv; what is marked `wordnet` has to be found there word for word."""
+    known = set()
+    for line in WORDNET.read_text().splitlines():
+        if " | " in line:
+            gloss = line.split(" | ", 1)[1]
+            gloss = re.sub(r"^\([^)]*\)\s*", "", gloss)
+            known.update(part.strip() for part in re.split(r";|\s\(", gloss))
+    out = {}
+    for line in (HERE / "glosses.tsv").read_text().splitlines():
+        concept, source, gloss = line.split("\t")
+        if source == "wordnet" and gloss not in known:
+            sys.exit(f"the gloss of {concept} is not in WordNet: {gloss}")
+        out[concept] = gloss
+    return out
+
+
+def rank_keywords(concepts):
+    """Keywords that neighbours share come first: they say what it is rather than how it is used.
+
+    Those that only repeat a word of the name, or what all of food is, come last. The kinds of other things are left
+    out: a tomato that goes with `vegetable` is not false, but no help to a question about kinds.
+    """
+    kinds = {c["kind"] for c in concepts}
+    often = collections.Counter((c["subgroup"], k) for c in concepts for k in c["keywords"])
+    for concept in concepts:
+        own = set(concept["name"].split()) | {concept["kind"], "food"}
+        dropped = NOT_KEYWORDS | kinds - {concept["kind"]} | {concept["name"]}
+        kept = [k for k in concept["keywords"] if k not in dropped] or [concept["kind"]]
+        concept["keywords"] = sorted(kept, key=lambda k: (k in own, -often[concept["subgroup"], k]))
 
 
 def main(folder):
-    here = pathlib.Path(__file__).parent
     text = folder / TEXT / "package"
     entries = json.load(open(text / "en/data.json"))
     meta = json.load(open(text / "meta/groups.json"))
+    cldr = json.load(open(folder / CLDR / "package/annotations/en/annotations.json"))["annotations"]["annotations"]
     sets = {name: json.load(open(folder / path / "package/icons.json")) for name, path in SETS.items()}
-    names = {s: {plain(n): n for n in data["icons"]} for s, data in sets.items()}
-    concepts, icons = [], {name: [] for name in SETS}
+    names = {}
+    for style, data in sets.items():
+        parents = {n: a["parent"] for n, a in data.get("aliases", {}).items() if len(a) == 1}
+        names[style] = {plain(n): p for n, p in parents.items()} | {plain(n): n for n in data["icons"]}
+    exceptions = {name: kind for kind, members in EXCEPTIONS.items() for name in members}
+    gloss_of = glosses()
+    concepts, drawings = [], {name: [] for name in SETS}
     for entry in entries:
         if "group" not in entry or "subgroup" not in entry:
             continue
-        group = meta["groups"][str(entry["group"])]
-        subgroup = meta["subgroups"][str(entry["subgroup"])]
+        group, subgroup = meta["groups"][str(entry["group"])], meta["subgroups"][str(entry["subgroup"])]
         label = entry["label"]
-        if subgroup not in KINDS or LEFT_OUT.search(label):
+        if group not in GROUPS and subgroup not in SUBGROUPS or LEFT_OUT.search(label):
             continue
-        key = plain(label)
-        styles = [s for s in SETS if key in names[s]]
-        if len(styles) < 2:
-            continue
-        identity = re.sub("[^a-z0-9]+", "-", label.lower()).strip("-")
+        identity = re.sub("[^a-z0-9]+", "-", label.lower().replace("ñ", "n").replace("’", "")).strip("-")
         name = label.lower().replace("’", "'")
-        if group == "food-drink" and name not in GLOSSES:
-            sys.exit(f"no gloss for {name}")
-        concept = {"id": identity, "name": name, "group": group, "subgroup": subgroup, "kind": KINDS[subgroup],
-                   "keywords": [t for t in entry["tags"] if t != name and len(t) > 1]}
-        if name in GLOSSES:
-            concept["gloss"] = GLOSSES[name]
+        tags = entry.get("tags", []) + cldr.get(entry["emoji"].replace("\ufe0f", ""), {}).get("default", [])
+        keywords = [t.lower() for t in dict.fromkeys(tags) if len(t) > 1 and re.fullmatch(r"[A-Za-z][A-Za-z -]+", t)]
+        concept = {"concept": identity, "name": name, "code": entry["hexcode"].lower(), "group": group,
+                   "subgroup": subgroup, "kind": exceptions.pop(name, KINDS[subgroup]),
+                   "keywords": list(dict.fromkeys(keywords))}
+        if identity in gloss_of:
+            concept["gloss"] = gloss_of.pop(identity)
+        elif group == "food-drink":
+            sys.exit(f"no gloss for {identity}")
+        shown = {}
+        for style, data in sets.items():
+            icon = names[style].get(plain(ALIASES.get(style, {}).get(label, label)))
+            if icon is None:
+                if label in ALIASES.get(style, {}):
+                    sys.exit(f"{style} has no {ALIASES[style][label]}")
+                continue
+            drawing, shown[style] = drawn(identity, style, data, data["icons"][icon])
+            drawings[style].append(drawing)
+        if not shown:
+            continue
+        reference = next(iter(shown.values()))
+        concept |= {"main_colour": reference[0][0], "colours": [name for name, _ in reference], "pictures": shown}
         concepts.append(concept)
-        for style in styles:
-            data = sets[style]
-            icon = data["icons"][names[style][key]]
-            icons[style].append({"concept": identity, "width": icon.get("width", data.get("width", 16)),
-                                 "height": icon.get("height", data.get("height", 16)), "body": shortened(icon["body"])})
-    with open(here / "concepts.jsonl", "w") as out:
+    for left in (exceptions, gloss_of):
+        if left:
+            sys.exit(f"no such concept: {', '.join(left)}")
+    rank_keywords(concepts)
+    health_concepts, health_drawings = health(folder)
+    write(concepts + health_concepts, drawings | health_drawings)
+
+
+def drawn(identity, style, data, raw):
+    """The drawing as it is packed, and its colours."""
+    drawing = {"concept": identity, "width": raw.get("width", data.get("width", 16)),
+               "height": raw.get("height", data.get("height", 16)), "body": raw["body"]}
+    whole = render(drawing, SIDE)
+    drawing["body"] = shortened(raw["body"], drawing["width"])
+    picture = render(drawing, SIDE)
+    # A few drawings need all their digits.
+    if numpy.abs(on_white(picture) - on_white(whole)).mean() > LOSS:
+        drawing["body"], picture = raw["body"], whole
+    found = colours(picture)
+    if not found:
+        sys.exit(f"{identity} of {style} is blank")
+    return drawing, found
+
+
+def health(folder):
+    """The medical icons. They have no colour of their own, so that each drawing gets one, drawn by its name."""
+    package = folder / HEALTH / "package"
+    data = json.load(open(package / "icons.json"))
+    categories = json.load(open(package / "metadata.json"))["categories"]
+    concepts, drawings, seen = [], {style: [] for style in HEALTH_STYLES}, set()
+    for category, (kind, keywords) in MEDICAL.items():
+        for icon in categories[category]:
+            name = icon.replace("-", " ")
+            if icon.endswith(("-outline", "-24px")) or NOT_MEDICAL.search(icon) or icon in seen:
+                continue
+            seen.add(icon)
+            shown, identity = {}, f"medical-{icon}"
+            for style, end in HEALTH_STYLES.items():
+                raw = data["icons"].get(icon + end)
+                if raw is None:
+                    continue
+                tint = list(TINTS.values())[zlib.crc32(f"{icon} {style}".encode()) % len(TINTS)]
+                raw = raw | {"body": raw["body"].replace("currentColor", tint)}
+                drawing, shown[style] = drawn(identity, style, data, raw)
+                drawings[style].append(drawing)
+            reference = next(iter(shown.values()))
+            concepts.append({"concept": identity, "name": name.removeprefix("ppe "), "code": icon, "group": "medical",
+                             "subgroup": f"medical-{category.lower()}", "kind": kind, "keywords": keywords,
+                             "main_colour": reference[0][0], "colours": [name for name, _ in reference],
+                             "pictures": shown})
+    return concepts, drawings
+
+
+def write(concepts, drawings):
+    with open(HERE / "concepts.jsonl", "w") as out:
         for concept in concepts:
-            out.write(json.dumps(concept, ensure_ascii=False) + "\n")
-    for style, rows in icons.items():
-        packed = "".join(json.dumps(r, ensure_ascii=False) + "\n" for r in rows).encode()
+            out.write(json.dumps(concept, ensure_ascii=False, separators=(",", ":")) + "\n")
+    for style, rows in drawings.items():
+        packed = "".join(json.dumps(r, ensure_ascii=False, separators=(",", ":")) + "\n" for r in rows).encode()
         # No time stamp, so that the same input gives the same bytes.
-        (here / f"{style}.jsonl.gz").write_bytes(gzip.compress(packed, 9, mtime=0))
-        print(style, len(rows), "icons")
-    food = [c for c in concepts if c["group"] == "food-drink"]
-    print(len(concepts), "concepts,", len(food), "of them food and drink")
+        (HERE / f"{style}.jsonl.gz").write_bytes(gzip.compress(packed, 9, mtime=0))
+    for what in ("food-drink", "medical", "all"):
+        part = [c for c in concepts if what in (c["group"], "all")]
+        counts = {style: sum(style in c["pictures"] for c in part) for style in drawings}
+        print(what, len(part), "concepts,", sum(counts.values()), "pictures", counts,
+              len({c["kind"] for c in part}), "kinds", sum("gloss" in c for c in part), "glosses")
 
 
-main(pathlib.Path(sys.argv[1]))
+if __name__ == "__main__":
+    main(pathlib.Path(sys.argv[1]))

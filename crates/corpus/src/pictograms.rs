@@ -1,274 +1,254 @@
-//! The embedded pictograms: named concepts in five drawing styles, rendered on white.
+//! The embedded pictograms: named concepts in several drawing styles, rendered on white.
 //!
-//! The data and their licences are in `assets/pictograms`. What is true of a picture (name, kind, colour) is known, so
-//! that answers about it can be checked.
+//! The data and their licences are in `assets/pictograms`. What is true of a picture (name, kind, colours) is known, so
+//! that answers about it can be checked. Nothing here knows a question or a model.
+//!
+//! ```
+//! let catalogue = corpus::pictograms::Catalogue::load()?;
+//! let apple = catalogue.concepts().iter().find(|c| c.id == "red-apple").expect("an apple");
+//! let drawn = &catalogue.pictograms(apple)[0];
+//! assert_eq!((drawn.style, drawn.main_colour), ("noto", "red"));
+//! assert_eq!(catalogue.render(drawn, 48)?.dimensions(), (48, 48));
+//! # Ok::<(), corpus::pictograms::Error>(())
+//! ```
+
+mod drawing;
 
 use std::collections::BTreeMap;
-use std::io::Read as _;
+use std::ops::Range;
 use std::sync::Arc;
 
 use image::RgbImage;
-use resvg::{tiny_skia, usvg};
 use serde::Deserialize;
 
-/// The group that is the demo's domain.
-pub const FOOD: &str = "food-drink";
+pub use drawing::{Rendered, STYLES};
+
+/// What a general model is adapted to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Domain {
+    /// What it is asked for by.
+    pub name: &'static str,
+    /// The group of its concepts.
+    pub group: &'static str,
+    /// The styles that are kept for evaluation.
+    pub unseen_styles: [&'static str; 2],
+}
+
+/// Every domain; what is in none of them is general.
+pub const DOMAINS: [Domain; 2] = [
+    Domain {
+        name: "food",
+        group: "food-drink",
+        unseen_styles: ["noto-v1", "fxemoji"],
+    },
+    Domain {
+        name: "medical",
+        group: "medical",
+        unseen_styles: ["healthicons-outline", "healthicons-outline-24px"],
+    },
+];
+
+/// The names of the colours. `assets/pictograms/README.md` tells which shade has which.
+pub const COLOURS: [&str; 11] = [
+    "red", "orange", "yellow", "green", "blue", "purple", "pink", "brown", "black", "gray", "white",
+];
 
 /// What a pictogram stands for.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Concept {
     /// Kebab case, unique.
     pub id: String,
     /// English name in lower case.
     pub name: String,
+    /// Code points in hexadecimal, joined by `-`: what other packages know the concept by.
+    pub code: String,
     /// One of Unicode's groups, such as `food-drink`.
     pub group: String,
     /// Finer than the group, such as `food-fruit`.
     pub subgroup: String,
-    /// A plain noun for the subgroup.
+    /// A plain noun such as `fruit` that is true of the concept.
     pub kind: String,
-    /// Words that go with it.
+    /// Words that go with it; those shared with its neighbours come first.
     pub keywords: Vec<String>,
-    /// A short definition; food and drink have one.
-    #[serde(default)]
+    /// A short definition without a full stop; food and drink have one.
     pub gloss: Option<String>,
+    /// Main colour of the reference drawing, which is Noto's where there is one.
+    pub main_colour: &'static str,
+    /// Colours of the reference drawing, the main one first.
+    pub colours: Vec<&'static str>,
 }
 
-/// The drawing styles.
-pub const STYLES: [&str; 5] = [
-    "noto",
-    "fluent-emoji",
-    "fluent-emoji-flat",
-    "noto-v1",
-    "fxemoji",
-];
+impl Concept {
+    /// Whether the concept belongs to none of the [`DOMAINS`].
+    pub fn is_general(&self) -> bool {
+        DOMAINS.iter().all(|domain| domain.group != self.group)
+    }
+}
 
-const CONCEPTS: &str = include_str!("../../../assets/pictograms/concepts.jsonl");
-const SETS: [&[u8]; 5] = [
-    include_bytes!("../../../assets/pictograms/noto.jsonl.gz"),
-    include_bytes!("../../../assets/pictograms/fluent-emoji.jsonl.gz"),
-    include_bytes!("../../../assets/pictograms/fluent-emoji-flat.jsonl.gz"),
-    include_bytes!("../../../assets/pictograms/noto-v1.jsonl.gz"),
-    include_bytes!("../../../assets/pictograms/fxemoji.jsonl.gz"),
-];
+/// A colour of one picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Share {
+    /// One of [`COLOURS`].
+    pub colour: &'static str,
+    /// Percent of the opaque pixels.
+    pub percent: u8,
+}
 
 /// One picture of a concept.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pictogram {
     /// What it shows.
     pub concept: Arc<Concept>,
     /// One of [`STYLES`].
     pub style: &'static str,
-    svg: Drawing,
+    /// The most visible colour of this very picture; one of [`COLOURS`].
+    pub main_colour: &'static str,
+    /// All colours of at least 4 percent, ranked; white and gray rank by a third of their share, since they are mostly
+    /// light, shade and plates.
+    pub colours: Vec<Share>,
 }
 
-#[derive(Clone, Debug, Deserialize)]
-struct Drawing {
-    concept: String,
-    width: f32,
-    height: f32,
-    body: String,
-}
-
-/// A rendered picture and the colour that most of it has.
+/// All concepts and their pictures. Drawings are unpacked style by style, when one is first rendered.
 #[derive(Clone, Debug)]
-pub struct Rendered {
-    /// On white.
-    pub picture: RgbImage,
-    /// One of the eleven basic colour names.
-    pub colour: &'static str,
+pub struct Catalogue {
+    concepts: Vec<Arc<Concept>>,
+    pictograms: Vec<Pictogram>,
+    of_concept: BTreeMap<String, Range<usize>>,
 }
 
 /// The embedded data are broken, or a picture cannot be rendered.
 #[derive(Debug, thiserror::Error)]
-#[error("embedded pictograms: {0}")]
-pub struct Error(String);
+pub enum Error {
+    /// A file of `assets/pictograms` does not hold what the program expects.
+    #[error(
+        "embedded pictograms, {place}: {detail}; build from a clean checkout, or make the files again as \
+         `assets/pictograms/README.md` says"
+    )]
+    Data {
+        /// File and line, or concept and file.
+        place: String,
+        /// What was found.
+        detail: String,
+    },
+    /// No picture is of this size.
+    #[error("cannot render a pictogram at {side} pixels; the side has to be 1 to 4096")]
+    Side {
+        /// Pixels.
+        side: u32,
+    },
+}
 
-/// All pictograms, sorted by concept as published and then by style.
-pub fn load() -> Result<Vec<Pictogram>, Error> {
-    let broken = |what: &str, error: &dyn std::fmt::Display| Error(format!("{what}: {error}"));
-    let mut concepts = Vec::new();
-    for line in CONCEPTS.lines() {
-        let concept: Concept = serde_json::from_str(line).map_err(|e| broken("concepts", &e))?;
-        concepts.push(Arc::new(concept));
+const CONCEPTS: &str = include_str!("../../../assets/pictograms/concepts.jsonl");
+
+#[derive(Deserialize)]
+struct Row {
+    concept: String,
+    name: String,
+    code: String,
+    group: String,
+    subgroup: String,
+    kind: String,
+    keywords: Vec<String>,
+    gloss: Option<String>,
+    pictures: BTreeMap<String, Vec<(String, u8)>>,
+}
+
+impl Catalogue {
+    /// Reads the embedded data.
+    pub fn load() -> Result<Self, Error> {
+        Self::read(CONCEPTS)
     }
-    let mut drawings: BTreeMap<(String, usize), Drawing> = BTreeMap::new();
-    for (at, bytes) in SETS.iter().enumerate() {
-        let mut text = String::new();
-        flate2::read::GzDecoder::new(*bytes)
-            .read_to_string(&mut text)
-            .map_err(|e| broken(STYLES[at], &e))?;
-        for line in text.lines() {
-            let drawing: Drawing =
-                serde_json::from_str(line).map_err(|e| broken(STYLES[at], &e))?;
-            drawings.insert((drawing.concept.clone(), at), drawing);
+
+    fn read(text: &str) -> Result<Self, Error> {
+        let mut out = Self {
+            concepts: Vec::new(),
+            pictograms: Vec::new(),
+            of_concept: BTreeMap::new(),
+        };
+        for (at, line) in text.lines().enumerate() {
+            out.push(line).map_err(|detail| Error::Data {
+                place: format!("line {} of `concepts.jsonl`", at + 1),
+                detail,
+            })?;
         }
+        Ok(out)
     }
-    let mut out = Vec::with_capacity(drawings.len());
-    for concept in concepts {
-        for (at, style) in STYLES.iter().enumerate() {
-            if let Some(svg) = drawings.remove(&(concept.id.clone(), at)) {
-                out.push(Pictogram {
-                    concept: Arc::clone(&concept),
-                    style,
-                    svg,
-                });
+
+    fn push(&mut self, line: &str) -> Result<(), String> {
+        let row: Row = serde_json::from_str(line).map_err(|e| e.to_string())?;
+        let mut pictures = Vec::with_capacity(STYLES.len());
+        for style in STYLES {
+            if let Some(shares) = row.pictures.get(style) {
+                pictures.push((style, shares_of(shares)?));
             }
         }
-    }
-    Ok(out)
-}
-
-impl Pictogram {
-    /// Renders a square picture of `side` pixels.
-    pub fn render(&self, side: u32) -> Result<Rendered, Error> {
-        let name = format!("{} of {}", self.concept.id, self.style);
-        let Drawing {
-            width,
-            height,
-            body,
-            ..
-        } = &self.svg;
-        let text = format!(
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" xmlns:xlink=\"http://www.w3.org/1999/xlink\" \
-             viewBox=\"0 0 {width} {height}\" width=\"{side}\" height=\"{side}\">{body}</svg>"
-        );
-        let tree = usvg::Tree::from_str(&text, &usvg::Options::default())
-            .map_err(|e| Error(format!("{name}: {e}")))?;
-        let mut canvas = tiny_skia::Pixmap::new(side, side)
-            .ok_or_else(|| Error(format!("{name}: a side of {side} px")))?;
-        resvg::render(
-            &tree,
-            tiny_skia::Transform::identity(),
-            &mut canvas.as_mut(),
-        );
-        let colour = main_colour(canvas.pixels());
-        let picture = RgbImage::from_fn(side, side, |x, y| {
-            let pixel = canvas.pixels()[(y * side + x) as usize];
-            // Premultiplied colours over white.
-            let rest = 255 - pixel.alpha();
-            image::Rgb([pixel.red(), pixel.green(), pixel.blue()].map(|c| c.saturating_add(rest)))
+        let Some((_, reference)) = pictures.first() else {
+            return Err(format!("`{}` has no picture", row.concept));
+        };
+        let concept = Arc::new(Concept {
+            id: row.concept,
+            name: row.name,
+            code: row.code,
+            group: row.group,
+            subgroup: row.subgroup,
+            kind: row.kind,
+            keywords: row.keywords,
+            gloss: row.gloss,
+            main_colour: reference[0].colour,
+            colours: reference.iter().map(|share| share.colour).collect(),
         });
-        Ok(Rendered { picture, colour })
-    }
-}
-
-/// The colour name that most opaque pixels have. White and gray count a third: they are mostly shading and plates.
-fn main_colour(pixels: &[tiny_skia::PremultipliedColorU8]) -> &'static str {
-    let mut counts: BTreeMap<&'static str, usize> = BTreeMap::new();
-    for pixel in pixels.iter().filter(|p| p.alpha() > 200) {
-        let colour = pixel.demultiply();
-        let name = colour_name(colour.red(), colour.green(), colour.blue());
-        *counts.entry(name).or_default() += if name == "white" || name == "gray" {
-            1
-        } else {
-            3
-        };
-    }
-    counts
-        .into_iter()
-        .max_by_key(|&(name, count)| (count, name))
-        .map_or("white", |(name, _)| name)
-}
-
-/// A basic colour name by hue (degrees), lightness and chroma.
-#[expect(
-    clippy::float_cmp,
-    reason = "the largest of three values is one of them"
-)]
-fn colour_name(red: u8, green: u8, blue: u8) -> &'static str {
-    let [r, g, b] = [red, green, blue].map(|c| f32::from(c) / 255.0);
-    let (high, low) = (r.max(g).max(b), r.min(g).min(b));
-    let (lightness, chroma) = (f32::midpoint(high, low), high - low);
-    if lightness < 0.14 {
-        return "black";
-    }
-    if lightness > 0.92 {
-        return "white";
-    }
-    if chroma < 0.16 {
-        return if lightness > 0.75 { "white" } else { "gray" };
-    }
-    let hue = 60.0
-        * if high == r {
-            ((g - b) / chroma).rem_euclid(6.0)
-        } else if high == g {
-            (b - r) / chroma + 2.0
-        } else {
-            (r - g) / chroma + 4.0
-        };
-    match hue {
-        h if h < 18.0 && lightness > 0.76 => "pink",
-        h if (8.0..45.0).contains(&h) && (lightness < 0.36 || lightness < 0.55 && chroma < 0.5) => {
-            "brown"
+        let start = self.pictograms.len();
+        let pictograms = pictures.into_iter().map(|(style, colours)| Pictogram {
+            concept: Arc::clone(&concept),
+            style,
+            main_colour: colours[0].colour,
+            colours,
+        });
+        self.pictograms.extend(pictograms);
+        let range = start..self.pictograms.len();
+        if self.of_concept.insert(concept.id.clone(), range).is_some() {
+            return Err(format!("a second concept `{}`", concept.id));
         }
-        h if h < 18.0 => "red",
-        h if h < 38.0 => "orange",
-        h if h < 68.0 => "yellow",
-        h if h < 170.0 => "green",
-        h if h < 255.0 => "blue",
-        h if h < 318.0 => "purple",
-        h if h < 340.0 => "pink",
-        _ if lightness > 0.76 => "pink",
-        _ => "red",
+        self.concepts.push(concept);
+        Ok(())
     }
+
+    /// Every concept in Unicode's order.
+    pub fn concepts(&self) -> &[Arc<Concept>] {
+        &self.concepts
+    }
+
+    /// The pictures of a concept in the order of [`STYLES`]; none when the concept is not of this catalogue.
+    pub fn pictograms(&self, concept: &Concept) -> &[Pictogram] {
+        let range = self.of_concept.get(&concept.id).cloned();
+        &self.pictograms[range.unwrap_or_default()]
+    }
+
+    /// The picture on white, `side` pixels wide and high.
+    pub fn render(&self, pictogram: &Pictogram, side: u32) -> Result<RgbImage, Error> {
+        pictogram.render(side).map(|rendered| rendered.picture)
+    }
+}
+
+/// Every pictogram, sorted by concept in Unicode's order and then as in [`STYLES`].
+pub fn load() -> Result<Vec<Pictogram>, Error> {
+    Catalogue::load().map(|catalogue| catalogue.pictograms)
+}
+
+fn shares_of(pairs: &[(String, u8)]) -> Result<Vec<Share>, String> {
+    if pairs.is_empty() {
+        return Err("a picture without a colour".to_owned());
+    }
+    let share = |(name, percent): &(String, u8)| {
+        let known = COLOURS.into_iter().find(|colour| colour == name);
+        let colour = known.ok_or_else(|| format!("`{name}` is not one of the colours"))?;
+        Ok(Share {
+            colour,
+            percent: *percent,
+        })
+    };
+    pairs.iter().map(share).collect()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn food_has_all_that_questions_need() {
-        let all = load().expect("data");
-        let food: Vec<&Pictogram> = all.iter().filter(|p| p.concept.group == FOOD).collect();
-        let mut concepts: Vec<&str> = food.iter().map(|p| p.concept.id.as_str()).collect();
-        concepts.dedup();
-        assert_eq!((food.len(), concepts.len()), (531, 130));
-        assert!(
-            food.iter()
-                .all(|p| p.concept.gloss.is_some() && !p.concept.kind.is_empty())
-        );
-    }
-
-    #[test]
-    fn general_concepts_do_not_name_food() {
-        let all = load().expect("data");
-        let names: Vec<&str> = all
-            .iter()
-            .filter(|p| p.concept.group == FOOD)
-            .map(|p| p.concept.name.as_str())
-            .collect();
-        let general = all.iter().filter(|p| p.concept.group != FOOD);
-        assert!(general.clone().count() > 2900);
-        assert!(
-            general
-                .into_iter()
-                .all(|p| !names.contains(&p.concept.name.as_str()))
-        );
-    }
-
-    #[test]
-    fn renders_what_it_names() {
-        let all = load().expect("data");
-        for (id, colour) in [
-            ("red-apple", "red"),
-            ("carrot", "orange"),
-            ("broccoli", "green"),
-            ("tomato", "red"),
-        ] {
-            for pictogram in all.iter().filter(|p| p.concept.id == id) {
-                let rendered = pictogram.render(72).expect("picture");
-                assert_eq!(rendered.colour, colour, "{id} of {}", pictogram.style);
-            }
-        }
-        for pictogram in all.iter().filter(|p| p.concept.group == FOOD).step_by(9) {
-            let picture = pictogram.render(36).expect("picture").picture;
-            assert!(
-                picture.pixels().any(|p| p.0 != [255; 3]),
-                "{} is blank",
-                pictogram.concept.id
-            );
-        }
-    }
-}
+mod tests;
