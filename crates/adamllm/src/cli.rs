@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use corpus::pictograms::{DOMAINS, Domain};
 
 /// Adapts a multimodal LLM to a domain from image-caption pairs, with the evidence that it is better.
 #[derive(Debug, Parser)]
@@ -86,9 +87,15 @@ pub struct Demo {
     /// Where everything goes.
     #[arg(long, default_value = "runs/demo")]
     pub run_dir: PathBuf,
+    /// What the model is adapted to: `food` or `medical` pictograms.
+    #[arg(long, default_value = "food", value_parser = domain)]
+    pub domain: Domain,
     /// Seed of the run.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
+    /// Also train the controls and compare with them (five more trainings).
+    #[arg(long)]
+    pub controls: bool,
     /// A few steps only: shows the road, not the result.
     #[arg(long)]
     pub quick: bool,
@@ -229,6 +236,17 @@ pub struct DemoBase {
     /// Work folder; the results lie in its `base-model` and `judge`.
     #[arg(long, default_value = "runs/demo-base")]
     pub work: PathBuf,
-    /// Phases: tower, read, joint, judge; all when absent.
+    /// Phases: tower, read, joint, judge, score; all when absent.
     pub phases: Vec<String>,
+    /// Fail if the models made anew score worse than the shipped ones.
+    #[arg(long)]
+    pub check: bool,
+}
+
+fn domain(name: &str) -> Result<Domain, String> {
+    let known = DOMAINS.iter().find(|domain| domain.name == name);
+    known.copied().ok_or_else(|| {
+        let names = DOMAINS.map(|domain| domain.name);
+        format!("domains are {}", names.join(", "))
+    })
 }

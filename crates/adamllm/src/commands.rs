@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, anyhow, bail};
 use corpus::formats::{self, read_pairs, read_samples};
 use corpus::{Decoding, Open, Request, Role, Turn, jsonl};
+use evaluation::TaskScore;
 use generate::{Generator as _, LocalGenerator};
 use indicatif::ProgressBar;
 use serde_json::{Value, json};
@@ -18,7 +19,7 @@ use crate::cli::{
 use crate::context::{Context, open};
 use crate::demo;
 use crate::pictures;
-use crate::recipe::{Recipe, help_of, origin_text, resolve};
+use crate::recipe::{Control, Recipe, help_of, origin_text, resolve};
 use crate::report::Summary;
 use crate::run_folder::{RunFolder, STAGES, write_json};
 use crate::runner;
@@ -57,7 +58,7 @@ pub fn run(cli: &Cli) -> Result<()> {
         Command::Inspect(inspect) => run_inspect(shared, device, inspect),
         Command::Recipe(RecipeCommand::Explain { recipe, set }) => explain(shared, recipe, set),
         Command::DemoBase(base) => {
-            demo::pretraining::run(&base.work, &base.phases, threads(shared))
+            demo::pretraining::run(&base.work, &base.phases, base.check, threads(shared))
         }
     }
 }
@@ -124,13 +125,17 @@ fn run_demo(shared: &Shared, device: Device, demo: &Demo) -> Result<()> {
         }
     };
     say(
-        "demo: a toy model of a few million parameters on food pictograms; its numbers speak of this road, not of any \
-         real model",
+        "demo: a toy model of a few million parameters on pictograms; its numbers speak of this road, not of any real \
+         model",
     );
-    let path = demo::data::write_food(&run, demo.seed)?;
+    let path = demo::data::write_domain(&run, &demo.domain, demo.seed)?;
     let mut overrides = vec![format!("run.seed={}", demo.seed)];
     if demo.quick {
         overrides.extend(demo::data::QUICK.map(str::to_owned));
+    }
+    if demo.controls {
+        let names = Control::ALL.map(|c| format!("\"{}\"", c.as_str()));
+        overrides.push(format!("evaluate.controls=[{}]", names.join(", ")));
     }
     overrides.extend(demo.set.iter().cloned());
     let recipe = load_recipe(&path, &overrides)?;
@@ -234,7 +239,17 @@ fn table(summary: &Summary) -> String {
         "task", "n", "majority", "blind", "base", "adapted", "difference"
     );
     let number = |x: Option<f64>| x.map_or_else(|| "-".to_owned(), |x| format!("{x:.1}"));
-    for row in summary.tasks.iter().chain(&summary.average) {
+    let apart = |name: &str, score: &Option<TaskScore>| {
+        score.clone().map(|score| TaskScore {
+            task: name.to_owned(),
+            ..score
+        })
+    };
+    let mut rows = summary.tasks.clone();
+    rows.extend(summary.average.clone());
+    rows.extend(apart("unseen concepts", &summary.unseen));
+    rows.extend(apart("general tasks", &summary.general));
+    for row in &rows {
         let _ = writeln!(
             out,
             "{:<18} {:>4} {:>9} {:>7} {:>7.1} {:>8.1} {:>+11.1}  {:+.1} to {:+.1}",
@@ -247,6 +262,14 @@ fn table(summary: &Summary) -> String {
             row.difference,
             row.interval[0],
             row.interval[1]
+        );
+    }
+    for against in &summary.against {
+        let (name, score) = (&against.name, &against.average);
+        let _ = writeln!(
+            out,
+            "adapted - {name}: {:+.1} ({:+.1} to {:+.1})",
+            score.difference, score.interval[0], score.interval[1]
         );
     }
     let _ = writeln!(out, "\n{}", summary.funnel);

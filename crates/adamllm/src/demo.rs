@@ -1,6 +1,8 @@
 //! The embedded demo: a little world of pictograms, the shipped base model, and how that model was made.
 
 pub mod data;
+pub mod duplicates;
+pub mod gates;
 pub mod pretraining;
 pub mod tower;
 pub mod world;
@@ -8,7 +10,7 @@ pub mod world;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use corpus::pictograms::{Concept, FOOD, Pictogram};
+use corpus::pictograms::{Concept, Pictogram};
 
 use world::Thing;
 
@@ -94,9 +96,4 @@ pub fn kinds(pictures: &[Picture]) -> Vec<String> {
     kinds.sort();
     kinds.dedup();
     kinds
-}
-
-/// Whether a pictogram belongs to the demo's domain.
-pub fn is_food(pictogram: &Pictogram) -> bool {
-    pictogram.concept.group == FOOD
 }

@@ -3,6 +3,7 @@
 //! Two steps: the text becomes a flat table of known keys with origins ([`resolve`]), and that table becomes a typed
 //! [`Recipe`] whose paths exist and whose numbers are in range ([`Recipe::new`]). All errors are reported at once.
 
+mod control;
 mod keys;
 
 use std::collections::BTreeMap;
@@ -14,6 +15,7 @@ use synthesis::{CaptionPosition, Input, Joiner, JudgeKind, SameQuestion, Without
 use toml::{Table, Value};
 use train::TooLong;
 
+pub use control::Control;
 use keys::KEYS;
 
 /// The name of the shipped demo base in place of a folder.
@@ -253,6 +255,8 @@ pub struct Recipe {
     pub tasks_folder: Option<PathBuf>,
     /// `[evaluate] tasks`: names, or empty for every file of the folder.
     pub tasks: Vec<String>,
+    /// `[evaluate] controls`.
+    pub controls: Vec<Control>,
 }
 
 /// `[synthesizer]`.
@@ -385,8 +389,10 @@ impl Recipe {
             train: get.training("train"),
             tasks_folder: get.path("evaluate.data"),
             tasks: get.texts("evaluate.tasks"),
+            controls: Vec::new(),
             resolution: Resolution::new(),
         };
+        let control_names = get.texts("evaluate.controls");
         let Getter {
             resolution,
             mut errors,
@@ -412,6 +418,17 @@ impl Recipe {
                  one in `synthesizer.seed_data`"
                     .to_owned(),
             );
+        }
+        for name in control_names {
+            match Control::named(&name) {
+                Ok(control) if control.needs_general() && recipe.mix.general.is_none() => {
+                    errors.push(format!(
+                        "control `{name}` of `evaluate.controls` needs general samples; name them in `mix.general`"
+                    ));
+                }
+                Ok(control) => recipe.controls.push(control),
+                Err(error) => errors.push(error),
+            }
         }
         if !recipe.mix.caption && !recipe.mix.synthetic {
             errors.push(

@@ -9,6 +9,7 @@ use std::path::Path;
 use evaluation::TaskScore;
 use serde::{Deserialize, Serialize};
 use synthesis::Funnel;
+use synthesis::measure::{CurvePoint, FilterCounts};
 
 pub use page::{Card, Flip, Page, render};
 pub use plot::{Curve, curves};
@@ -30,10 +31,32 @@ pub struct Summary {
     pub tasks: Vec<TaskScore>,
     /// The mean over the tasks.
     pub average: Option<TaskScore>,
+    /// The mean over tasks about concepts that training never showed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unseen: Option<TaskScore>,
+    /// The mean over general tasks: what adapting forgot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub general: Option<TaskScore>,
+    /// The adapted model against each control, as `base`.
+    #[serde(default)]
+    pub against: Vec<Against>,
+}
+
+/// The adapted model against one control.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Against {
+    /// The control.
+    pub name: String,
+    /// What it is, in words.
+    pub about: String,
+    /// One row a task that the average holds; `base` is the control's score.
+    pub tasks: Vec<TaskScore>,
+    /// The mean over these tasks.
+    pub average: TaskScore,
 }
 
 /// Keeping as a classifier of right precise answers.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FilterScore {
     /// Share of right precise answers among the kept triplets, 0 to 100.
     pub precision: f64,
@@ -43,6 +66,12 @@ pub struct FilterScore {
     pub before: f64,
     /// Triplets whose truth is known.
     pub known: usize,
+    /// The same for each kind of question.
+    #[serde(default)]
+    pub kinds: BTreeMap<String, FilterCounts>,
+    /// What each threshold on `p_yes` alone would keep, strictest first.
+    #[serde(default)]
+    pub curve: Vec<CurvePoint>,
 }
 
 /// A picture file as a `data:` address for the page.

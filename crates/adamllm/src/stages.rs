@@ -1,5 +1,6 @@
 //! The road: seven stages, each a folder with a manifest that is written last.
 
+mod controls;
 mod evaluate;
 mod report;
 
@@ -20,7 +21,7 @@ use crate::run_folder::{Manifest, STAGES};
 use crate::runner;
 use crate::training;
 
-pub use evaluate::{Item, MetricName};
+pub use evaluate::{Item, MetricName, request, score};
 
 type Counts = BTreeMap<String, u64>;
 
@@ -385,16 +386,7 @@ fn mix(context: &Context, folder: &Path) -> Result<Counts> {
         Some(path) => samples_of(context, path)?,
         None => (Vec::new(), Vec::new()),
     };
-    let options = MixOptions {
-        seed: context.recipe.seed,
-        caption: settings.caption,
-        synthetic: settings.synthetic,
-        without_triplet: settings.without_triplet,
-        joiner: settings.joiner,
-        answers: synthesis::Answers::Joined,
-        caption_position: settings.caption_position,
-        general_ratio: settings.general_ratio,
-    };
+    let options = mix_options(context);
     let mixed = synthesis::mix(&pairs, &triplets, &general, &options, &context.prompts);
     jsonl::write(&folder.join("samples.jsonl"), &mixed.items)?;
     rejected.extend(mixed.rejected);
@@ -408,6 +400,20 @@ fn mix(context: &Context, folder: &Path) -> Result<Counts> {
         ("with a task".to_owned(), synthetic.count() as u64),
         ("left out".to_owned(), rejected.len() as u64),
     ]))
+}
+
+fn mix_options(context: &Context) -> MixOptions {
+    let settings = &context.recipe.mix;
+    MixOptions {
+        seed: context.recipe.seed,
+        caption: settings.caption,
+        synthetic: settings.synthetic,
+        without_triplet: settings.without_triplet,
+        joiner: settings.joiner,
+        answers: synthesis::Answers::Joined,
+        caption_position: settings.caption_position,
+        general_ratio: settings.general_ratio,
+    }
 }
 
 fn train(context: &Context, folder: &Path) -> Result<Counts> {

@@ -1,20 +1,20 @@
-//! The demo's files: the shipped models, seed data on general pictograms, and for `adamllm demo` the food pairs, their
-//! tasks and the truth.
+//! The demo's files: the shipped models, seed data on general pictograms, and for `adamllm demo` the pairs of a domain,
+//! their tasks and the truth.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
-use corpus::pictograms::{self, Pictogram};
+use corpus::pictograms::{self, Domain, Pictogram};
 use corpus::seed::{Rng, hash};
 use corpus::{Pair, Role, Sample, Seed, SeedTask, Turn, jsonl};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::pretraining::is_held_out;
+use super::pretraining::{Part, part};
 use super::world::{self, Asks, Lexicon, Thing};
-use super::{Picture, is_food, kinds, render};
+use super::{Picture, duplicates, kinds, render};
 use crate::run_folder::RunFolder;
 use crate::stages::{Item, MetricName};
 
@@ -103,6 +103,9 @@ const INVENTED: f64 = 0.5;
 /// Seed data are drawn once for all runs: they stand for data that a user would have.
 const WORLD_SEED: u64 = 11;
 
+/// Pictures that were left out of the tasks since they repeat a training picture; a file of the `demo` folder.
+pub const DUPLICATES: &str = "duplicates.jsonl";
+
 /// What is known of a pair of the demo.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Truth {
@@ -142,12 +145,12 @@ pub fn write_shipped(run: &RunFolder) -> Result<PathBuf> {
         }
     }
     let all = pictograms::load()?;
-    let general: Vec<&Pictogram> = all.iter().filter(|p| !is_food(p)).collect();
+    let general: Vec<&Pictogram> = all.iter().filter(|p| p.concept.is_general()).collect();
     let mut rng = Rng::new(WORLD_SEED);
     let mut shown: Vec<&Pictogram> = general
         .iter()
         .copied()
-        .filter(|p| !is_held_out(&p.concept.id))
+        .filter(|p| part(p) == Part::Shown)
         .collect();
     rng.shuffle(&mut shown);
     shown.truncate(SEEDS.max(REPLAY));
@@ -165,12 +168,12 @@ pub fn write_shipped(run: &RunFolder) -> Result<PathBuf> {
     let held: Vec<&Pictogram> = general
         .iter()
         .copied()
-        .filter(|p| is_held_out(&p.concept.id))
+        .filter(|p| part(p) == Part::HeldPicture)
         .collect();
     let held = render(&held, &demo.join("general"))?;
     let kinds = kinds(&pictures);
     fs::create_dir_all(demo.join("tasks"))?;
-    for asks in [Asks::Kind, Asks::Colour, Asks::YesNo] {
+    for asks in Asks::ALL {
         let path = demo.join(format!("tasks/general-{}.jsonl", asks.task()));
         jsonl::write(&path, &items(&held, asks, &kinds))?;
     }
@@ -243,32 +246,38 @@ fn replay(pictures: &[Picture], rng: &mut Rng) -> Vec<Sample> {
     pictures.iter().enumerate().map(sample).collect()
 }
 
-/// Writes the food pairs, tasks and truth of one seed, and gives the path of the recipe.
-pub fn write_food(run: &RunFolder, seed: u64) -> Result<PathBuf> {
+/// Writes a domain's pairs, tasks and truth of one seed, and gives the path of the recipe.
+pub fn write_domain(run: &RunFolder, domain: &Domain, seed: u64) -> Result<PathBuf> {
     let demo = write_shipped(run)?;
     let all = pictograms::load()?;
-    let food: Vec<&Pictogram> = all.iter().filter(|p| is_food(p)).collect();
-    let pictures = render(&food, &demo.join("food"))?;
+    let own: Vec<&Pictogram> = all
+        .iter()
+        .filter(|p| p.concept.group == domain.group)
+        .collect();
+    let pictures = render(&own, &demo.join(domain.name))?;
     let kinds = kinds(&pictures);
     let unseen = unseen_concepts(&pictures);
-    let is_new_style = |p: &&Picture| ["noto-v1", "fxemoji"].contains(&p.style);
+    let is_new_style = |p: &&Picture| domain.unseen_styles.contains(&p.style);
     let is_unseen = |p: &&Picture| unseen.contains(&p.concept);
     let training: Vec<&Picture> = pictures
         .iter()
         .filter(|p| !is_new_style(p) && !is_unseen(p))
         .collect();
-    let styles: Vec<Picture> = pictures
+    let mut styles: Vec<Picture> = pictures
         .iter()
         .filter(|p| is_new_style(p) && !is_unseen(p))
         .cloned()
         .collect();
-    let concepts: Vec<Picture> = pictures.iter().filter(is_unseen).cloned().collect();
+    let mut concepts: Vec<Picture> = pictures.iter().filter(is_unseen).cloned().collect();
+    let mut repeated = duplicates::remove(&mut styles, &training)?;
+    repeated.extend(duplicates::remove(&mut concepts, &training)?);
+    jsonl::write(&demo.join(DUPLICATES), &repeated)?;
     let (mut pairs, mut truth) = (Vec::new(), Vec::new());
     for picture in training {
         let mut rng = Rng::new(hash(seed, &format!("caption {}", picture.id)));
         pairs.push(Pair {
             id: picture.id.clone(),
-            images: vec![format!("food/{}.png", picture.id).into()],
+            images: vec![format!("{}/{}.png", domain.name, picture.id).into()],
             caption: world::caption(&picture.thing, &mut rng),
             request: None,
             group: Some(picture.concept.clone()),
@@ -322,7 +331,8 @@ fn unseen_concepts(pictures: &[Picture]) -> Vec<String> {
     out
 }
 
-fn items(pictures: &[Picture], asks: Asks, kinds: &[String]) -> Vec<Item> {
+/// A question of one sort about each picture.
+pub fn items(pictures: &[Picture], asks: Asks, kinds: &[String]) -> Vec<Item> {
     let item = |picture: &Picture| {
         // Questions do not depend on the run's seed, so that runs compare.
         let mut rng = Rng::new(hash(6, &format!("{} {}", asks.task(), picture.id)));
@@ -334,11 +344,7 @@ fn items(pictures: &[Picture], asks: Asks, kinds: &[String]) -> Vec<Item> {
             ],
             question: question.instruction,
             label: question.precise,
-            metric: match asks {
-                Asks::YesNo => MetricName::YesNo,
-                Asks::Choice => MetricName::Choice,
-                _ => MetricName::ExactMatch,
-            },
+            metric: asks.metric(),
             cluster: picture.concept.clone(),
             choices: question.options,
         }

@@ -23,14 +23,18 @@ pub struct Example {
 const BATCH: usize = 64;
 const PEAK: f64 = 1e-3;
 
-/// Trains tower and projector; `report` is called with step, loss and the share of right names (0 to 1).
+/// How many steps lie between two lines of progress.
+const SHOWN: usize = 100;
+
+/// Trains tower and projector on `examples`, and tells now and then how many names, kinds and colours of the `held` ones
+/// are right.
 pub fn train(
     model: &dyn Mllm,
     examples: &[Example],
+    held: &[Example],
     num_classes: [i64; 3],
     steps: usize,
     seed: u64,
-    mut report: impl FnMut(usize, f64, f64),
 ) -> Result<()> {
     torch::set_seed(seed);
     let width = model.head().size()[1];
@@ -66,38 +70,12 @@ pub fn train(
             at += 1;
         }
         let inputs: Vec<ImageInput> = batch.iter().map(|e| varied(&e.input, &mut rng)).collect();
-        let tokens = inputs
-            .iter()
-            .map(|i| i.num_tokens as i64)
-            .collect::<Vec<_>>();
-        // The overview's features stand first; the tile repeats them for a square picture.
-        let overview = (inputs[0].num_tokens as i64).min(36);
-        let features = model.image_features(&inputs)?;
-        let mut starts = Vec::new();
-        let mut start = 0;
-        for count in tokens {
-            starts.push(features.narrow(0, start, overview).mean_dim(
-                [0_i64].as_slice(),
-                false,
-                Kind::Float,
-            ));
-            start += count;
-        }
-        let pooled_bd = Tensor::stack(&starts, 0);
+        let pooled_bd = pooled(model, &inputs)?;
         let mut loss = Tensor::zeros([0_i64; 0], options);
-        let mut right = 0.0;
         for (i, head_cd) in heads.iter().enumerate() {
             let target =
                 Tensor::from_slice(&batch.iter().map(|e| e.classes[i]).collect::<Vec<_>>());
             let logits_bc = pooled_bd.matmul(&head_cd.transpose(0, 1));
-            if i == 0 {
-                right = logits_bc
-                    .argmax(1, false)
-                    .eq_tensor(&target)
-                    .to_kind(Kind::Float)
-                    .mean(Kind::Float)
-                    .double_value(&[]);
-            }
             loss += logits_bc.cross_entropy_for_logits(&target);
         }
         loss.backward();
@@ -147,7 +125,14 @@ pub fn train(
         for weight in &weights {
             torch::clear_grad(weight)?;
         }
-        report(step + 1, value, right);
+        if (step + 1) % SHOWN == 0 {
+            let [names, kinds, colours] = right(model, held, &heads)?;
+            eprintln!(
+                "tower {}/{steps}  loss {value:.3}  held-out pictures: names {names:.1} %, kinds {kinds:.1} %, \
+                 colours {colours:.1} %",
+                step + 1
+            );
+        }
     }
     for parameter in model.parameters() {
         let _ = parameter.tensor.set_requires_grad(false);
@@ -155,9 +140,45 @@ pub fn train(
     Ok(())
 }
 
+/// The mean feature of each picture's overview, `[b, d]`. The overview's features stand first; the tile repeats them for
+/// a square picture.
+fn pooled(model: &dyn Mllm, inputs: &[ImageInput]) -> Result<Tensor> {
+    let features = model.image_features(inputs)?;
+    let mut means = Vec::with_capacity(inputs.len());
+    let mut start = 0;
+    for input in inputs {
+        let count = input.num_tokens as i64;
+        means.push(features.narrow(0, start, count.min(36)).mean_dim(
+            [0_i64].as_slice(),
+            false,
+            Kind::Float,
+        ));
+        start += count;
+    }
+    Ok(Tensor::stack(&means, 0))
+}
+
+/// Percent of right names, kinds and colours.
+fn right(model: &dyn Mllm, examples: &[Example], heads: &[Tensor]) -> Result<[f64; 3]> {
+    let _guard = torch::no_grad_guard();
+    let mut right = [0.0; 3];
+    for batch in examples.chunks(BATCH) {
+        let inputs: Vec<ImageInput> = batch.iter().map(|e| e.input.clone()).collect();
+        let pooled_bd = pooled(model, &inputs)?;
+        for (i, head_cd) in heads.iter().enumerate() {
+            let target =
+                Tensor::from_slice(&batch.iter().map(|e| e.classes[i]).collect::<Vec<_>>());
+            let found = pooled_bd.matmul(&head_cd.transpose(0, 1)).argmax(1, false);
+            let hits = found.eq_tensor(&target).sum(Kind::Float).double_value(&[]);
+            right[i] += 100.0 * hits / examples.len() as f64;
+        }
+    }
+    Ok(right)
+}
+
 /// The picture turned up to 9°, scaled 0.9 to 1.15, shifted up to a tenth, mirrored in 3 of 10 and brightened or
 /// darkened by up to a tenth. Both copies (overview and tile) get the same change, so that the tower sees one picture.
-fn varied(input: &ImageInput, rng: &mut Rng) -> ImageInput {
+pub fn varied(input: &ImageInput, rng: &mut Rng) -> ImageInput {
     let side = input.shape[3];
     let plane = side * side;
     let centre = (side as f32 - 1.0) / 2.0;

@@ -7,6 +7,8 @@ use corpus::SeedTask;
 use corpus::seed::Rng;
 use serde::{Deserialize, Serialize};
 
+use crate::stages::MetricName;
+
 /// The eleven colour names of the world.
 pub const COLOURS: [&str; 11] = [
     "red", "orange", "yellow", "green", "blue", "purple", "pink", "brown", "black", "gray", "white",
@@ -51,6 +53,15 @@ impl Asks {
         Self::YesNo,
         Self::Choice,
     ];
+
+    /// How an answer is scored.
+    pub fn metric(self) -> MetricName {
+        match self {
+            Self::YesNo => MetricName::YesNo,
+            Self::Choice => MetricName::Choice,
+            _ => MetricName::ExactMatch,
+        }
+    }
 
     /// The task name in results.
     pub fn task(self) -> &'static str {

@@ -596,4 +596,11 @@ pub const KEYS: &[Key] = &[
         OURS,
         "task names; empty means every file of the folder"
     ),
+    key!(
+        "evaluate.controls",
+        Shape::Texts,
+        "[]",
+        OURS,
+        "what the adapted model is compared with: captions, shuffled-pictures, swapped-groups, general, no-replay"
+    ),
 ];

@@ -2,8 +2,9 @@
 
 use evaluation::TaskScore;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
+use synthesis::measure::CurvePoint;
 
-use super::{Curve, Summary, curves};
+use super::{Against, Curve, FilterScore, Summary, curves};
 
 /// Everything that the page shows.
 #[derive(Debug)]
@@ -79,7 +80,7 @@ tr.average td{font-weight:600;border-top:2px solid var(--ink)}.good{color:var(--
 .card img{float:right;margin:0 0 8px 10px;width:84px;height:84px;object-fit:contain;background:#fff;border-radius:6px}.card dl{margin:0}.card dt{color:var(--soft);font-size:.78rem;margin-top:.45em}.card dd{margin:0}
 .tag{display:inline-block;border:1px solid currentColor;border-radius:99px;padding:0 .6em;font-size:.8rem}
 .plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(300px,1fr));gap:18px}figure{margin:0}figcaption{color:var(--soft);font-size:.88rem}
-svg text{font-size:11px;fill:var(--soft)}svg .grid{stroke:var(--line)}svg .raw{fill:none;stroke:var(--bar);opacity:.3}svg .line{fill:none;stroke:var(--bar);stroke-width:2}
+svg text{font-size:11px;fill:var(--soft)}svg .grid{stroke:var(--line)}svg .raw{fill:none;stroke:var(--bar);opacity:.3}svg .line{fill:none;stroke:var(--bar);stroke-width:2}svg .span{stroke:var(--bar);stroke-width:2}svg .dot{fill:var(--bar)}
 details{margin-top:1em}code{font-size:.9em}
 @media print{body{max-width:none}.card{page-break-inside:avoid}}
 ";
@@ -101,8 +102,14 @@ pub fn render(page: &Page) -> String {
                 @for sentence in page.about { p.soft { (sentence) } }
                 h2 { "Before and after" }
                 (table(summary))
+                (forest(&summary.tasks, summary.average.as_ref()))
+                @if !summary.against.is_empty() {
+                    h2 { "Against other explanations" }
+                    (against(&summary.against))
+                }
                 h2 { "From pairs to training data" }
                 (funnel(summary))
+                @if let Some(filter) = &summary.filter { (filter_of(filter)) }
                 @if !page.cards.is_empty() {
                     h2 { "Synthesized tasks" }
                     div.cards { @for card in page.cards { (card_of(card)) } }
@@ -146,24 +153,22 @@ fn table(summary: &Summary) -> Markup {
             }
             @for task in &summary.tasks { tr { (row(task)) } }
             @if let Some(average) = &summary.average { tr.average { (row(average)) } }
+            @for (name, apart) in [("unseen concepts", &summary.unseen), ("general tasks", &summary.general)] {
+                @if let Some(score) = apart { tr.average { (row(&TaskScore { task: name.to_owned(), ..score.clone() })) } }
+            }
         } }
         p.soft {
             "Scores are 0 to 100. Majority: always the most frequent answer. Blind: the adapted model on a blank "
             "picture. The interval of the difference resamples clusters (all questions about one concept or picture "
-            "together), paired between base and adapted model."
+            "together), paired between base and adapted model. The average holds the tasks whose names start with "
+            "neither `unseen-` (concepts that training never showed) nor `general-` (what adapting may forget)."
         }
     }
 }
 
 fn row(task: &TaskScore) -> Markup {
     let number = |x: Option<f64>| x.map_or_else(|| "–".to_owned(), |x| format!("{x:.1}"));
-    let class = if task.interval[0] > 0.0 {
-        "good"
-    } else if task.interval[1] < 0.0 {
-        "bad"
-    } else {
-        ""
-    };
+    let class = sign(task);
     html! {
         td { (task.task) } td.text { (task.metric) } td { (task.n) } td { (number(task.majority)) }
         td { (number(task.blind)) } td { (format!("{:.1}", task.base)) } td { (format!("{:.1}", task.adapted)) }
@@ -194,14 +199,132 @@ fn funnel(summary: &Summary) -> Markup {
         @if !funnel.rejects.is_empty() {
             p.soft { "Left out: " @for (reason, count) in &funnel.rejects { (reason) " " (count) " · " } }
         }
-        @if let Some(filter) = &summary.filter {
-            p {
-                "Of " (filter.known) " triplets whose true answer is known, "
-                (format!("{:.1} %", filter.before)) " had the right precise answer before the filter and "
-                (format!("{:.1} %", filter.precision)) " after it; " (format!("{:.1} %", filter.recall))
-                " of the right ones were kept."
+    }
+}
+
+/// The filter against the truth: in all, by kind of question, and for every threshold.
+fn filter_of(filter: &FilterScore) -> Markup {
+    let percent = |x: Option<f64>| x.map_or_else(|| "–".to_owned(), |x| format!("{x:.1}"));
+    let points = |value: fn(&CurvePoint) -> Option<f64>| {
+        let point = |p: &CurvePoint| Some((p.counts.recall()?, value(p)?));
+        filter.curve.iter().filter_map(point).collect()
+    };
+    let precision = Curve {
+        name: "precision (%) over recall (%) as the threshold on the judge's probability falls"
+            .to_owned(),
+        across: "recall",
+        smooth: false,
+        points: points(|p| p.counts.precision()),
+    };
+    let threshold = Curve {
+        name: "the threshold over recall (%)".to_owned(),
+        points: points(|p| Some(p.threshold)),
+        ..precision.clone()
+    };
+    html! {
+        p {
+            "Of " (filter.known) " triplets whose true answer is known, "
+            (format!("{:.1} %", filter.before)) " had the right precise answer before the filter and "
+            (format!("{:.1} %", filter.precision)) " after it; " (format!("{:.1} %", filter.recall))
+            " of the right ones were kept."
+        }
+        div.scroll { table {
+            tr {
+                th { "kind of question" } th { "triplets" } th { "kept" } th { "right before, %" }
+                th { "right after, %" } th { "right ones kept, %" }
+            }
+            @for (kind, counts) in &filter.kinds {
+                tr {
+                    td { (kind) } td { (counts.total()) } td { (counts.kept_right + counts.kept_wrong) }
+                    td { (percent(counts.before())) } td { (percent(counts.precision())) }
+                    td { (percent(counts.recall())) }
+                }
+            }
+        } }
+        div.plots {
+            @for curve in [&precision, &threshold] {
+                figure { (PreEscaped(curves(curve))) figcaption { (curve.name) } }
             }
         }
+    }
+}
+
+/// Differences with their intervals as a picture: one line a task, zero in the middle.
+fn forest(tasks: &[TaskScore], average: Option<&TaskScore>) -> Markup {
+    let rows: Vec<&TaskScore> = tasks.iter().chain(average).collect();
+    let most = rows
+        .iter()
+        .flat_map(|r| r.interval)
+        .fold(10.0_f64, |most, x| most.max(x.abs()))
+        .min(100.0);
+    let place = |x: f64| 190.0 + (x.clamp(-most, most) + most) / (2.0 * most) * 500.0;
+    let height = 24 * rows.len() + 30;
+    html! {
+        figure {
+            svg viewBox=(format!("0 0 700 {height}")) role="img" aria-label="differences with intervals" {
+                @for x in [-most, -most / 2.0, 0.0, most / 2.0, most] {
+                    line.grid x1=(place(x)) x2=(place(x)) y1="0" y2=(height - 20) {}
+                    text x=(place(x)) y=(height - 4) text-anchor="middle" { (format!("{x:+.0}")) }
+                }
+                @for (at, row) in rows.iter().enumerate() {
+                    @let y = 24 * at + 14;
+                    text x="0" y=(y + 4) { (row.task) }
+                    line.span x1=(place(row.interval[0])) x2=(place(row.interval[1])) y1=(y) y2=(y) {}
+                    circle.dot cx=(place(row.difference)) cy=(y) r="4" {}
+                }
+            }
+            figcaption { "adapted minus base, with 95 % intervals" }
+        }
+    }
+}
+
+/// The adapted model beside each control, task by task.
+fn against(all: &[Against]) -> Markup {
+    let tasks = all.first().map_or(&[][..], |a| &a.tasks);
+    html! {
+        div.scroll { table {
+            tr {
+                th { "task" } th { "adapted" }
+                @for control in all { th { (control.name) } }
+            }
+            @for (at, task) in tasks.iter().enumerate() {
+                tr {
+                    td { (task.task) } td { (format!("{:.1}", task.adapted)) }
+                    @for control in all { td { (format!("{:.1}", control.tasks[at].base)) } }
+                }
+            }
+            tr.average {
+                td { "average" }
+                td { (all.first().map_or(String::new(), |a| format!("{:.1}", a.average.adapted))) }
+                @for control in all { td { (format!("{:.1}", control.average.base)) } }
+            }
+            tr {
+                td { "adapted minus it" } td {}
+                @for control in all {
+                    td class=(sign(&control.average)) { (format!("{:+.1}", control.average.difference)) }
+                }
+            }
+            tr {
+                td { "95 % interval" } td {}
+                @for control in all {
+                    td class=(sign(&control.average)) {
+                        (format!("{:+.1} to {:+.1}", control.average.interval[0], control.average.interval[1]))
+                    }
+                }
+            }
+        } }
+        ul.soft { @for control in all { li { b { (control.name) } ": " (control.about) "." } } }
+    }
+}
+
+/// Green above zero, red below it, plain when the interval holds zero.
+fn sign(score: &TaskScore) -> &'static str {
+    if score.interval[0] > 0.0 {
+        "good"
+    } else if score.interval[1] < 0.0 {
+        "bad"
+    } else {
+        ""
     }
 }
 

@@ -7,7 +7,11 @@ use std::fmt::Write as _;
 pub struct Curve {
     /// What it shows.
     pub name: String,
-    /// Step and value; values that are not finite are left out.
+    /// What stands at the axis across.
+    pub across: &'static str,
+    /// Whether a smoothed line lies over the faint raw one.
+    pub smooth: bool,
+    /// Place across, in rising order, and value; values that are not finite are left out.
     pub points: Vec<(f64, f64)>,
 }
 
@@ -17,7 +21,7 @@ const LEFT: f64 = 44.0;
 const BOTTOM: f64 = 24.0;
 const TOP: f64 = 12.0;
 
-/// One frame with a smoothed line over the faint raw one. Empty when there are fewer than two points.
+/// One frame. Empty when there are fewer than two points.
 pub fn curves(curve: &Curve) -> String {
     let points: Vec<(f64, f64)> = curve
         .points
@@ -71,12 +75,25 @@ pub fn curves(curve: &Curve) -> String {
     }
     let _ = write!(
         svg,
-        "<text x=\"{LEFT}\" y=\"{}\">step {x0:.0}</text><text x=\"{WIDTH}\" y=\"{}\" text-anchor=\"end\">{x1:.0}</text>\
-         <polyline class=\"raw\" points=\"{}\"/><polyline class=\"line\" points=\"{}\"/></svg>",
+        "<text x=\"{LEFT}\" y=\"{}\">{} {x0:.0}</text><text x=\"{WIDTH}\" y=\"{}\" text-anchor=\"end\">{x1:.0}</text>",
         HEIGHT - 6.0,
+        escape(curve.across),
         HEIGHT - 6.0,
-        line(&points),
-        line(&smoothed(&points))
+    );
+    let shown = if curve.smooth {
+        let _ = write!(
+            svg,
+            "<polyline class=\"raw\" points=\"{}\"/>",
+            line(&points)
+        );
+        smoothed(&points)
+    } else {
+        points.clone()
+    };
+    let _ = write!(
+        svg,
+        "<polyline class=\"line\" points=\"{}\"/></svg>",
+        line(&shown)
     );
     svg
 }
@@ -109,6 +126,8 @@ mod tests {
     fn leaves_out_what_is_not_a_number() {
         let curve = Curve {
             name: "loss".to_owned(),
+            across: "step",
+            smooth: true,
             points: vec![(1.0, 2.0), (2.0, f64::NAN), (3.0, 1.0)],
         };
         let svg = curves(&curve);
@@ -120,6 +139,8 @@ mod tests {
         assert_eq!(
             curves(&Curve {
                 name: "loss".to_owned(),
+                across: "step",
+                smooth: true,
                 points: vec![(1.0, 2.0)]
             }),
             ""

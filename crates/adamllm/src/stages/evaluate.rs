@@ -10,7 +10,7 @@ use generate::LocalGenerator;
 use serde::{Deserialize, Serialize};
 use serde_json::Map;
 
-use super::Counts;
+use super::{Counts, controls};
 use crate::context::Context;
 use crate::runner;
 
@@ -60,8 +60,11 @@ pub struct Item {
 }
 
 /// Scores of one answer sheet.
-pub(super) struct Sheet {
+#[derive(Clone, Debug)]
+pub struct Sheet {
+    /// One an item.
     pub predictions: Vec<Prediction>,
+    /// 0 to 100, one an item.
     pub scores: Vec<f64>,
 }
 
@@ -138,7 +141,7 @@ pub(super) fn tasks(context: &Context) -> Result<BTreeMap<String, Vec<Item>>> {
     Ok(tasks)
 }
 
-/// Answers all tasks with base, adapted and (on blank pictures) adapted model.
+/// Answers all tasks with base, adapted and (on blank pictures) adapted model, and with the controls.
 pub(super) fn run(context: &Context, folder: &Path) -> Result<Counts> {
     let tasks = tasks(context)?;
     if tasks.is_empty() {
@@ -147,12 +150,17 @@ pub(super) fn run(context: &Context, folder: &Path) -> Result<Counts> {
     }
     let blank = context.blank()?;
     let adapted = context.run.stage("train").join("model");
-    let mut counts = Counts::new();
-    for (name, model_folder) in [
+    let mut systems = vec![
         ("base", context.base_folder()),
         ("adapted", adapted.clone()),
         ("blind", adapted),
-    ] {
+    ];
+    for &control in &context.recipe.controls {
+        let name = control.as_str();
+        systems.push((name, controls::model(context, control, &folder.join(name))?));
+    }
+    let mut counts = Counts::new();
+    for (name, model_folder) in systems {
         let sheet_folder = folder.join(name);
         std::fs::create_dir_all(&sheet_folder)?;
         let (model, processor) = context.open(&model_folder, context.recipe.dtype)?;
@@ -177,7 +185,8 @@ pub(super) fn run(context: &Context, folder: &Path) -> Result<Counts> {
     Ok(counts)
 }
 
-fn request(item: &Item, blank: Option<&PathBuf>) -> Request {
+/// What a model is asked, on the item's pictures or on blank ones.
+pub fn request(item: &Item, blank: Option<&PathBuf>) -> Request {
     let marks = "<image>\n".repeat(item.images.len());
     let images = match blank {
         Some(blank) => vec![blank.clone(); item.images.len()],
@@ -202,7 +211,7 @@ fn request(item: &Item, blank: Option<&PathBuf>) -> Request {
 }
 
 /// Scores completions strictly: what cannot be read is wrong, and counted.
-pub(super) fn score(items: &[Item], completions: &[Completion]) -> Sheet {
+pub fn score(items: &[Item], completions: &[Completion]) -> Sheet {
     let mut sheet = Sheet {
         predictions: Vec::new(),
         scores: Vec::new(),

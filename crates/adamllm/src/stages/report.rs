@@ -6,25 +6,31 @@ use std::path::Path;
 use anyhow::Result;
 use corpus::{Consistency, Pair, Prediction, Triplet, Verdict, jsonl};
 use evaluation::{Paired, average, majority};
-use synthesis::Funnel;
+use synthesis::{Funnel, measure};
 
 use super::Counts;
 use super::evaluate::{Item, MetricName, tasks};
 use crate::context::{Context, read_if_there, read_rejected};
 use crate::demo::data::{Truth, truth_of};
 use crate::demo::world;
-use crate::report::{Card, Curve, FilterScore, Flip, Page, Summary, embedded_picture, render};
+use crate::report::{
+    Against, Card, Curve, FilterScore, Flip, Page, Summary, embedded_picture, render,
+};
 use crate::run_folder::{STAGES, write_json};
 
 const CARDS: usize = 12;
 const FLIPS: usize = 12;
 
-/// Rows of tasks about things that training never named are shown, but not averaged.
-const APART: [&str; 2] = ["unseen-", "general-"];
+/// Tasks about things that training never named are shown, and averaged apart.
+const UNSEEN: &str = "unseen-";
+/// So are general tasks.
+const GENERAL: &str = "general-";
 
 pub(super) fn run(context: &Context, folder: &Path) -> Result<Counts> {
     let mut paired = Vec::new();
     let mut flips = Vec::new();
+    let mut majorities: BTreeMap<String, Option<Vec<f64>>> = BTreeMap::new();
+    let mut rivals: BTreeMap<&str, BTreeMap<String, Vec<f64>>> = BTreeMap::new();
     for (task, items) in tasks(context)? {
         let sheet = |name: &str| -> Result<Vec<Prediction>> {
             Ok(jsonl::read(
@@ -43,26 +49,37 @@ pub(super) fn run(context: &Context, folder: &Path) -> Result<Counts> {
                 .collect::<Vec<f64>>()
         };
         flips.extend(changed(&task, &items, &base, &adapted));
+        for control in &context.recipe.controls {
+            let scores = scores(&sheet(control.as_str())?);
+            rivals
+                .entry(control.as_str())
+                .or_default()
+                .insert(task.clone(), scores);
+        }
+        let always = majority_scores(&items);
         paired.push(Paired {
-            majority: majority_score(&items),
+            majority: always.as_deref().map(mean),
             blind: Some(mean(&scores(&blind))),
             metric: items.first().map_or("", |i| i.metric.as_str()).to_owned(),
             clusters: items.iter().map(|i| i.cluster.clone()).collect(),
             base: scores(&base),
             adapted: scores(&adapted),
-            task,
+            task: task.clone(),
         });
+        majorities.insert(task, always);
     }
     let seed = context.recipe.seed;
     let rows = paired
         .iter()
         .map(|p| p.score(seed))
         .collect::<Result<Vec<_>, _>>()?;
-    let averaged: Vec<Paired> = paired
-        .iter()
-        .filter(|p| !APART.iter().any(|a| p.task.starts_with(a)))
-        .cloned()
-        .collect();
+    let named = |start: &str| -> Vec<Paired> {
+        let of = paired.iter().filter(|p| p.task.starts_with(start));
+        of.cloned().collect()
+    };
+    let mut averaged = paired.clone();
+    averaged.retain(|p| ![UNSEEN, GENERAL].iter().any(|a| p.task.starts_with(a)));
+    let against = against(context, &averaged, &majorities, &rivals)?;
     let truth = truth_of(context.run)?;
     let summary = Summary {
         seed,
@@ -72,6 +89,9 @@ pub(super) fn run(context: &Context, folder: &Path) -> Result<Counts> {
         filter: filter_score(context, &truth)?,
         tasks: rows,
         average: average(&averaged, seed)?,
+        unseen: average(&named(UNSEEN), seed)?,
+        general: average(&named(GENERAL), seed)?,
+        against,
     };
     write_json(&folder.join("summary.json"), &summary)?;
     let cards = cards(context, &truth)?;
@@ -103,6 +123,53 @@ pub(super) fn run(context: &Context, folder: &Path) -> Result<Counts> {
         "tasks".to_owned(),
         summary.tasks.len() as u64,
     )]))
+}
+
+/// The adapted model against the better of base and majority answer, task by task, and against each control.
+fn against(
+    context: &Context,
+    averaged: &[Paired],
+    majorities: &BTreeMap<String, Option<Vec<f64>>>,
+    rivals: &BTreeMap<&str, BTreeMap<String, Vec<f64>>>,
+) -> Result<Vec<Against>> {
+    let row = |name: &str, about: &str, scores: &dyn Fn(&Paired) -> Vec<f64>| -> Result<_> {
+        let paired: Vec<Paired> = averaged
+            .iter()
+            .map(|task| Paired {
+                base: scores(task),
+                ..task.clone()
+            })
+            .collect();
+        let seed = context.recipe.seed;
+        let tasks = paired
+            .iter()
+            .map(|p| p.score(seed))
+            .collect::<Result<Vec<_>, _>>()?;
+        Ok(average(&paired, seed)?.map(|average| Against {
+            name: name.to_owned(),
+            about: about.to_owned(),
+            tasks,
+            average,
+        }))
+    };
+    let mut out = Vec::new();
+    out.extend(row(
+        "base or majority",
+        "the better of the base and the most frequent answer, chosen for each task by its score here",
+        &|task| match majorities.get(&task.task) {
+            Some(Some(always)) if mean(always) > mean(&task.base) => always.clone(),
+            _ => task.base.clone(),
+        },
+    )?);
+    for control in &context.recipe.controls {
+        let (name, own) = (control.as_str(), rivals.get(control.as_str()));
+        out.extend(row(name, control.about(), &|task| {
+            own.and_then(|own| own.get(&task.task))
+                .cloned()
+                .unwrap_or_default()
+        })?);
+    }
+    Ok(out)
 }
 
 fn about(context: &Context) -> Vec<String> {
@@ -181,12 +248,22 @@ fn funnel(context: &Context) -> Result<Funnel> {
     Ok(funnel)
 }
 
-/// Whether the precise answer is right, for triplets that ask a question of the world.
-fn is_right(triplet: &Triplet, truth: &BTreeMap<String, Truth>) -> Option<(bool, String)> {
+/// A triplet of the demo's world beside its truth.
+struct Checked {
+    task: &'static str,
+    answer: String,
+    right: bool,
+}
+
+/// What is known of a triplet, if it asks a question of the world.
+fn check(triplet: &Triplet, truth: &BTreeMap<String, Truth>) -> Option<Checked> {
     let thing = &truth.get(&triplet.pair)?.thing;
-    let (_, answer) = world::answer(thing, &triplet.instruction)?;
-    let right = synthesis::judge::extraction(&triplet.precise, &answer) == Consistency::Yes;
-    Some((right, answer))
+    let (asks, answer) = world::answer(thing, &triplet.instruction)?;
+    Some(Checked {
+        task: asks.task(),
+        right: synthesis::judge::extraction(&triplet.precise, &answer) == Consistency::Yes,
+        answer,
+    })
 }
 
 fn filter_score(context: &Context, truth: &BTreeMap<String, Truth>) -> Result<Option<FilterScore>> {
@@ -197,23 +274,25 @@ fn filter_score(context: &Context, truth: &BTreeMap<String, Truth>) -> Result<Op
         jsonl::read(&context.run.stage("synthesize").join("triplets.jsonl"))?;
     let kept: Vec<Triplet> = jsonl::read(&context.run.stage("filter").join("triplets.jsonl"))?;
     let kept: BTreeSet<&str> = kept.iter().map(|t| t.id.as_str()).collect();
-    let known: BTreeMap<String, bool> = parsed
+    let verdicts: Vec<Verdict> =
+        read_if_there(&context.run.stage("filter").join("verdicts.jsonl"))?;
+    let checked: BTreeMap<String, Checked> = parsed
         .iter()
-        .filter_map(|t| Some((t.id.clone(), is_right(t, truth)?.0)))
+        .filter_map(|t| Some((t.id.clone(), check(t, truth)?)))
         .collect();
-    let counts = synthesis::measure::counts(&kept, &known);
-    let share = |part: usize, whole: usize| {
-        if whole == 0 {
-            0.0
-        } else {
-            100.0 * part as f64 / whole as f64
-        }
-    };
+    let known = checked
+        .iter()
+        .map(|(id, c)| (id.clone(), c.right))
+        .collect();
+    let kind = |id: &str| checked.get(id).map_or(String::new(), |c| c.task.to_owned());
+    let counts = measure::counts(&kept, &known);
     Ok((!known.is_empty()).then(|| FilterScore {
-        precision: share(counts.kept_right, counts.kept_right + counts.kept_wrong),
-        recall: share(counts.kept_right, counts.kept_right + counts.dropped_right),
-        before: share(counts.kept_right + counts.dropped_right, known.len()),
+        precision: counts.precision().unwrap_or(0.0),
+        recall: counts.recall().unwrap_or(0.0),
+        before: counts.before().unwrap_or(0.0),
         known: known.len(),
+        kinds: measure::counts_by_kind(&kept, &known, kind),
+        curve: measure::threshold_curve(&verdicts, &known),
     }))
 }
 
@@ -242,7 +321,7 @@ fn cards(context: &Context, truth: &BTreeMap<String, Truth>) -> Result<Vec<Card>
                     .get(triplet.id.as_str())
                     .map_or_else(|| "not asked".to_owned(), |v| v.raw.clone()),
                 kept: kept.contains(&triplet.id),
-                truth: is_right(triplet, truth).map(|(_, answer)| answer),
+                truth: check(triplet, truth).map(|c| c.answer),
             })
         })
         .collect())
@@ -285,10 +364,14 @@ fn all_curves(context: &Context) -> Result<Vec<Curve>> {
         };
         out.push(Curve {
             name: format!("{name}: loss in nats per learned token"),
+            across: "step",
+            smooth: true,
             points: points(|m| m.loss),
         });
         out.push(Curve {
             name: format!("{name}: gradient norm before clipping"),
+            across: "step",
+            smooth: true,
             points: points(|m| m.grad_norm),
         });
     }
@@ -296,13 +379,15 @@ fn all_curves(context: &Context) -> Result<Vec<Curve>> {
     Ok(out)
 }
 
-/// The score of always giving the most frequent answer; none where answers are free text.
-fn majority_score(items: &[Item]) -> Option<f64> {
+/// The scores of always giving the most frequent answer; none where answers are free text.
+fn majority_scores(items: &[Item]) -> Option<Vec<f64>> {
     if items.iter().any(|i| i.metric == MetricName::RougeL) {
         return None;
     }
     let labels: Vec<&str> = items.iter().map(|i| i.label.as_str()).collect();
-    majority(&labels).map(|(_, score)| score)
+    let (answer, _) = majority(&labels)?;
+    let score = |label: &&str| if *label == answer { 100.0 } else { 0.0 };
+    Some(labels.iter().map(score).collect())
 }
 
 fn mean(values: &[f64]) -> f64 {

@@ -1,0 +1,251 @@
+//! What a base and a judge have to know before they are shipped, measured on things that neither was trained on.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail};
+use corpus::pictograms::{self, Pictogram};
+use corpus::seed::Rng;
+use corpus::{Completion, Decoding, Open, Request, Role, Turn};
+use generate::{Generator as _, LocalGenerator};
+use serde::{Deserialize, Serialize};
+use synthesis::{Prompts, judge};
+use torch::{Device, Kind};
+
+use super::data::items;
+use super::pretraining::{Part, part};
+use super::world::{self, Asks, Lexicon, Thing};
+use super::{Picture, kinds, render};
+use crate::context::open;
+use crate::stages::{Item, request, score};
+
+/// The scores of the shipped models.
+const SHIPPED: &str = include_str!("../../../../assets/demo/scores.json");
+/// How many points a model made anew may stay behind the shipped one.
+const TOLERANCE: f64 = 6.0;
+/// Invented things that are read about, for each question.
+const READ: usize = 200;
+
+/// One measured skill, 0 to 100.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Gate {
+    /// Share of right answers.
+    pub score: f64,
+    /// Share that the most frequent answer gets right; null where there is none.
+    pub majority: Option<f64>,
+    /// How many questions were asked.
+    pub n: usize,
+}
+
+/// Skills by name.
+pub type Gates = BTreeMap<String, Gate>;
+
+/// Measures the models that lie in the work folder.
+pub fn measure(work: &Path) -> Result<Gates> {
+    let mut out = Gates::new();
+    let all = pictograms::load()?;
+    let draw = |of: Part| {
+        let chosen: Vec<&Pictogram> = all
+            .iter()
+            .filter(|p| p.concept.is_general() && part(p) == of)
+            .collect();
+        render(&chosen, &work.join("images"))
+    };
+    let shown = draw(Part::Shown)?;
+    let things: Vec<Thing> = shown.iter().map(|p| p.thing.clone()).collect();
+    let lexicon = Lexicon::new(&things);
+    let base = Answers::open(&work.join("base-model"))?;
+    for (place, pictures) in [
+        ("new picture", draw(Part::HeldPicture)?),
+        ("new concept", draw(Part::HeldConcept)?),
+    ] {
+        for asks in Asks::ALL {
+            // Nobody can name what was never named.
+            if place == "new concept" && asks == Asks::Name {
+                continue;
+            }
+            let gate = base.about_pictures(&pictures, asks, &kinds(&shown))?;
+            out.insert(format!("{place}: {}", asks.task()), gate);
+        }
+    }
+    let blank = work.join("images/blank.png");
+    let white = image::RgbImage::from_pixel(super::SIDE, super::SIDE, image::Rgb([255; 3]));
+    corpus::images::encode_png(&white, &blank)?;
+    for asks in Asks::ALL {
+        let name = format!("read: {}", asks.task());
+        out.insert(name, base.about_captions(&lexicon, asks, &blank)?);
+    }
+    let judge = Answers::open(&work.join("judge"))?;
+    for asks in Asks::ALL {
+        let name = format!("judge: {}", asks.task());
+        out.insert(name, judge.extraction(&lexicon, asks)?);
+    }
+    Ok(out)
+}
+
+/// A table of skills.
+pub fn table(gates: &Gates) -> String {
+    let row = |(name, gate): (&String, &Gate)| {
+        let majority = gate
+            .majority
+            .map_or_else(String::new, |m| format!("  majority {m:.1}"));
+        format!("{name:<28} {:>5.1}  of {}{majority}\n", gate.score, gate.n)
+    };
+    gates.iter().map(row).collect()
+}
+
+/// Fails if a model made anew stays behind the shipped one.
+pub fn compare(found: &Gates) -> Result<()> {
+    let shipped: Gates =
+        serde_json::from_str(SHIPPED).context("`assets/demo/scores.json` cannot be read")?;
+    let behind: Vec<String> = shipped
+        .iter()
+        .filter_map(|(name, shipped)| {
+            let score = found.get(name).map_or(0.0, |g| g.score);
+            (score + TOLERANCE < shipped.score)
+                .then(|| format!("`{name}`: {score:.1}, shipped {:.1}", shipped.score))
+        })
+        .collect();
+    if !behind.is_empty() {
+        bail!(
+            "the models made anew are more than {TOLERANCE} points behind the shipped ones:\n  {}",
+            behind.join("\n  ")
+        );
+    }
+    Ok(())
+}
+
+/// A model that answers.
+struct Answers {
+    model: Box<dyn model::Mllm>,
+    processor: Box<dyn processor::Processor>,
+    prompts: Prompts,
+}
+
+impl Answers {
+    fn open(folder: &Path) -> Result<Self> {
+        let (model, processor) = open(
+            folder,
+            Device::Cpu,
+            Kind::Float,
+            &processor::Options::default(),
+        )?;
+        Ok(Self {
+            model,
+            processor,
+            prompts: Prompts::default(),
+        })
+    }
+
+    fn answer(&self, requests: Vec<Request>) -> Result<Vec<Completion>> {
+        let options = crate::runner::options(1);
+        let mut generator =
+            LocalGenerator::new(self.model.as_ref(), self.processor.as_ref(), options);
+        let mut out = Vec::with_capacity(requests.len());
+        generator.generate(&mut requests.into_iter(), &mut |completion| {
+            out.push(completion);
+            Ok(())
+        })?;
+        Ok(out)
+    }
+
+    fn about_pictures(&self, pictures: &[Picture], asks: Asks, kinds: &[String]) -> Result<Gate> {
+        let items = items(pictures, asks, kinds);
+        let requests = items.iter().map(|item| request(item, None)).collect();
+        let labels: Vec<&str> = items.iter().map(|i| i.label.as_str()).collect();
+        let majority = evaluation::majority(&labels).map(|(_, score)| score);
+        self.gate(&items, requests, majority)
+    }
+
+    /// Questions about a caption that a blank picture stands beside, as the synthesizer answers them.
+    fn about_captions(&self, lexicon: &Lexicon, asks: Asks, blank: &Path) -> Result<Gate> {
+        let prompts = &self.prompts.synthesizer;
+        let (mut asked, mut requests) = (Vec::new(), Vec::new());
+        for item in unheard(lexicon, asks) {
+            let turns = vec![
+                Turn::new(Role::User, format!("<image>\n{}", prompts.caption_request)).with_marks(),
+                Turn::new(Role::Assistant, item.caption),
+                Turn::new(
+                    Role::User,
+                    format!("{}\n{}", prompts.hint_precise, item.question.instruction),
+                ),
+            ];
+            requests.push(plain_request(requests.len(), turns, vec![blank.to_owned()]));
+            asked.push(item.question);
+        }
+        self.gate(&questions(asked), requests, None)
+    }
+
+    /// Questions that a long answer answers, as the judge is asked them.
+    fn extraction(&self, lexicon: &Lexicon, asks: Asks) -> Result<Gate> {
+        let (mut asked, mut requests) = (Vec::new(), Vec::new());
+        for item in unheard(lexicon, asks) {
+            let question = item.question;
+            let text = judge::extraction_request(
+                &question.informative,
+                &question.instruction,
+                &self.prompts,
+            );
+            requests.push(plain_request(
+                requests.len(),
+                vec![Turn::new(Role::User, text)],
+                Vec::new(),
+            ));
+            asked.push(question);
+        }
+        self.gate(&questions(asked), requests, None)
+    }
+
+    fn gate(&self, items: &[Item], requests: Vec<Request>, majority: Option<f64>) -> Result<Gate> {
+        let scores = score(items, &self.answer(requests)?).scores;
+        Ok(Gate {
+            score: scores.iter().sum::<f64>() / scores.len().max(1) as f64,
+            majority,
+            n: scores.len(),
+        })
+    }
+}
+
+/// A caption about something invented, and a question about it.
+struct Unheard {
+    caption: String,
+    question: world::Question,
+}
+
+fn unheard(lexicon: &Lexicon, asks: Asks) -> impl Iterator<Item = Unheard> {
+    let mut rng = Rng::new(77);
+    (0..READ).map(move |_| {
+        let (thing, kinds) = lexicon.unheard(&mut rng);
+        Unheard {
+            caption: world::caption(&thing, &mut rng),
+            question: world::question(&thing, asks, &kinds, &mut rng),
+        }
+    })
+}
+
+fn questions(asked: Vec<world::Question>) -> Vec<Item> {
+    let item = |(at, question): (usize, world::Question)| Item {
+        id: at.to_string(),
+        images: Vec::new(),
+        metric: question.asks.metric(),
+        question: question.instruction,
+        label: question.precise,
+        cluster: at.to_string(),
+        choices: question.options,
+    };
+    asked.into_iter().enumerate().map(item).collect()
+}
+
+fn plain_request(at: usize, turns: Vec<Turn>, images: Vec<PathBuf>) -> Request {
+    Request {
+        id: at.to_string(),
+        images,
+        turns,
+        open: Open::Assistant,
+        prompt: None,
+        decoding: Decoding {
+            max_new_tokens: 32,
+            ..Decoding::default()
+        },
+    }
+}

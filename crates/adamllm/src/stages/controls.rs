@@ -1,0 +1,133 @@
+//! Controls: the base trained for as many steps as the adapted model, on less than the whole mix. They tell what a gain
+//! comes from.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, bail};
+use corpus::seed::{Rng, hash};
+use corpus::{Pair, Sample, Triplet, jsonl};
+use synthesis::MixOptions;
+
+use super::{mix_options, samples_of};
+use crate::context::Context;
+use crate::recipe::Control;
+use crate::training;
+
+/// The control's model, trained below `folder` unless it lies there already.
+pub(super) fn model(context: &Context, control: Control, folder: &Path) -> Result<PathBuf> {
+    let model = folder.join("model");
+    if model.is_dir() {
+        return Ok(model);
+    }
+    context.say(&format!("  control `{}`", control.as_str()));
+    let samples = samples(context, control)?;
+    let mut training = context.recipe.train.clone();
+    let steps = context
+        .run
+        .manifest("train")
+        .and_then(|m| m.counts.get("steps").copied());
+    let Some(steps) = steps else {
+        bail!("the steps of stage `train` are not known; run it first");
+    };
+    training.config.max_steps = Some(steps as usize);
+    training.config.epochs = f64::from(u32::MAX);
+    training::train(
+        context,
+        control.as_str(),
+        folder,
+        &context.base_folder(),
+        &samples,
+        &training,
+    )?;
+    Ok(model)
+}
+
+fn samples(context: &Context, control: Control) -> Result<Vec<Sample>> {
+    let mut pairs: Vec<Pair> = jsonl::read(&context.run.stage("synthesize").join("pairs.jsonl"))?;
+    let triplets: Vec<Triplet> = jsonl::read(&context.run.stage("filter").join("triplets.jsonl"))?;
+    let general = match &context.recipe.mix.general {
+        Some(path) => samples_of(context, path)?.0,
+        None => Vec::new(),
+    };
+    let options = mix_options(context);
+    let options = match control {
+        Control::Captions => MixOptions {
+            caption: true,
+            synthetic: false,
+            ..options
+        },
+        Control::NoReplay => MixOptions {
+            general_ratio: 0.0,
+            ..options
+        },
+        Control::ShuffledPictures => {
+            let own: Vec<String> = pairs.iter().map(|p| p.id.clone()).collect();
+            swap_pictures(&mut pairs, &own, options.seed);
+            options
+        }
+        Control::SwappedGroups => {
+            let groups: Vec<String> = pairs.iter().map(group).collect();
+            swap_pictures(&mut pairs, &groups, options.seed);
+            options
+        }
+        Control::General => return Ok(general),
+    };
+    Ok(synthesis::mix(&pairs, &triplets, &general, &options, &context.prompts).items)
+}
+
+fn group(pair: &Pair) -> String {
+    pair.group.clone().unwrap_or_else(|| pair.id.clone())
+}
+
+/// Gives the pairs of each group the pictures of another group; no group keeps its own unless there is only one.
+fn swap_pictures(pairs: &mut [Pair], groups: &[String], seed: u64) {
+    let mut order: Vec<&String> = groups.iter().collect();
+    order.sort();
+    order.dedup();
+    Rng::new(hash(seed, "swapped pictures")).shuffle(&mut order);
+    let pictures: Vec<Vec<PathBuf>> = pairs.iter().map(|p| p.images.clone()).collect();
+    for (at, group) in order.iter().enumerate() {
+        let giver = order[(at + 1) % order.len()];
+        let theirs: Vec<&Vec<PathBuf>> = (0..pairs.len())
+            .filter(|&i| groups[i] == *giver)
+            .map(|i| &pictures[i])
+            .collect();
+        let takers = (0..pairs.len()).filter(|&i| groups[i] == **group);
+        for (nth, taker) in takers.enumerate() {
+            pairs[taker].images.clone_from(theirs[nth % theirs.len()]);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pairs(groups: &[&str]) -> Vec<Pair> {
+        let pair = |(at, group): (usize, &&str)| Pair {
+            id: at.to_string(),
+            images: vec![format!("{group}-{at}.png").into()],
+            caption: String::new(),
+            request: None,
+            group: Some((*group).to_owned()),
+            source: None,
+            meta: serde_json::Map::new(),
+        };
+        groups.iter().enumerate().map(pair).collect()
+    }
+
+    #[test]
+    fn every_group_gets_the_pictures_of_one_other_group() {
+        let names = ["a", "a", "b", "b", "c", "a"];
+        let mut swapped = pairs(&names);
+        let groups: Vec<String> = swapped.iter().map(group).collect();
+        swap_pictures(&mut swapped, &groups, 3);
+        let mut givers = std::collections::BTreeMap::new();
+        for (pair, own) in swapped.iter().zip(names) {
+            let picture = pair.images[0].display().to_string();
+            let giver = picture.split('-').next().unwrap_or_default().to_owned();
+            assert_ne!(giver, own);
+            assert_eq!(*givers.entry(own).or_insert_with(|| giver.clone()), giver);
+        }
+    }
+}
