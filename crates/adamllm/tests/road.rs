@@ -40,7 +40,8 @@ fn write_data(folder: &Path) {
     )
     .expect("data");
     let recipe = "[model]\ncheckpoint = \"demo\"\n[data]\npairs = \"data.json\"\n[synthesizer]\nmax_new_tokens = 40\n\
-                  [synthesizer.train]\nmax_steps = 2\nsave_steps = 1\n[train]\nmax_steps = 2\n";
+                  [synthesizer.train]\nmax_steps = 2\nsave_steps = 1\n[train]\nmax_steps = 2\n\
+                  [evaluate]\ncontrols = [\"captions\", \"shuffled-pictures\"]\n";
     std::fs::write(folder.join("my.toml"), recipe).expect("recipe");
 }
 
@@ -69,6 +70,11 @@ fn own_pairs_become_an_adapted_model_and_a_report() {
     assert_eq!(first["funnel"]["pairs"], 10);
     assert_eq!(first["funnel"]["held_out"], 1);
     assert_eq!(first["tasks"][0]["task"], "description");
+    let against = first["against"].as_array().expect("controls");
+    let names: Vec<&Value> = against.iter().map(|a| &a["name"]).collect();
+    assert_eq!(names, ["base or majority", "captions", "shuffled-pictures"]);
+    // Nothing was said that a most frequent answer could say, so the base is the better of the two.
+    assert_eq!(against[0]["average"]["base"], first["average"]["base"]);
     assert!(
         run.join("train/model/model.safetensors").exists()
             && run.join("report/index.html").exists()

@@ -34,6 +34,18 @@ fn reports_every_error_at_once() {
 }
 
 #[test]
+fn names_controls_that_cannot_be_trained() {
+    let text = "[evaluate]\ncontrols = [\"captions\", \"no-replay\", \"placebo\"]";
+    let found = errors(text, &[]);
+    for part in [
+        "control `no-replay` of `evaluate.controls` needs general samples",
+        "`evaluate.controls` names `placebo`; controls are captions, shuffled-pictures",
+    ] {
+        assert!(found.contains(part), "{part} is not in:\n{found}");
+    }
+}
+
+#[test]
 fn says_what_only_the_user_can_know() {
     let found = errors("", &[]);
     assert!(

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use corpus::seed::{Rng, hash};
 use corpus::{Pair, Sample, Triplet, jsonl};
 use synthesis::MixOptions;
@@ -31,6 +31,8 @@ pub(super) fn model(context: &Context, control: Control, folder: &Path) -> Resul
     };
     training.config.max_steps = Some(steps as usize);
     training.config.epochs = f64::from(u32::MAX);
+    std::fs::create_dir_all(folder)
+        .with_context(|| format!("cannot make `{}`", folder.display()))?;
     training::train(
         context,
         control.as_str(),
