@@ -4,8 +4,9 @@
 //! 2. `read`: the decoder reads captions over general and invented names and answers from them, without pictures.
 //! 3. `joint`: both together on general pictograms: captions, questions, questions after a caption, extraction. Most of
 //!    the captions that are asked about tell of invented things, so that what a caption says is copied and not recalled.
-//! 4. `judge`: a smaller decoder answers questions from a text alone.
-//! 5. `score`: both are measured ([`super::gates`]) into `<work>/scores.json`.
+//! 4. `polish`: the same at a lower rate, with more extraction.
+//! 5. `judge`: a smaller decoder answers questions from a text alone.
+//! 6. `score`: both are measured ([`super::gates`]) into `<work>/scores.json`.
 //!
 //! Food never occurs, not even in the tokenizer's training text: a word that is one token there and never trained could
 //! not be copied. Food words are spelled in pieces that general text has taught.
@@ -31,7 +32,7 @@ use super::world::{self, Asks, Lexicon, Thing};
 use super::{Picture, gates, kinds, render, tower};
 
 /// The phases in the order that makes a base from nothing.
-pub const PHASES: [&str; 5] = ["tower", "read", "joint", "judge", "score"];
+pub const PHASES: [&str; 6] = ["tower", "read", "joint", "polish", "judge", "score"];
 
 const VOCABULARY: usize = 2048;
 const SPECIAL: [&str; 6] = [
@@ -45,6 +46,7 @@ const SPECIAL: [&str; 6] = [
 const TOWER_STEPS: usize = 2400;
 const READ_STEPS: usize = 2500;
 const JOINT_STEPS: usize = 5000;
+const POLISH_STEPS: usize = 2000;
 const JUDGE_STEPS: usize = 1500;
 /// A twentieth of the general concepts is never shown, and a twentieth of the other pictures, so that general skill can
 /// be measured.
@@ -87,6 +89,9 @@ pub fn run(work: &Path, phases: &[String], check: bool, threads: usize) -> Resul
     }
     if wanted("joint") {
         run_joint(work, &folder, &draw(Part::Shown)?)?;
+    }
+    if wanted("polish") {
+        run_polish(work, &folder, &draw(Part::Shown)?)?;
     }
     if wanted("judge") {
         let judge = work.join("judge");
@@ -217,6 +222,21 @@ fn run_joint(work: &Path, folder: &Path, pictures: &[Picture]) -> Result<()> {
     )?;
     let source = Made::new(folder, 3, joint, JOINT_STEPS * 24)?;
     together("joint", model.as_ref(), folder, &source, 1e-3, JOINT_STEPS)
+}
+
+fn run_polish(work: &Path, folder: &Path, pictures: &[Picture]) -> Result<()> {
+    let model =
+        model::load(folder, Device::Cpu, Kind::Float).context("the `joint` phase comes first")?;
+    let shares = Shares {
+        caption: 0.15,
+        question: 0.4,
+        reading: 0.2,
+        invented: 0.6,
+    };
+    let joint = Joint::new(work, pictures, shares)?;
+    let source = Made::new(folder, 5, joint, POLISH_STEPS * 24)?;
+    let steps = POLISH_STEPS;
+    together("polish", model.as_ref(), folder, &source, 7e-4, steps)
 }
 
 /// Trains all parts of the base together and saves it into its folder now and then.
