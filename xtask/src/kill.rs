@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 use crate::process;
 
 /// How often a run is killed on average before it comes to its end.
-const KILLS_A_RUN: f64 = 6.0;
+const KILLS_A_RUN: f64 = 15.0;
 
 /// What was asked for.
 struct Options {

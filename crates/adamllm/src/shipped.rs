@@ -28,12 +28,10 @@ pub fn refresh(run: &RunFolder, digests: &mut Digests) -> Result<bool> {
     let known: Option<Contents> = std::fs::read(&place)
         .ok()
         .and_then(|text| serde_json::from_slice(&text).ok());
-    let had_some = demo.join("shipped").exists();
-    if had_some
-        && let Some(known) = &known
-        && known.program == program
-        && known.files == contents(&demo, digests)?
-    {
+    let was_there = demo.join("shipped").exists();
+    let found = contents(&demo, digests)?;
+    let is_ours = |known: &Contents| known.program == program && known.files == found;
+    if was_there && known.as_ref().is_some_and(is_ours) {
         return Ok(false);
     }
     for mark in ["shipped", "contents.json"] {
@@ -45,7 +43,7 @@ pub fn refresh(run: &RunFolder, digests: &mut Digests) -> Result<bool> {
     }
     data::write_shipped(run)?;
     let files = contents(&demo, digests)?;
-    let replaced = had_some && known.is_some_and(|known| known.files != files);
+    let replaced = was_there && found != files;
     write_json(&place, &Contents { program, files })?;
     digests.remember();
     Ok(replaced)

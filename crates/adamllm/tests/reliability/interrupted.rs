@@ -176,10 +176,7 @@ fn a_damaged_artefact_is_found_and_made_again() {
 fn a_damaged_checkpoint_gives_way_to_the_one_before() {
     let small = Small::new();
     let (expected, _) = undisturbed(&small);
-    let set = ["--set", "synthesizer.train.keep=2"];
-    let mut command = small.command();
-    command.args(set);
-    let mut child = quiet(&mut command);
+    let mut child = quiet(&mut small.command());
     wait_for(&small.path("run/tune-synthesizer/checkpoint-2"), &mut child);
     child.kill().expect("kill");
     child.wait().expect("wait");
@@ -198,7 +195,7 @@ fn a_damaged_checkpoint_gives_way_to_the_one_before() {
     let middle = bytes.len() / 2;
     bytes[middle] ^= 16;
     std::fs::write(&path, bytes).expect("write");
-    let output = small.run(&set);
+    let output = small.run(&[]);
     let said = text(&output.stderr);
     assert!(output.status.success(), "{said}");
     assert!(

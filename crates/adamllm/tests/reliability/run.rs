@@ -39,7 +39,7 @@ impl Small {
         let small = Self { folder };
         small.write("pairs.jsonl", rows.as_bytes());
         let recipe = "[model]\ncheckpoint = \"demo\"\n[data]\npairs = \"pairs.jsonl\"\n[synthesizer]\n\
-                      max_new_tokens = 40\n[synthesizer.train]\nmax_steps = 4\nsave_steps = 1\nbatch_size = 4\n\
+                      max_new_tokens = 40\n[synthesizer.train]\nmax_steps = 4\nsave_steps = 1\nkeep = 2\nbatch_size = 4\n\
                       [train]\nmax_steps = 4\nsave_steps = 1\nbatch_size = 4\n";
         small.write("my.toml", recipe.as_bytes());
         small
@@ -58,7 +58,7 @@ impl Small {
         let mut command = adamllm();
         command.arg("run").arg(self.path("my.toml"));
         command.arg("--run-dir").arg(self.path("run"));
-        command.args(["--threads", "1"]);
+        command.args(["--threads", "1", "--limit", "40"]);
         command
     }
 
