@@ -209,6 +209,28 @@ fn refuse_another_recipe(recipe: &Recipe, run: &RunFolder) -> Result<()> {
     Ok(())
 }
 
+/// The number of threads of a run: the last bits of sums depend on it, so it is chosen once and kept when a run goes on.
+fn keep_threads(shared: &Shared, run: &RunFolder, dry: bool) -> Result<usize> {
+    let path = run.path.join("machine.json");
+    let known = std::fs::read(&path)
+        .ok()
+        .and_then(|text| serde_json::from_slice::<Value>(&text).ok())
+        .and_then(|machine| machine["threads"].as_u64())
+        .and_then(|n| usize::try_from(n).ok());
+    let wanted = threads(shared);
+    match known {
+        Some(known) if shared.threads.is_none() || known == wanted => return Ok(known),
+        Some(known) if !dry => eprintln!(
+            "warning: this run began with {known} threads; with {wanted} the last bits of what follows differ"
+        ),
+        _ => {}
+    }
+    if !dry {
+        write_json(&path, &json!({"threads": wanted}))?;
+    }
+    Ok(wanted)
+}
+
 fn walk(
     shared: &Shared,
     device: Device,
@@ -228,6 +250,8 @@ fn walk(
         None => Prompts::default(),
     };
     refuse_another_recipe(recipe, run)?;
+    let threads = keep_threads(shared, run, dry)?;
+    torch::set_threads(threads);
     if !dry {
         write_json(&run.path.join("recipe.json"), &recipe.resolution)?;
     }

@@ -45,9 +45,14 @@ fn main() -> ExitCode {
                 );
                 return ExitCode::from(stopped.exit_code());
             }
-            // The chain from what was being done to what went wrong, one line each.
-            let mut lines = error.chain().map(ToString::to_string).collect::<Vec<_>>();
-            lines.dedup();
+            // The chain from what was being done to what went wrong, one line each; what a line says already is not
+            // said again.
+            let mut lines: Vec<String> = Vec::new();
+            for cause in error.chain().map(ToString::to_string) {
+                if lines.last().is_none_or(|said| !said.ends_with(&cause)) {
+                    lines.push(cause);
+                }
+            }
             eprintln!("error: {}", lines.join("\n  because: "));
             ExitCode::FAILURE
         }
