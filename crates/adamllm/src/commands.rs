@@ -22,7 +22,7 @@ use crate::digests::Digests;
 use crate::pictures;
 use crate::recipe::{Recipe, help_of, origin_text, resolve};
 use crate::report::Summary;
-use crate::run_folder::{RunFolder, changed_keys, write_json};
+use crate::run_folder::{RunFolder, changed_keys, read_sealed, write_json, write_sealed};
 use crate::runner;
 use crate::stages::{self, Span, plan};
 use crate::{shipped, signals};
@@ -212,9 +212,7 @@ fn refuse_another_recipe(recipe: &Recipe, run: &RunFolder) -> Result<()> {
 /// The number of threads of a run: the last bits of sums depend on it, so it is chosen once and kept when a run goes on.
 fn keep_threads(shared: &Shared, run: &RunFolder, dry: bool) -> Result<usize> {
     let path = run.path.join("machine.json");
-    let known = std::fs::read(&path)
-        .ok()
-        .and_then(|text| serde_json::from_slice::<Value>(&text).ok())
+    let known = read_sealed::<Value>(&path)
         .and_then(|machine| machine["threads"].as_u64())
         .and_then(|n| usize::try_from(n).ok());
     let wanted = threads(shared);
@@ -226,7 +224,7 @@ fn keep_threads(shared: &Shared, run: &RunFolder, dry: bool) -> Result<usize> {
         _ => {}
     }
     if !dry {
-        write_json(&path, &json!({"threads": wanted}))?;
+        write_sealed(&path, &json!({"threads": wanted}))?;
     }
     Ok(wanted)
 }

@@ -13,6 +13,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
+use crate::run_folder::{read_sealed, write_sealed};
+
 /// How long before reading a file must have been left alone, in seconds; time stamps are coarser than writes.
 const SETTLED: i64 = 2;
 
@@ -37,9 +39,8 @@ pub struct Digests {
 impl Digests {
     /// What an earlier run remembered; nothing if that cannot be read.
     pub fn open(path: PathBuf) -> Self {
-        let text = fs::read(&path).unwrap_or_default();
         Self {
-            known: serde_json::from_slice(&text).unwrap_or_default(),
+            known: read_sealed(&path).unwrap_or_default(),
             path,
             is_new: false,
         }
@@ -104,12 +105,8 @@ impl Digests {
             return;
         }
         self.known.retain(|path, _| path.exists());
-        let aside = self.path.with_extension("part");
-        let text = serde_json::to_vec(&self.known).unwrap_or_default();
-        if fs::write(&aside, text).is_ok() && fs::rename(&aside, &self.path).is_ok() {
+        if write_sealed(&self.path, &self.known).is_ok() {
             self.is_new = false;
-        } else {
-            let _ = fs::remove_file(&aside);
         }
     }
 }

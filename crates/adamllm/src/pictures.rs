@@ -10,7 +10,7 @@ use corpus::{Pair, Rejected};
 use serde::{Deserialize, Serialize};
 
 use crate::context::Context;
-use crate::run_folder::write_json;
+use crate::run_folder::{read_sealed, write_sealed};
 use crate::stages::{basis, refuse_many_bad};
 
 /// Moves records with a picture that cannot be decoded to the rejects (`broken-image`). Decodes on all cores.
@@ -74,10 +74,7 @@ pub fn usable_pairs(context: &Context) -> Result<(Vec<Pair>, Vec<Rejected>)> {
     let mut loaded = formats::read_pairs(&recipe.pairs, &reading)?;
     let inputs = basis::inputs(context, "synthesize")?;
     let place = context.run.path.join("checked.json");
-    let known: Option<Checked> = std::fs::read(&place)
-        .ok()
-        .and_then(|text| serde_json::from_slice(&text).ok())
-        .filter(|known: &Checked| known.inputs == inputs);
+    let known = read_sealed(&place).filter(|known: &Checked| known.inputs == inputs);
     if let Some(Checked { broken: known, .. }) = known {
         let rows = std::mem::take(&mut loaded.rows);
         for pair in rows {
@@ -94,7 +91,7 @@ pub fn usable_pairs(context: &Context) -> Result<(Vec<Pair>, Vec<Rejected>)> {
             inputs,
             broken: broken.map(|r| (r.id.clone(), r.detail.clone())).collect(),
         };
-        write_json(&place, &checked)?;
+        write_sealed(&place, &checked)?;
     }
     refuse_many_bad(context, &recipe.pairs, loaded.rows.len(), &loaded.rejected)?;
     Ok((loaded.rows, loaded.rejected))

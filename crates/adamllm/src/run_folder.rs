@@ -5,6 +5,7 @@ use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -59,7 +60,7 @@ pub struct Manifest {
     pub outputs: BTreeMap<String, String>,
     /// What it counted.
     pub counts: BTreeMap<String, u64>,
-    /// Wall time of the attempt that finished the stage.
+    /// Wall time of the attempt that finished the stage, to the millisecond.
     pub seconds: f64,
 }
 
@@ -69,7 +70,7 @@ impl Manifest {
         let lasting = self
             .outputs
             .iter()
-            .filter(|(name, _)| *name != "metrics.jsonl" && !name.ends_with(".sums"))
+            .filter(|(name, _)| *name != "metrics.jsonl" && !is_a(name, "sums"))
             .map(|(name, digest)| (name.as_str(), digest.clone()));
         together(lasting.chain(std::iter::once(("before", self.before.clone()))))
     }
@@ -145,13 +146,11 @@ impl RunFolder {
 
     /// The manifest of a finished stage.
     pub fn manifest(&self, stage: &str) -> Option<Manifest> {
-        let text = fs::read_to_string(self.stage(stage).join(MANIFEST)).ok()?;
-        serde_json::from_str(&text).ok()
+        read_sealed(&self.stage(stage).join(MANIFEST))
     }
 
     fn begun(&self, stage: &str) -> Option<Begun> {
-        let text = fs::read_to_string(self.stage(stage).join(BEGUN)).ok()?;
-        serde_json::from_str(&text).ok()
+        read_sealed(&self.stage(stage).join(BEGUN))
     }
 
     /// Where the stage stands. `before` is what the stages before gave.
@@ -215,7 +214,7 @@ impl RunFolder {
                 basis: basis.clone(),
                 before: before.to_owned(),
             };
-            write_json(&folder.join(BEGUN), &begun)?;
+            write_sealed(&folder.join(BEGUN), &begun)?;
         }
         Ok(folder)
     }
@@ -234,7 +233,7 @@ impl RunFolder {
 
     /// Writes the manifest, which makes the stage count as done.
     pub fn finish(&self, manifest: &Manifest) -> Result<()> {
-        write_json(&self.stage(&manifest.stage).join(MANIFEST), manifest)
+        write_sealed(&self.stage(&manifest.stage).join(MANIFEST), manifest)
     }
 }
 
@@ -250,14 +249,17 @@ fn remove_file(path: &Path) -> Result<()> {
     }
 }
 
+fn is_a(name: &str, ending: &str) -> bool {
+    Path::new(name).extension().is_some_and(|e| e == ending)
+}
+
 /// Names of the files in a folder and the folders in it, relative to where the listing began.
 fn list(folder: &Path, prefix: &str, out: &mut Vec<String>) -> std::io::Result<()> {
     for entry in fs::read_dir(folder).into_iter().flatten() {
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        let passing = name.starts_with('.')
-            || name.starts_with("checkpoint-")
-            || Path::new(&name).extension().is_some_and(|e| e == "part");
+        let passing =
+            name.starts_with('.') || name.starts_with("checkpoint-") || is_a(&name, "part");
         if passing || prefix.is_empty() && [MANIFEST, BEGUN].contains(&name.as_str()) {
             continue;
         }
@@ -317,6 +319,29 @@ pub fn changed_keys(old: &Value, new: &Value) -> Vec<String> {
     changed
         .map(|k| format!("`{k}` was {}, is {}", shown(old.get(k)), shown(new.get(k))))
         .collect()
+}
+
+/// The key of the checksum in a sealed file.
+const SEAL: &str = "sha256";
+
+/// Writes an object as [`write_json`] does, with a checksum of its own.
+pub fn write_sealed(path: &Path, value: &impl Serialize) -> Result<()> {
+    let mut value = serde_json::to_value(value)?;
+    let seal = corpus::digest::bytes(value.to_string().as_bytes());
+    if let Some(object) = value.as_object_mut() {
+        object.insert(SEAL.to_owned(), seal.into());
+    }
+    write_json(path, &value)
+}
+
+/// Reads what [`write_sealed`] wrote; nothing if it is not there or not what was written.
+pub fn read_sealed<T: DeserializeOwned>(path: &Path) -> Option<T> {
+    let mut value: Value = serde_json::from_slice(&fs::read(path).ok()?).ok()?;
+    let seal = value.as_object_mut()?.remove(SEAL)?;
+    if seal != corpus::digest::bytes(value.to_string().as_bytes()) {
+        return None;
+    }
+    serde_json::from_value(value).ok()
 }
 
 /// Writes pretty JSON aside, waits for the disk and renames it into place.
@@ -416,5 +441,22 @@ mod tests {
             state(&one, "x"),
             State::Damaged(vec!["`model/weights`".to_owned()])
         );
+    }
+
+    #[test]
+    fn a_flipped_byte_breaks_the_seal() {
+        let folder = tempfile::tempdir().expect("temp folder");
+        let path = folder.path().join("x.json");
+        let value = serde_json::json!({"b": 2e-5, "a": [1.234, "text"], "c": null});
+        write_sealed(&path, &value).expect("write");
+        assert_eq!(read_sealed::<Value>(&path), Some(value));
+        let sound = fs::read(&path).expect("read");
+        // The line ends and indents carry nothing.
+        for at in (0..sound.len()).filter(|&at| !sound[at].is_ascii_whitespace()) {
+            let mut flipped = sound.clone();
+            flipped[at] ^= 1;
+            fs::write(&path, flipped).expect("write");
+            assert_eq!(read_sealed::<Value>(&path), None, "byte {at}");
+        }
     }
 }

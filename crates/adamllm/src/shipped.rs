@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::demo::data;
 use crate::digests::Digests;
-use crate::run_folder::{RunFolder, write_json};
+use crate::run_folder::{RunFolder, read_sealed, write_sealed};
 
 /// What was written, and by which program.
 #[derive(PartialEq, Serialize, Deserialize)]
@@ -25,9 +25,7 @@ pub fn refresh(run: &RunFolder, digests: &mut Digests) -> Result<bool> {
     // The files are part of the program, so another program may ship other files.
     let program = std::env::current_exe().context("the program cannot find itself")?;
     let program = digests.file(&program)?;
-    let known: Option<Contents> = std::fs::read(&place)
-        .ok()
-        .and_then(|text| serde_json::from_slice(&text).ok());
+    let known: Option<Contents> = read_sealed(&place);
     let was_there = demo.join("shipped").exists();
     let found = contents(&demo, digests)?;
     let is_ours = |known: &Contents| known.program == program && known.files == found;
@@ -44,7 +42,7 @@ pub fn refresh(run: &RunFolder, digests: &mut Digests) -> Result<bool> {
     data::write_shipped(run)?;
     let files = contents(&demo, digests)?;
     let replaced = was_there && found != files;
-    write_json(&place, &Contents { program, files })?;
+    write_sealed(&place, &Contents { program, files })?;
     digests.remember();
     Ok(replaced)
 }

@@ -96,7 +96,7 @@ pub fn run(context: &Context, span: &Span) -> Result<()> {
         let start = Instant::now();
         let counts =
             one(context, stage, &folder).with_context(|| format!("stage `{stage}` failed"))?;
-        let seconds = start.elapsed().as_secs_f64();
+        let seconds = (start.elapsed().as_secs_f64() * 1000.0).round() / 1000.0;
         let now = basis::inputs(context, stage)?;
         if let Some((role, _)) = now
             .iter()

@@ -171,7 +171,8 @@ pub fn clear_checkpoints(folder: &Path) -> Result<()> {
 /// Removes what an attempt that was killed had only half written: it fills the disk and is read by nobody.
 fn clear_leftovers(folder: &Path) -> Result<()> {
     let is_half = |name: &str| {
-        name.starts_with("checkpoint-") && (name.ends_with(".part") || name.ends_with(".old"))
+        let ending = Path::new(name).extension().unwrap_or_default();
+        name.starts_with("checkpoint-") && (ending == "part" || ending == "old")
     };
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         if is_half(&entry.file_name().to_string_lossy()) {

@@ -336,7 +336,6 @@ fn measure(context: &Context, pairs: &[Pair]) -> Result<Measured> {
         ..context.recipe.train.config.clone()
     };
     let few = Few(&encoded);
-    let mut trainer = Trainer::new(model.as_ref(), &few, &config)?;
     let groups = &config.freeze;
     let trained: u64 = model
         .parameters()
@@ -344,9 +343,10 @@ fn measure(context: &Context, pairs: &[Pair]) -> Result<Measured> {
         .filter(|p| !groups.contains(&p.group))
         .map(|p| p.tensor.numel() as u64)
         .sum();
-    trainer.step()?;
+    let mut stepper = Trainer::new(model.as_ref(), &few, &config)?;
+    stepper.step()?;
     let start = Instant::now();
-    trainer.step()?;
+    stepper.step()?;
     let seconds = start.elapsed().as_secs_f64();
     let counted = trained
         * if context.recipe.dtype == Kind::Float {

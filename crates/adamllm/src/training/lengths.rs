@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use train::{Config, SampleSource, TooLong};
 
 use crate::context::Context;
-use crate::run_folder::write_json;
+use crate::run_folder::{read_sealed, write_sealed};
 use crate::signals;
 
 /// How many ids a message names; the file holds all of them.
@@ -49,18 +49,15 @@ pub fn audit(
     config: &Config,
 ) -> Result<()> {
     let path = folder.join("lengths.json");
-    let known: Option<Lengths> = std::fs::read(&path)
-        .ok()
-        .and_then(|text| serde_json::from_slice(&text).ok())
-        .filter(|known: &Lengths| {
-            (known.limit, known.samples) == (config.max_seq_len, source.len())
-        });
+    let known = read_sealed(&path).filter(|known: &Lengths| {
+        (known.limit, known.samples) == (config.max_seq_len, source.len())
+    });
     let (lengths, is_new) = match known {
         Some(known) => (known, false),
         None => (measure(source, config.max_seq_len)?, true),
     };
     if is_new {
-        write_json(&path, &lengths)?;
+        write_sealed(&path, &lengths)?;
     }
     let long = &lengths.too_long;
     if long.is_empty() {

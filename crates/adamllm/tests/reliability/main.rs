@@ -3,4 +3,5 @@
 mod bad_input;
 mod disk_full;
 mod interrupted;
+mod plan;
 mod run;
