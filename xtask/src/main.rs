@@ -3,7 +3,9 @@
 
 mod bundle;
 mod check;
+mod fuzz;
 mod golden;
+mod kill;
 mod process;
 mod rules;
 mod setup;
@@ -21,6 +23,9 @@ usage: cargo xtask <verb>
   demo-base [ARGS]  setup, then remake the demo's base model and judge
   test [ARGS]       setup, then all tests (ARGS go to `cargo test`)
   check             setup, then format, lints, docs, spelling, licences, house rules
+  kill-test [--kills N] [--seed S] [--program P] [--work D] [-- DEMO ARGS]
+                    setup, then the demo killed at random moments and compared
+  fuzz [RUNS]       setup, then damaged and random files of every kind (default: 10⁶ each)
   golden [--check]  remake the golden files with $ADAMLLM_PYTHON (default: python3);
                     with --check, only compare them
 
@@ -66,6 +71,18 @@ fn dispatch(verb: &str, rest: &[String]) -> Result<ExitCode> {
         ("check", []) => {
             setup::run(&root)?;
             check::run(&root)
+        }
+        ("kill-test", _) => {
+            setup::run(&root)?;
+            kill::run(&root, rest)
+        }
+        ("fuzz", []) => {
+            setup::run(&root)?;
+            fuzz::run(&root, fuzz::RUNS)
+        }
+        ("fuzz", [runs]) if runs.parse::<u64>().is_ok() => {
+            setup::run(&root)?;
+            fuzz::run(&root, runs)
         }
         ("golden", []) => golden::run(&root, false),
         ("golden", [flag]) if flag == "--check" => golden::run(&root, true),

@@ -139,7 +139,7 @@ pub struct Run {
     /// Stop after this stage.
     #[arg(long)]
     pub until: Option<String>,
-    /// Check the recipe and print the stages without doing anything.
+    /// Say what would be done, with counts, memory, time and disk; writes only `plan.json` and the demo's files.
     #[arg(long)]
     pub dry_run: bool,
 }

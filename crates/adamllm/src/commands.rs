@@ -1,5 +1,6 @@
 //! What each verb does.
 
+use std::cell::RefCell;
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
@@ -18,12 +19,14 @@ use crate::cli::{
 };
 use crate::context::{Context, open};
 use crate::demo;
+use crate::digests::Digests;
 use crate::pictures;
 use crate::recipe::{Control, Recipe, help_of, origin_text, resolve};
 use crate::report::Summary;
-use crate::run_folder::{RunFolder, STAGES, write_json};
+use crate::run_folder::{RunFolder, changed_keys, read_sealed, write_json, write_sealed};
 use crate::runner;
-use crate::stages::{self, Span};
+use crate::stages::{self, Span, plan};
+use crate::{shipped, signals};
 
 /// Runs the command.
 pub fn run(cli: &Cli) -> Result<()> {
@@ -41,6 +44,7 @@ pub fn run(cli: &Cli) -> Result<()> {
                 from: None,
                 until: Some(name.to_owned()),
             },
+            false,
         )
     };
     match &cli.command {
@@ -118,6 +122,7 @@ fn load_recipe(path: &Path, overrides: &[String]) -> Result<Recipe> {
 }
 
 fn run_demo(shared: &Shared, device: Device, demo: &Demo) -> Result<()> {
+    signals::take_over()?;
     let run = RunFolder::open(&demo.run_dir)?;
     let say = |text: &str| {
         if !shared.quiet {
@@ -128,6 +133,7 @@ fn run_demo(shared: &Shared, device: Device, demo: &Demo) -> Result<()> {
         "demo: a toy model of a few million parameters on pictograms; its numbers speak of this road, not of any real \
          model",
     );
+    refresh_shipped(&run, say)?;
     let path = demo::data::write_domain(&run, &demo.domain, demo.seed)?;
     let mut overrides = vec![format!("run.seed={}", demo.seed)];
     if demo.quick {
@@ -139,31 +145,10 @@ fn run_demo(shared: &Shared, device: Device, demo: &Demo) -> Result<()> {
     }
     overrides.extend(demo.set.iter().cloned());
     let recipe = load_recipe(&path, &overrides)?;
-    walk(shared, device, &recipe, &run, None, &Span::default())
+    walk(shared, device, &recipe, &run, None, &Span::default(), false)
 }
 
 fn run_recipe(shared: &Shared, device: Device, run: &Run) -> Result<()> {
-    if run.dry_run {
-        let recipe = load_recipe(&run.stage.recipe, &run.stage.set)?;
-        let pairs = read_pairs(
-            &recipe.pairs,
-            &formats::Options {
-                images: recipe.images.clone(),
-                columns: recipe.columns.clone(),
-                check_images: true,
-            },
-        )?;
-        let plan = json!({"stages": STAGES, "pairs": pairs.rows.len(), "unusable": pairs.rejected.len(),
-            "model": recipe.checkpoint, "device": shared.device});
-        return print(shared, &plan, || {
-            println!(
-                "the recipe is sound: {} pairs can be used, {} cannot",
-                pairs.rows.len(),
-                pairs.rejected.len()
-            );
-            println!("stages: {}", STAGES.join(" → "));
-        });
-    }
     road(
         shared,
         device,
@@ -172,16 +157,81 @@ fn run_recipe(shared: &Shared, device: Device, run: &Run) -> Result<()> {
             from: run.from.clone(),
             until: run.until.clone(),
         },
+        run.dry_run,
     )
 }
 
-fn road(shared: &Shared, device: Device, stage: &Stage, span: &Span) -> Result<()> {
+fn road(shared: &Shared, device: Device, stage: &Stage, span: &Span, dry: bool) -> Result<()> {
     let recipe = load_recipe(&stage.recipe, &stage.set)?;
+    signals::take_over()?;
     let run = RunFolder::open(&stage.run_dir)?;
     if recipe.uses_demo_base() {
-        demo::data::write_shipped(&run)?;
+        refresh_shipped(&run, |text| {
+            if !shared.quiet {
+                eprintln!("{text}");
+            }
+        })?;
     }
-    walk(shared, device, &recipe, &run, stage.limit, span)
+    walk(shared, device, &recipe, &run, stage.limit, span, dry)
+}
+
+fn refresh_shipped(run: &RunFolder, say: impl Fn(&str)) -> Result<()> {
+    let mut digests = Digests::open(run.digests());
+    if shipped::refresh(run, &mut digests)? {
+        say(
+            "the demo's files in the run folder were not those of this program; they were written anew",
+        );
+    }
+    Ok(())
+}
+
+/// Refuses a run folder of another model or other pairs: what is in it would be lost.
+fn refuse_another_recipe(recipe: &Recipe, run: &RunFolder) -> Result<()> {
+    let Ok(text) = std::fs::read_to_string(run.path.join("recipe.json")) else {
+        return Ok(());
+    };
+    let Ok(before) = serde_json::from_str::<Value>(&text) else {
+        return Ok(());
+    };
+    let flat = |resolution: &Value| -> Value {
+        let keys = resolution.as_object().into_iter().flatten();
+        keys.map(|(key, resolved)| (key.clone(), resolved["value"].clone()))
+            .collect::<serde_json::Map<_, _>>()
+            .into()
+    };
+    let (before, now) = (
+        flat(&before),
+        flat(&serde_json::to_value(&recipe.resolution)?),
+    );
+    let is_other = |key: &str| !before[key].is_null() && before[key] != now[key];
+    if is_other("model.checkpoint") || is_other("data.pairs") {
+        bail!(
+            "the run folder `{}` belongs to another recipe; choose another --run-dir. Differences:\n  {}",
+            run.path.display(),
+            changed_keys(&before, &now).join("\n  ")
+        );
+    }
+    Ok(())
+}
+
+/// The number of threads of a run: the last bits of sums depend on it, so it is chosen once and kept when a run goes on.
+fn keep_threads(shared: &Shared, run: &RunFolder, dry: bool) -> Result<usize> {
+    let path = run.path.join("machine.json");
+    let known = read_sealed::<Value>(&path)
+        .and_then(|machine| machine["threads"].as_u64())
+        .and_then(|n| usize::try_from(n).ok());
+    let wanted = threads(shared);
+    match known {
+        Some(known) if shared.threads.is_none() || known == wanted => return Ok(known),
+        Some(known) if !dry => eprintln!(
+            "warning: this run began with {known} threads; with {wanted} the last bits of what follows differ"
+        ),
+        _ => {}
+    }
+    if !dry {
+        write_sealed(&path, &json!({"threads": wanted}))?;
+    }
+    Ok(wanted)
 }
 
 fn walk(
@@ -191,6 +241,7 @@ fn walk(
     run: &RunFolder,
     limit: Option<usize>,
     span: &Span,
+    dry: bool,
 ) -> Result<()> {
     let prompts = match &recipe.synthesizer.prompts {
         Some(path) => {
@@ -201,7 +252,12 @@ fn walk(
         }
         None => Prompts::default(),
     };
-    write_json(&run.path.join("recipe.json"), &recipe.resolution)?;
+    refuse_another_recipe(recipe, run)?;
+    let threads = keep_threads(shared, run, dry)?;
+    torch::set_threads(threads);
+    if !dry {
+        write_json(&run.path.join("recipe.json"), &recipe.resolution)?;
+    }
     let context = Context {
         recipe,
         run,
@@ -209,8 +265,18 @@ fn walk(
         limit,
         device,
         quiet: shared.quiet,
+        digests: RefCell::new(Digests::open(run.digests())),
     };
+    if dry {
+        let plan = plan::make(&context, span)?;
+        return print(shared, &serde_json::to_value(&plan)?, || {
+            print!("the recipe is sound\n{}", plan.text());
+        });
+    }
     stages::run(&context, span)?;
+    if let Some(text) = plan::against_measured(&context) {
+        context.say(&text);
+    }
     let path = run.stage("report").join("summary.json");
     if span.until.as_deref().is_some_and(|s| s != "report") || !path.exists() {
         return Ok(());
@@ -296,6 +362,7 @@ fn run_generate(shared: &Shared, device: Device, generate: &Generate) -> Result<
         runner::options(generate.seed),
     );
     if let (Some(requests), Some(output)) = (&generate.requests, &generate.output) {
+        signals::take_over()?;
         let mut all: Vec<Request> = jsonl::read(requests)?;
         let folder = requests.parent().unwrap_or(Path::new(""));
         for request in &mut all {
@@ -449,7 +516,7 @@ fn inspect_data(
         ..formats::Options::default()
     };
     let mut loaded = read_pairs(file, &options)?;
-    pictures::reject_broken(&mut loaded);
+    pictures::reject_broken(&mut loaded, |pair| (&pair.id, &pair.images));
     let found = formats::summary(&loaded);
     let document = json!({"summary": found, "rejected": loaded.rejected});
     print(shared, &document, || {

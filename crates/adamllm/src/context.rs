@@ -1,5 +1,6 @@
 //! What every stage of one invocation shares.
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
@@ -10,6 +11,7 @@ use processor::Processor;
 use synthesis::Prompts;
 use torch::{Device, Kind};
 
+use crate::digests::Digests;
 use crate::recipe::{DEMO, Recipe};
 use crate::run_folder::RunFolder;
 
@@ -27,6 +29,8 @@ pub struct Context<'a> {
     pub device: Device,
     /// Whether only errors are printed.
     pub quiet: bool,
+    /// Content digests of files, remembered between runs.
+    pub digests: RefCell<Digests>,
 }
 
 impl Context<'_> {
@@ -81,7 +85,11 @@ impl Context<'_> {
         if !path.exists() {
             // The size of the reference's blank picture.
             let white = image::RgbImage::from_pixel(237, 150, image::Rgb([255; 3]));
-            corpus::images::encode_png(&white, &path)?;
+            // A picture that was cut off by a kill must not be taken for the whole one.
+            let aside = path.with_extension("part");
+            corpus::images::encode_png(&white, &aside)?;
+            std::fs::rename(&aside, &path)
+                .with_context(|| format!("cannot write `{}`", path.display()))?;
         }
         Ok(path)
     }

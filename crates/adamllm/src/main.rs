@@ -8,11 +8,14 @@ mod cli;
 mod commands;
 mod context;
 mod demo;
+mod digests;
 mod pictures;
 mod recipe;
 mod report;
 mod run_folder;
 mod runner;
+mod shipped;
+mod signals;
 mod stages;
 mod training;
 
@@ -22,14 +25,37 @@ use clap::Parser as _;
 
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();
-    match commands::run(&cli) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            // The chain from what was being done to what went wrong, one line each.
-            let mut lines = error.chain().map(ToString::to_string).collect::<Vec<_>>();
-            lines.dedup();
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic
+            .location()
+            .map_or_else(String::new, |l| format!(" ({l})"));
+        let what = panic.payload_as_str().unwrap_or("no message");
+        let what = what.lines().next().unwrap_or_default();
+        eprintln!(
+            "error: a bug in adamllm{place}: {what}; please report it with the command you gave"
+        );
+    }));
+    match std::panic::catch_unwind(|| commands::run(&cli)) {
+        Ok(Ok(())) => ExitCode::SUCCESS,
+        Ok(Err(error)) => {
+            if let Some(stopped) = error.downcast_ref::<signals::Stopped>() {
+                eprintln!(
+                    "{stopped}; what is done is saved. To go on, give the same command again:\n  {}",
+                    signals::same_command()
+                );
+                return ExitCode::from(stopped.exit_code());
+            }
+            // The chain from what was being done to what went wrong, one line each; what a line says already is not
+            // said again.
+            let mut lines: Vec<String> = Vec::new();
+            for cause in error.chain().map(ToString::to_string) {
+                if lines.last().is_none_or(|said| !said.ends_with(&cause)) {
+                    lines.push(cause);
+                }
+            }
             eprintln!("error: {}", lines.join("\n  because: "));
             ExitCode::FAILURE
         }
+        Err(_) => ExitCode::FAILURE,
     }
 }

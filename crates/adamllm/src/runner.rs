@@ -1,12 +1,17 @@
 //! Drives requests through a generator: durable by groups, resumable, in the order of the requests.
 
-use std::path::Path;
+use std::fs::File;
+use std::io::{Read as _, Seek as _, SeekFrom};
+use std::path::{Path, PathBuf};
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context as _, Result, anyhow};
 use corpus::jsonl::{Appender, read_prefix};
 use corpus::{Completion, Request};
 use generate::Generator;
 use indicatif::ProgressBar;
+use serde::{Deserialize, Serialize};
+
+use crate::signals;
 
 /// Requests that are decoded and made durable together.
 pub const GROUP: usize = 32;
@@ -20,7 +25,16 @@ pub fn options(seed: u64) -> generate::Options {
     }
 }
 
-/// Completes all requests into `path`. Whole groups that are already there are kept; a broken group is done again.
+/// The checksum of what lies before `end` and after the line before.
+#[derive(Debug, Serialize, Deserialize)]
+struct Sum {
+    end: u64,
+    sha256: String,
+}
+
+/// Completes all requests into `path`. Whole groups that are already there are kept; a broken group is done again, also
+/// one that no longer has the checksum beside it (`<path>.sums`). A file without checksums, which another engine may
+/// have written, is taken as it is. Stops between groups when the run is asked to.
 pub fn run(
     generator: &mut dyn Generator,
     requests: &[Request],
@@ -28,6 +42,20 @@ pub fn run(
     bar: &ProgressBar,
 ) -> Result<Vec<Completion>> {
     let mut stored: Vec<(Completion, u64)> = read_prefix(path)?;
+    let sums_path = beside(path);
+    let mut sums: Vec<(Sum, u64)> = read_prefix(&sums_path)?;
+    if !sums.is_empty() {
+        let sound = sound_bytes(path, &sums)?;
+        let before = stored.len();
+        stored.retain(|(_, end)| *end <= sound);
+        if before / GROUP > stored.len() / GROUP {
+            eprintln!(
+                "warning: `{}` is damaged after {} records; what follows is done again",
+                path.display(),
+                stored.len()
+            );
+        }
+    }
     let fits = stored
         .iter()
         .zip(requests)
@@ -42,8 +70,15 @@ pub fn run(
     let keep = stored.last().map_or(0, |(_, end)| *end);
     let mut out: Vec<Completion> = stored.into_iter().map(|(c, _)| c).collect();
     let mut file = Appender::open(path, keep)?;
+    sums.retain(|(sum, _)| sum.end <= keep);
+    let mut sums_file = Appender::open(&sums_path, sums.last().map_or(0, |(_, end)| *end))?;
+    let mut summed = sums.last().map_or(0, |(sum, _)| sum.end);
+    if summed < keep {
+        summed = add_sum(path, &mut sums_file, summed)?;
+    }
     bar.set_position(out.len() as u64);
     for group in requests[out.len()..].chunks(GROUP) {
+        signals::check()?;
         let mut done: Vec<Completion> = Vec::with_capacity(group.len());
         generator.generate(&mut group.iter().cloned(), &mut |completion| {
             done.push(completion);
@@ -58,11 +93,47 @@ pub fn run(
             ordered.push(done.swap_remove(at));
         }
         file.append(&ordered)?;
+        summed = add_sum(path, &mut sums_file, summed)?;
         bar.inc(ordered.len() as u64);
         out.extend(ordered);
     }
     bar.finish_and_clear();
     Ok(out)
+}
+
+fn beside(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".sums");
+    PathBuf::from(name)
+}
+
+/// Notes the checksum of what follows the first `from` bytes; gives the length of the file.
+fn add_sum(path: &Path, sums: &mut Appender, from: u64) -> Result<u64> {
+    let reading = || format!("cannot read `{}`", path.display());
+    let mut file = File::open(path).with_context(reading)?;
+    file.seek(SeekFrom::Start(from)).with_context(reading)?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).with_context(reading)?;
+    let end = from + bytes.len() as u64;
+    sums.append(&[Sum {
+        end,
+        sha256: corpus::digest::bytes(&bytes),
+    }])?;
+    Ok(end)
+}
+
+/// How many bytes at the start of the file have their checksums.
+fn sound_bytes(path: &Path, sums: &[(Sum, u64)]) -> Result<u64> {
+    let bytes = std::fs::read(path).unwrap_or_default();
+    let mut sound = 0;
+    for (sum, _) in sums {
+        let end = usize::try_from(sum.end)?;
+        match bytes.get(sound..end) {
+            Some(part) if corpus::digest::bytes(part) == sum.sha256 => sound = end,
+            _ => break,
+        }
+    }
+    Ok(sound as u64)
 }
 
 #[cfg(test)]
@@ -124,5 +195,39 @@ mod tests {
         let mut nothing = Echo(0);
         run(&mut nothing, &all, &path, &bar).expect("run");
         assert_eq!(nothing.0, 0);
+    }
+
+    #[test]
+    fn a_flipped_byte_is_found_and_its_group_done_again() {
+        let folder = tempfile::tempdir().expect("folder");
+        let path = folder.path().join("completions.jsonl");
+        let (bar, all) = (ProgressBar::hidden(), requests(70));
+        let whole = run(&mut Echo(0), &all, &path, &bar).expect("run");
+        let bytes = std::fs::read(&path).expect("read");
+        let sums = std::fs::read(beside(&path)).expect("read");
+        // A letter of an answer in the second group: still sound JSON with the right id.
+        let at = bytes.len() * 6 / 10;
+        let at = at + bytes[at..].iter().position(|&b| b == b'r').expect("`re`");
+        let mut flipped = bytes.clone();
+        flipped[at] ^= 1;
+        std::fs::write(&path, &flipped).expect("write");
+        let mut again = Echo(0);
+        assert_eq!(run(&mut again, &all, &path, &bar).expect("run"), whole);
+        assert_eq!(again.0, 70 - GROUP);
+        assert_eq!(std::fs::read(&path).expect("read"), bytes);
+        assert_eq!(std::fs::read(beside(&path)).expect("read"), sums);
+    }
+
+    #[test]
+    fn answers_of_another_engine_are_taken_as_they_are() {
+        let folder = tempfile::tempdir().expect("folder");
+        let path = folder.path().join("completions.jsonl");
+        let (bar, all) = (ProgressBar::hidden(), requests(40));
+        run(&mut Echo(0), &all, &path, &bar).expect("run");
+        std::fs::remove_file(beside(&path)).expect("remove");
+        let mut again = Echo(0);
+        run(&mut again, &all, &path, &bar).expect("run");
+        assert_eq!(again.0, 0);
+        assert!(beside(&path).exists(), "from now on it has checksums");
     }
 }

@@ -1,7 +1,9 @@
 //! The road: seven stages, each a folder with a manifest that is written last.
 
+pub mod basis;
 mod controls;
 mod evaluate;
+pub mod plan;
 mod report;
 
 use std::collections::BTreeMap;
@@ -12,13 +14,13 @@ use anyhow::{Context as _, Result, bail};
 use corpus::formats::{self, Loaded};
 use corpus::{Decoding, Pair, Rejected, Sample, Triplet, jsonl};
 use generate::LocalGenerator;
-use serde_json::json;
 use synthesis::{Blank, JudgeKind, JudgeOptions, KeepRule, MixOptions, ParseOptions, SeedOptions};
 
 use crate::context::{Context, write_rejected};
 use crate::pictures;
-use crate::run_folder::{Manifest, STAGES};
+use crate::run_folder::{Manifest, STAGES, State};
 use crate::runner;
+use crate::signals;
 use crate::training;
 
 pub use evaluate::{Item, MetricName, request, score};
@@ -34,8 +36,8 @@ pub struct Span {
     pub until: Option<String>,
 }
 
-/// Runs the stages in order; a finished stage with unchanged inputs is skipped.
-pub fn run(context: &Context, span: &Span) -> Result<()> {
+/// Positions of the first and the last stage of a span.
+pub fn places(span: &Span) -> Result<(usize, usize)> {
     let place = |name: &Option<String>, preset: usize| match name {
         None => Ok(preset),
         Some(name) => STAGES
@@ -44,17 +46,33 @@ pub fn run(context: &Context, span: &Span) -> Result<()> {
             .with_context(|| format!("unknown stage `{name}`; stages are {}", STAGES.join(", "))),
     };
     let (from, until) = (place(&span.from, 0)?, place(&span.until, STAGES.len() - 1)?);
+    if from > until {
+        bail!(
+            "`--from {}` comes after `--until {}`",
+            STAGES[from],
+            STAGES[until]
+        );
+    }
+    Ok((from, until))
+}
+
+/// Runs the stages in order; a finished stage with unchanged inputs is skipped.
+pub fn run(context: &Context, span: &Span) -> Result<()> {
+    let (from, until) = places(span)?;
+    let bases = basis::all(context, until)?;
     let mut before = String::new();
-    for (at, stage) in STAGES.into_iter().enumerate().take(until + 1) {
-        let inputs = inputs(context, stage)?;
-        let recipe = context.recipe.sections(sections(stage));
-        let all = json!({"stage": stage, "version": env!("CARGO_PKG_VERSION"), "recipe": recipe, "inputs": inputs,
-            "before": before, "limit": context.limit});
-        let key = corpus::digest::bytes(all.to_string().as_bytes());
-        before.clone_from(&key);
+    for (at, (stage, basis)) in STAGES.into_iter().zip(bases).enumerate() {
+        signals::check()?;
+        let state = {
+            let mut digests = context.digests.borrow_mut();
+            context.run.state(stage, &basis, &before, &mut digests)?
+        };
         let anew = span.from.is_some() && at == from;
-        if context.run.is_done(stage, &key) && !anew {
+        let folder = context.run.stage(stage);
+        if let (State::Done(manifest), false) = (&state, anew) {
             context.say(&format!("{stage}: done before, skipped"));
+            training::clear_checkpoints(&folder)?;
+            before = manifest.given();
             continue;
         }
         if at < from {
@@ -64,33 +82,52 @@ pub fn run(context: &Context, span: &Span) -> Result<()> {
             );
         }
         if anew {
-            let folder = context.run.stage(stage);
-            if folder.exists() {
-                std::fs::remove_dir_all(&folder)
-                    .with_context(|| format!("cannot clear `{}`", folder.display()))?;
-            }
+            context.run.clear(stage)?;
+            context.say(&format!("{stage}: done anew, as `--from` says"));
+        } else {
+            let why = state.why();
+            let colon = if why.is_empty() { "" } else { ": " };
+            context.say(&format!("{stage}{colon}{why}"));
         }
-        context.say(stage);
-        let folder = context.run.begin(stage, &key)?;
+        if stage == "tune-synthesizer" && until > at {
+            // Hours of tuning would come before the first look at the pairs.
+            pictures::usable_pairs(context)?;
+        }
+        let folder = context.run.begin(stage, &basis, &before)?;
         let start = Instant::now();
         let counts =
             one(context, stage, &folder).with_context(|| format!("stage `{stage}` failed"))?;
-        let seconds = start.elapsed().as_secs_f64();
+        let seconds = (start.elapsed().as_secs_f64() * 1000.0).round() / 1000.0;
+        let now = basis::inputs(context, stage)?;
+        if let Some((role, _)) = now
+            .iter()
+            .find(|(role, d)| basis.inputs.get(*role) != Some(d))
+        {
+            bail!(
+                "{role} changed while stage `{stage}` read it; give the command again once nothing writes to it"
+            );
+        }
         let shown: Vec<String> = counts
             .iter()
             .map(|(name, n)| format!("{name} {n}"))
             .collect();
         context.say(&format!("  {} ({seconds:.0} s)", shown.join(", ")));
-        context.run.finish(&Manifest {
+        let outputs = context
+            .run
+            .outputs(stage, &mut context.digests.borrow_mut())?;
+        let manifest = Manifest {
             stage: stage.to_owned(),
-            key,
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            recipe,
-            inputs,
+            basis,
+            before,
+            outputs,
             counts,
             seconds,
-        })?;
+        };
+        context.run.finish(&manifest)?;
+        training::clear_checkpoints(&folder)?;
+        before = manifest.given();
     }
+    context.digests.borrow_mut().remember();
     Ok(())
 }
 
@@ -104,54 +141,6 @@ fn one(context: &Context, stage: &str, folder: &Path) -> Result<Counts> {
         "evaluate" => evaluate::run(context, folder),
         _ => report::run(context, folder),
     }
-}
-
-/// The recipe sections that a stage reads beyond those of the stages before it.
-fn sections(stage: &str) -> &'static [&'static str] {
-    match stage {
-        "tune-synthesizer" => &[
-            "run",
-            "model",
-            "mix.synthetic",
-            "synthesizer.checkpoint",
-            "synthesizer.seed_data",
-            "synthesizer.input",
-            "synthesizer.blank_images",
-            "synthesizer.train",
-            "synthesizer.prompts",
-        ],
-        "synthesize" => &["data", "synthesizer"],
-        "filter" => &["filter"],
-        "mix" => &["mix"],
-        "train" => &["train"],
-        "evaluate" => &["evaluate"],
-        _ => &[],
-    }
-}
-
-/// Content digests of the files that a stage reads from outside of the run folder.
-fn inputs(context: &Context, stage: &str) -> Result<BTreeMap<String, String>> {
-    let recipe = context.recipe;
-    let mut files: Vec<PathBuf> = Vec::new();
-    match stage {
-        "tune-synthesizer" => {
-            files.extend(seeds_path(context));
-            files.extend(recipe.synthesizer.train.data.clone());
-            files.extend(recipe.synthesizer.prompts.clone());
-        }
-        "synthesize" => files.push(recipe.pairs.clone()),
-        "mix" => files.extend(recipe.mix.general.clone()),
-        "train" => files.extend(recipe.train.data.clone()),
-        "evaluate" => files.extend(evaluate::task_files(context)?),
-        _ => {}
-    }
-    let mut out = BTreeMap::new();
-    for path in files {
-        let digest = corpus::digest::file(&path)
-            .with_context(|| format!("cannot read `{}`", path.display()))?;
-        out.insert(path.display().to_string(), digest);
-    }
-    Ok(out)
 }
 
 /// The seed data, if the synthesizer has to be tuned.
@@ -191,11 +180,13 @@ fn tune_synthesizer(context: &Context, folder: &Path) -> Result<Counts> {
         write_rejected(folder, &rejected)?;
         return tune(&samples);
     }
+    let mut loaded = formats::read_seeds(&path, &options())?;
+    pictures::reject_broken(&mut loaded, |seed| (&seed.id, &seed.images));
     let Loaded {
         mut rows,
         mut rejected,
         ..
-    } = formats::read_seeds(&path, &options())?;
+    } = loaded;
     refuse_many_bad(context, &path, rows.len(), &rejected)?;
     rows.truncate(context.limit.unwrap_or(usize::MAX));
     let blank = context.blank()?;
@@ -216,19 +207,8 @@ fn tune_synthesizer(context: &Context, folder: &Path) -> Result<Counts> {
 
 fn synthesize(context: &Context, folder: &Path) -> Result<Counts> {
     let recipe = context.recipe;
-    let reading = formats::Options {
-        images: recipe.images.clone(),
-        columns: recipe.columns.clone(),
-        check_images: true,
-    };
-    let mut loaded = formats::read_pairs(&recipe.pairs, &reading)?;
-    pictures::reject_broken(&mut loaded);
-    let Loaded {
-        mut rows,
-        mut rejected,
-        ..
-    } = loaded;
-    refuse_many_bad(context, &recipe.pairs, rows.len(), &rejected)?;
+    let (mut rows, mut rejected) = pictures::usable_pairs(context)?;
+    let (usable, unusable) = (rows.len(), rejected.len());
     rows.truncate(context.limit.unwrap_or(usize::MAX));
     for pair in &mut rows {
         for image in &mut pair.images {
@@ -238,7 +218,16 @@ fn synthesize(context: &Context, folder: &Path) -> Result<Counts> {
     let (pairs, held_out) = corpus::splits::split(&rows, recipe.held_out, recipe.seed);
     jsonl::write(&folder.join("pairs.jsonl"), &pairs)?;
     jsonl::write(&folder.join("held_out.jsonl"), &held_out)?;
+    if pairs.len() + held_out.len() != rows.len() {
+        bail!(
+            "{} pairs became {} for training and {} held out",
+            rows.len(),
+            pairs.len(),
+            held_out.len()
+        );
+    }
     let mut counts = Counts::from([
+        ("read".to_owned(), (usable + unusable) as u64),
         ("pairs".to_owned(), rows.len() as u64),
         ("held out".to_owned(), held_out.len() as u64),
     ]);
@@ -316,14 +305,10 @@ fn filter(context: &Context, folder: &Path) -> Result<Counts> {
         write_rejected(folder, &[])?;
         return Ok(Counts::from([("kept".to_owned(), triplets.len() as u64)]));
     }
-    let judge = match &recipe.filter.checkpoint {
-        Some(path) => context.model_folder(path),
-        None if recipe.uses_demo_base() => context.run.path.join("demo/judge"),
-        None => {
-            context.say("  no judge is named: the general model itself judges");
-            context.base_folder()
-        }
-    };
+    if recipe.filter.checkpoint.is_none() && !recipe.uses_demo_base() {
+        context.say("  no judge is named: the general model itself judges");
+    }
+    let judge = judge_folder(context);
     let kind = recipe.filter.judge;
     let (model, processor) = context.open(&judge, recipe.dtype)?;
     let requests = synthesis::judge_requests(&triplets, JudgeOptions::new(kind), &context.prompts);
@@ -376,6 +361,15 @@ fn filter(context: &Context, folder: &Path) -> Result<Counts> {
         ("judged".to_owned(), triplets.len() as u64),
         ("kept".to_owned(), kept.items.len() as u64),
     ]))
+}
+
+/// The judge that the recipe names, the shipped one, or the general model itself.
+fn judge_folder(context: &Context) -> PathBuf {
+    match &context.recipe.filter.checkpoint {
+        Some(path) => context.model_folder(path),
+        None if context.recipe.uses_demo_base() => context.run.path.join("demo/judge"),
+        None => context.base_folder(),
+    }
 }
 
 fn mix(context: &Context, folder: &Path) -> Result<Counts> {
@@ -437,13 +431,15 @@ fn train(context: &Context, folder: &Path) -> Result<Counts> {
 
 /// Training samples of a file that the recipe names, and what of it cannot be used.
 fn samples_of(context: &Context, path: &Path) -> Result<(Vec<Sample>, Vec<Rejected>)> {
-    let Loaded { rows, rejected, .. } = formats::read_samples(path, &options())?;
+    let mut loaded = formats::read_samples(path, &options())?;
+    pictures::reject_broken(&mut loaded, |sample| (&sample.id, &sample.images));
+    let Loaded { rows, rejected, .. } = loaded;
     refuse_many_bad(context, path, rows.len(), &rejected)?;
     Ok((rows, rejected))
 }
 
 /// Stops a run that would lose more records than the recipe allows.
-fn refuse_many_bad(
+pub fn refuse_many_bad(
     context: &Context,
     path: &Path,
     good: usize,

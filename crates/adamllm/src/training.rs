@@ -1,6 +1,8 @@
 //! One training for synthesizer and adapted model alike: samples and a base in, a model folder out.
 
-use std::collections::BTreeMap;
+mod lengths;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -12,6 +14,7 @@ use train::{Metrics, SampleSource, Trainer};
 
 use crate::context::Context;
 use crate::recipe::Training;
+use crate::signals;
 
 struct Samples<'a> {
     samples: &'a [Sample],
@@ -35,6 +38,9 @@ impl SampleSource for Samples<'_> {
 }
 
 /// Trains and saves `<folder>/model`; goes on from the newest sound checkpoint of the folder. Gives the counts.
+///
+/// When the run is asked to stop, a checkpoint of the last whole step is saved first. The last checkpoints stay until
+/// the caller has noted the stage as done and calls [`clear_checkpoints`].
 pub fn train(
     context: &Context,
     stage: &str,
@@ -43,11 +49,13 @@ pub fn train(
     samples: &[Sample],
     training: &Training,
 ) -> Result<BTreeMap<String, u64>> {
+    clear_leftovers(folder)?;
     let (model, processor) = context.open(base, context.recipe.dtype)?;
     let source = Samples {
         samples,
         processor: processor.as_ref(),
     };
+    lengths::audit(context, folder, &source, &training.config)?;
     let mut trainer = Trainer::new(model.as_ref(), &source, &training.config)?;
     let mut checkpoints = checkpoints(folder);
     while let Some((_, path)) = checkpoints.pop() {
@@ -56,32 +64,60 @@ pub fn train(
                 context.say(&format!("  going on from {}", path.display()));
                 break;
             }
-            Err(error) => context.say(&format!("  {error}; trying the one before")),
+            Err(error) => {
+                eprintln!("warning: {error}");
+                match checkpoints.last() {
+                    Some((step, _)) => eprintln!("  going on from the one before, step {step}"),
+                    None => eprintln!("  there is none before it; training starts anew"),
+                }
+                // It cannot be used, and would be in the way of the one that takes its place.
+                fs::remove_dir_all(&path)
+                    .with_context(|| format!("cannot remove `{}`", path.display()))?;
+            }
         }
     }
     let metrics_path = folder.join("metrics.jsonl");
-    let stored: Vec<(Metrics, u64)> = read_prefix(&metrics_path)?;
-    let keep = stored
-        .iter()
-        .take_while(|(m, _)| m.step <= trainer.steps_done())
-        .last()
-        .map_or(0, |(_, end)| *end);
+    let mut stored: Vec<(Metrics, u64)> = read_prefix(&metrics_path)?;
+    stored.retain(|(m, _)| m.step <= trainer.steps_done());
+    if stored.len() < trainer.steps_done() {
+        eprintln!(
+            "warning: `{}` is damaged; the lines of steps {} to {} are lost, the training is not",
+            metrics_path.display(),
+            stored.len() + 1,
+            trainer.steps_done()
+        );
+    }
+    let keep = stored.last().map_or(0, |(_, end)| *end);
     let mut metrics_file = Appender::open(&metrics_path, keep)?;
     let bar = context.bar(trainer.total_steps(), stage);
     bar.set_position(trainer.steps_done() as u64);
-    let mut tokens = 0;
-    while let Some(metrics) = trainer.step()? {
+    let mut tokens: u64 = stored.iter().map(|(m, _)| m.tokens as u64).sum();
+    let total = trainer.total_steps();
+    let checkpoint = |step: usize| folder.join(format!("checkpoint-{step}"));
+    loop {
+        let metrics = match trainer.step_unless(signals::asked()) {
+            Ok(Some(metrics)) => metrics,
+            Ok(None) => break,
+            Err(train::Error::Stopped { .. }) => {
+                let step = trainer.steps_done();
+                bar.finish_and_clear();
+                if step > 0 && !checkpoint(step).exists() {
+                    trainer.save_checkpoint(&checkpoint(step))?;
+                    prune(folder, training.keep.max(1))?;
+                }
+                context.say(&format!("  saved after step {step} of {total}"));
+                return Err(signals::stopped().into());
+            }
+            Err(error) => return Err(error.into()),
+        };
         tokens += metrics.tokens as u64;
         bar.set_position(metrics.step as u64);
         bar.set_message(format!("loss {:.3}", metrics.loss));
         let step = metrics.step;
         metrics_file.append(&[metrics])?;
-        if training.save_steps > 0
-            && step % training.save_steps == 0
-            && step < trainer.total_steps()
-        {
-            trainer.save_checkpoint(&folder.join(format!("checkpoint-{step}")))?;
-            prune(folder, training.keep)?;
+        if training.save_steps > 0 && step % training.save_steps == 0 && step < total {
+            trainer.save_checkpoint(&checkpoint(step))?;
+            prune(folder, training.keep.max(1))?;
         }
     }
     bar.finish_and_clear();
@@ -100,7 +136,9 @@ pub fn train(
     rejected.retain(|known| !dropped.contains(known));
     rejected.extend(dropped.iter().cloned());
     crate::context::write_rejected(folder, &rejected)?;
-    if dropped.len() == samples.len() {
+    let drawn: BTreeSet<usize> = (0..total).flat_map(|s| trainer.plan().batch(s)).collect();
+    let used = drawn.len().saturating_sub(dropped.len());
+    if used == 0 {
         bail!(
             "all {} samples were left out; see `{}`",
             samples.len(),
@@ -114,13 +152,48 @@ pub fn train(
         context.recipe.dtype,
     )
     .context("cannot save the trained model")?;
-    prune(folder, 0)?;
     Ok(BTreeMap::from([
         ("samples".to_owned(), samples.len() as u64),
+        ("trained on".to_owned(), used as u64),
+        ("not drawn".to_owned(), (samples.len() - drawn.len()) as u64),
         ("dropped".to_owned(), dropped.len() as u64),
         ("steps".to_owned(), trainer.steps_done() as u64),
         ("tokens".to_owned(), tokens),
     ]))
+}
+
+/// Removes the checkpoints of a stage that is done.
+pub fn clear_checkpoints(folder: &Path) -> Result<()> {
+    clear_leftovers(folder)?;
+    prune(folder, 0)
+}
+
+/// Removes what an attempt that was killed had only half written: it fills the disk and is read by nobody.
+fn clear_leftovers(folder: &Path) -> Result<()> {
+    let is_half = |name: &str| {
+        let ending = Path::new(name).extension().unwrap_or_default();
+        name.starts_with("checkpoint-") && (ending == "part" || ending == "old")
+    };
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        if is_half(&entry.file_name().to_string_lossy()) {
+            let path = entry.path();
+            fs::remove_dir_all(&path)
+                .with_context(|| format!("cannot remove `{}`", path.display()))?;
+        }
+    }
+    for entry in fs::read_dir(folder.join("model"))
+        .into_iter()
+        .flatten()
+        .flatten()
+    {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.starts_with('.') && name.ends_with(".partial") {
+            let path = entry.path();
+            fs::remove_file(&path)
+                .with_context(|| format!("cannot remove `{}`", path.display()))?;
+        }
+    }
+    Ok(())
 }
 
 /// Checkpoints of the folder, the newest last.

@@ -29,6 +29,14 @@ pub enum ImageError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// The file cannot be written.
+    #[error("picture `{}` cannot be written: {problem}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the system or the encoder said.
+        problem: String,
+    },
     /// The content is not a picture that we can decode.
     #[error("picture `{}` cannot be decoded: {problem}; expected PNG, JPEG, WebP or SVG", path.display())]
     Decode {
@@ -159,9 +167,9 @@ fn open<'a>(
 pub fn encode_png(picture: &RgbImage, path: &Path) -> Result<(), ImageError> {
     picture
         .save_with_format(path, image::ImageFormat::Png)
-        .map_err(|e| ImageError::Io {
+        .map_err(|e| ImageError::Write {
             path: path.to_owned(),
-            source: std::io::Error::other(e.to_string()),
+            problem: e.to_string(),
         })
 }
 

@@ -1,7 +1,6 @@
 //! Damaged and random files end in an error or a value, never in a panic or a hang.
 //!
-//! The short run is part of the tests. A long one:
-//! `ADAMLLM_FUZZ_RUNS=1000000 cargo test --release -p adamllm-corpus --test hostile`.
+//! The short run is part of the tests; `cargo xtask fuzz` does a long one.
 
 use std::io::Cursor;
 use std::path::Path;
@@ -72,6 +71,19 @@ fn attack(name: &str, seeds: &[Vec<u8>], short: usize, mut try_one: impl FnMut(&
             start.elapsed()
         );
     }
+    let peak = peak_memory();
+    assert!(peak <= MEMORY, "{name} took {peak} bytes of memory");
+}
+
+/// Damaged files may not make the program take more memory, in bytes.
+const MEMORY: u64 = 1 << 30;
+
+/// The largest resident memory of the process so far in bytes, where the system tells.
+fn peak_memory() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"));
+    let kib = line.and_then(|l| l.trim().trim_end_matches(" kB").parse::<u64>().ok());
+    kib.unwrap_or(0) * 1024
 }
 
 fn picture() -> image::DynamicImage {

@@ -118,9 +118,16 @@ impl Checkpoint {
             ),
         })?;
         let shape: Vec<i64> = info.shape.iter().map(|&n| n as i64).collect();
-        let tensor = Tensor::f_from_data_size(&self.bytes(name)?, &shape, stored)?
-            .f_to_kind(kind)?
-            .f_to_device(device)?;
+        let refused = |error: torch::TchError| Error::Tensor {
+            name: name.to_owned(),
+            shape: shape.clone(),
+            problem: torch::short(&error),
+        };
+        let bytes = self.bytes(name)?;
+        let tensor = Tensor::f_from_data_size(&bytes, &shape, stored)
+            .and_then(|tensor| tensor.f_to_kind(kind))
+            .and_then(|tensor| tensor.f_to_device(device))
+            .map_err(refused)?;
         self.read.insert(name.to_owned());
         Ok(tensor)
     }

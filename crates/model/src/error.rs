@@ -70,6 +70,16 @@ pub enum Error {
         /// The first tensor that differs.
         tensor: String,
     },
+    /// libtorch refused a tensor.
+    #[error("tensor `{name}` {shape:?}: {problem}")]
+    Tensor {
+        /// Its published name.
+        name: String,
+        /// Its shape.
+        shape: Vec<i64>,
+        /// The first line of libtorch's message.
+        problem: String,
+    },
     /// A model that was not made from a `config.json` cannot be saved.
     #[error("the model has no `config.json` to save")]
     NoConfig,

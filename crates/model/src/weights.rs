@@ -76,7 +76,15 @@ impl Weights {
                     checkpoint.mark_read(&published);
                     Tensor::f_zeros(0, (self.kind, self.device))?
                 }
-                Some(_) => checkpoint.read(&published, self.device, self.kind)?,
+                Some(_) => {
+                    let tensor = checkpoint.read(&published, self.device, self.kind)?;
+                    if !is_finite(&tensor)? {
+                        self.problems.push(format!(
+                            "`{published}` {shape:?} holds values that are no finite numbers"
+                        ));
+                    }
+                    tensor
+                }
             },
         };
         self.parameters.push(Parameter {
@@ -133,4 +141,11 @@ impl Weights {
             Source::Fresh { .. } => None,
         }
     }
+}
+
+/// Whether all values are finite numbers. A sum is one pass and takes no memory; only one that is not finite is looked
+/// into, since large finite values may add up to infinity.
+fn is_finite(tensor: &Tensor) -> Result<bool, Error> {
+    let sum = tensor.f_sum(None::<Kind>)?.f_double_value(&[])?;
+    Ok(sum.is_finite() || tensor.f_isfinite()?.f_all()?.f_int64_value(&[])? != 0)
 }

@@ -63,6 +63,16 @@ impl Trainer<'_> {
     /// stays until the new one is complete.
     pub fn save_checkpoint(&self, folder: &Path) -> Result<(), Error> {
         let aside = beside(folder, "part");
+        let saved = self.save_beside(folder, &aside);
+        if saved.is_err() {
+            // The first error is the one to tell; what is left of the attempt would only fill the disk.
+            let _ = fs::remove_dir_all(&aside);
+        }
+        saved
+    }
+
+    fn save_beside(&self, folder: &Path, aside: &Path) -> Result<(), Error> {
+        let aside = aside.to_owned();
         remove(&aside)?;
         fs::create_dir_all(&aside).map_err(writing(&aside))?;
         let mut files = BTreeMap::new();

@@ -46,6 +46,12 @@ pub enum Error {
         "every parameter is frozen; leave a group out of `freeze` or give one a `learning_rate` above 0"
     )]
     NothingTrained,
+    /// The caller asked to stop before the step was finished.
+    #[error("stopped on the way to step {step}")]
+    Stopped {
+        /// The step that was not finished.
+        step: usize,
+    },
     /// The model refused.
     #[error(transparent)]
     Model(#[from] model::Error),

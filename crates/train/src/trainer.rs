@@ -1,6 +1,7 @@
 //! The stepper: encode, pack, forward, backward, update.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use model::{Group, Mllm};
@@ -110,6 +111,12 @@ impl<'a> Trainer<'a> {
 
     /// Does one optimizer step; `None` when all are done. After an error the weights are those before the step.
     pub fn step(&mut self) -> Result<Option<Metrics>, Error> {
+        self.step_unless(&AtomicBool::new(false))
+    }
+
+    /// As [`Trainer::step`], but ends with [`Error::Stopped`] after the microbatch in which `stop` was set. What that
+    /// step had summed up is dropped: the weights are those before it, and a checkpoint may be saved.
+    pub fn step_unless(&mut self, stop: &AtomicBool) -> Result<Option<Metrics>, Error> {
         let total = self.plan.total_steps();
         if self.done >= total {
             return Ok(None);
@@ -128,14 +135,24 @@ impl<'a> Trainer<'a> {
         let (computed, next, joined) = std::thread::scope(|scope| {
             let worker = (following < total)
                 .then(|| scope.spawn(move || fetch(source, config, plan, following)));
-            let computed = accumulate(model, optimizer, &fetched.samples, config.micro_tokens);
+            let computed = accumulate(
+                model,
+                optimizer,
+                &fetched.samples,
+                config.micro_tokens,
+                stop,
+            );
             let join = Instant::now();
             let next = worker.map(|w| w.join().unwrap_or_else(|_| Err(panicked())));
             (computed, next, join.elapsed().as_secs_f64())
         });
         waited += joined;
+        let Some((sum, learned)) = computed? else {
+            // The same step comes again if the caller goes on.
+            self.next = Some(Ok(fetched));
+            return Err(Error::Stopped { step: following });
+        };
         self.next = next;
-        let (sum, learned) = computed?;
         let factor = self.plan.rate(self.done);
         let (mut loss, mut grad_norm) = (0.0, 0.0);
         if learned > 0 {
@@ -180,13 +197,15 @@ impl<'a> Trainer<'a> {
     }
 }
 
-/// Forward and backward over all microbatches; gives the summed loss and the learned tokens of the batch.
+/// Forward and backward over all microbatches; gives the summed loss and the learned tokens of the batch, or nothing
+/// when it was stopped on the way.
 fn accumulate(
     model: &dyn Mllm,
     optimizer: &mut Optimizer,
     samples: &[Encoded],
     micro_tokens: usize,
-) -> Result<(f64, usize), Error> {
+    stop: &AtomicBool,
+) -> Result<Option<(f64, usize)>, Error> {
     optimizer.clear()?;
     // Known before the first backward, so that each row's gradient has its final weight at once.
     let learned: usize = samples.iter().map(num_learned).sum();
@@ -198,6 +217,10 @@ fn accumulate(
     };
     let mut sum = 0.0;
     for packed in pack(samples, micro_tokens) {
+        if stop.load(Ordering::Relaxed) {
+            optimizer.clear()?;
+            return Ok(None);
+        }
         let rows = Tensor::f_from_slice(&packed.rows)?.f_to_device(model.device())?;
         let targets = Tensor::f_from_slice(&packed.targets)?.f_to_device(model.device())?;
         let hidden_nd = model
@@ -219,7 +242,7 @@ fn accumulate(
     if let Some(gradient) = head_gradient {
         optimizer.add(model.head(), gradient)?;
     }
-    Ok((sum, learned))
+    Ok(Some((sum, learned)))
 }
 
 /// The largest resident memory of this process in bytes, from `/proc`; 0 where it cannot be read.

@@ -76,3 +76,53 @@ fn presets_fit_their_shapes() {
         }
     }
 }
+
+/// Damaged recipes end in errors or in a recipe; `cargo xtask fuzz` does more runs.
+#[test]
+fn hostile_recipes_are_errors_or_recipes() {
+    const PIECES: [&str; 11] = [
+        "-1",
+        "1e999",
+        "nan",
+        "inf",
+        "[",
+        "]]",
+        "{",
+        "\"",
+        "= ",
+        "\n[train]\n",
+        "99999999999999999999",
+    ];
+    let asked = std::env::var("ADAMLLM_FUZZ_RUNS").ok();
+    let runs: u64 = asked.and_then(|text| text.parse().ok()).unwrap_or(3000);
+    let mut all: Vec<String> = vec![crate::demo::data::RECIPE.to_owned()];
+    all.push(KEYS.iter().fold(String::new(), |text, key| {
+        text + key.name + " = " + key.preset.unwrap_or("\"x\"") + "\n"
+    }));
+    let start = std::time::Instant::now();
+    for run in 0..runs {
+        let mut rng = corpus::seed::Rng::new(corpus::seed::hash(run, "recipe"));
+        let mut bytes = rng.choose(&all).clone().into_bytes();
+        for _ in 0..=rng.below(4) {
+            if bytes.is_empty() {
+                break;
+            }
+            let at = rng.below(bytes.len());
+            let end = (at + rng.below(30)).min(bytes.len());
+            match rng.below(5) {
+                0 => bytes[at] = rng.next_u64() as u8,
+                1 => bytes.truncate(at),
+                2 => drop(bytes.drain(at..end)),
+                3 => {
+                    let piece = bytes[at..end].to_vec();
+                    bytes.splice(at..at, piece);
+                }
+                _ => drop(bytes.splice(at..at, rng.choose(&PIECES).bytes())),
+            }
+        }
+        let said = errors(&String::from_utf8_lossy(&bytes), &[]);
+        assert!(said.len() < 1 << 20, "run {run}: {} bytes", said.len());
+    }
+    let each = start.elapsed() / runs.max(1) as u32;
+    assert!(each.as_secs() < 1, "{each:?} a recipe");
+}

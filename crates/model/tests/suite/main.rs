@@ -5,4 +5,5 @@
 mod checkpoint;
 mod forward;
 mod golden;
+mod hostile;
 mod support;

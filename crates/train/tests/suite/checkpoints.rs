@@ -187,3 +187,45 @@ fn dropped_samples_are_remembered() {
     other.resume(&folder).expect("resume");
     assert_eq!(other.dropped(), trainer.dropped());
 }
+
+#[test]
+fn a_stopped_step_leaves_no_trace() {
+    use std::sync::atomic::AtomicBool;
+    let temporary = tempfile::tempdir().expect("temp folder");
+    let (straight, stopped, data) = (
+        fresh(true, Kind::BFloat16),
+        fresh(true, Kind::BFloat16),
+        samples(),
+    );
+    let folder = temporary.path().join("checkpoint-1");
+    let losses = whole(straight.as_ref(), &data, 1, &folder);
+    let mut trainer = Trainer::new(stopped.as_ref(), &data, &config()).expect("trainer");
+    let mut again = Vec::new();
+    loop {
+        let asked = AtomicBool::new(true);
+        match trainer.step_unless(&asked) {
+            Err(train::Error::Stopped { step }) => assert_eq!(step, again.len() + 1),
+            Ok(None) => break,
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(trainer.steps_done(), again.len());
+        again.push(trainer.step().expect("step").expect("metrics").loss);
+    }
+    assert_eq!(losses, again);
+    assert!(equal(straight.as_ref(), stopped.as_ref()));
+}
+
+#[test]
+fn a_checkpoint_that_cannot_be_written_leaves_the_one_before() {
+    let temporary = tempfile::tempdir().expect("temp folder");
+    let folder = temporary.path().join("checkpoint-1");
+    let (model, data) = (fresh(true, Kind::Float), samples());
+    let mut trainer = Trainer::new(model.as_ref(), &data, &config()).expect("trainer");
+    trainer.step().expect("step");
+    trainer.save_checkpoint(&folder).expect("save");
+    // A file where the folder of the next attempt would be.
+    std::fs::write(temporary.path().join("checkpoint-1.part"), "").expect("write");
+    let error = trainer.save_checkpoint(&folder).expect_err("in the way");
+    assert!(error.to_string().contains("checkpoint-1.part"), "{error}");
+    trainer.resume(&folder).expect("the one before is sound");
+}

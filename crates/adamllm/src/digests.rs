@@ -1,0 +1,217 @@
+//! Content digests of files, remembered by what the file system says of a file.
+//!
+//! A remembered digest is used only when size, times of modification and of status change, inode and device are all the
+//! same, and only if the status change lay at least two seconds before the file was read: whatever writes to the file
+//! later changes that time, and no program can set it back. A clock that jumps makes a file be read again at most.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context as _, Result};
+use serde::{Deserialize, Serialize};
+
+use crate::run_folder::{read_sealed, write_sealed};
+
+/// How long before reading a file must have been left alone, in seconds; time stamps are coarser than writes.
+const SETTLED: i64 = 2;
+
+/// What the file system says of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Stamp {
+    size: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+    inode: u64,
+    device: u64,
+}
+
+/// Remembers digests between runs.
+#[derive(Debug, Default)]
+pub struct Digests {
+    path: PathBuf,
+    known: BTreeMap<PathBuf, (Stamp, String)>,
+    is_new: bool,
+}
+
+impl Digests {
+    /// What an earlier run remembered; nothing if that cannot be read.
+    pub fn open(path: PathBuf) -> Self {
+        Self {
+            known: read_sealed(&path).unwrap_or_default(),
+            path,
+            is_new: false,
+        }
+    }
+
+    /// SHA-256 of a file's content.
+    pub fn file(&mut self, path: &Path) -> Result<String> {
+        let mut found = self.files(&[path.to_owned()])?;
+        Ok(found.pop().unwrap_or_default())
+    }
+
+    /// SHA-256 of each file's content, in order; files that are not remembered are read on all cores.
+    pub fn files(&mut self, paths: &[PathBuf]) -> Result<Vec<String>> {
+        let workers = std::thread::available_parallelism().map_or(1, usize::from);
+        let share = paths.len().div_ceil(workers).max(1);
+        let known = &self.known;
+        let parts: Vec<Result<Vec<Found>>> = std::thread::scope(|scope| {
+            let all: Vec<_> = paths
+                .chunks(share)
+                .map(|part| scope.spawn(move || part.iter().map(|p| find(known, p)).collect()))
+                .collect();
+            let join = |part: std::thread::ScopedJoinHandle<'_, Result<Vec<Found>>>| {
+                part.join()
+                    .unwrap_or_else(|_| Err(anyhow::anyhow!("reading a file panicked")))
+            };
+            all.into_iter().map(join).collect()
+        });
+        let mut out = Vec::with_capacity(paths.len());
+        for part in parts {
+            for found in part? {
+                if let Some(stamp) = found.stamp {
+                    self.known.insert(found.path, (stamp, found.digest.clone()));
+                    self.is_new = true;
+                }
+                out.push(found.digest);
+            }
+        }
+        Ok(out)
+    }
+
+    /// One digest for all files of a folder that are no hidden ones, by name and content; folders in it are left out.
+    pub fn folder(&mut self, folder: &Path) -> Result<String> {
+        let entries = fs::read_dir(folder)
+            .with_context(|| format!("cannot read the folder `{}`", folder.display()))?;
+        let mut paths: Vec<PathBuf> = entries
+            .flatten()
+            .filter(|e| !e.file_name().to_string_lossy().starts_with('.'))
+            .map(|e| e.path())
+            .filter(|p| p.is_file())
+            .collect();
+        paths.sort();
+        let names = paths
+            .iter()
+            .map(|p| p.file_name().unwrap_or_default().to_string_lossy());
+        let names: Vec<String> = names.map(std::borrow::Cow::into_owned).collect();
+        Ok(together(names.iter().zip(self.files(&paths)?)))
+    }
+
+    /// Writes down what was read, for the next run. Not being able to costs that run time and nothing else.
+    pub fn remember(&mut self) {
+        if !self.is_new {
+            return;
+        }
+        self.known.retain(|path, _| path.exists());
+        if write_sealed(&self.path, &self.known).is_ok() {
+            self.is_new = false;
+        }
+    }
+}
+
+/// One digest of named digests.
+pub fn together<N: AsRef<str>>(named: impl Iterator<Item = (N, String)>) -> String {
+    let lines = named.map(|(name, digest)| format!("{digest}  {}\n", name.as_ref()));
+    corpus::digest::bytes(lines.collect::<String>().as_bytes())
+}
+
+struct Found {
+    path: PathBuf,
+    digest: String,
+    /// Set where the digest is worth remembering and was not.
+    stamp: Option<Stamp>,
+}
+
+fn find(known: &BTreeMap<PathBuf, (Stamp, String)>, path: &Path) -> Result<Found> {
+    let reading = || format!("cannot read `{}`", path.display());
+    let full = std::path::absolute(path).with_context(reading)?;
+    let before = stamp(path).with_context(reading)?;
+    if let Some((stamp, digest)) = known.get(&full)
+        && *stamp == before
+    {
+        return Ok(Found {
+            path: full,
+            digest: digest.clone(),
+            stamp: None,
+        });
+    }
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let now = now.map_or(0, |d| i64::try_from(d.as_secs()).unwrap_or(0));
+    let digest = corpus::digest::file(path).with_context(reading)?;
+    let is_settled = before.changed.0 + SETTLED < now && stamp(path).is_ok_and(|s| s == before);
+    Ok(Found {
+        path: full,
+        digest,
+        stamp: is_settled.then_some(before),
+    })
+}
+
+fn stamp(path: &Path) -> std::io::Result<Stamp> {
+    let found = fs::metadata(path)?;
+    Ok(Stamp {
+        size: found.len(),
+        modified: (found.mtime(), found.mtime_nsec()),
+        changed: (found.ctime(), found.ctime_nsec()),
+        inode: found.ino(),
+        device: found.dev(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_the_same_size_and_time_of_modification_is_read_again() {
+        let folder = tempfile::tempdir().expect("folder");
+        let path = folder.path().join("x");
+        let mut digests = Digests::open(folder.path().join("digests.json"));
+        fs::write(&path, "one").expect("write");
+        let modified = fs::metadata(&path)
+            .and_then(|m| m.modified())
+            .expect("time");
+        let first = digests.file(&path).expect("digest");
+        assert_eq!(first, corpus::digest::bytes(b"one"));
+        fs::write(&path, "two").expect("write");
+        let file = fs::File::options().write(true).open(&path).expect("open");
+        file.set_modified(modified).expect("time");
+        let second = digests.file(&path).expect("digest");
+        assert_eq!(second, corpus::digest::bytes(b"two"));
+    }
+
+    #[test]
+    fn a_settled_file_is_remembered_and_a_changed_one_is_not_trusted() {
+        let folder = tempfile::tempdir().expect("folder");
+        let place = folder.path().join("digests.json");
+        // The manifest of this package was written long before this test runs.
+        let settled = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
+        let mut digests = Digests::open(place.clone());
+        let digest = digests.file(&settled).expect("digest");
+        digests.remember();
+        let mut again = Digests::open(place);
+        let stored = again.known.get_mut(&settled).expect("remembered");
+        assert_eq!(stored.1, digest);
+        stored.1 = "remembered".to_owned();
+        assert_eq!(again.file(&settled).expect("digest"), "remembered");
+        again.known.get_mut(&settled).expect("remembered").0.inode += 1;
+        assert_eq!(again.file(&settled).expect("digest"), digest);
+    }
+
+    #[test]
+    fn a_folder_changes_with_names_and_contents() {
+        let folder = tempfile::tempdir().expect("folder");
+        let mut digests = Digests::default();
+        let mut digest = || digests.folder(folder.path()).expect("digest");
+        fs::write(folder.path().join("a"), "1").expect("write");
+        let first = digest();
+        fs::write(folder.path().join(".hidden"), "1").expect("write");
+        assert_eq!(digest(), first);
+        fs::rename(folder.path().join("a"), folder.path().join("b")).expect("rename");
+        let renamed = digest();
+        assert_ne!(renamed, first);
+        fs::write(folder.path().join("b"), "2").expect("write");
+        assert_ne!(digest(), renamed);
+    }
+}

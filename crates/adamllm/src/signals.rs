@@ -1,0 +1,98 @@
+//! Ctrl-C, SIGTERM and SIGUSR1: the first asks the run to finish what it is at and save, the second ends it at once.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use anyhow::{Context as _, Result};
+use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
+use signal_hook::flag;
+
+/// The run was asked to stop and did, with everything saved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("stopped by {}", self.name())]
+pub struct Stopped {
+    signal: i32,
+}
+
+impl Stopped {
+    fn name(self) -> &'static str {
+        match self.signal {
+            SIGINT => "SIGINT",
+            SIGTERM => "SIGTERM",
+            _ => "SIGUSR1",
+        }
+    }
+
+    /// The exit code: 130 or 143 as shells know them, 0 for SIGUSR1 (a scheduler that warns before it takes the machine).
+    pub fn exit_code(self) -> u8 {
+        exit_code(self.signal) as u8
+    }
+}
+
+fn exit_code(signal: i32) -> i32 {
+    if signal == SIGUSR1 { 0 } else { 128 + signal }
+}
+
+struct Flags {
+    asked: Arc<AtomicBool>,
+    signal: Arc<AtomicUsize>,
+}
+
+fn flags() -> &'static Flags {
+    static FLAGS: OnceLock<Flags> = OnceLock::new();
+    FLAGS.get_or_init(|| Flags {
+        asked: Arc::default(),
+        signal: Arc::default(),
+    })
+}
+
+/// Takes the signals over. Only for commands that ask [`check`] often; the others end at once, as by default.
+pub fn take_over() -> Result<()> {
+    let flags = flags();
+    for signal in [SIGINT, SIGTERM, SIGUSR1] {
+        // In this order the first signal finds the flag unset and sets it, and the second finds it set and exits.
+        flag::register_conditional_shutdown(signal, exit_code(signal), Arc::clone(&flags.asked))
+            .and_then(|_| {
+                let number = usize::try_from(signal).unwrap_or_default();
+                flag::register_usize(signal, Arc::clone(&flags.signal), number)
+            })
+            .and_then(|_| flag::register(signal, Arc::clone(&flags.asked)))
+            .context("cannot take over Ctrl-C and SIGTERM")?;
+    }
+    Ok(())
+}
+
+/// Set once the run is asked to stop.
+pub fn asked() -> &'static AtomicBool {
+    &flags().asked
+}
+
+/// An error once the run is asked to stop; to be called where everything done so far is safe.
+pub fn check() -> Result<(), Stopped> {
+    let flags = flags();
+    if !flags.asked.load(Ordering::Relaxed) {
+        return Ok(());
+    }
+    Err(stopped())
+}
+
+/// The stop that was asked for.
+pub fn stopped() -> Stopped {
+    let signal = flags().signal.load(Ordering::Relaxed);
+    Stopped {
+        signal: i32::try_from(signal).unwrap_or(SIGTERM),
+    }
+}
+
+/// The command line as one would type it again.
+pub fn same_command() -> String {
+    let words = std::env::args().map(|word| {
+        let plain = |c: char| c.is_alphanumeric() || "-_./=,:+@%".contains(c);
+        if !word.is_empty() && word.chars().all(plain) {
+            word
+        } else {
+            format!("'{}'", word.replace('\'', "'\\''"))
+        }
+    });
+    words.collect::<Vec<_>>().join(" ")
+}

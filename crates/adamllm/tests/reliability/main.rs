@@ -1,0 +1,7 @@
+//! Never lost, never silent: the program is killed, stopped, starved of disk and fed bad input.
+
+mod bad_input;
+mod disk_full;
+mod interrupted;
+mod plan;
+mod run;
