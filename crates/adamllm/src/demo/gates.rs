@@ -153,7 +153,10 @@ impl Answers {
         let items = items(pictures, asks, kinds);
         let requests = items.iter().map(|item| request(item, None)).collect();
         let labels: Vec<&str> = items.iter().map(|i| i.label.as_str()).collect();
-        let majority = evaluation::majority(&labels).map(|(_, score)| score);
+        let majority = match items.first().map(|i| i.choices.len()) {
+            Some(options) if options > 0 => Some(100.0 / options as f64),
+            _ => evaluation::majority(&labels).map(|(_, score)| score),
+        };
         self.gate(&items, requests, majority)
     }
 

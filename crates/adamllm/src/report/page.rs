@@ -158,7 +158,7 @@ fn table(summary: &Summary) -> Markup {
             }
         } }
         p.soft {
-            "Scores are 0 to 100. Majority: always the most frequent answer. Blind: the adapted model on a blank "
+            "Scores are 0 to 100. Majority: always the most frequent answer, and guessing where options are given. Blind: the adapted model on a blank "
             "picture. The interval of the difference resamples clusters (all questions about one concept or picture "
             "together), paired between base and adapted model. The average holds the tasks whose names start with "
             "neither `unseen-` (concepts that training never showed) nor `general-` (what adapting may forget)."

@@ -379,8 +379,13 @@ fn all_curves(context: &Context) -> Result<Vec<Curve>> {
     Ok(out)
 }
 
-/// The scores of always giving the most frequent answer; none where answers are free text.
+/// The scores of always giving the most frequent answer, and of guessing where each item has options of its own; none
+/// where answers are free text.
 fn majority_scores(items: &[Item]) -> Option<Vec<f64>> {
+    if items.iter().any(|i| !i.choices.is_empty()) {
+        let guess = |item: &Item| 100.0 / item.choices.len().max(1) as f64;
+        return Some(items.iter().map(guess).collect());
+    }
     if items.iter().any(|i| i.metric == MetricName::RougeL) {
         return None;
     }
