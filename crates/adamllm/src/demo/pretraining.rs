@@ -4,7 +4,8 @@
 //! 2. `read`: the decoder reads captions over general and invented names and answers from them, without pictures.
 //! 3. `joint`: both together on general pictograms: captions, questions, questions after a caption, extraction. Most of
 //!    the captions that are asked about tell of invented things, so that what a caption says is copied and not recalled.
-//! 4. `polish`: the same at a lower rate, with more extraction.
+//! 4. `polish`: the same at a lower rate, with more of what the synthesizer and the judge need: answers that copy from a
+//!    caption, and extraction.
 //! 5. `judge`: a smaller decoder answers questions from a text alone.
 //! 6. `score`: both are measured ([`super::gates`]) into `<work>/scores.json`.
 //!
@@ -46,7 +47,7 @@ const SPECIAL: [&str; 6] = [
 const TOWER_STEPS: usize = 2400;
 const READ_STEPS: usize = 2500;
 const JOINT_STEPS: usize = 5000;
-const POLISH_STEPS: usize = 2000;
+const POLISH_STEPS: usize = 1500;
 const JUDGE_STEPS: usize = 1500;
 /// A twentieth of the general concepts is never shown, and a twentieth of the other pictures, so that general skill can
 /// be measured.
@@ -228,9 +229,9 @@ fn run_polish(work: &Path, folder: &Path, pictures: &[Picture]) -> Result<()> {
     let model =
         model::load(folder, Device::Cpu, Kind::Float).context("the `joint` phase comes first")?;
     let shares = Shares {
-        caption: 0.15,
-        question: 0.4,
-        reading: 0.2,
+        caption: 0.1,
+        question: 0.25,
+        reading: 0.45,
         invented: 0.6,
     };
     let joint = Joint::new(work, pictures, shares)?;

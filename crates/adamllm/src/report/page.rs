@@ -80,7 +80,7 @@ tr.average td{font-weight:600;border-top:2px solid var(--ink)}.good{color:var(--
 .card img{float:right;margin:0 0 8px 10px;width:84px;height:84px;object-fit:contain;background:#fff;border-radius:6px}.card dl{margin:0}.card dt{color:var(--soft);font-size:.78rem;margin-top:.45em}.card dd{margin:0}
 .tag{display:inline-block;border:1px solid currentColor;border-radius:99px;padding:0 .6em;font-size:.8rem}
 .plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(300px,1fr));gap:18px}figure{margin:0}figcaption{color:var(--soft);font-size:.88rem}
-svg text{font-size:11px;fill:var(--soft)}svg .grid{stroke:var(--line)}svg .raw{fill:none;stroke:var(--bar);opacity:.3}svg .line{fill:none;stroke:var(--bar);stroke-width:2}svg .span{stroke:var(--bar);stroke-width:2}svg .dot{fill:var(--bar)}
+svg text{font-size:11px;fill:var(--soft)}svg .grid{stroke:var(--line)}svg .raw{fill:none;stroke:var(--bar);opacity:.3}svg .line{fill:none;stroke:var(--bar);stroke-width:2}svg .span{stroke:var(--bar);stroke-width:2}svg.forest{min-width:560px;width:100%}svg .dot{fill:var(--bar)}
 details{margin-top:1em}code{font-size:.9em}
 @media print{body{max-width:none}.card{page-break-inside:avoid}}
 ";
@@ -257,11 +257,11 @@ fn forest(tasks: &[TaskScore], average: Option<&TaskScore>) -> Markup {
         .flat_map(|r| r.interval)
         .fold(10.0_f64, |most, x| most.max(x.abs()))
         .min(100.0);
-    let place = |x: f64| 190.0 + (x.clamp(-most, most) + most) / (2.0 * most) * 500.0;
+    let place = |x: f64| 170.0 + (x.clamp(-most, most) + most) / (2.0 * most) * 500.0;
     let height = 24 * rows.len() + 30;
     html! {
-        figure {
-            svg viewBox=(format!("0 0 700 {height}")) role="img" aria-label="differences with intervals" {
+        figure { div.scroll {
+            svg.forest viewBox=(format!("0 0 700 {height}")) role="img" aria-label="differences with intervals" {
                 @for x in [-most, -most / 2.0, 0.0, most / 2.0, most] {
                     line.grid x1=(place(x)) x2=(place(x)) y1="0" y2=(height - 20) {}
                     text x=(place(x)) y=(height - 4) text-anchor="middle" { (format!("{x:+.0}")) }
@@ -273,6 +273,7 @@ fn forest(tasks: &[TaskScore], average: Option<&TaskScore>) -> Markup {
                     circle.dot cx=(place(row.difference)) cy=(y) r="4" {}
                 }
             }
+        }
             figcaption { "adapted minus base, with 95 % intervals" }
         }
     }

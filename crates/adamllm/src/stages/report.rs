@@ -68,6 +68,8 @@ pub(super) fn run(context: &Context, folder: &Path) -> Result<Counts> {
         });
         majorities.insert(task, always);
     }
+    // What is averaged comes first.
+    paired.sort_by_key(|p| [GENERAL, UNSEEN].map(|start| p.task.starts_with(start)));
     let seed = context.recipe.seed;
     let rows = paired
         .iter()
