@@ -2,6 +2,7 @@
 //! comes out with an undisturbed run, byte by byte.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -100,8 +101,8 @@ pub fn run(root: &Path, args: &[String]) -> Result<ExitCode> {
         }
     }
     let where_killed: Vec<String> = stages.iter().map(|(s, n)| format!("{s} {n}")).collect();
-    println!(
-        "{kills} kills in {runs} runs; {same} of {runs} ended in the same bits ({} files each); killed in: {}",
+    eprintln!(
+        "kill-test: {kills} kills in {runs} runs; {same} of {runs} ended in the same bits ({} files each); killed in: {}",
         expected.len(),
         where_killed.join(", ")
     );
@@ -242,7 +243,10 @@ fn collect(run: &Path, folder: &Path, out: &mut BTreeMap<String, String>) -> Res
             }
         } else if folder != run && !["manifest.json", "metrics.jsonl"].contains(&name.as_str()) {
             let digest = Sha256::digest(std::fs::read(&path)?);
-            let text = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+            let text = digest.iter().fold(String::new(), |mut text, byte| {
+                let _ = write!(text, "{byte:02x}");
+                text
+            });
             out.insert(path.strip_prefix(run)?.display().to_string(), text);
         }
     }

@@ -139,7 +139,9 @@ pub struct Run {
     /// Stop after this stage.
     #[arg(long)]
     pub until: Option<String>,
-    /// Say what would be done, with counts, memory, time and disk; writes only `plan.json` and the demo's files.
+    /// Say what would be done, with counts, memory, time and disk.
+    ///
+    /// Writes `plan.json` and notes of what was read, and begins no stage.
     #[arg(long)]
     pub dry_run: bool,
 }

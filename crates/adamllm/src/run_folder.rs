@@ -413,10 +413,10 @@ mod tests {
                 .expect("state")
         };
         assert_eq!(state(&one, "x"), State::New);
-        let stage = run.begin("mix", &one, "x").expect("begin");
-        fs::create_dir(stage.join("model")).expect("folder");
-        fs::write(stage.join("model/weights"), "right").expect("write");
-        fs::write(stage.join("model/.weights.partial"), "half").expect("write");
+        let mix = run.begin("mix", &one, "x").expect("begin");
+        fs::create_dir(mix.join("model")).expect("folder");
+        fs::write(mix.join("model/weights"), "right").expect("write");
+        fs::write(mix.join("model/.weights.partial"), "half").expect("write");
         assert_eq!(state(&one, "x"), State::HalfDone);
         let outputs = run.outputs("mix", &mut Digests::default()).expect("list");
         assert_eq!(outputs.keys().collect::<Vec<_>>(), ["model/weights"]);
@@ -436,7 +436,7 @@ mod tests {
             "done again, since `train.keep` was 1, is 3; pairs changed"
         );
         assert!(state(&one, "y").why().contains("a stage before it changed"));
-        fs::write(stage.join("model/weights"), "wrong").expect("write");
+        fs::write(mix.join("model/weights"), "wrong").expect("write");
         assert_eq!(
             state(&one, "x"),
             State::Damaged(vec!["`model/weights`".to_owned()])

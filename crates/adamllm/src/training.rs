@@ -102,6 +102,7 @@ pub fn train(
                 let step = trainer.steps_done();
                 bar.finish_and_clear();
                 if step > 0 && !checkpoint(step).exists() {
+                    metrics_file.sync()?;
                     trainer.save_checkpoint(&checkpoint(step))?;
                     prune(folder, training.keep.max(1))?;
                 }
@@ -114,13 +115,15 @@ pub fn train(
         bar.set_position(metrics.step as u64);
         bar.set_message(format!("loss {:.3}", metrics.loss));
         let step = metrics.step;
-        metrics_file.append(&[metrics])?;
+        metrics_file.write(&[metrics])?;
         if training.save_steps > 0 && step % training.save_steps == 0 && step < total {
+            metrics_file.sync()?;
             trainer.save_checkpoint(&checkpoint(step))?;
             prune(folder, training.keep.max(1))?;
         }
     }
     bar.finish_and_clear();
+    metrics_file.sync()?;
     let dropped: Vec<Rejected> = trainer
         .dropped()
         .iter()

@@ -166,14 +166,24 @@ impl Appender {
 
     /// Writes the rows and waits for the disk.
     pub fn append<T: Serialize>(&mut self, rows: &[T]) -> Result<(), Error> {
+        self.write(rows)?;
+        self.sync()
+    }
+
+    /// Writes the rows without waiting for the disk: they outlive the program, but not a machine that fails.
+    pub fn write<T: Serialize>(&mut self, rows: &[T]) -> Result<(), Error> {
         let mut bytes = Vec::new();
         for row in rows {
             bytes.extend(line_of(row, &self.path)?);
         }
         self.file
             .write_all(&bytes)
-            .and_then(|()| self.file.sync_data())
             .map_err(Error::writing(&self.path))
+    }
+
+    /// Waits until everything written is on the disk.
+    pub fn sync(&mut self) -> Result<(), Error> {
+        self.file.sync_data().map_err(Error::writing(&self.path))
     }
 }
 

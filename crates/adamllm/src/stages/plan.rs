@@ -25,7 +25,7 @@ use crate::recipe::Training;
 use crate::run_folder::{STAGES, State, write_json};
 use crate::runner::GROUP;
 
-/// Samples of the measured training steps, and requests of the measured answers.
+/// Samples of the measured training steps.
 const MEASURED: usize = 8;
 /// Tokens of each measured answer.
 const ANSWER: usize = 16;
@@ -175,7 +175,7 @@ pub fn make(context: &Context, span: &Span) -> Result<Plan> {
         .context("cannot ask for the free disk space")?;
     let notes = vec![
         format!(
-            "times are from 2 training steps over {MEASURED} samples and {MEASURED} answers of {ANSWER} tokens, if answers \
+            "times are from 2 training steps over {MEASURED} samples and {GROUP} answers of {ANSWER} tokens, if answers \
              take {:.0} % of the tokens that they may",
             SHARE * 100.0
         ),
@@ -266,7 +266,7 @@ impl Counted<'_> {
                 }
                 count("answers", items * 3);
                 self.answers = items as f64 * 3.0;
-                measured.answer * ANSWER as f64 * self.answers
+                measured.answer * ANSWER as f64 * SHARE * self.answers
             }
             _ => 0.0,
         };
@@ -430,7 +430,8 @@ fn answers(
     let options = crate::runner::options(context.recipe.seed);
     let mut generator = LocalGenerator::new(model, processor, options);
     let (mut tokens, start) = (0, Instant::now());
-    let mut requests = pairs.iter().take(MEASURED).map(request);
+    // A whole group, since decoding many together is what makes it fast.
+    let mut requests = pairs.iter().take(GROUP).map(request);
     generator.generate(&mut requests, &mut |completion| {
         tokens += completion.completion_tokens;
         Ok(())

@@ -37,6 +37,9 @@ fn damage(sound: &[u8], head: usize, run: u64) -> Vec<u8> {
     ];
     let mut bytes = sound.to_vec();
     for change in 0..=draw(run, 0, 3) as u64 {
+        if bytes.is_empty() {
+            break;
+        }
         let place = 1 + change * 4;
         let at = draw(run, place, head.min(bytes.len()).max(1));
         let length = draw(run, place + 1, 24).min(bytes.len() - at);
