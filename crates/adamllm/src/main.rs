@@ -13,6 +13,7 @@ mod recipe;
 mod report;
 mod run_folder;
 mod runner;
+mod scores;
 mod stages;
 mod training;
 

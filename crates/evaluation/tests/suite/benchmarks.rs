@@ -81,7 +81,8 @@ fn tables_hold_questions_answers_and_pictures() {
 #[test]
 fn arrow_streams_hold_options() {
     let mut seen = Vec::new();
-    let mut show = |item: &str, _: &Path, content: &[u8]| seen.push((item.to_owned(), content.len()));
+    let mut show =
+        |item: &str, _: &Path, content: &[u8]| seen.push((item.to_owned(), content.len()));
     let found = packaged("pmc-vqa", &mut Keep::Show(&mut show));
     let request = found.items[0]
         .request(&find("pmc-vqa").expect("built in"))
