@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use corpus::pictograms::{DOMAINS, Domain};
 
+use crate::scores;
+
 /// Adapts a multimodal LLM to a domain from image-caption pairs, with the evidence that it is better.
 #[derive(Debug, Parser)]
 #[command(version, about, propagate_version = true)]
@@ -58,10 +60,19 @@ pub enum Command {
     Mix(Stage),
     /// Stage 5: train the adapted model.
     Train(Stage),
-    /// Stage 6: answer the tasks before and after.
-    Evaluate(Stage),
+    /// Stage 6: answer the tasks before and after; --list shows the benchmarks.
+    Evaluate(Evaluate),
     /// Stage 7: numbers and the HTML page.
     Report(Stage),
+    /// Score predictions made anywhere, with intervals.
+    ///
+    /// Reads our records, the published code's output, lmms-eval's sample logs and tables such as VLMEvalKit's.
+    /// Example: adamllm score --task slake --predictions slake.jsonl --output scores
+    Score(scores::Score),
+    /// Paired differences of two systems, with intervals and tests.
+    ///
+    /// Example: adamllm compare scores/base scores/adapted
+    Compare(scores::Compare),
     /// Complete requests with a model.
     ///
     /// Example: adamllm generate --model DIR --prompt "Describe the image." --image a.png
@@ -121,6 +132,42 @@ pub struct Stage {
     /// Go on where an earlier attempt stopped (always done).
     #[arg(long, hide = true)]
     pub resume: bool,
+}
+
+/// `adamllm evaluate`.
+#[derive(Debug, Args)]
+pub struct Evaluate {
+    /// List the benchmarks with their sizes, metrics and prompts.
+    #[arg(long)]
+    pub list: bool,
+    /// The recipe, a TOML file.
+    #[arg(required_unless_present = "list")]
+    pub recipe: Option<PathBuf>,
+    /// Where everything goes.
+    #[arg(long, required_unless_present = "list")]
+    pub run_dir: Option<PathBuf>,
+    /// At most so many records.
+    #[arg(long)]
+    pub limit: Option<usize>,
+    /// Override of a recipe key; repeatable.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Go on where an earlier attempt stopped (always done).
+    #[arg(long, hide = true)]
+    pub resume: bool,
+}
+
+impl Evaluate {
+    /// The stage of a recipe; `None` for a list.
+    pub fn stage(&self) -> Option<Stage> {
+        Some(Stage {
+            recipe: self.recipe.clone()?,
+            run_dir: self.run_dir.clone()?,
+            limit: self.limit,
+            set: self.set.clone(),
+            resume: self.resume,
+        })
+    }
 }
 
 /// `adamllm run`.

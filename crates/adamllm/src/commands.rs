@@ -26,11 +26,14 @@ use crate::report::Summary;
 use crate::run_folder::{RunFolder, changed_keys, read_sealed, write_json, write_sealed};
 use crate::runner;
 use crate::stages::{self, Span, plan};
-use crate::{shipped, signals};
+use crate::{scores, shipped, signals};
 
 /// Runs the command.
 pub fn run(cli: &Cli) -> Result<()> {
     let shared = &cli.shared;
+    if let Some(done) = scores::run(shared, &cli.command) {
+        return done;
+    }
     let device = device(&shared.device)?;
     torch::check_version().context("this program cannot run with the libtorch that it found")?;
     torch::set_threads(threads(shared));
@@ -55,7 +58,11 @@ pub fn run(cli: &Cli) -> Result<()> {
         Command::Filter(stage) => up_to(stage, "filter"),
         Command::Mix(stage) => up_to(stage, "mix"),
         Command::Train(stage) => up_to(stage, "train"),
-        Command::Evaluate(stage) => up_to(stage, "evaluate"),
+        Command::Evaluate(evaluate) => match evaluate.stage() {
+            Some(stage) => up_to(&stage, "evaluate"),
+            None => bail!("name a recipe and `--run-dir`"),
+        },
+        Command::Score(_) | Command::Compare(_) => Ok(()),
         Command::Report(stage) => up_to(stage, "report"),
         Command::Generate(generate) => run_generate(shared, device, generate),
         Command::Perplexity(perplexity) => run_perplexity(shared, device, perplexity),
@@ -590,7 +597,7 @@ fn explain(shared: &Shared, path: &Path, overrides: &[String]) -> Result<()> {
 }
 
 /// One JSON document with `--json`, else what a person reads.
-fn print(shared: &Shared, document: &Value, person: impl FnOnce()) -> Result<()> {
+pub fn print(shared: &Shared, document: &Value, person: impl FnOnce()) -> Result<()> {
     if shared.json {
         println!("{}", serde_json::to_string_pretty(document)?);
     } else {

@@ -14,6 +14,7 @@ mod recipe;
 mod report;
 mod run_folder;
 mod runner;
+mod scores;
 mod shipped;
 mod signals;
 mod stages;

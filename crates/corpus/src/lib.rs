@@ -4,6 +4,7 @@
 
 pub mod digest;
 mod error;
+pub mod fingerprint;
 pub mod formats;
 pub mod images;
 pub mod jsonl;
@@ -11,6 +12,7 @@ pub mod pictograms;
 pub mod record;
 pub mod seed;
 pub mod splits;
+pub mod tables;
 
 pub use error::{BadRow, Error, Reason};
 pub use record::{

@@ -1,7 +1,9 @@
-//! Was the test set trained on? Overlap of texts; pictures are compared elsewhere.
+//! Was the test set trained on? Overlap of texts, likeness of pictures.
 //!
 //! Takes the texts of test items and, one by one, the texts that were trained on; gives every match with its two ids.
 //! A match is a reason to look and to report scores without the item, not a proof.
+
+mod pictures;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -11,6 +13,8 @@ use serde::{Deserialize, Serialize};
 use crate::metrics::normalise;
 use crate::scoring::Scored;
 use crate::statistics::{Error, Group, breakdown};
+
+pub use pictures::{Likeness, Look, PictureIndex, PictureMatch};
 
 /// Words of an n-gram that two texts hardly share by chance (as GPT-3's and Llama's audits use 8 to 13).
 const WORDS: usize = 8;

@@ -2,6 +2,7 @@
 //!
 //! Takes answers beside their labels, gives scores from 0 to 100 with intervals. It runs no model and prints nothing.
 
+pub mod benchmarks;
 pub mod contamination;
 pub mod mersenne;
 pub mod metrics;

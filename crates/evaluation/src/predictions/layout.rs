@@ -6,6 +6,7 @@ use corpus::{Label, Prediction};
 use serde_json::{Map, Value};
 
 use super::{Problem, ReadError, Reason};
+use crate::tasks::Item;
 
 /// How a file of predictions is laid out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,18 +119,22 @@ impl Layout {
         }
     }
 
-    /// A row as a prediction; `at` is its position in the file, from 0.
-    pub(super) fn record(
+    /// A row as a prediction; `at` is its position in the file, from 0. What the row does not say is taken from the
+    /// benchmark's item, where there is one.
+    pub(super) fn record<'a>(
         &self,
         mut row: Map<String, Value>,
         at: usize,
+        item: impl Fn(&str) -> Option<&'a Item>,
     ) -> Result<Prediction, Problem> {
         let mut taken = |key: &str| row.remove(key).filter(|value| !value.is_null());
         let (id, answer, label, answer_type, cluster, index);
         match self {
             Self::Own => {
                 id = taken("id");
-                answer = taken("prediction");
+                // A completion has its answer as `text`.
+                let (own, completed) = (taken("prediction"), taken("text"));
+                answer = own.or(completed);
                 label = taken("label");
                 answer_type = taken("answer_type");
                 cluster = taken("cluster");
@@ -174,15 +179,14 @@ impl Layout {
             .and_then(plain)
             .ok_or_else(|| Problem::new("", Reason::NotARecord, "the row has no id"))?;
         let wrong = |detail: String| Problem::new(&id, Reason::NotARecord, &detail);
-        let label =
-            label.ok_or_else(|| Problem::new(&id, Reason::Label, "the row has no label"))?;
-        let label = label_of(label).ok_or_else(|| {
-            Problem::new(
-                &id,
-                Reason::Label,
-                "a label must be a text or a list of texts",
-            )
-        })?;
+        let item = item(&id);
+        let no_label = |detail| Problem::new(&id, Reason::Label, detail);
+        let label = match (label, item) {
+            (Some(label), _) => label_of(label)
+                .ok_or_else(|| no_label("a label must be a text or a list of texts"))?,
+            (None, Some(item)) => item.label.clone(),
+            (None, None) => return Err(no_label("the row has no label")),
+        };
         let prediction =
             match answer {
                 None => None,
@@ -197,21 +201,36 @@ impl Layout {
         let index = index
             .as_ref()
             .and_then(Value::as_u64)
-            .map_or(at, |index| index as usize);
+            .map(|index| index as usize);
         let image = ["image", "image_path", "img_name"]
             .iter()
             .find_map(|key| row.get(*key)?.as_str())
             .map(str::to_owned);
+        let known = item.map(|item| item.answered(None));
+        let (answer_known, choices_known, cluster_known, index_known, meta_known) = match known {
+            Some(known) => (
+                known.answer_type,
+                known.choices,
+                known.cluster,
+                known.index,
+                known.meta,
+            ),
+            None => (None, None, None, None, Map::new()),
+        };
+        for (key, value) in meta_known {
+            row.entry(key).or_insert(value);
+        }
         Ok(Prediction {
             id,
             prediction,
             label,
             answer_type: answer_type
                 .and_then(plain)
-                .map(|text| text.trim().to_uppercase()),
-            choices,
-            cluster: cluster.and_then(plain).or(image),
-            index: Some(index),
+                .map(|text| text.trim().to_uppercase())
+                .or(answer_known),
+            choices: choices.or(choices_known),
+            cluster: cluster.and_then(plain).or(cluster_known).or(image),
+            index: index.or(index_known).or(Some(at)),
             score: None,
             unreadable: None,
             meta: row,

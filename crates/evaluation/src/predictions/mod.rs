@@ -6,12 +6,13 @@ mod layout;
 mod problem;
 mod table;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use corpus::{Prediction, jsonl};
 use serde_json::{Map, Value};
 
+use crate::tasks::Item;
 pub use layout::{Columns, Layout};
 pub use problem::{Problem, Reason};
 
@@ -62,6 +63,17 @@ pub struct Predictions {
 ///
 /// A second row with an id is left out, whatever it says.
 pub fn read(path: &Path, layout: Option<Layout>) -> Result<Predictions, ReadError> {
+    read_for(path, layout, &[])
+}
+
+/// Reads predictions for a benchmark's items: label, options, picture and question come from the item of the same id
+/// where a row lacks them, so that bare completions (`id`, `text`) can be scored too.
+pub fn read_for(
+    path: &Path,
+    layout: Option<Layout>,
+    items: &[Item],
+) -> Result<Predictions, ReadError> {
+    let by_id: HashMap<&str, &Item> = items.iter().map(|item| (item.id.as_str(), item)).collect();
     let (objects, mut problems) = objects(path)?;
     let layout =
         layout.unwrap_or_else(|| Layout::of(path, objects.first().map(|(_, object)| object)));
@@ -71,7 +83,7 @@ pub fn read(path: &Path, layout: Option<Layout>) -> Result<Predictions, ReadErro
     let mut rows = Vec::with_capacity(objects.len());
     let mut seen = HashSet::new();
     for (at, (line, object)) in objects.into_iter().enumerate() {
-        match layout.record(object, at) {
+        match layout.record(object, at, |id| by_id.get(id).copied()) {
             Err(problem) => problems.push(problem.at_line(line)),
             Ok(row) if !seen.insert(row.id.clone()) => {
                 let detail = "an earlier row has this id; the first one counts";
@@ -88,7 +100,7 @@ pub fn read(path: &Path, layout: Option<Layout>) -> Result<Predictions, ReadErro
 }
 
 /// JSON objects with the line where each starts.
-type Objects = Vec<(usize, Map<String, Value>)>;
+pub(crate) type Objects = Vec<(usize, Map<String, Value>)>;
 
 /// The objects of a JSONL file, a JSON array, or a table's rows, with their lines.
 fn objects(path: &Path) -> Result<(Objects, Vec<Problem>), ReadError> {
@@ -152,11 +164,25 @@ fn only_objects(
     objects
 }
 
+/// The rows of a table file with their lines; tabs separate where the file is named so.
+pub(crate) fn table_rows(path: &Path) -> std::io::Result<Objects> {
+    let separator = if path.extension().is_some_and(|e| e == "tsv") {
+        '\t'
+    } else {
+        ','
+    };
+    Ok(table::rows(&whole(path)?, separator))
+}
+
 fn text(path: &Path) -> Result<String, ReadError> {
-    let bytes = std::fs::read(path).map_err(|source| ReadError::Io {
+    whole(path).map_err(|source| ReadError::Io {
         path: path.to_owned(),
         source,
-    })?;
+    })
+}
+
+fn whole(path: &Path) -> std::io::Result<String> {
+    let bytes = std::fs::read(path)?;
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
     Ok(String::from_utf8_lossy(bytes).into_owned())
 }

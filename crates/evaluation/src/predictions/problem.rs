@@ -26,6 +26,8 @@ pub enum Reason {
     FewOptions,
     /// `answer_type` is missing and was taken from the label; scored.
     NoAnswerType,
+    /// The picture is missing; the item can be scored if it was answered elsewhere.
+    NoPicture,
 }
 
 impl Reason {
@@ -42,6 +44,7 @@ impl Reason {
             Self::ClosedLabel => "closed-label",
             Self::FewOptions => "few-options",
             Self::NoAnswerType => "no-answer-type",
+            Self::NoPicture => "no-picture",
         }
     }
 
@@ -49,7 +52,11 @@ impl Reason {
     pub fn is_scored(self) -> bool {
         matches!(
             self,
-            Self::NoAnswer | Self::ClosedLabel | Self::FewOptions | Self::NoAnswerType
+            Self::NoAnswer
+                | Self::ClosedLabel
+                | Self::FewOptions
+                | Self::NoAnswerType
+                | Self::NoPicture
         )
     }
 }

@@ -121,11 +121,24 @@ pub struct ScoredRow {
     pub prediction: Option<String>,
     /// The truth.
     pub label: Label,
+    /// What was asked, where the row says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub question: Option<String>,
+    /// The picture, where the row says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
 }
 
 impl ScoredRow {
     pub(super) fn new(prediction: Prediction, row: &RowScore, cluster: String) -> Self {
+        let text = |keys: &[&str]| {
+            keys.iter()
+                .find_map(|key| prediction.meta.get(*key)?.as_str())
+                .map(str::to_owned)
+        };
         Self {
+            question: text(&["question", "input", "prompt"]),
+            image: text(&["image", "image_path", "img_name"]),
             id: prediction.id,
             cluster,
             metric: row.metric.name().to_owned(),

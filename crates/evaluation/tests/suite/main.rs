@@ -4,6 +4,7 @@
 mod simulation;
 
 mod any_text;
+mod benchmarks;
 mod coverage;
 mod mersenne;
 mod scoring;

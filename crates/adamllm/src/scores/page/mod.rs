@@ -1,0 +1,251 @@
+//! Pages of scores: `index.html` with tables and radar charts, one page a task with every answer.
+
+mod radar;
+mod task;
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use evaluation::scoring::{Comparisons, Scorer};
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+use super::results::{Done, name, sentences};
+use super::tables;
+
+pub use task::Pictures;
+
+/// A system with its scores.
+#[derive(Debug)]
+pub struct System<'a> {
+    /// Its name in tables.
+    pub name: String,
+    /// Its tasks.
+    pub done: &'a [Done],
+}
+
+const STYLE: &str = include_str!("style.css");
+
+/// Writes the pages of one system, or of two that are compared.
+pub fn write(
+    folder: &Path,
+    systems: &[System<'_>],
+    comparison: Option<&Comparisons>,
+    pictures: &mut Pictures,
+) -> Result<()> {
+    let put = |name: &str, text: String| {
+        let path = folder.join(name);
+        std::fs::write(&path, text).with_context(|| format!("cannot write `{}`", path.display()))
+    };
+    for done in systems.first().map_or(&[][..], |system| system.done) {
+        let id = &done.spec.id;
+        let of_task: Vec<(&str, &Done)> = systems
+            .iter()
+            .filter_map(|system| {
+                let task = system.done.iter().find(|task| task.spec.id == *id)?;
+                Some((system.name.as_str(), task))
+            })
+            .collect();
+        let shown = task::render(&of_task, pictures);
+        if let Some(thumbnails) = shown.thumbnails {
+            put(&format!("{id}.pictures.js"), thumbnails)?;
+        }
+        put(&format!("{id}.html"), shown.page)?;
+    }
+    put("index.html", index(systems, comparison))
+}
+
+/// A page with the house's style.
+fn frame(title: &str, body: &Markup) -> String {
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { (title) }
+                style { (PreEscaped(STYLE)) }
+            }
+            body { (body) }
+        }
+    }
+    .into_string()
+}
+
+fn index(systems: &[System<'_>], comparison: Option<&Comparisons>) -> String {
+    let names: Vec<&str> = systems.iter().map(|system| system.name.as_str()).collect();
+    let title = if systems.len() > 1 {
+        format!("Scores: {}", names.join(" and "))
+    } else {
+        "Scores".to_owned()
+    };
+    let Some(first) = systems.first() else {
+        return frame(&title, &html! { h1 { (title) } });
+    };
+    let body = html! {
+        h1 { (title) }
+        @for domain in tables::domains(first.done) {
+            h2 { (domain) }
+            (domain_table(domain, systems))
+            (PreEscaped(radar::chart(domain, systems)))
+        }
+        p.soft {
+            "Scores are 0 to 100 with 95 % intervals in brackets. Strict: an answer that cannot be read is wrong. Reference: "
+            "the rules of the method's published code. Majority: the best constant answer, by the strict scorer. An "
+            "average stands only where every column of the domain was scored."
+        }
+        @if let Some(found) = comparison { h2 { "Differences" } (differences(found)) }
+        h2 { "Tasks" }
+        @for done in first.done { (details(done)) }
+    };
+    frame(&title, &body)
+}
+
+/// The paper's layout: a column a task and metric.
+fn domain_table(domain: &str, systems: &[System<'_>]) -> Markup {
+    let tasks_of = |system: &System<'_>| -> Vec<Done> {
+        system
+            .done
+            .iter()
+            .filter(|task| task.spec.domain == domain)
+            .cloned()
+            .collect()
+    };
+    let first = systems.first().map(&tasks_of).unwrap_or_default();
+    let titles: Vec<String> = first
+        .iter()
+        .flat_map(|task| task.spec.column_titles())
+        .collect();
+    let row = |system: &System<'_>, scorer: Scorer| {
+        let all = tasks_of(system);
+        let tasks: Vec<&Done> = first
+            .iter()
+            .map(|task| {
+                all.iter()
+                    .find(|other| other.spec.id == task.spec.id)
+                    .unwrap_or(task)
+            })
+            .collect();
+        if tasks.iter().all(|task| task.by(scorer).is_none()) {
+            return html! {};
+        }
+        let average = tables::averages(&all, scorer)
+            .into_iter()
+            .find(|average| average.domain == domain)
+            .and_then(|average| average.mean);
+        let scores = tables::cells(&tasks, scorer, |result, metric| {
+            result
+                .metrics
+                .get(metric)
+                .map(|value| format!("{value:.1}"))
+        });
+        let intervals = tables::cells(&tasks, scorer, |result, metric| {
+            let [low, high] = result.intervals.get(metric)?;
+            Some(format!("[{low:.1}, {high:.1}]"))
+        });
+        html! {
+            tr {
+                td { @if systems.len() > 1 { (system.name) ", " } (name(scorer)) }
+                @for (score, interval) in scores.iter().zip(&intervals) {
+                    td { (score) br; span.soft { (interval) } }
+                }
+                td { b { (average.map_or("–".to_owned(), |mean| format!("{mean:.1}"))) } }
+            }
+        }
+    };
+    let refs: Vec<&Done> = first.iter().collect();
+    let majority = tables::cells(&refs, Scorer::Strict, |result, metric| {
+        result
+            .majority
+            .get(metric)
+            .map(|value| format!("{value:.1}"))
+    });
+    html! {
+        div.scroll { table {
+            tr { th { "scorer" } @for title in &titles { th { (title) } } th { "average" } }
+            @for scorer in [Scorer::Strict, Scorer::Reference] {
+                @for system in systems { (row(system, scorer)) }
+            }
+            tr.soft { td { "majority" } @for cell in &majority { td { (cell) } } td {} }
+        } }
+    }
+}
+
+fn differences(found: &Comparisons) -> Markup {
+    let class = |interval: [f64; 2]| {
+        if interval[0] > 0.0 {
+            "good"
+        } else if interval[1] < 0.0 {
+            "bad"
+        } else {
+            ""
+        }
+    };
+    html! {
+        div.scroll { table {
+            tr {
+                th { "task" } th.text { "metric" } th { "n" } th { "clusters" } th { "before" } th { "after" } th { "difference" }
+                th { "95 % interval" } th { "p" } th { "p (Holm)" } th { "better / worse" } th { "detectable" }
+            }
+            @for row in &found.tasks {
+                @let c = &row.comparison;
+                tr {
+                    td { a href=(format!("{}.html", row.task)) { (row.task) } } td.text { (row.metric) } td { (c.n) }
+                    td { (c.clusters) @if c.too_few { " (too few)" } }
+                    td { (format!("{:.1}", c.base)) } td { (format!("{:.1}", c.adapted)) }
+                    td class=(class(c.interval)) { (format!("{:+.1}", c.difference)) }
+                    td class=(class(c.interval)) { (format!("{:+.1} to {:+.1}", c.interval[0], c.interval[1])) }
+                    td { (format!("{:.4}", c.p)) } td { (format!("{:.4}", row.p_holm)) }
+                    td { (c.better) " / " (c.worse) }
+                    td { (c.detectable.map_or("–".to_owned(), |d| format!("{d:.1}"))) }
+                }
+            }
+            @let a = &found.average;
+            tr.average {
+                td { "average" } td.text { (a.metric) } td { (a.n) } td {}
+                td { (format!("{:.1}", a.base)) } td { (format!("{:.1}", a.adapted)) }
+                td class=(class(a.interval)) { (format!("{:+.1}", a.difference)) }
+                td class=(class(a.interval)) { (format!("{:+.1} to {:+.1}", a.interval[0], a.interval[1])) }
+                td {} td {} td {} td {}
+            }
+        } }
+        p.soft { (found.method) ". Detectable: the true difference that four of five such experiments would find." }
+    }
+}
+
+fn details(done: &Done) -> Markup {
+    html! {
+        h3 { a href=(format!("{}.html", done.spec.id)) { (done.spec.title) ": every answer" } }
+        @for scored in std::iter::once(&done.strict).chain(&done.reference) {
+            @let result = &scored.result;
+            details open[result.scorer == Scorer::Strict] {
+                summary {
+                    (name(result.scorer)) " scorer, version " (result.version) ": " (result.n) " predictions in "
+                    (result.clusters) " clusters" @if result.too_few { " (too few)" } "; " (tables::rates(result))
+                }
+                div.scroll { table {
+                    tr { th { "metric" } th { "score" } th { "95 % interval" } th { "n" } th { "majority" } }
+                    @for (metric, value) in &result.metrics {
+                        tr {
+                            td { (metric) } td { (format!("{value:.2}")) }
+                            td { @if let Some([low, high]) = result.intervals.get(metric) { (format!("{low:.1} to {high:.1}")) } }
+                            td { @if let Some(n) = result.counts.get(metric) { (n) } }
+                            td { @if let Some(m) = result.majority.get(metric) { (format!("{m:.1}")) } }
+                        }
+                    }
+                    @for (key, groups) in &result.breakdowns { @for group in groups {
+                        tr {
+                            td { (key) " " (group.value) } td { (format!("{:.2}", group.mean)) }
+                            td { (format!("{:.1} to {:.1}", group.interval[0], group.interval[1])) @if group.too_few { " (too few)" } }
+                            td { (group.n) } td {}
+                        }
+                    } }
+                } }
+                p.soft { (result.method) "." }
+                @let lines = sentences(&result.problems);
+                @if !result.warnings.is_empty() || !lines.is_empty() {
+                    ul { @for line in result.warnings.iter().chain(&lines) { li { (line) } } }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! `adamllm score`: predictions in, numbers out.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, anyhow, bail};
+use evaluation::benchmarks::{Benchmark, Keep};
+use evaluation::contamination::PictureIndex;
+use evaluation::scoring::{ScoreError, Scored, Scorer, score};
+use serde_json::{Value, json};
+
+use super::arguments::Score;
+use super::leaks::{self, Leaks, Trained};
+use super::page::{self, Pictures, System};
+use super::results::{self, Done};
+use super::tables;
+use super::tasks::{self, Job};
+use crate::cli::Shared;
+use crate::commands::print;
+
+/// Scores every task, each written as soon as it is done; a task that cannot be scored does not stop the others.
+pub fn run(shared: &Shared, arguments: &Score) -> Result<()> {
+    let jobs = tasks::jobs(&arguments.tasks, &arguments.predictions)?;
+    if jobs.len() > 1 && arguments.reading.vocabulary.is_some() {
+        bail!("`--vocabulary` belongs to one task; name it with `--task`");
+    }
+    if let Some(folder) = &arguments.output {
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("cannot make the folder `{}`", folder.display()))?;
+    }
+    let threads = shared
+        .threads
+        .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+    let trained = Trained::read(&arguments.trained, threads)?;
+    let pages = arguments.output.clone().unwrap_or_default();
+    let mut pictures = Pictures::new(roots(arguments), &pages);
+    let (mut done, mut failed) = (Vec::new(), Vec::new());
+    for job in &jobs {
+        let (mut index, look) = (PictureIndex::default(), !arguments.trained.is_empty());
+        let mut show = |item: &str, name: &Path, content: &[u8]| {
+            if arguments.output.is_some() {
+                pictures.embed(name, content);
+            }
+            if look {
+                leaks::add_embedded(&mut index, item, content);
+            }
+        };
+        let benchmark = tasks::benchmark(job, &arguments.reading, &mut Keep::Show(&mut show));
+        let task = benchmark.and_then(|benchmark| {
+            let mut task = one(job, arguments, benchmark.as_ref())?;
+            let items = benchmark.as_ref().map_or(&[][..], |found| &found.items);
+            let leaks = if look {
+                leaks::add_files(&mut index, items);
+                let seed = arguments.reading.seed;
+                let found = trained.leaks(items, &index, &task.strict, seed, threads)?;
+                task.strict.result.warnings.extend(found.lines());
+                task.strict.result.warnings.extend(trained.warning());
+                Some(found)
+            } else {
+                None
+            };
+            Ok((task, leaks))
+        });
+        match task {
+            Ok((task, leaks)) => {
+                tell(shared, &task, arguments.scorer.into());
+                if let Some(folder) = &arguments.output {
+                    write(folder, &task, leaks.as_ref())?;
+                }
+                done.push(task);
+            }
+            Err(error) if jobs.len() == 1 => return Err(error),
+            Err(error) => {
+                eprintln!("error: {}: {error:#}", job.spec.id);
+                failed.push(job.spec.id.clone());
+            }
+        }
+    }
+    if let Some(folder) = arguments.output.as_ref().filter(|_| !done.is_empty()) {
+        write_tables(folder, &done)?;
+        let systems = [System {
+            name: "strict".to_owned(),
+            done: &done,
+        }];
+        page::write(folder, &systems, None, &mut pictures)?;
+    }
+    let scorer = arguments.scorer.into();
+    print(shared, &document(&done, scorer, arguments.items)?, || {
+        print!("{}", tables::text(&done, scorer));
+        if let Some(folder) = &arguments.output {
+            println!("written to `{}`", folder.display());
+        }
+    })?;
+    if failed.is_empty() {
+        Ok(())
+    } else {
+        Err(anyhow!(
+            "{} of {} tasks cannot be scored: `{}`",
+            failed.len(),
+            jobs.len(),
+            failed.join("`, `")
+        ))
+    }
+}
+
+/// Where pictures that predictions name by relative paths may lie.
+fn roots(arguments: &Score) -> Vec<PathBuf> {
+    let predictions = &arguments.predictions;
+    let folder = if predictions.is_dir() {
+        Some(predictions.as_path())
+    } else {
+        predictions.parent()
+    };
+    let mut roots: Vec<PathBuf> = folder.map(Path::to_owned).into_iter().collect();
+    roots.extend(arguments.reading.data.clone());
+    roots
+}
+
+fn write(folder: &Path, task: &Done, leaks: Option<&Leaks>) -> Result<()> {
+    results::write(folder, task)?;
+    match leaks {
+        Some(leaks) => {
+            crate::run_folder::write_json(&folder.join(&task.spec.id).join("leaks.json"), leaks)
+        }
+        None => Ok(()),
+    }
+}
+
+/// Both scorers on one task.
+fn one(job: &Job, arguments: &Score, benchmark: Option<&Benchmark>) -> Result<Done> {
+    let reading = &arguments.reading;
+    let found = tasks::predictions(job, reading, benchmark)
+        .with_context(|| format!("task `{}`", job.spec.id))?;
+    let by = |scorer: Scorer| -> Result<Scored> {
+        let options = tasks::options(job, reading, scorer, benchmark)?;
+        Ok(score(
+            &job.spec,
+            found.rows.clone(),
+            found.problems.clone(),
+            &options,
+        )?)
+    };
+    let wanted: Scorer = arguments.scorer.into();
+    // What was asked for comes first, so that its error is the one that is told.
+    let asked = (wanted == Scorer::Reference)
+        .then(|| by(Scorer::Reference))
+        .transpose()?;
+    let mut strict = by(Scorer::Strict)?;
+    if let Some(benchmark) = benchmark {
+        for line in &benchmark.warnings {
+            if !strict.result.warnings.contains(line) {
+                strict.result.warnings.push(line.clone());
+            }
+        }
+        let of_data = results::sentences(&benchmark.problems);
+        let of_data = of_data.into_iter().map(|line| format!("benchmark: {line}"));
+        strict.result.warnings.extend(of_data);
+    }
+    let reference = if asked.is_some() {
+        asked
+    } else if job.spec.reference && arguments.output.is_some() {
+        // The published rules take fewer kinds of labels; where they score nothing the strict numbers stand alone.
+        match by(Scorer::Reference) {
+            Ok(scored) => Some(scored),
+            Err(error) if error.downcast_ref::<ScoreError>().is_some() => {
+                let why = format!("no reference scores: {error}");
+                strict.result.warnings.push(why);
+                None
+            }
+            Err(error) => return Err(error),
+        }
+    } else {
+        None
+    };
+    Ok(Done {
+        spec: job.spec.clone(),
+        strict,
+        reference,
+    })
+}
+
+/// What a reader must know, on stderr.
+fn tell(shared: &Shared, task: &Done, scorer: Scorer) {
+    let Some(scored) = task.by(scorer).filter(|_| !shared.quiet) else {
+        return;
+    };
+    let problems = results::sentences(&scored.result.problems);
+    for line in scored.result.warnings.iter().chain(&problems) {
+        eprintln!("{}: {line}", task.spec.id);
+    }
+}
+
+/// The contract of `--json`: one task's result, or all of them with the domains' averages.
+fn document(done: &[Done], scorer: Scorer, items: bool) -> Result<Value> {
+    let mut tasks = Vec::new();
+    for scored in done.iter().filter_map(|task| task.by(scorer)) {
+        let mut value = serde_json::to_value(&scored.result)?;
+        if items {
+            value["items"] = scored
+                .rows
+                .iter()
+                .map(|row| json!({"id": row.id, "score": row.score, "unreadable": row.unreadable}))
+                .collect();
+        }
+        tasks.push(value);
+    }
+    if tasks.len() == 1 {
+        return Ok(tasks.remove(0));
+    }
+    let averages = serde_json::to_value(tables::averages(done, scorer))?;
+    Ok(json!({"tasks": tasks, "averages": averages}))
+}
+
+fn write_tables(folder: &Path, done: &[Done]) -> Result<()> {
+    let write = |name: &str, text: String| {
+        let path = folder.join(name);
+        std::fs::write(&path, text).with_context(|| format!("cannot write `{}`", path.display()))
+    };
+    write("scores.md", tables::markdown(done))?;
+    write("scores.csv", tables::csv(done))?;
+    let all: Vec<_> = done
+        .iter()
+        .flat_map(|task| std::iter::once(&task.strict).chain(&task.reference))
+        .map(|scored| &scored.result)
+        .collect();
+    let averages: Vec<_> = [Scorer::Strict, Scorer::Reference]
+        .map(|scorer| json!({"scorer": scorer, "domains": tables::averages(done, scorer)}))
+        .into();
+    crate::run_folder::write_json(
+        &folder.join("scores.json"),
+        &json!({"tasks": all, "averages": averages}),
+    )
+}

@@ -1,0 +1,232 @@
+//! Which tasks are scored on which files.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail};
+use evaluation::benchmarks::{self, Benchmark};
+use evaluation::predictions::{Columns, Layout, Predictions, read_for};
+use evaluation::scoring::{Options, Scorer};
+use evaluation::tasks::{self, Extraction, Spec, UserTask};
+
+use super::arguments::{LayoutName, Reading};
+
+/// A task with the file of its predictions.
+#[derive(Debug)]
+pub struct Job {
+    /// How it is scored.
+    pub spec: Spec,
+    /// How the answer is taken out of what was written.
+    pub extraction: Extraction,
+    /// A user's own task.
+    pub own: Option<UserTask>,
+    /// The predictions.
+    pub file: PathBuf,
+}
+
+/// The jobs of a file or folder of predictions.
+pub fn jobs(names: &[String], predictions: &Path) -> Result<Vec<Job>> {
+    if !predictions.exists() {
+        bail!("`{}` does not exist", predictions.display());
+    }
+    let folder = predictions.is_dir();
+    if names.is_empty() {
+        if !folder {
+            bail!(
+                "`{}` does not say which task it answers; name it with `--task`, `adamllm evaluate --list` shows all",
+                predictions.display()
+            );
+        }
+        let mut found = Vec::new();
+        for spec in tasks::all() {
+            if let Some(file) = file_of(&spec.id, predictions)? {
+                found.push(job(spec, file));
+            }
+        }
+        if found.is_empty() {
+            bail!(
+                "`{}` has no file named after a task, such as `slake.jsonl`",
+                predictions.display()
+            );
+        }
+        return Ok(found);
+    }
+    if !folder && names.len() > 1 {
+        bail!(
+            "{} tasks cannot be read from the one file `{}`; give a folder with a file for each",
+            names.len(),
+            predictions.display()
+        );
+    }
+    names
+        .iter()
+        .map(|name| {
+            let mut job = named(name)?;
+            job.file = if folder {
+                file_of(&job.spec.id, predictions)?.with_context(|| {
+                    format!(
+                        "`{}` has no file named after the task `{}`",
+                        predictions.display(),
+                        job.spec.id
+                    )
+                })?
+            } else {
+                predictions.to_owned()
+            };
+            Ok(job)
+        })
+        .collect()
+}
+
+fn job(spec: Spec, file: PathBuf) -> Job {
+    Job {
+        spec,
+        extraction: Extraction::default(),
+        own: None,
+        file,
+    }
+}
+
+/// A built-in task, or a user's task file.
+fn named(name: &str) -> Result<Job> {
+    if Path::new(name).extension().is_some_and(|e| e == "toml") {
+        let own = UserTask::read(Path::new(name))?;
+        return Ok(Job {
+            spec: own.spec.clone(),
+            extraction: own.extraction.clone(),
+            own: Some(own),
+            file: PathBuf::new(),
+        });
+    }
+    Ok(job(tasks::find(name)?, PathBuf::new()))
+}
+
+/// The one file of a folder whose name is the task's, else the one that has it in its name (`…_samples_slake.jsonl`).
+/// Letters and digits count, so that `vqa_rad.tsv` is `vqa-rad`.
+fn file_of(task: &str, folder: &Path) -> Result<Option<PathBuf>> {
+    let plain = |text: &str| -> String {
+        text.chars()
+            .filter(|c| c.is_alphanumeric())
+            .flat_map(char::to_lowercase)
+            .collect()
+    };
+    let entries =
+        std::fs::read_dir(folder).with_context(|| format!("cannot read `{}`", folder.display()))?;
+    let mut files: Vec<PathBuf> = entries
+        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+        .filter(|path| {
+            path.extension().is_some_and(|e| {
+                ["jsonl", "json", "tsv", "csv"]
+                    .iter()
+                    .any(|known| e == *known)
+            })
+        })
+        .collect();
+    files.sort();
+    let stem = |path: &PathBuf| plain(&path.file_stem().unwrap_or_default().to_string_lossy());
+    let task_plain = plain(task);
+    let exact: Vec<&PathBuf> = files
+        .iter()
+        .filter(|path| stem(path) == task_plain)
+        .collect();
+    let within: Vec<&PathBuf> = files
+        .iter()
+        .filter(|path| stem(path).contains(&task_plain))
+        .collect();
+    let candidates = if exact.is_empty() { within } else { exact };
+    match candidates.as_slice() {
+        [] => Ok(None),
+        [one] => Ok(Some((*one).clone())),
+        several => bail!(
+            "`{}` has {} files for the task `{task}`: {}; name one with `--predictions`",
+            folder.display(),
+            several.len(),
+            several
+                .iter()
+                .map(|path| format!("`{}`", path.display()))
+                .collect::<Vec<_>>()
+                .join(", ")
+        ),
+    }
+}
+
+/// The benchmark of a task: from `--data`, or where the user's task file says.
+pub fn benchmark(
+    job: &Job,
+    reading: &Reading,
+    keep: &mut benchmarks::Keep<'_>,
+) -> Result<Option<Benchmark>> {
+    if let Some(own) = &job.own {
+        return Ok(Some(benchmarks::load_own(own)?));
+    }
+    let Some(root) = &reading.data else {
+        return Ok(None);
+    };
+    let folder = root.join(&job.spec.id);
+    let folder = if folder.is_dir() {
+        folder
+    } else {
+        root.clone()
+    };
+    Ok(Some(benchmarks::load(&job.spec, &folder, keep)?))
+}
+
+/// Reads a job's predictions.
+pub fn predictions(
+    job: &Job,
+    reading: &Reading,
+    benchmark: Option<&Benchmark>,
+) -> Result<Predictions> {
+    let columns = reading
+        .columns
+        .as_deref()
+        .map(Columns::parse)
+        .transpose()
+        .map_err(|problem| anyhow::anyhow!("`--columns`: {problem}"))?;
+    let layout = match (reading.layout, columns) {
+        (None | Some(LayoutName::Table), Some(columns)) => Some(Layout::Table(columns)),
+        (Some(_), Some(_)) => bail!("`--columns` is for tables; leave out `--layout`"),
+        (Some(LayoutName::Table), None) => Some(Layout::Table(Columns::default())),
+        (Some(LayoutName::Own), None) => Some(Layout::Own),
+        (Some(LayoutName::Reference), None) => Some(Layout::Reference),
+        (Some(LayoutName::LmmsEval), None) => Some(Layout::LmmsEval),
+        (None, None) => None,
+    };
+    let items = benchmark.map_or(&[][..], |benchmark| &benchmark.items);
+    let mut found = read_for(&job.file, layout, items)?;
+    // A user's task says which key intervals resample.
+    if let Some(key) = job.own.as_ref().and_then(|own| own.cluster.as_deref()) {
+        for row in &mut found.rows {
+            if let Some(value) = row.meta.get(key) {
+                let text = value
+                    .as_str()
+                    .map_or_else(|| value.to_string(), str::to_owned);
+                row.cluster = Some(text);
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// How a job is scored.
+pub fn options(
+    job: &Job,
+    reading: &Reading,
+    scorer: Scorer,
+    benchmark: Option<&Benchmark>,
+) -> Result<Options> {
+    let given = reading
+        .vocabulary
+        .as_deref()
+        .map(tasks::vocabulary)
+        .transpose()?;
+    let from_data = benchmark.and_then(|benchmark| benchmark.names.clone());
+    Ok(Options {
+        scorer,
+        names: given.or(from_data),
+        extraction: job.extraction.clone(),
+        expected: benchmark
+            .map(|benchmark| benchmark.items.iter().map(|item| item.id.clone()).collect()),
+        breakdowns: reading.by.clone(),
+        seed: reading.seed,
+    })
+}

@@ -1,0 +1,449 @@
+//! `score`, `compare` and `evaluate --list` through the binary.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+fn adamllm(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_adamllm"))
+        .args(args)
+        .output()
+        .expect("the program starts")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// What a command that must succeed prints as JSON.
+fn json(args: &[&str]) -> Value {
+    let output = adamllm(&[args, &["--json", "--quiet"]].concat());
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    serde_json::from_slice(&output.stdout).expect("one JSON document")
+}
+
+fn write(folder: &Path, name: &str, text: &str) -> String {
+    let path = folder.join(name);
+    std::fs::create_dir_all(path.parent().expect("parent")).expect("folder");
+    std::fs::write(&path, text).expect("write");
+    path.display().to_string()
+}
+
+const SLAKE: &str = r#"{"id":"0","prediction":"the left lung","label":"Left Lung","answer_type":"OPEN","image":"a.png","question":"Where?"}
+{"id":"1","prediction":"It is normal.","label":"no","answer_type":"CLOSED","image":"a.png"}
+{"id":"2","prediction":"Yes","label":"yes","answer_type":"CLOSED","image":"b.png"}
+"#;
+
+#[test]
+fn scores_a_file_as_the_contract_says() {
+    let folder = tempfile::tempdir().expect("folder");
+    let file = write(folder.path(), "p.jsonl", SLAKE);
+    let found = json(&[
+        "score",
+        "--task",
+        "slake",
+        "--predictions",
+        &file,
+        "--items",
+    ]);
+    assert_eq!(
+        (&found["task"], &found["scorer"], &found["n"]),
+        (&"slake".into(), &"strict".into(), &3.into())
+    );
+    assert_eq!(found["metrics"]["recall"], 100.0);
+    assert_eq!(found["metrics"]["closed_accuracy"], 50.0);
+    assert_eq!(
+        found["items"][1],
+        serde_json::json!({"id": "1", "score": 0.0, "unreadable": true})
+    );
+    assert!(
+        found["method"]
+            .as_str()
+            .is_some_and(|method| method.contains("resampling clusters"))
+    );
+    let reference = json(&[
+        "score",
+        "--task",
+        "slake",
+        "--predictions",
+        &file,
+        "--scorer",
+        "reference",
+    ]);
+    // "normal" has "no" in it.
+    assert_eq!(reference["metrics"]["closed_accuracy"], 100.0);
+}
+
+#[test]
+fn every_task_of_a_folder_is_written_with_tables_and_pages() {
+    let folder = tempfile::tempdir().expect("folder");
+    let predictions = folder.path().join("predictions");
+    write(&predictions, "slake.jsonl", SLAKE);
+    write(
+        &predictions,
+        "2026_samples_pmc_vqa.jsonl",
+        r#"{"doc_id":0,"target":"B","filtered_resps":["(B)"],"resps":[["(B)"]],"doc":{},"A":"CT","B":"MRI","C":"x","D":"y"}"#,
+    );
+    write(
+        &predictions,
+        "food101.tsv",
+        "index\tanswer\tprediction\timage_path\n0\tapple_pie\tApple pie\ta.jpg\n1\tpizza\tramen\tb.jpg\n",
+    );
+    write(&predictions, "vqa-rad.jsonl", "{\"id\":\"0\"}\n");
+    let out = folder.path().join("out");
+    let output = adamllm(&[
+        "score",
+        "--predictions",
+        &predictions.display().to_string(),
+        "--output",
+        &out.display().to_string(),
+    ]);
+    let message = text(&output.stderr);
+    assert!(!output.status.success());
+    assert!(
+        message.contains("1 of 4 tasks cannot be scored: `vqa-rad`"),
+        "{message}"
+    );
+    assert!(message.contains("none of the 0 predictions of `vqa-rad` can be scored; the first problem: `0`: the row has no label"), "{message}");
+    let read = |name: &str| {
+        std::fs::read_to_string(out.join(name)).unwrap_or_else(|e| panic!("{name}: {e}"))
+    };
+    let markdown = read("scores.md");
+    assert!(
+        markdown.contains("| | SLAKE open | SLAKE closed | PMC-VQA | average |"),
+        "{markdown}"
+    );
+    assert!(
+        markdown.contains("95 % intervals: Wilson score interval"),
+        "{markdown}"
+    );
+    let csv = read("scores.csv");
+    assert!(
+        csv.lines()
+            .any(|line| line.starts_with("food101,strict,1,accuracy,50,")),
+        "{csv}"
+    );
+    let all: Value = serde_json::from_str(&read("scores.json")).expect("json");
+    assert_eq!(all["tasks"].as_array().map(Vec::len), Some(6));
+    let page = read("slake.html");
+    assert!(
+        page.contains("It is normal.") && page.contains("scorers differ"),
+        "no browser"
+    );
+    assert!(read("food101.html").contains("pizza as ramen: 1 of 1"));
+    assert!(read("index.html").contains("PMC-VQA"));
+    assert_eq!(read("slake/strict.jsonl").lines().count(), 3);
+}
+
+#[test]
+fn two_systems_are_compared_from_files_and_from_results() {
+    let folder = tempfile::tempdir().expect("folder");
+    let rows = |right: &dyn Fn(usize) -> bool| -> String {
+        (0..60)
+            .map(|i| {
+                let answer = if right(i) { "yes" } else { "no" };
+                format!("{{\"id\":\"{i}\",\"prediction\":\"{answer}\",\"label\":\"yes\",\"answer_type\":\"CLOSED\",\"cluster\":\"{}\"}}\n", i / 2)
+            })
+            .collect()
+    };
+    let before = write(folder.path(), "before.jsonl", &rows(&|i| i % 3 == 0));
+    let after = write(folder.path(), "after.jsonl", &rows(&|i| i != 7));
+    let out = folder.path().join("pages").display().to_string();
+    let found = json(&[
+        "compare", &before, &after, "--task", "slake", "--output", &out,
+    ]);
+    let row = &found["tasks"][0];
+    assert_eq!(
+        (&row["n"], &row["clusters"], &row["better"]),
+        (&60.into(), &30.into(), &39.into())
+    );
+    assert!(row["p_holm"].as_f64().is_some_and(|p| p < 0.01));
+    assert!(
+        std::fs::read_to_string(format!("{out}/slake.html"))
+            .expect("page")
+            .contains("changed")
+    );
+    let (a, b) = (
+        folder.path().join("a").display().to_string(),
+        folder.path().join("b").display().to_string(),
+    );
+    for (file, out) in [(&before, &a), (&after, &b)] {
+        json(&[
+            "score",
+            "--task",
+            "slake",
+            "--predictions",
+            file,
+            "--output",
+            out,
+        ]);
+    }
+    assert_eq!(json(&["compare", &a, &b])["tasks"][0], *row);
+    let output = adamllm(&["compare", &before, &after]);
+    assert!(
+        text(&output.stderr).contains("does not say which task it answers"),
+        "{}",
+        text(&output.stderr)
+    );
+}
+
+#[test]
+fn the_benchmarks_are_listed() {
+    let output = adamllm(&["evaluate", "--list"]);
+    let list = text(&output.stdout);
+    assert!(
+        list.contains("179 open + 272 closed") && list.contains("nwpu-captions"),
+        "{list}"
+    );
+    assert_eq!(
+        json(&["evaluate", "--list"]).as_array().map(Vec::len),
+        Some(12)
+    );
+    assert_eq!(adamllm(&["evaluate"]).status.code(), Some(2));
+}
+
+/// Every bad input ends in one clear sentence.
+#[test]
+fn bad_input_is_said_in_words() {
+    let folder = tempfile::tempdir().expect("folder");
+    let here = folder.path();
+    let cases: &[(&str, &str, &str)] = &[
+        (
+            "slake",
+            "{\"id\":\"1\",\"prediction\":\"a\",\"label\":[\"a\",\"b\"],\"answer_type\":\"OPEN\"}",
+            "the label is a list of 2 where one text is expected",
+        ),
+        (
+            "slake",
+            "{\"id\":\"1\",\"prediction\":NaN,\"label\":\"a\"}",
+            "not-a-record",
+        ),
+        ("slake", "", "the file is empty"),
+        (
+            "pmc-vqa",
+            "{\"id\":\"1\",\"prediction\":\"A\",\"label\":\"A\"}",
+            "the row has no options",
+        ),
+        (
+            "pmc-vqa",
+            "{\"id\":\"1\",\"prediction\":\"A\",\"label\":\"A\",\"choices\":{\"A\":\"x\"}}",
+            "`1`",
+        ),
+        (
+            "food101",
+            "{\"id\":\"1\",\"prediction\":\"A\",\"label\":\"moon\"}",
+            "the label `moon` is none of the task's 101 names",
+        ),
+        (
+            "nutrition5k",
+            "{\"id\":\"1\",\"prediction\":\"A\",\"label\":[\"egg\"]}",
+            "give a vocabulary file with one name a line",
+        ),
+    ];
+    for (at, (task, rows, expected)) in cases.iter().enumerate() {
+        let file = write(here, &format!("{at}.jsonl"), rows);
+        let output = adamllm(&["score", "--task", task, "--predictions", &file]);
+        let message = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{message}");
+        let wanted = if *expected == "not-a-record" {
+            "can be scored; the first problem"
+        } else {
+            expected
+        };
+        assert!(message.contains(wanted), "{task}: {message}");
+        assert_eq!(message.matches("error: ").count(), 1, "{message}");
+    }
+    let scored = [
+        (
+            "{\"id\":\"1\",\"prediction\":null,\"label\":\"yes\",\"answer_type\":\"CLOSED\"}",
+            "1 × no-answer (scored): the prediction is null; it counts as wrong: `1`",
+        ),
+        (
+            "{\"id\":\"1\",\"prediction\":\"x\",\"label\":\"left\",\"answer_type\":\"CLOSED\"}",
+            "1 × closed-label (scored): the closed label `left` is neither yes nor no",
+        ),
+        (
+            "{\"id\":\"1\",\"prediction\":\"yes\",\"label\":\"yes\",\"answer_type\":\"CLOSED\"}\n{\"id\":\"1\",\"prediction\":\"no\",\"label\":\"yes\"}",
+            "1 × duplicate-id (not scored): an earlier row has this id; the first one counts: `1` in line 2",
+        ),
+    ];
+    for (at, (rows, expected)) in scored.iter().enumerate() {
+        let file = write(here, &format!("scored-{at}.jsonl"), rows);
+        let output = adamllm(&["score", "--task", "slake", "--predictions", &file]);
+        let message = text(&output.stderr);
+        assert!(
+            output.status.success() && message.contains(expected),
+            "{message}"
+        );
+    }
+    let few = write(
+        here,
+        "few.jsonl",
+        "{\"id\":\"1\",\"prediction\":\"A\",\"label\":\"A\",\"choices\":{\"A\":\"x\",\"B\":\"y\"}}",
+    );
+    let output = adamllm(&["score", "--task", "pmc-vqa", "--predictions", &few]);
+    assert!(
+        text(&output.stderr).contains("2 options, the published data has 4"),
+        "{}",
+        text(&output.stderr)
+    );
+    let file = write(here, "table.csv", "a,b\n1,2\n");
+    let refused = [
+        (
+            vec!["score", "--task", "slak", "--predictions", &file],
+            "did you mean `slake`?",
+        ),
+        (
+            vec!["score", "--task", "slake", "--predictions", "nowhere.jsonl"],
+            "`nowhere.jsonl` does not exist",
+        ),
+        (
+            vec!["score", "--task", "slake", "--predictions", &file],
+            "has no column `index`, only `a`, `b`",
+        ),
+        (
+            vec![
+                "score",
+                "--task",
+                "slake",
+                "--predictions",
+                &file,
+                "--columns",
+                "ids=a",
+            ],
+            "`ids` is none of `id`, `prediction`",
+        ),
+        (
+            vec![
+                "score",
+                "--task",
+                "clrs",
+                "--predictions",
+                &few,
+                "--scorer",
+                "reference",
+            ],
+            "no scoring code was published for `clrs`",
+        ),
+    ];
+    for (args, expected) in refused {
+        let output = adamllm(&args);
+        assert!(
+            !output.status.success() && text(&output.stderr).contains(expected),
+            "{}",
+            text(&output.stderr)
+        );
+    }
+    let toml = write(
+        here,
+        "own.toml",
+        "id = \"own\"\nscoring = \"exact\"\nprompt = \"{question}\"\ndata = \"d.jsonl\"\nspeed = 3\n",
+    );
+    let output = adamllm(&["score", "--task", &toml, "--predictions", &few]);
+    assert!(
+        text(&output.stderr).contains("unknown field `speed`"),
+        "{}",
+        text(&output.stderr)
+    );
+}
+
+#[test]
+fn ids_are_checked_against_the_benchmark() {
+    let folder = tempfile::tempdir().expect("folder");
+    let own = "id = \"own\"\nscoring = \"exact\"\nprompt = \"{question}\"\ndata = \"d.jsonl\"\n";
+    let toml = write(folder.path(), "own.toml", own);
+    let item = |id: &str| {
+        format!("{{\"id\":\"{id}\",\"image\":\"gone.png\",\"question\":\"q\",\"label\":\"oak\"}}\n")
+    };
+    write(folder.path(), "d.jsonl", &(item("1") + &item("2")));
+    // Completions have no label; it comes from the benchmark.
+    let file = write(
+        folder.path(),
+        "c.jsonl",
+        "{\"id\":\"1\",\"text\":\"Oak\",\"finish_reason\":\"length\"}\n{\"id\":\"9\",\"text\":\"x\"}\n",
+    );
+    let output = adamllm(&["score", "--task", &toml, "--predictions", &file]);
+    let message = text(&output.stderr);
+    assert!(output.status.success(), "{message}");
+    assert!(message.contains("1 × missing-id (not scored): the file has no prediction for this item; it is left out: `2`"), "{message}");
+    assert!(message.contains("`9`"), "{message}");
+    assert!(
+        message.contains("benchmark: 2 × no-picture (scored): the picture"),
+        "{message}"
+    );
+    let found = json(&["score", "--task", &toml, "--predictions", &file]);
+    assert_eq!(
+        (&found["n"], &found["metrics"]["accuracy"]),
+        (&1.into(), &100.0.into())
+    );
+    assert_eq!(found["rates"]["cut_off"], 100.0);
+}
+
+#[test]
+fn a_planted_leak_is_found_and_scored_apart() {
+    let folder = tempfile::tempdir().expect("folder");
+    let picture = |seed: u32| {
+        image::RgbImage::from_fn(120, 90, |x, y| {
+            let wave = f64::from(x * (seed + 1) + y * (3 * seed + 2)) / 40.0;
+            image::Rgb([
+                (127.0 + 120.0 * wave.sin()) as u8,
+                ((x + seed * 50) % 256) as u8,
+                (y * 2) as u8,
+            ])
+        })
+    };
+    let data = folder.path().join("data/slake");
+    std::fs::create_dir_all(&data).expect("folder");
+    let (mut items, mut answers) = (String::new(), String::new());
+    for i in 0..6 {
+        picture(i)
+            .save(data.join(format!("{i}.png")))
+            .expect("picture");
+        items += &format!(
+            "{{\"id\":\"{i}\",\"image\":\"{i}.png\",\"question\":\"Is it {i}?\",\"label\":\"yes\",\"answer_type\":\"CLOSED\"}}\n"
+        );
+        answers += &format!(
+            "{{\"id\":\"{i}\",\"prediction\":\"{}\"}}\n",
+            if i == 2 { "yes" } else { "no" }
+        );
+    }
+    std::fs::write(data.join("test.jsonl"), items).expect("items");
+    // Trained on: a smaller JPEG of the third picture, and a picture of its own.
+    let small = image::imageops::resize(&picture(2), 60, 45, image::imageops::FilterType::Triangle);
+    small
+        .save(folder.path().join("small.jpg"))
+        .expect("picture");
+    picture(40)
+        .save(folder.path().join("own.png"))
+        .expect("picture");
+    let pairs = "{\"id\":\"x\",\"images\":[\"small.jpg\"],\"caption\":\"A wave.\"}\n{\"id\":\"y\",\"images\":[\"own.png\"],\"caption\":\"Another.\"}\n";
+    let trained = write(folder.path(), "pairs.jsonl", pairs);
+    let file = write(folder.path(), "p.jsonl", &answers);
+    let out = folder.path().join("out");
+    json(&[
+        "score",
+        "--task",
+        "slake",
+        "--predictions",
+        &file,
+        "--data",
+        &folder.path().join("data").display().to_string(),
+        "--trained",
+        &trained,
+        "--output",
+        &out.display().to_string(),
+    ]);
+    let leaks: Value = serde_json::from_str(
+        &std::fs::read_to_string(out.join("slake/leaks.json")).expect("leaks"),
+    )
+    .expect("json");
+    let pictures = leaks["pictures"].as_array().expect("pictures");
+    assert_eq!(pictures.len(), 1, "{pictures:?}");
+    assert_eq!(
+        (&pictures[0]["item"], &pictures[0]["likeness"]),
+        (&"2".into(), &"copy".into())
+    );
+    assert_eq!(leaks["scores"][0]["clean"]["mean"], 0.0);
+    assert_eq!(leaks["scores"][0]["found"]["mean"], 100.0);
+}

@@ -1,0 +1,321 @@
+//! Tables with embedded pictures, as `datasets` packages them: Parquet, and Arrow streams (`save_to_disk`).
+//!
+//! Takes a file, gives rows one by one, so that a benchmark of many gigabytes needs little memory. Pictures are columns
+//! of `{bytes, path}`; they are given as they are in the file and are not decoded.
+
+use std::fs::File;
+use std::io::{BufReader, Read as _};
+use std::path::{Path, PathBuf};
+
+use arrow_array::cast::AsArray as _;
+use arrow_array::{Array, ArrayRef, RecordBatch, types};
+use arrow_ipc::reader::{FileReader, StreamReader};
+use arrow_schema::{ArrowError, DataType, SchemaRef};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use serde_json::{Map, Number, Value};
+
+use crate::Error;
+
+/// Rows that are decoded at once.
+const BATCH: usize = 64;
+/// Folders below the one that is searched.
+const DEPTH: usize = 3;
+
+/// A picture in a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Picture {
+    /// The picture's file; `None` if the table only names one.
+    pub bytes: Option<Vec<u8>>,
+    /// Its name where it comes from.
+    pub path: Option<String>,
+}
+
+/// A row of a table.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Row {
+    /// Every column but the pictures; class numbers are their names where the file tells them.
+    pub values: Map<String, Value>,
+    /// The pictures in the order of the columns.
+    pub pictures: Vec<Picture>,
+}
+
+/// The rows of a table.
+pub struct Rows {
+    path: PathBuf,
+    batches: Box<dyn Iterator<Item = Result<RecordBatch, ArrowError>>>,
+    batch: Option<RecordBatch>,
+    at: usize,
+    /// Columns of class numbers with their names.
+    classes: Map<String, Value>,
+}
+
+impl Rows {
+    /// Opens a Parquet file or an Arrow stream or file, told by its first bytes.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        let broken = |problem: String| Error::file(path, problem);
+        let mut file = File::open(path).map_err(Error::reading(path))?;
+        let mut head = [0; 6];
+        let length = file.read(&mut head).map_err(Error::reading(path))?;
+        let file = File::open(path).map_err(Error::reading(path))?;
+        let (schema, batches): (SchemaRef, Box<dyn Iterator<Item = _>>) =
+            if head.starts_with(b"PAR1") {
+                let builder = ParquetRecordBatchReaderBuilder::try_new(file)
+                    .map_err(|e| broken(format!("not a sound Parquet file: {e}")))?;
+                let schema = builder.schema().clone();
+                let reader = builder
+                    .with_batch_size(BATCH)
+                    .build()
+                    .map_err(|e| broken(format!("not a sound Parquet file: {e}")))?;
+                (schema, Box::new(reader))
+            } else if &head == b"ARROW1" {
+                let reader = FileReader::try_new(BufReader::new(file), None)
+                    .map_err(|e| broken(format!("not a sound Arrow file: {e}")))?;
+                (reader.schema(), Box::new(reader))
+            } else if length > 0 {
+                let reader = StreamReader::try_new(BufReader::new(file), None)
+                    .map_err(|e| broken(format!("neither Parquet nor an Arrow stream: {e}")))?;
+                (reader.schema(), Box::new(reader))
+            } else {
+                return Err(broken("the file is empty".to_owned()));
+            };
+        Ok(Self {
+            path: path.to_owned(),
+            batches,
+            batch: None,
+            at: 0,
+            classes: class_names(schema.metadata().get("huggingface").map(String::as_str)),
+        })
+    }
+
+    fn row(&self, batch: &RecordBatch) -> Result<Row, Error> {
+        let mut row = Row::default();
+        for (field, column) in batch.schema().fields().iter().zip(batch.columns()) {
+            if let Some(found) = pictures(column, self.at) {
+                row.pictures.extend(found);
+                continue;
+            }
+            let value = value(column, self.at).map_err(|kind| {
+                Error::file(
+                    &self.path,
+                    format!(
+                        "column `{}` is of the kind {kind}, which is not read",
+                        field.name()
+                    ),
+                )
+            })?;
+            let name = value.as_u64().and_then(|class| {
+                self.classes
+                    .get(field.name())?
+                    .get(usize::try_from(class).ok()?)
+            });
+            row.values
+                .insert(field.name().clone(), name.cloned().unwrap_or(value));
+        }
+        Ok(row)
+    }
+}
+
+impl Iterator for Rows {
+    type Item = Result<Row, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(batch) = self.batch.take() {
+                if self.at < batch.num_rows() {
+                    let row = self.row(&batch);
+                    self.at += 1;
+                    self.batch = Some(batch);
+                    return Some(row);
+                }
+            }
+            self.at = 0;
+            match self.batches.next()? {
+                Ok(batch) => self.batch = Some(batch),
+                Err(error) => {
+                    // Nothing after a broken part can be trusted.
+                    self.batches = Box::new(std::iter::empty());
+                    return Some(Err(Error::file(&self.path, error.to_string())));
+                }
+            }
+        }
+    }
+}
+
+/// The tables of a folder, those of the test split alone if names tell splits apart; sorted by name.
+pub fn files(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+    let mut found = Vec::new();
+    collect(folder, DEPTH, &mut found)?;
+    found.sort();
+    let is_test = |path: &PathBuf| {
+        let inside = path.strip_prefix(folder).unwrap_or(path);
+        inside.components().any(|part| {
+            part.as_os_str()
+                .to_string_lossy()
+                .to_lowercase()
+                .contains("test")
+        })
+    };
+    if found.iter().any(is_test) {
+        found.retain(is_test);
+    }
+    Ok(found)
+}
+
+fn collect(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<(), Error> {
+    for entry in std::fs::read_dir(folder).map_err(Error::reading(folder))? {
+        let path = entry.map_err(Error::reading(folder))?.path();
+        if path.is_dir() {
+            if depth > 0 {
+                collect(&path, depth - 1, found)?;
+            }
+        } else if path
+            .extension()
+            .is_some_and(|e| e == "parquet" || e == "arrow")
+        {
+            found.push(path);
+        }
+    }
+    Ok(())
+}
+
+/// Names of class columns from the note that `datasets` leaves in the schema.
+fn class_names(note: Option<&str>) -> Map<String, Value> {
+    let note: Value = note
+        .and_then(|note| serde_json::from_str(note).ok())
+        .unwrap_or_default();
+    let features = note
+        .pointer("/info/features")
+        .and_then(Value::as_object)
+        .cloned()
+        .unwrap_or_default();
+    features
+        .into_iter()
+        .filter_map(|(column, feature)| Some((column, feature.get("names")?.clone())))
+        .collect()
+}
+
+/// The pictures of a cell; `None` if the column holds none. A cell without a picture gives an empty list.
+fn pictures(column: &ArrayRef, at: usize) -> Option<Vec<Picture>> {
+    match column.data_type() {
+        DataType::Binary | DataType::LargeBinary => {
+            let bytes = bytes(column, at);
+            Some(
+                bytes
+                    .map(|bytes| Picture {
+                        bytes: Some(bytes),
+                        path: None,
+                    })
+                    .into_iter()
+                    .collect(),
+            )
+        }
+        DataType::Struct(fields) if fields.iter().any(|field| field.name() == "bytes") => {
+            if column.is_null(at) {
+                return Some(Vec::new());
+            }
+            let cell = column.as_struct();
+            let bytes = cell
+                .column_by_name("bytes")
+                .and_then(|bytes| self::bytes(bytes, at));
+            let path = cell
+                .column_by_name("path")
+                .and_then(|path| value(path, at).ok())
+                .and_then(|path| path.as_str().map(str::to_owned));
+            let picture = Picture { bytes, path };
+            let empty = picture.bytes.is_none() && picture.path.is_none();
+            Some((!empty).then_some(picture).into_iter().collect())
+        }
+        DataType::List(_) | DataType::LargeList(_) => {
+            let items = elements(column, at);
+            // Whether a list holds pictures is told by its kind, also where it is empty.
+            let kind = match column.data_type() {
+                DataType::List(field) | DataType::LargeList(field) => field.data_type(),
+                _ => return None,
+            };
+            let holds = matches!(kind, DataType::Binary | DataType::LargeBinary)
+                || matches!(kind, DataType::Struct(fields) if fields.iter().any(|f| f.name() == "bytes"));
+            holds.then(|| {
+                let items = items.unwrap_or_else(|| arrow_array::new_empty_array(kind));
+                (0..items.len())
+                    .filter_map(|i| pictures(&items, i))
+                    .flatten()
+                    .collect()
+            })
+        }
+        _ => None,
+    }
+}
+
+fn bytes(column: &ArrayRef, at: usize) -> Option<Vec<u8>> {
+    if column.is_null(at) {
+        return None;
+    }
+    match column.data_type() {
+        DataType::Binary => Some(column.as_binary::<i32>().value(at).to_vec()),
+        DataType::LargeBinary => Some(column.as_binary::<i64>().value(at).to_vec()),
+        _ => None,
+    }
+}
+
+/// The elements of a list; `None` for a null.
+fn elements(column: &ArrayRef, at: usize) -> Option<ArrayRef> {
+    if column.is_null(at) {
+        return None;
+    }
+    match column.data_type() {
+        DataType::List(_) => Some(column.as_list::<i32>().value(at)),
+        DataType::LargeList(_) => Some(column.as_list::<i64>().value(at)),
+        _ => None,
+    }
+}
+
+/// A cell as JSON; the kind's name if it cannot be read.
+fn value(column: &ArrayRef, at: usize) -> Result<Value, String> {
+    if column.is_null(at) {
+        return Ok(Value::Null);
+    }
+    macro_rules! number {
+        ($kind:ident) => {
+            Value::from(column.as_primitive::<types::$kind>().value(at))
+        };
+    }
+    Ok(match column.data_type() {
+        DataType::Null => Value::Null,
+        DataType::Utf8 => column.as_string::<i32>().value(at).into(),
+        DataType::LargeUtf8 => column.as_string::<i64>().value(at).into(),
+        DataType::Utf8View => column.as_string_view().value(at).into(),
+        DataType::Boolean => column.as_boolean().value(at).into(),
+        DataType::Int8 => number!(Int8Type),
+        DataType::Int16 => number!(Int16Type),
+        DataType::Int32 => number!(Int32Type),
+        DataType::Int64 => number!(Int64Type),
+        DataType::UInt8 => number!(UInt8Type),
+        DataType::UInt16 => number!(UInt16Type),
+        DataType::UInt32 => number!(UInt32Type),
+        DataType::UInt64 => number!(UInt64Type),
+        DataType::Float32 => {
+            let value = column.as_primitive::<types::Float32Type>().value(at);
+            Number::from_f64(f64::from(value)).map_or(Value::Null, Value::Number)
+        }
+        DataType::Float64 => {
+            let value = column.as_primitive::<types::Float64Type>().value(at);
+            Number::from_f64(value).map_or(Value::Null, Value::Number)
+        }
+        DataType::List(_) | DataType::LargeList(_) => match elements(column, at) {
+            None => Value::Null,
+            Some(items) => (0..items.len())
+                .map(|i| value(&items, i))
+                .collect::<Result<Vec<_>, _>>()?
+                .into(),
+        },
+        DataType::Struct(fields) => {
+            let cell = column.as_struct();
+            let values = fields
+                .iter()
+                .zip(cell.columns())
+                .map(|(field, column)| Ok((field.name().clone(), value(column, at)?)));
+            Value::Object(values.collect::<Result<Map<_, _>, String>>()?)
+        }
+        other => return Err(other.to_string()),
+    })
+}
