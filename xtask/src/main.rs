@@ -20,7 +20,7 @@ usage: cargo xtask <verb>
 
   setup             fetch libtorch into the user's cache folder, once
   demo [ARGS]       setup, then the whole road on the embedded pictograms
-  demo-base [ARGS]  setup, then remake the demo's base model and judge
+  demo-base [ARGS]  setup, then remake the demo's base model
   test [ARGS]       setup, then all tests (ARGS go to `cargo test`)
   check             setup, then format, lints, docs, spelling, licences, house rules
   kill-test [--kills N] [--seed S] [--program P] [--work D] [-- DEMO ARGS]

@@ -87,7 +87,7 @@ pub enum Command {
     /// Explain a recipe.
     #[command(subcommand)]
     Recipe(RecipeCommand),
-    /// Train the demo's own base model and judge from nothing (hours; the results are shipped).
+    /// Train the demo's own base model from nothing (hours; the result is shipped).
     #[command(hide = true)]
     DemoBase(DemoBase),
 }
@@ -282,12 +282,12 @@ pub enum RecipeCommand {
 /// `adamllm demo-base`.
 #[derive(Debug, Args)]
 pub struct DemoBase {
-    /// Work folder; the results lie in its `base-model` and `judge`.
+    /// Work folder; the result lies in its `base-model`.
     #[arg(long, default_value = "runs/demo-base")]
     pub work: PathBuf,
-    /// Phases: tower, read, joint, judge, score; all when absent.
+    /// Phases: tower, read, joint, polish, score; all when absent.
     pub phases: Vec<String>,
-    /// Fail if the models made anew score worse than the shipped ones.
+    /// Fail if the model made anew scores worse than the shipped one.
     #[arg(long)]
     pub check: bool,
 }

@@ -50,7 +50,7 @@ pub fn refresh(run: &RunFolder, digests: &mut Digests) -> Result<bool> {
 /// Digests of what `write_shipped` writes.
 fn contents(demo: &Path, digests: &mut Digests) -> Result<BTreeMap<String, String>> {
     let mut names: Vec<PathBuf> = ["seeds.jsonl", "replay.jsonl"].map(PathBuf::from).into();
-    for folder in ["base-model", "judge", "general"] {
+    for folder in ["base-model", "general"] {
         for entry in std::fs::read_dir(demo.join(folder)).into_iter().flatten() {
             names.push(Path::new(folder).join(entry?.file_name()));
         }

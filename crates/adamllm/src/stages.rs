@@ -363,11 +363,10 @@ fn filter(context: &Context, folder: &Path) -> Result<Counts> {
     ]))
 }
 
-/// The judge that the recipe names, the shipped one, or the general model itself.
+/// The judge that the recipe names, or the general model itself.
 fn judge_folder(context: &Context) -> PathBuf {
     match &context.recipe.filter.checkpoint {
         Some(path) => context.model_folder(path),
-        None if context.recipe.uses_demo_base() => context.run.path.join("demo/judge"),
         None => context.base_folder(),
     }
 }

@@ -87,7 +87,6 @@ macro_rules! folder {
 }
 
 static BASE: [(&str, &[u8]); 8] = folder!("base-model");
-static JUDGE: [(&str, &[u8]); 8] = folder!("judge");
 
 /// The demo's recipe as text; paths are relative to the run's `demo` folder.
 pub const RECIPE: &str = include_str!("../../../../recipes/demo.toml");
@@ -135,14 +134,11 @@ pub fn write_shipped(run: &RunFolder) -> Result<PathBuf> {
     if done.exists() {
         return Ok(demo);
     }
-    for (name, files) in [("base-model", BASE), ("judge", JUDGE)] {
-        let folder = demo.join(name);
-        fs::create_dir_all(&folder)
-            .with_context(|| format!("cannot make `{}`", folder.display()))?;
-        for (file, bytes) in files {
-            fs::write(folder.join(file), bytes)
-                .with_context(|| format!("cannot write `{file}` in `{}`", folder.display()))?;
-        }
+    let folder = demo.join("base-model");
+    fs::create_dir_all(&folder).with_context(|| format!("cannot make `{}`", folder.display()))?;
+    for (file, bytes) in BASE {
+        fs::write(folder.join(file), bytes)
+            .with_context(|| format!("cannot write `{file}` in `{}`", folder.display()))?;
     }
     let all = pictograms::load()?;
     let general: Vec<&Pictogram> = all.iter().filter(|p| p.concept.is_general()).collect();

@@ -1,4 +1,4 @@
-//! What a base and a judge have to know before they are shipped, measured on things that neither was trained on.
+//! What a base has to know before it is shipped, measured on things that it was not trained on.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ use super::{Picture, kinds, render};
 use crate::context::open;
 use crate::stages::{Item, request, score};
 
-/// The scores of the shipped models.
+/// The scores of the shipped model.
 const SHIPPED: &str = include_str!("../../../../assets/demo/scores.json");
 /// How many points a model made anew may stay behind the shipped one.
 const TOLERANCE: f64 = 6.0;
@@ -40,7 +40,7 @@ pub struct Gate {
 /// Skills by name.
 pub type Gates = BTreeMap<String, Gate>;
 
-/// Measures the models that lie in the work folder.
+/// Measures the model that lies in the work folder.
 pub fn measure(work: &Path) -> Result<Gates> {
     let mut out = Gates::new();
     let all = pictograms::load()?;
@@ -75,10 +75,9 @@ pub fn measure(work: &Path) -> Result<Gates> {
         let name = format!("read: {}", asks.task());
         out.insert(name, base.about_captions(&lexicon, asks, &blank)?);
     }
-    let judge = Answers::open(&work.join("judge"))?;
     for asks in Asks::ALL {
         let name = format!("judge: {}", asks.task());
-        out.insert(name, judge.extraction(&lexicon, asks)?);
+        out.insert(name, base.extraction(&lexicon, asks)?);
     }
     Ok(out)
 }
@@ -108,7 +107,7 @@ pub fn compare(found: &Gates) -> Result<()> {
         .collect();
     if !behind.is_empty() {
         bail!(
-            "the models made anew are more than {TOLERANCE} points behind the shipped ones:\n  {}",
+            "the model made anew is more than {TOLERANCE} points behind the shipped one:\n  {}",
             behind.join("\n  ")
         );
     }

@@ -1,4 +1,4 @@
-//! How the demo's base model and judge are made: `adamllm demo-base`, in phases that can run side by side.
+//! How the demo's base model is made: `adamllm demo-base`, in phases that can run side by side.
 //!
 //! 1. `tower`: the vision tower tells general pictograms apart ([`super::tower`]).
 //! 2. `read`: the decoder reads captions over general and invented names and answers from them, without pictures.
@@ -6,8 +6,7 @@
 //!    the captions that are asked about tell of invented things, so that what a caption says is copied and not recalled.
 //! 4. `polish`: the same at a lower rate, with more of what the synthesizer and the judge need: answers that copy from a
 //!    caption, and extraction.
-//! 5. `judge`: a smaller decoder answers questions from a text alone.
-//! 6. `score`: both are measured ([`super::gates`]) into `<work>/scores.json`.
+//! 5. `score`: what it knows is measured ([`super::gates`]) into `<work>/scores.json`.
 //!
 //! Food never occurs, not even in the tokenizer's training text: a word that is one token there and never trained could
 //! not be copied. Food words are spelled in pieces that general text has taught.
@@ -33,7 +32,7 @@ use super::world::{self, Asks, Lexicon, Thing};
 use super::{Picture, gates, kinds, render, tower};
 
 /// The phases in the order that makes a base from nothing.
-pub const PHASES: [&str; 6] = ["tower", "read", "joint", "polish", "judge", "score"];
+pub const PHASES: [&str; 5] = ["tower", "read", "joint", "polish", "score"];
 
 const VOCABULARY: usize = 2048;
 const SPECIAL: [&str; 6] = [
@@ -48,14 +47,13 @@ const TOWER_STEPS: usize = 2400;
 const READ_STEPS: usize = 2500;
 const JOINT_STEPS: usize = 5000;
 const POLISH_STEPS: usize = 1500;
-const JUDGE_STEPS: usize = 1500;
 /// A twentieth of the general concepts is never shown, and a twentieth of the other pictures, so that general skill can
 /// be measured.
 const HELD_OUT: f64 = 0.05;
 /// Questions about one picture in one training sample.
 const QUESTIONS: usize = 3;
 
-/// Runs one phase, or all, in the work folder; the finished models lie in `<work>/base-model` and `<work>/judge`.
+/// Runs one phase, or all, in the work folder; the finished model lies in `<work>/base-model`.
 /// With `check`, scores that stay behind those of the shipped models are an error.
 pub fn run(work: &Path, phases: &[String], check: bool, threads: usize) -> Result<()> {
     torch::set_threads(threads);
@@ -93,11 +91,6 @@ pub fn run(work: &Path, phases: &[String], check: bool, threads: usize) -> Resul
     }
     if wanted("polish") {
         run_polish(work, &folder, &draw(Part::Shown)?)?;
-    }
-    if wanted("judge") {
-        let judge = work.join("judge");
-        write_folder(&judge, &all, &judge_config())?;
-        run_judge(&judge, &general)?;
     }
     if wanted("score") || check {
         let found = gates::measure(work)?;
@@ -263,25 +256,6 @@ fn together(
     let save = |model: &dyn Mllm| Ok(model::save(model, folder, Some(folder), Kind::BFloat16)?);
     drive(name, model, source, &config, save)?;
     save(model)
-}
-
-fn run_judge(folder: &Path, general: &[&Pictogram]) -> Result<()> {
-    let model = fresh(folder, 4)?;
-    let config = Config {
-        micro_tokens: 4096,
-        betas: [0.9, 0.98],
-        weight_decay: 0.05,
-        ..Config::small(2e-3, 32, JUDGE_STEPS)
-    };
-    let source = Made::new(
-        folder,
-        4,
-        Extracting(Reading::new(general.iter().map(|p| p.concept.as_ref()))),
-        JUDGE_STEPS * 32,
-    )?;
-    drive("judge", model.as_ref(), &source, &config, |_| Ok(()))?;
-    model::save(model.as_ref(), folder, Some(folder), Kind::BFloat16)?;
-    Ok(())
 }
 
 fn drive(
@@ -469,15 +443,6 @@ impl Kindred for Reading {
             told,
         ];
         plain(self.answers(turns, &thing, &kinds, rng), Vec::new())
-    }
-}
-
-/// Extraction alone: the judge's work.
-struct Extracting(Reading);
-
-impl Kindred for Extracting {
-    fn sample(&self, rng: &mut Rng) -> Sample {
-        plain(self.0.extraction(rng), Vec::new())
     }
 }
 
@@ -677,11 +642,6 @@ fn train_tokenizer(all: &[Pictogram]) -> Result<Tokenizer> {
 
 fn base_config() -> Value {
     config([192, 512, 4, 6], [192, 512, 5, 6])
-}
-
-/// The judge reads text only; its tower is as small as the family allows.
-fn judge_config() -> Value {
-    config([160, 400, 3, 5], [16, 16, 2, 1])
 }
 
 /// Width, inner width, layers and heads of decoder and tower.
