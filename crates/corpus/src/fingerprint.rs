@@ -237,18 +237,18 @@ fn down_of(spans: &[Vec<(usize, f32)>], y: usize) -> Vec<(usize, f32)> {
 
 /// A window of a plane as a square of `to` px, between pixels linearly.
 fn resample(plane: &[f32], width: usize, height: usize, window: Window, to: usize) -> Vec<f32> {
-    let place = |i: usize, start: f32, length: f32, size: usize| {
+    let spot = |i: usize, start: f32, length: f32, size: usize| {
         let at = ((start + length * (i as f32 + 0.5) / to as f32) * size as f32 - 0.5)
             .clamp(0.0, (size - 1) as f32);
         let low = at.floor() as usize;
         (low, (low + 1).min(size - 1), at - low as f32)
     };
     let columns: Vec<_> = (0..to)
-        .map(|i| place(i, window.x, window.width, width))
+        .map(|i| spot(i, window.x, window.width, width))
         .collect();
     let mut out = Vec::with_capacity(to * to);
     for i in 0..to {
-        let (top, bottom, v) = place(i, window.y, window.height, height);
+        let (top, bottom, v) = spot(i, window.y, window.height, height);
         for &(left, right, u) in &columns {
             let at = |x: usize, y: usize| plane[y * width + x];
             let upper = at(left, top) * (1.0 - u) + at(right, top) * u;
@@ -262,7 +262,7 @@ fn resample(plane: &[f32], width: usize, height: usize, window: Window, to: usiz
 /// Cell means of a window of a small copy, from four points a cell that lie between its pixels.
 fn cells<const N: usize>(plane: &[u8], side: usize, cells: usize, window: Window) -> [f32; N] {
     let points = 2 * cells;
-    let place = |i: usize, start: f32, length: f32| {
+    let spot = |i: usize, start: f32, length: f32| {
         let at = ((start + length * (i as f32 + 0.5) / points as f32) * side as f32 - 0.5)
             .clamp(0.0, (side - 1) as f32);
         let low = at as usize;
@@ -270,11 +270,11 @@ fn cells<const N: usize>(plane: &[u8], side: usize, cells: usize, window: Window
     };
     let mut columns = [(0, 0, 0.0); 2 * CELLS];
     for (i, column) in columns.iter_mut().enumerate().take(points) {
-        *column = place(i, window.x, window.width);
+        *column = spot(i, window.x, window.width);
     }
     let mut out = [0.0; N];
     for i in 0..points {
-        let (top, bottom, v) = place(i, window.y, window.height);
+        let (top, bottom, v) = spot(i, window.y, window.height);
         let (above, below) = (
             &plane[top * side..][..side],
             &plane[bottom * side..][..side],

@@ -108,10 +108,11 @@ impl PictureIndex {
                     continue;
                 }
             }
-            if crops && !is_same(at) {
-                if let Some(difference) = self.crop(at, look) {
-                    found.push(self.found(at, trained, Likeness::Crop, difference));
-                }
+            if crops
+                && !is_same(at)
+                && let Some(difference) = self.crop(at, look)
+            {
+                found.push(self.found(at, trained, Likeness::Crop, difference));
             }
         }
         found
