@@ -59,8 +59,11 @@ impl Fingerprint {
     ///
     /// ```
     /// use corpus::fingerprint::{Fingerprint, Window};
-    /// let ramp = |side: u32| image::RgbImage::from_fn(side, side, |x, y| image::Rgb([(255 * x / side) as u8, (255 * y / side) as u8, 9]));
-    /// let (large, small) = (Fingerprint::new(&ramp(300)), Fingerprint::new(&ramp(100)));
+    /// let tiles = |side: u32| image::RgbImage::from_fn(side, side, |x, y| {
+    ///     let tile = 7 * x / side * 37 + 7 * y / side * 91;
+    ///     image::Rgb([(tile % 256) as u8, (2 * tile % 256) as u8, 9])
+    /// });
+    /// let (large, small) = (Fingerprint::new(&tiles(294)), Fingerprint::new(&tiles(98)));
     /// assert!((large.hash ^ small.hash).count_ones() < 8);
     /// assert!(large.difference(Window::WHOLE, &small).most < 8.0);
     /// ```

@@ -121,19 +121,8 @@ impl PictureIndex {
     /// The verified difference if one of both pictures is a crop of the other.
     fn crop(&self, at: usize, look: &Look) -> Option<f32> {
         let (mine, other) = (&self.looks[at].fingerprint, &look.fingerprint);
-        let near = |windows: &[u64; 9], hash: u64| {
-            windows
-                .iter()
-                .any(|window| (window ^ hash).count_ones() <= CROP_BITS)
-        };
-        let smaller_trained = near(&self.windows[at], other.hash)
-            .then(|| best_window(mine, other))
-            .flatten();
-        smaller_trained.or_else(|| {
-            near(&other.windows, self.hashes[at])
-                .then(|| best_window(other, mine))
-                .flatten()
-        })
+        best_window(mine, &self.windows[at], other)
+            .or_else(|| best_window(other, &other.windows, mine))
     }
 
     fn found(&self, at: usize, trained: &str, likeness: Likeness, difference: f32) -> PictureMatch {
@@ -155,8 +144,13 @@ fn is_copy(difference: Difference) -> bool {
         && difference.most_colour <= 12.0
 }
 
-/// The difference in the window of `whole` that `part` fits best, if it fits well.
-fn best_window(whole: &Fingerprint, part: &Fingerprint) -> Option<f32> {
+/// The difference in the window of `whole` that `part` fits best, if it fits well. `hashes` are those of its windows; only
+/// windows whose hash is near are looked at.
+fn best_window(whole: &Fingerprint, hashes: &[u64; 9], part: &Fingerprint) -> Option<f32> {
+    let near = |hash: &u64| (hash ^ part.hash).count_ones() <= CROP_BITS;
+    if !hashes.iter().any(near) {
+        return None;
+    }
     let look = |window: Window, best: &mut Option<(Difference, Window)>| {
         let difference = whole.difference(window, part);
         if best.is_none_or(|(least, _)| difference.mean < least.mean) {
@@ -164,8 +158,10 @@ fn best_window(whole: &Fingerprint, part: &Fingerprint) -> Option<f32> {
         }
     };
     let mut best: Option<(Difference, Window)> = None;
-    for window in Fingerprint::window_places() {
-        look(window, &mut best);
+    for (window, hash) in Fingerprint::window_places().into_iter().zip(hashes) {
+        if near(hash) {
+            look(window, &mut best);
+        }
     }
     // Nothing that a shift by a fortieth could mend.
     if best?.0.mean > 28.0 {
