@@ -140,12 +140,11 @@ fn every_task_of_a_folder_is_written_with_tables_and_pages() {
 fn two_systems_are_compared_from_files_and_from_results() {
     let folder = tempfile::tempdir().expect("folder");
     let rows = |right: &dyn Fn(usize) -> bool| -> String {
-        (0..60)
-            .map(|i| {
+        let lines = (0..60).map(|i| {
                 let answer = if right(i) { "yes" } else { "no" };
                 format!("{{\"id\":\"{i}\",\"prediction\":\"{answer}\",\"label\":\"yes\",\"answer_type\":\"CLOSED\",\"cluster\":\"{}\"}}\n", i / 2)
-            })
-            .collect()
+        });
+        lines.collect::<Vec<String>>().concat()
     };
     let before = write(folder.path(), "before.jsonl", &rows(&|i| i % 3 == 0));
     let after = write(folder.path(), "after.jsonl", &rows(&|i| i != 7));
@@ -400,13 +399,12 @@ fn a_planted_leak_is_found_and_scored_apart() {
         picture(i)
             .save(data.join(format!("{i}.png")))
             .expect("picture");
-        items += &format!(
-            "{{\"id\":\"{i}\",\"image\":\"{i}.png\",\"question\":\"Is it {i}?\",\"label\":\"yes\",\"answer_type\":\"CLOSED\"}}\n"
-        );
-        answers += &format!(
-            "{{\"id\":\"{i}\",\"prediction\":\"{}\"}}\n",
-            if i == 2 { "yes" } else { "no" }
-        );
+        let answer = if i == 2 { "yes" } else { "no" };
+        let item = serde_json::json!({"id": i.to_string(), "image": format!("{i}.png"),
+            "question": format!("Is it {i}?"), "label": "yes", "answer_type": "CLOSED"});
+        items += &(item.to_string() + "\n");
+        let answer = serde_json::json!({"id": i.to_string(), "prediction": answer});
+        answers += &(answer.to_string() + "\n");
     }
     std::fs::write(data.join("test.jsonl"), items).expect("items");
     // Trained on: a smaller JPEG of the third picture, and a picture of its own.

@@ -1,6 +1,6 @@
 //! What is left of a picture when it is resized, compressed again or cropped a little.
 //!
-//! Takes a decoded picture, gives a [`Fingerprint`] of about 4 kB: a hash of the whole picture and of nine windows of
+//! Takes a decoded picture, gives a [`Fingerprint`] of about 5 kB: a hash of the whole picture and of nine windows of
 //! 90 %, by which candidates are found, and a small copy by which they are verified.
 
 use image::RgbImage;
@@ -8,7 +8,9 @@ use image::RgbImage;
 /// Side of the small copy's brightness, in px.
 pub const SIDE: usize = 64;
 /// Side of the small copy's colours, in px.
-const COLOUR: usize = 8;
+const COLOUR: usize = 16;
+/// Cells a side in which colours are compared.
+const COLOUR_CELLS: usize = 8;
 /// Side of the picture that is hashed, in px.
 const HASHED: usize = 32;
 /// Cells a side in which two small copies are compared.
@@ -47,7 +49,9 @@ pub struct Fingerprint {
     /// Hashes of the windows at the corners, the middles of the edges and the centre.
     pub windows: [u64; 9],
     luma: Vec<u8>,
-    colour: Vec<[u8; 2]>,
+    cells: Vec<u8>,
+    colours: [Vec<u8>; 2],
+    colour_cells: [Vec<u8>; 2],
 }
 
 impl Fingerprint {
@@ -55,8 +59,11 @@ impl Fingerprint {
     ///
     /// ```
     /// use corpus::fingerprint::{Fingerprint, Window};
-    /// let ramp = |side: u32| image::RgbImage::from_fn(side, side, |x, y| image::Rgb([(255 * x / side) as u8, (255 * y / side) as u8, 9]));
-    /// let (large, small) = (Fingerprint::new(&ramp(300)), Fingerprint::new(&ramp(100)));
+    /// let tiles = |side: u32| image::RgbImage::from_fn(side, side, |x, y| {
+    ///     let tile = 7 * x / side * 37 + 7 * y / side * 91;
+    ///     image::Rgb([(tile % 256) as u8, (2 * tile % 256) as u8, 9])
+    /// });
+    /// let (large, small) = (Fingerprint::new(&tiles(294)), Fingerprint::new(&tiles(98)));
     /// assert!((large.hash ^ small.hash).count_ones() < 8);
     /// assert!(large.difference(Window::WHOLE, &small).most < 8.0);
     /// ```
@@ -69,15 +76,21 @@ impl Fingerprint {
             *hash = dct_hash(&resample(&luma, side, side, window, HASHED));
         }
         let byte = |v: &f32| v.round().clamp(0.0, 255.0) as u8;
+        let luma: Vec<u8> = luma.iter().map(byte).collect();
+        let bright: [f32; CELLS * CELLS] = cells(&luma, SIDE, CELLS, Window::WHOLE);
+        let colours = [blue, red].map(|plane| plane.iter().map(byte).collect::<Vec<u8>>());
+        let colour_cells = colours.each_ref().map(|plane| {
+            let means: [f32; COLOUR_CELLS * COLOUR_CELLS] =
+                cells(plane, COLOUR, COLOUR_CELLS, Window::WHOLE);
+            means.iter().map(byte).collect()
+        });
         Self {
             hash: dct_hash(&whole),
             windows,
-            luma: luma.iter().map(byte).collect(),
-            colour: blue
-                .iter()
-                .zip(&red)
-                .map(|(b, r)| [byte(b), byte(r)])
-                .collect(),
+            cells: bright.iter().map(byte).collect(),
+            luma,
+            colours,
+            colour_cells,
         }
     }
 
@@ -93,28 +106,33 @@ impl Fingerprint {
 
     /// How far a window of this picture is from the whole other one.
     pub fn difference(&self, window: Window, other: &Self) -> Difference {
-        let here = cells(&self.luma, window);
-        let there = cells(&other.luma, Window::WHOLE);
-        let apart: Vec<f32> = here
-            .iter()
-            .zip(&there)
-            .map(|(a, b)| (a - b).abs())
-            .collect();
-        // Colours are compared in the same places, more coarsely.
-        let mut hue: f32 = 0.0;
-        let mut worst: f32 = 0.0;
-        for (a, b) in self.colour.iter().zip(&other.colour) {
-            let distance = f32::from(a[0].abs_diff(b[0])).max(f32::from(a[1].abs_diff(b[1])));
-            hue += distance;
-            worst = worst.max(distance);
+        let here: [f32; CELLS * CELLS] = cells(&self.luma, SIDE, CELLS, window);
+        let (mean, most) = apart(&here, &other.cells);
+        let (mut colour, mut most_colour) = (0.0_f32, 0.0_f32);
+        for (mine, theirs) in self.colours.iter().zip(&other.colour_cells) {
+            let here: [f32; COLOUR_CELLS * COLOUR_CELLS] =
+                cells(mine, COLOUR, COLOUR_CELLS, window);
+            let (mean, most) = apart(&here, theirs);
+            colour = colour.max(mean);
+            most_colour = most_colour.max(most);
         }
         Difference {
-            mean: apart.iter().sum::<f32>() / apart.len() as f32,
-            most: apart.iter().copied().fold(0.0, f32::max),
-            colour: hue / self.colour.len() as f32,
-            most_colour: worst,
+            mean,
+            most,
+            colour,
+            most_colour,
         }
     }
+}
+
+/// Mean and largest difference.
+fn apart(here: &[f32], there: &[u8]) -> (f32, f32) {
+    let mut found = (0.0, 0.0_f32);
+    for (a, &b) in here.iter().zip(there) {
+        let apart = (a - f32::from(b)).abs();
+        found = (found.0 + apart, found.1.max(apart));
+    }
+    (found.0 / here.len() as f32, found.1)
 }
 
 /// How far two pictures are apart, in levels of 0 to 255.
@@ -222,18 +240,18 @@ fn down_of(spans: &[Vec<(usize, f32)>], y: usize) -> Vec<(usize, f32)> {
 
 /// A window of a plane as a square of `to` px, between pixels linearly.
 fn resample(plane: &[f32], width: usize, height: usize, window: Window, to: usize) -> Vec<f32> {
-    let place = |i: usize, start: f32, length: f32, size: usize| {
+    let spot = |i: usize, start: f32, length: f32, size: usize| {
         let at = ((start + length * (i as f32 + 0.5) / to as f32) * size as f32 - 0.5)
             .clamp(0.0, (size - 1) as f32);
         let low = at.floor() as usize;
         (low, (low + 1).min(size - 1), at - low as f32)
     };
     let columns: Vec<_> = (0..to)
-        .map(|i| place(i, window.x, window.width, width))
+        .map(|i| spot(i, window.x, window.width, width))
         .collect();
     let mut out = Vec::with_capacity(to * to);
     for i in 0..to {
-        let (top, bottom, v) = place(i, window.y, window.height, height);
+        let (top, bottom, v) = spot(i, window.y, window.height, height);
         for &(left, right, u) in &columns {
             let at = |x: usize, y: usize| plane[y * width + x];
             let upper = at(left, top) * (1.0 - u) + at(right, top) * u;
@@ -244,20 +262,32 @@ fn resample(plane: &[f32], width: usize, height: usize, window: Window, to: usiz
     out
 }
 
-/// Cell means of a window of a small copy.
-fn cells(luma: &[u8], window: Window) -> Vec<f32> {
-    let plane: Vec<f32> = luma.iter().map(|&level| f32::from(level)).collect();
-    let fine = resample(&plane, SIDE, SIDE, window, SIDE);
-    let step = SIDE / CELLS;
-    (0..CELLS * CELLS)
-        .map(|i| {
-            let (x, y) = (i % CELLS * step, i / CELLS * step);
-            let sum: f32 = (0..step * step)
-                .map(|k| fine[(y + k / step) * SIDE + x + k % step])
-                .sum();
-            sum / (step * step) as f32
-        })
-        .collect()
+/// Cell means of a window of a small copy, from four points a cell that lie between its pixels.
+fn cells<const N: usize>(plane: &[u8], side: usize, cells: usize, window: Window) -> [f32; N] {
+    let points = 2 * cells;
+    let spot = |i: usize, start: f32, length: f32| {
+        let at = ((start + length * (i as f32 + 0.5) / points as f32) * side as f32 - 0.5)
+            .clamp(0.0, (side - 1) as f32);
+        let low = at as usize;
+        (low, (low + 1).min(side - 1), at - low as f32)
+    };
+    let mut columns = [(0, 0, 0.0); 2 * CELLS];
+    for (i, column) in columns.iter_mut().enumerate().take(points) {
+        *column = spot(i, window.x, window.width);
+    }
+    let mut out = [0.0; N];
+    for i in 0..points {
+        let (top, bottom, v) = spot(i, window.y, window.height);
+        let (above, below) = (
+            &plane[top * side..][..side],
+            &plane[bottom * side..][..side],
+        );
+        for (j, &(left, right, u)) in columns.iter().enumerate().take(points) {
+            let between = |row: &[u8]| f32::from(row[left]) * (1.0 - u) + f32::from(row[right]) * u;
+            out[i / 2 * cells + j / 2] += 0.25 * (between(above) * (1.0 - v) + between(below) * v);
+        }
+    }
+    out
 }
 
 /// Signs of the 63 lowest frequencies but the mean, against their median (pHash; Zauner, 2010).

@@ -120,13 +120,11 @@ impl Iterator for Rows {
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            if let Some(batch) = self.batch.take() {
-                if self.at < batch.num_rows() {
-                    let row = self.row(&batch);
-                    self.at += 1;
-                    self.batch = Some(batch);
-                    return Some(row);
-                }
+            if let Some(batch) = self.batch.take().filter(|batch| self.at < batch.num_rows()) {
+                let row = self.row(&batch);
+                self.at += 1;
+                self.batch = Some(batch);
+                return Some(row);
             }
             self.at = 0;
             match self.batches.next()? {

@@ -99,7 +99,7 @@ pub struct Compare {
     /// Which scorer's numbers are compared.
     #[arg(long, value_enum, default_value = "strict")]
     pub scorer: ScorerName,
-    /// Where tables and pages go.
+    /// Where tables go, and pages of the strict scores.
     #[arg(long)]
     pub output: Option<PathBuf>,
     /// How predictions are read.

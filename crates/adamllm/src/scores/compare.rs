@@ -44,7 +44,10 @@ pub fn run(shared: &Shared, arguments: &Compare) -> Result<()> {
         write("comparison.md", tables::comparison_markdown(&found))?;
         write("comparison.csv", tables::comparison_csv(&found))?;
         write_json(&folder.join("comparison.json"), &found)?;
-        pages(folder, arguments, &base, &adapted, &found)?;
+        // The pages speak of strict scores.
+        if scorer == Scorer::Strict {
+            pages(folder, arguments, &base, &adapted, &found)?;
+        }
     }
     print(shared, &serde_json::to_value(&found)?, || {
         print!("{}", tables::comparison_markdown(&found));
@@ -106,20 +109,20 @@ fn system(path: &Path, arguments: &Compare, scorer: Scorer) -> Result<Vec<Scored
         let wanted = all
             .into_iter()
             .filter(|task| arguments.tasks.is_empty() || arguments.tasks.contains(&task.spec.id));
-        let scores: Vec<Scored> = wanted
+        let found: Vec<Scored> = wanted
             .filter_map(|task| match scorer {
                 Scorer::Strict => Some(task.strict),
                 Scorer::Reference => task.reference,
             })
             .collect();
-        if scores.is_empty() {
+        if found.is_empty() {
             bail!(
                 "`{}` has no {} scores of the tasks that are asked for",
                 path.display(),
                 results::name(scorer)
             );
         }
-        return Ok(scores);
+        return Ok(found);
     }
     let jobs = tasks::jobs(&arguments.tasks, path)?;
     jobs.iter()
@@ -131,9 +134,9 @@ fn scores_of(job: &tasks::Job, reading: &Reading, scorer: Scorer) -> Result<Scor
     let benchmark = tasks::benchmark(job, reading, &mut Keep::Nothing)?;
     let found = tasks::predictions(job, reading, benchmark.as_ref())?;
     let options = tasks::options(job, reading, scorer, benchmark.as_ref())?;
-    let scored = score(&job.spec, found.rows, found.problems, &options)?;
-    for line in results::sentences(&scored.result.problems) {
+    let done = score(&job.spec, found.rows, found.problems, &options)?;
+    for line in results::sentences(&done.result.problems) {
         eprintln!("{}: {line}", job.file.display());
     }
-    Ok(scored)
+    Ok(done)
 }

@@ -244,7 +244,10 @@ fn texts(sample: &Sample) -> Vec<Text> {
     let mut found = Vec::new();
     for turn in &sample.turns {
         match turn.role {
-            Role::User => question = turn.text.replace("<image>", "").trim().to_owned(),
+            Role::User => {
+                let asked = turn.text.replace("<image>", "");
+                asked.trim().clone_into(&mut question);
+            }
             Role::Assistant => found.push(Text {
                 id: sample.id.clone(),
                 question: std::mem::take(&mut question),

@@ -1,5 +1,7 @@
 //! `adamllm evaluate --list`: the benchmarks as the paper's tables of data sets and of prompts.
 
+use std::fmt::Write as _;
+
 use anyhow::Result;
 use evaluation::tasks::{self, Spec};
 
@@ -77,13 +79,14 @@ fn prompts(all: &[Spec]) -> String {
         "task", "new tokens", "version"
     );
     for task in all {
-        out.push_str(&format!(
-            "{:<14} {:>10} {:>7}  {}\n",
+        let _ = writeln!(
+            out,
+            "{:<14} {:>10} {:>7}  {}",
             task.id,
             task.decoding.max_new_tokens,
             task.version,
             task.prompt.replace('\n', " ⏎ ")
-        ));
+        );
     }
     out
 }

@@ -52,7 +52,7 @@ pub fn write(folder: &Path, done: &Done) -> Result<()> {
     Ok(())
 }
 
-/// Whether a folder holds results that [`write`] wrote.
+/// Whether a folder holds results as `adamllm score --output` writes them.
 pub fn are_in(folder: &Path) -> bool {
     folders(folder).is_ok_and(|found| !found.is_empty())
 }

@@ -180,11 +180,11 @@ fn one(job: &Job, arguments: &Score, benchmark: Option<&Benchmark>) -> Result<Do
 
 /// What a reader must know, on stderr.
 fn tell(shared: &Shared, task: &Done, scorer: Scorer) {
-    let Some(scored) = task.by(scorer).filter(|_| !shared.quiet) else {
+    let Some(found) = task.by(scorer).filter(|_| !shared.quiet) else {
         return;
     };
-    let problems = results::sentences(&scored.result.problems);
-    for line in scored.result.warnings.iter().chain(&problems) {
+    let problems = results::sentences(&found.result.problems);
+    for line in found.result.warnings.iter().chain(&problems) {
         eprintln!("{}: {line}", task.spec.id);
     }
 }

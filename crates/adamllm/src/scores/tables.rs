@@ -37,10 +37,9 @@ pub fn text(done: &[Done], scorer: Scorer) -> String {
     let mut out = String::new();
     let mut method = "";
     for task in done {
-        let Some(scored) = task.by(scorer) else {
+        let Some(result) = task.by(scorer).map(|found| &found.result) else {
             continue;
         };
-        let result = &scored.result;
         let _ = writeln!(
             out,
             "{} ({}, version {}): {} predictions in {} clusters",

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 /// Bits of 63 in which a picture and its copy may differ.
 const COPY_BITS: u32 = 14;
 /// Bits of 63 in which a picture's window and a crop may differ.
-const CROP_BITS: u32 = 18;
+const CROP_BITS: u32 = 14;
 
 /// What two pictures have in common.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -108,10 +108,11 @@ impl PictureIndex {
                     continue;
                 }
             }
-            if crops && !is_same(at) {
-                if let Some(difference) = self.crop(at, look) {
-                    found.push(self.found(at, trained, Likeness::Crop, difference));
-                }
+            if crops
+                && !is_same(at)
+                && let Some(difference) = self.crop(at, look)
+            {
+                found.push(self.found(at, trained, Likeness::Crop, difference));
             }
         }
         found
@@ -120,19 +121,8 @@ impl PictureIndex {
     /// The verified difference if one of both pictures is a crop of the other.
     fn crop(&self, at: usize, look: &Look) -> Option<f32> {
         let (mine, other) = (&self.looks[at].fingerprint, &look.fingerprint);
-        let near = |windows: &[u64; 9], hash: u64| {
-            windows
-                .iter()
-                .any(|window| (window ^ hash).count_ones() <= CROP_BITS)
-        };
-        let smaller_trained = near(&self.windows[at], other.hash)
-            .then(|| best_window(mine, other))
-            .flatten();
-        smaller_trained.or_else(|| {
-            near(&other.windows, self.hashes[at])
-                .then(|| best_window(other, mine))
-                .flatten()
-        })
+        best_window(mine, &self.windows[at], other)
+            .or_else(|| best_window(other, &other.windows, mine))
     }
 
     fn found(&self, at: usize, trained: &str, likeness: Likeness, difference: f32) -> PictureMatch {
@@ -145,44 +135,40 @@ impl PictureIndex {
     }
 }
 
-/// Limits that JPEG of quality 50 and halving keep, and another drawing of the same outline does not.
+/// Limits that JPEG of quality 50 and halving keep, and another drawing of the same outline does not (measured on the
+/// embedded pictograms by `examples/leaks.rs`).
 fn is_copy(difference: Difference) -> bool {
     difference.mean <= 4.0
         && difference.most <= 26.0
-        && difference.colour <= 6.0
-        && difference.most_colour <= 26.0
+        && difference.colour <= 3.0
+        && difference.most_colour <= 12.0
 }
 
-/// The difference in the window of `whole` that `part` fits best, if it fits well.
-fn best_window(whole: &Fingerprint, part: &Fingerprint) -> Option<f32> {
-    let sizes = [0.86, 0.9, 0.94];
-    let mut best: Option<(Difference, Window)> = None;
+/// The difference in the window of `whole` that `part` fits best, if it fits well. `hashes` are those of its windows; only
+/// windows whose hash is near are looked at.
+fn best_window(whole: &Fingerprint, hashes: &[u64; 9], part: &Fingerprint) -> Option<f32> {
+    let near = |hash: &u64| (hash ^ part.hash).count_ones() <= CROP_BITS;
+    if !hashes.iter().any(near) {
+        return None;
+    }
     let look = |window: Window, best: &mut Option<(Difference, Window)>| {
         let difference = whole.difference(window, part);
-        if best
-            .as_ref()
-            .is_none_or(|(least, _)| difference.mean < least.mean)
-        {
+        if best.is_none_or(|(least, _)| difference.mean < least.mean) {
             *best = Some((difference, window));
         }
     };
-    for size in sizes {
-        let room = 1.0 - size;
-        for i in 0..9 {
-            let (x, y) = (room / 2.0 * (i % 3) as f32, room / 2.0 * (i / 3) as f32);
-            look(
-                Window {
-                    x,
-                    y,
-                    width: size,
-                    height: size,
-                },
-                &mut best,
-            );
+    let mut best: Option<(Difference, Window)> = None;
+    for (window, hash) in Fingerprint::window_places().into_iter().zip(hashes) {
+        if near(hash) {
+            look(window, &mut best);
         }
     }
+    // Nothing that a shift by a fortieth could mend.
+    if best?.0.mean > 28.0 {
+        return None;
+    }
     // Then each edge a little, as long as it helps.
-    let mut step = 0.03;
+    let mut step = 0.025;
     while step > 0.004 {
         let (before, at) = best?;
         for (dx, dy, dw, dh) in [
@@ -190,10 +176,8 @@ fn best_window(whole: &Fingerprint, part: &Fingerprint) -> Option<f32> {
             (-step, 0.0, 0.0, 0.0),
             (0.0, step, 0.0, 0.0),
             (0.0, -step, 0.0, 0.0),
-            (0.0, 0.0, step, 0.0),
-            (0.0, 0.0, -step, 0.0),
-            (0.0, 0.0, 0.0, step),
-            (0.0, 0.0, 0.0, -step),
+            (0.0, 0.0, step, step),
+            (0.0, 0.0, -step, -step),
             (-step, -step, step, step),
             (step, step, -step, -step),
         ] {
@@ -212,7 +196,9 @@ fn best_window(whole: &Fingerprint, part: &Fingerprint) -> Option<f32> {
         }
     }
     let (difference, _) = best?;
-    // Colours lie in other cells than in the whole picture, so that they are only roughly the same.
-    (difference.mean <= 4.5 && difference.most <= 34.0 && difference.colour <= 9.0)
-        .then_some(difference.mean)
+    let fits = difference.mean <= 4.0
+        && difference.most <= 36.0
+        && difference.colour <= 5.0
+        && difference.most_colour <= 22.0;
+    fits.then_some(difference.mean)
 }

@@ -1,7 +1,6 @@
 //! Leaks planted among the embedded pictograms.
 
 use std::io::Cursor;
-use std::time::Instant;
 
 use corpus::fingerprint::Fingerprint;
 use corpus::pictograms;
@@ -15,7 +14,8 @@ pub type Change = Box<dyn Fn(&RgbImage, usize) -> Vec<u8>>;
 
 /// The pictograms as a test set.
 pub struct World {
-    pictures: Vec<(String, String, RgbImage)>,
+    /// Id, concept and picture.
+    pub pictures: Vec<(String, String, RgbImage)>,
     step: usize,
     index: PictureIndex,
 }
@@ -100,59 +100,6 @@ impl World {
             examples,
         )
     }
-
-    /// Time for decoding and for comparing, extrapolated to 100,000 against 10,000 pictures on two cores.
-    pub fn speed(&self) -> String {
-        // Photographs of 0.1 MP are larger than pictograms, so one is made of noise and slopes.
-        let photograph = RgbImage::from_fn(365, 274, |x, y| {
-            let noise = (x * 7 + y * 13 + x * y) % 31;
-            image::Rgb([
-                (x / 2 + noise) as u8,
-                (y / 2 + noise) as u8,
-                ((x + y) / 4) as u8,
-            ])
-        });
-        let file = jpeg(&photograph, 85);
-        let start = Instant::now();
-        for _ in 0..200 {
-            look(&file);
-        }
-        let each = start.elapsed().as_secs_f64() / 200.0;
-        let mut index = PictureIndex::default();
-        while index.len() < 10_000 {
-            for (id, _, picture) in &self.pictures {
-                index.add(id, look(&png(picture)));
-                if index.len() == 10_000 {
-                    break;
-                }
-            }
-        }
-        let looks: Vec<Look> = self
-            .pictures
-            .iter()
-            .step_by(self.len() / 200)
-            .map(|(_, _, picture)| look(&jpeg(picture, 70)))
-            .collect();
-        let mut out = format!("decode and fingerprint 0.1 MP JPEG: {:.2} ms", 1e3 * each);
-        for crops in [false, true] {
-            let start = Instant::now();
-            for look in &looks {
-                index.matches("x", look, crops);
-            }
-            let compare = start.elapsed().as_secs_f64() / looks.len() as f64;
-            let total = (110_000.0 * each + 100_000.0 * compare) / 2.0;
-            out += &format!(
-                "; against 10,000 {}: {:.3} ms; 100,000 x 10,000 on two cores (extrapolated): {total:.0} s",
-                if crops {
-                    "in both tiers"
-                } else {
-                    "in the first tier"
-                },
-                1e3 * compare
-            );
-        }
-        out
-    }
 }
 
 /// The kinds of leaks with their names.
@@ -200,12 +147,12 @@ fn cropped(picture: &RgbImage, at: usize) -> RgbImage {
     crop_imm(picture, x, y, w, h).to_image()
 }
 
-fn look(file: &[u8]) -> Look {
+pub fn look(file: &[u8]) -> Look {
     let picture = image::load_from_memory(file).expect("picture").to_rgb8();
     Look::new(file, Fingerprint::new(&picture))
 }
 
-fn png(picture: &RgbImage) -> Vec<u8> {
+pub fn png(picture: &RgbImage) -> Vec<u8> {
     let mut out = Cursor::new(Vec::new());
     picture
         .write_to(&mut out, ImageFormat::Png)
@@ -213,7 +160,7 @@ fn png(picture: &RgbImage) -> Vec<u8> {
     out.into_inner()
 }
 
-fn jpeg(picture: &RgbImage, quality: u8) -> Vec<u8> {
+pub fn jpeg(picture: &RgbImage, quality: u8) -> Vec<u8> {
     let mut out = Vec::new();
     JpegEncoder::new_with_quality(&mut out, quality)
         .encode_image(picture)

@@ -1,6 +1,6 @@
 //! Benchmarks from files in their published layouts.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use corpus::Label;
 use evaluation::benchmarks::{Benchmark, Keep, LoadError, Packing, load, load_own};
@@ -337,10 +337,7 @@ fn a_users_items_are_read_beside_their_task() {
     let task = UserTask::read(&folder.path().join("trees.toml")).expect("a task");
     let found = load_own(&task).expect("items");
     assert_eq!(found.items.len(), 1);
-    assert_eq!(
-        found.items[0].images,
-        [PathBuf::from(folder.path().join("a.png"))]
-    );
+    assert_eq!(found.items[0].images, [folder.path().join("a.png")]);
     assert_eq!(
         found.problems.iter().map(|p| p.reason).collect::<Vec<_>>(),
         [Reason::NotARecord, Reason::DuplicateId]

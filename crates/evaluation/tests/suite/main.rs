@@ -1,5 +1,7 @@
 //! Scores and statistics against what other programs compute. `tests/golden/README.md` says how the values are made.
 
+#[path = "../planted/mod.rs"]
+mod planted;
 #[path = "../simulation/mod.rs"]
 mod simulation;
 
@@ -7,6 +9,7 @@ mod any_text;
 mod benchmarks;
 mod coverage;
 mod mersenne;
+mod planted_leaks;
 mod scoring;
 mod strict;
 

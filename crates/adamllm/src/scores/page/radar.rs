@@ -78,7 +78,7 @@ pub fn chart(domain: &str, systems: &[System<'_>]) -> String {
             WIDTH / 2.0,
             HEIGHT / 2.0,
             tx + dx,
-            ty + dy + 4.0,
+            ty + dy + if dy < 0.0 { 0.0 } else { 6.0 },
             escape(title)
         );
     }
