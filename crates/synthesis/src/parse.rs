@@ -36,7 +36,7 @@ pub enum SameQuestion {
     /// The same text, as in the reference.
     #[default]
     Exact,
-    /// The same text apart from case and white space.
+    /// The same text apart from case, white space and the marks at its end.
     Normalised,
 }
 
@@ -174,7 +174,10 @@ pub fn parse(text: &str, options: ParseOptions) -> Result<Parsed, Unparsed> {
         };
         let key = match options.same_question {
             SameQuestion::Exact => turn.instruction.to_owned(),
-            SameQuestion::Normalised => text::one_line(turn.instruction).to_lowercase(),
+            SameQuestion::Normalised => text::one_line(turn.instruction)
+                .to_lowercase()
+                .trim_end_matches(|c: char| c.is_ascii_punctuation() || c == ' ')
+                .to_owned(),
         };
         let at = seen.iter().position(|s| s.key == key).unwrap_or_else(|| {
             seen.push(Seen {

@@ -125,8 +125,8 @@ fn every_reject_has_its_reason() {
 }
 
 #[test]
-fn case_and_space_count_only_when_exact() {
-    let text = "[I]What  is it?[E][A]It is a cup.[E][U][P]what is\nit?[E][A]cup[E]";
+fn case_space_and_end_marks_count_only_when_exact() {
+    let text = "[I]What  is it?[E][A]It is a cup.[E][U][P]what is\nit.[E][A]cup[E]";
     check(
         text,
         SameQuestion::Exact,
