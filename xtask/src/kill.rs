@@ -191,23 +191,15 @@ fn finished(child: Child) -> Result<()> {
 
 /// The stage that was not finished when the run was killed.
 fn stage_at(run: &Path) -> String {
-    let stages = [
-        "tune-synthesizer",
-        "synthesize",
-        "filter",
-        "mix",
-        "train",
-        "evaluate",
-        "report",
-    ];
-    let open = stages
-        .into_iter()
-        .find(|stage| !run.join(stage).join("manifest.json").exists());
-    match open {
-        Some(stage) if run.join(stage).exists() => stage.to_owned(),
-        Some(stage) => format!("before {stage}"),
-        None => "at the end".to_owned(),
-    }
+    let entries = std::fs::read_dir(run).into_iter().flatten().flatten();
+    let mut open = entries.filter(|entry| {
+        let stage = entry.path();
+        stage.join("begun.json").exists() && !stage.join("manifest.json").exists()
+    });
+    open.next().map_or_else(
+        || "between stages".to_owned(),
+        |stage| stage.file_name().to_string_lossy().into_owned(),
+    )
 }
 
 /// Digest of everything that a run gave: all files of its stages but notes of times, and the scores.

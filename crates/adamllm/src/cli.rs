@@ -136,38 +136,17 @@ pub struct Stage {
 
 /// `adamllm evaluate`.
 #[derive(Debug, Args)]
+#[command(
+    mut_arg("recipe", |arg| arg.required(false).required_unless_present("list")),
+    mut_arg("run_dir", |arg| arg.required(false).required_unless_present("list"))
+)]
 pub struct Evaluate {
     /// List the benchmarks with their sizes, metrics and prompts.
     #[arg(long)]
     pub list: bool,
-    /// The recipe, a TOML file.
-    #[arg(required_unless_present = "list")]
-    pub recipe: Option<PathBuf>,
-    /// Where everything goes.
-    #[arg(long, required_unless_present = "list")]
-    pub run_dir: Option<PathBuf>,
-    /// At most so many records.
-    #[arg(long)]
-    pub limit: Option<usize>,
-    /// Override of a recipe key; repeatable.
-    #[arg(long = "set", value_name = "KEY=VALUE")]
-    pub set: Vec<String>,
-    /// Go on where an earlier attempt stopped (always done).
-    #[arg(long, hide = true)]
-    pub resume: bool,
-}
-
-impl Evaluate {
-    /// The stage of a recipe; `None` for a list.
-    pub fn stage(&self) -> Option<Stage> {
-        Some(Stage {
-            recipe: self.recipe.clone()?,
-            run_dir: self.run_dir.clone()?,
-            limit: self.limit,
-            set: self.set.clone(),
-            resume: self.resume,
-        })
-    }
+    /// The recipe and its run folder.
+    #[command(flatten)]
+    pub stage: Option<Stage>,
 }
 
 /// `adamllm run`.

@@ -31,44 +31,48 @@ use crate::{scores, shipped, signals};
 /// Runs the command.
 pub fn run(cli: &Cli) -> Result<()> {
     let shared = &cli.shared;
-    if let Some(done) = scores::run(shared, &cli.command) {
-        return done;
-    }
-    let device = device(&shared.device)?;
-    torch::check_version().context("this program cannot run with the libtorch that it found")?;
-    torch::set_threads(threads(shared));
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(threads(shared))
+        .build_global()
+        .context("the worker threads cannot be started")?;
+    // What needs no model does not wait for libtorch.
+    let engine = || -> Result<Device> {
+        let device = device(&shared.device)?;
+        torch::check_version()
+            .context("this program cannot run with the libtorch that it found")?;
+        torch::set_threads(threads(shared));
+        Ok(device)
+    };
     // A stage alone: those before it are skipped when they are done, and done when they are not.
     let up_to = |stage: &Stage, name: &str| {
-        road(
-            shared,
-            device,
-            stage,
-            &Span {
-                from: None,
-                until: Some(name.to_owned()),
-            },
-            false,
-        )
+        let span = Span {
+            from: None,
+            until: Some(name.to_owned()),
+        };
+        road(shared, engine()?, stage, &span, false)
     };
     match &cli.command {
-        Command::Demo(demo) => run_demo(shared, device, demo),
-        Command::Run(run) => run_recipe(shared, device, run),
+        Command::Demo(demo) => run_demo(shared, engine()?, demo),
+        Command::Run(run) => run_recipe(shared, engine()?, run),
         Command::TuneSynthesizer(stage) => up_to(stage, "tune-synthesizer"),
         Command::Synthesize(stage) => up_to(stage, "synthesize"),
         Command::Filter(stage) => up_to(stage, "filter"),
         Command::Mix(stage) => up_to(stage, "mix"),
         Command::Train(stage) => up_to(stage, "train"),
-        Command::Evaluate(evaluate) => match evaluate.stage() {
-            Some(stage) => up_to(&stage, "evaluate"),
-            None => bail!("name a recipe and `--run-dir`"),
+        Command::Evaluate(evaluate) => match &evaluate.stage {
+            _ if evaluate.list => scores::list(shared),
+            Some(stage) => up_to(stage, "evaluate"),
+            None => bail!("name a recipe and `--run-dir`, or `--list`"),
         },
-        Command::Score(_) | Command::Compare(_) => Ok(()),
+        Command::Score(arguments) => scores::score(shared, arguments),
+        Command::Compare(arguments) => scores::compare(shared, arguments),
         Command::Report(stage) => up_to(stage, "report"),
-        Command::Generate(generate) => run_generate(shared, device, generate),
-        Command::Perplexity(perplexity) => run_perplexity(shared, device, perplexity),
-        Command::Inspect(inspect) => run_inspect(shared, device, inspect),
+        Command::Generate(generate) => run_generate(shared, engine()?, generate),
+        Command::Perplexity(perplexity) => run_perplexity(shared, engine()?, perplexity),
+        Command::Inspect(inspect) => run_inspect(shared, engine()?, inspect),
         Command::Recipe(RecipeCommand::Explain { recipe, set }) => explain(shared, recipe, set),
         Command::DemoBase(base) => {
+            engine()?;
             demo::pretraining::run(&base.work, &base.phases, base.check, threads(shared))
         }
     }

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use corpus::pictograms::{Concept, Pictogram};
+use rayon::prelude::*;
 
 use world::Thing;
 
@@ -38,28 +39,7 @@ pub struct Picture {
 pub fn render(pictograms: &[&Pictogram], folder: &Path) -> Result<Vec<Picture>> {
     std::fs::create_dir_all(folder)
         .with_context(|| format!("cannot make `{}`", folder.display()))?;
-    let workers = std::thread::available_parallelism()
-        .map_or(1, usize::from)
-        .min(8);
-    let share = pictograms.len().div_ceil(workers).max(1);
-    let parts: Vec<Result<Vec<Picture>>> = std::thread::scope(|scope| {
-        let handles: Vec<_> = pictograms
-            .chunks(share)
-            .map(|part| scope.spawn(move || part.iter().map(|p| picture(p, folder)).collect()))
-            .collect();
-        handles
-            .into_iter()
-            .map(|h| {
-                h.join()
-                    .unwrap_or_else(|_| Err(anyhow::anyhow!("rendering a pictogram panicked")))
-            })
-            .collect()
-    });
-    let mut out = Vec::with_capacity(pictograms.len());
-    for part in parts {
-        out.extend(part?);
-    }
-    Ok(out)
+    pictograms.par_iter().map(|p| picture(p, folder)).collect()
 }
 
 fn picture(pictogram: &Pictogram, folder: &Path) -> Result<Picture> {

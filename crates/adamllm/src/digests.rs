@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result};
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::run_folder::{read_sealed, write_sealed};
@@ -48,54 +49,39 @@ impl Digests {
 
     /// SHA-256 of a file's content.
     pub fn file(&mut self, path: &Path) -> Result<String> {
-        let mut found = self.files(&[path.to_owned()])?;
-        Ok(found.pop().unwrap_or_default())
+        let found = find(&self.known, path)?;
+        Ok(self.noted(found))
     }
 
     /// SHA-256 of each file's content, in order; files that are not remembered are read on all cores.
     pub fn files(&mut self, paths: &[PathBuf]) -> Result<Vec<String>> {
-        let workers = std::thread::available_parallelism().map_or(1, usize::from);
-        let share = paths.len().div_ceil(workers).max(1);
         let known = &self.known;
-        let parts: Vec<Result<Vec<Found>>> = std::thread::scope(|scope| {
-            let all: Vec<_> = paths
-                .chunks(share)
-                .map(|part| scope.spawn(move || part.iter().map(|p| find(known, p)).collect()))
-                .collect();
-            let join = |part: std::thread::ScopedJoinHandle<'_, Result<Vec<Found>>>| {
-                part.join()
-                    .unwrap_or_else(|_| Err(anyhow::anyhow!("reading a file panicked")))
-            };
-            all.into_iter().map(join).collect()
-        });
-        let mut out = Vec::with_capacity(paths.len());
-        for part in parts {
-            for found in part? {
-                if let Some(stamp) = found.stamp {
-                    self.known.insert(found.path, (stamp, found.digest.clone()));
-                    self.is_new = true;
-                }
-                out.push(found.digest);
-            }
+        let all: Result<Vec<Found>> = paths.par_iter().map(|path| find(known, path)).collect();
+        Ok(all?.into_iter().map(|found| self.noted(found)).collect())
+    }
+
+    /// The digest, remembered if that is worth while.
+    fn noted(&mut self, found: Found) -> String {
+        if let Some(stamp) = found.stamp {
+            self.known.insert(found.path, (stamp, found.digest.clone()));
+            self.is_new = true;
         }
-        Ok(out)
+        found.digest
     }
 
     /// One digest for all files of a folder that are no hidden ones, by name and content; folders in it are left out.
     pub fn folder(&mut self, folder: &Path) -> Result<String> {
-        let entries = fs::read_dir(folder)
-            .with_context(|| format!("cannot read the folder `{}`", folder.display()))?;
-        let mut paths: Vec<PathBuf> = entries
-            .flatten()
-            .filter(|e| !e.file_name().to_string_lossy().starts_with('.'))
-            .map(|e| e.path())
-            .filter(|p| p.is_file())
-            .collect();
-        paths.sort();
-        let names = paths
-            .iter()
-            .map(|p| p.file_name().unwrap_or_default().to_string_lossy());
-        let names: Vec<String> = names.map(std::borrow::Cow::into_owned).collect();
+        let reading = || format!("cannot read the folder `{}`", folder.display());
+        let mut files = Vec::new();
+        for entry in fs::read_dir(folder).with_context(reading)? {
+            let entry = entry.with_context(reading)?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if !name.starts_with('.') && entry.path().is_file() {
+                files.push((name, entry.path()));
+            }
+        }
+        files.sort();
+        let (names, paths): (Vec<String>, Vec<PathBuf>) = files.into_iter().unzip();
         Ok(together(names.iter().zip(self.files(&paths)?)))
     }
 

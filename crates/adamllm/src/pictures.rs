@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use corpus::formats::{self, Loaded};
 use corpus::{Pair, Rejected};
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::context::Context;
@@ -18,23 +19,11 @@ pub fn reject_broken<T: Sync>(
     loaded: &mut Loaded<T>,
     describe: impl Fn(&T) -> (&String, &Vec<PathBuf>) + Sync,
 ) {
-    let workers = std::thread::available_parallelism().map_or(1, usize::from);
-    let share = loaded.rows.len().div_ceil(workers).max(1);
     let problem = |row: &T| {
         let mut images = describe(row).1.iter();
         images.find_map(|image| corpus::images::decode(image).err().map(|e| e.to_string()))
     };
-    let problems: Vec<Option<String>> = std::thread::scope(|scope| {
-        let parts: Vec<_> = loaded
-            .rows
-            .chunks(share)
-            .map(|part| scope.spawn(|| part.iter().map(problem).collect::<Vec<_>>()))
-            .collect();
-        let join = |part: std::thread::ScopedJoinHandle<'_, Vec<_>>| {
-            part.join().expect("decoding does not panic")
-        };
-        parts.into_iter().flat_map(join).collect()
-    });
+    let problems: Vec<Option<String>> = loaded.rows.par_iter().map(problem).collect();
     let rows = std::mem::take(&mut loaded.rows);
     for (row, problem) in rows.into_iter().zip(problems) {
         match problem {
@@ -72,7 +61,7 @@ pub fn usable_pairs(context: &Context) -> Result<(Vec<Pair>, Vec<Rejected>)> {
         check_images: true,
     };
     let mut loaded = formats::read_pairs(&recipe.pairs, &reading)?;
-    let inputs = basis::inputs(context, "synthesize")?;
+    let inputs = basis::pairs(context, &loaded.rows)?;
     let place = context.run.path.join("checked.json");
     let known = read_sealed(&place).filter(|known: &Checked| known.inputs == inputs);
     if let Some(Checked { broken: known, .. }) = known {

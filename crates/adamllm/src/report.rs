@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use synthesis::Funnel;
 use synthesis::measure::{CurvePoint, FilterCounts};
 
-pub use page::{Card, Flip, Page, render};
-pub use plot::{Curve, curves};
+pub use page::{Card, Flip, Page, frame, render, sign};
+pub use plot::{Curve, curves, escape};
 
 /// What a run found, in numbers. The keys are a contract.
 #[derive(Clone, Debug, Serialize, Deserialize)]

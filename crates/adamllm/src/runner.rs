@@ -125,7 +125,10 @@ fn add_sum(path: &Path, sums: &mut Appender, from: u64) -> Result<u64> {
 
 /// How many bytes at the start of the file have their checksums.
 fn sound_bytes(path: &Path, sums: &[(Sum, u64)]) -> Result<u64> {
-    let bytes = std::fs::read(path).unwrap_or_default();
+    let bytes = match std::fs::read(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+        read => read.with_context(|| format!("cannot read `{}`", path.display()))?,
+    };
     let mut sound = 0;
     for (sum, _) in sums {
         let end = usize::try_from(sum.end)?;

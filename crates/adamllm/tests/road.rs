@@ -1,19 +1,16 @@
 //! The whole road through the binary, with the shipped demo base and a few steps, on pictures made here.
 
-use std::path::Path;
-use std::process::{Command, Output};
+mod program;
 
+use std::path::Path;
+use std::process::Output;
+
+use program::text;
 use serde_json::Value;
 
 fn adamllm(args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_adamllm"))
-        .args(args)
-        .output()
-        .expect("the program starts")
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
+    let program = program::adamllm().args(args).output();
+    program.expect("the program starts")
 }
 
 /// Ten photograph-sized pictures with long captions, as LLaMA-Factory writes them.

@@ -1,19 +1,16 @@
 //! `score`, `compare` and `evaluate --list` through the binary.
 
-use std::path::Path;
-use std::process::{Command, Output};
+mod program;
 
+use std::path::Path;
+use std::process::Output;
+
+use program::text;
 use serde_json::Value;
 
 fn adamllm(args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_adamllm"))
-        .args(args)
-        .output()
-        .expect("the program starts")
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
+    let program = program::adamllm().args(args).output();
+    program.expect("the program starts")
 }
 
 /// What a command that must succeed prints as JSON.

@@ -11,8 +11,10 @@ use corpus::seed::{Rng, hash};
 
 /// Runs of one kind of file: a few in the tests, many on demand.
 fn num_runs(short: usize) -> usize {
-    let asked = std::env::var("ADAMLLM_FUZZ_RUNS").ok();
-    asked.and_then(|text| text.parse().ok()).unwrap_or(short)
+    let asked = std::env::var("ADAMLLM_FUZZ_RUNS");
+    asked.map_or(short, |text| {
+        text.parse().expect("ADAMLLM_FUZZ_RUNS is a whole number")
+    })
 }
 
 /// Damages a file as disks, networks and adversaries do.

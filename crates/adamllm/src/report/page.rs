@@ -88,57 +88,63 @@ details{margin-top:1em}code{font-size:.9em}
 /// The page as text.
 pub fn render(page: &Page) -> String {
     let summary = page.summary;
+    let body = html! {
+        h1 { (page.title) }
+        @for sentence in page.about { p.soft { (sentence) } }
+        h2 { "Before and after" }
+        (table(summary))
+        (forest(&summary.tasks, summary.average.as_ref()))
+        @if !summary.against.is_empty() {
+            h2 { "Against other explanations" }
+            (against(&summary.against))
+        }
+        h2 { "From pairs to training data" }
+        (funnel(summary))
+        @if let Some(filter) = &summary.filter { (filter_of(filter)) }
+        @if !page.cards.is_empty() {
+            h2 { "Synthesized tasks" }
+            div.cards { @for card in page.cards { (card_of(card)) } }
+        }
+        @if !page.flips.is_empty() {
+            h2 { "Answers that changed" }
+            (flips(page.flips))
+        }
+        h2 { "Training" }
+        div.plots {
+            @for curve in page.curves {
+                figure { (PreEscaped(curves(curve))) figcaption { (curve.name) } }
+            }
+        }
+        h2 { "How it was made" }
+        p.soft {
+            @for (stage, seconds) in &summary.seconds { (stage) " " (format!("{seconds:.0}")) " s · " }
+            "peak memory " (format!("{:.1}", summary.peak_rss_bytes as f64 / 1e9)) " GB · seed " (summary.seed)
+        }
+        details {
+            summary { "Every recipe key, its value and where the value comes from" }
+            div.scroll { table {
+                tr { th { "key" } th.text { "value" } th.text { "from" } }
+                @for (key, value, origin) in page.recipe {
+                    tr { td { code { (key) } } td.text { code { (value) } } td.text { (origin) } }
+                }
+            } }
+        }
+    };
+    frame(page.title, STYLE, &body)
+}
+
+/// A whole page with this style and body.
+pub fn frame(title: &str, style: &str, body: &Markup) -> String {
     html! {
         (DOCTYPE)
         html lang="en" {
             head {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
-                title { (page.title) }
-                style { (PreEscaped(STYLE)) }
+                title { (title) }
+                style { (PreEscaped(style)) }
             }
-            body {
-                h1 { (page.title) }
-                @for sentence in page.about { p.soft { (sentence) } }
-                h2 { "Before and after" }
-                (table(summary))
-                (forest(&summary.tasks, summary.average.as_ref()))
-                @if !summary.against.is_empty() {
-                    h2 { "Against other explanations" }
-                    (against(&summary.against))
-                }
-                h2 { "From pairs to training data" }
-                (funnel(summary))
-                @if let Some(filter) = &summary.filter { (filter_of(filter)) }
-                @if !page.cards.is_empty() {
-                    h2 { "Synthesized tasks" }
-                    div.cards { @for card in page.cards { (card_of(card)) } }
-                }
-                @if !page.flips.is_empty() {
-                    h2 { "Answers that changed" }
-                    (flips(page.flips))
-                }
-                h2 { "Training" }
-                div.plots {
-                    @for curve in page.curves {
-                        figure { (PreEscaped(curves(curve))) figcaption { (curve.name) } }
-                    }
-                }
-                h2 { "How it was made" }
-                p.soft {
-                    @for (stage, seconds) in &summary.seconds { (stage) " " (format!("{seconds:.0}")) " s · " }
-                    "peak memory " (format!("{:.1}", summary.peak_rss_bytes as f64 / 1e9)) " GB · seed " (summary.seed)
-                }
-                details {
-                    summary { "Every recipe key, its value and where the value comes from" }
-                    div.scroll { table {
-                        tr { th { "key" } th.text { "value" } th.text { "from" } }
-                        @for (key, value, origin) in page.recipe {
-                            tr { td { code { (key) } } td.text { code { (value) } } td.text { (origin) } }
-                        }
-                    } }
-                }
-            }
+            body { (body) }
         }
     }
     .into_string()
@@ -158,8 +164,8 @@ fn table(summary: &Summary) -> Markup {
             }
         } }
         p.soft {
-            "Scores are 0 to 100. Majority: always the most frequent answer, and guessing where options are given. Blind: the adapted model on a blank "
-            "picture. The interval of the difference resamples clusters (all questions about one concept or picture "
+            "Scores are 0 to 100. Majority: always the most frequent answer, and guessing where options are given. "
+            "Blind: the adapted model on a blank picture. The interval of the difference resamples clusters (all questions about one concept or picture "
             "together), paired between base and adapted model. The average holds the tasks whose names start with "
             "neither `unseen-` (concepts that training never showed) nor `general-` (what adapting may forget)."
         }
@@ -168,7 +174,7 @@ fn table(summary: &Summary) -> Markup {
 
 fn row(task: &TaskScore) -> Markup {
     let number = |x: Option<f64>| x.map_or_else(|| "–".to_owned(), |x| format!("{x:.1}"));
-    let class = sign(task);
+    let class = sign(task.interval);
     html! {
         td { (task.task) } td.text { (task.metric) } td { (task.n) } td { (number(task.majority)) }
         td { (number(task.blind)) } td { (format!("{:.1}", task.base)) } td { (format!("{:.1}", task.adapted)) }
@@ -302,13 +308,13 @@ fn against(all: &[Against]) -> Markup {
             tr {
                 td { "adapted minus it" } td {}
                 @for control in all {
-                    td class=(sign(&control.average)) { (format!("{:+.1}", control.average.difference)) }
+                    td class=(sign(control.average.interval)) { (format!("{:+.1}", control.average.difference)) }
                 }
             }
             tr {
                 td { "95 % interval" } td {}
                 @for control in all {
-                    td class=(sign(&control.average)) {
+                    td class=(sign(control.average.interval)) {
                         (format!("{:+.1} to {:+.1}", control.average.interval[0], control.average.interval[1]))
                     }
                 }
@@ -318,11 +324,11 @@ fn against(all: &[Against]) -> Markup {
     }
 }
 
-/// Green above zero, red below it, plain when the interval holds zero.
-fn sign(score: &TaskScore) -> &'static str {
-    if score.interval[0] > 0.0 {
+/// The class of an interval: green above zero, red below it, plain when it holds zero.
+pub fn sign(interval: [f64; 2]) -> &'static str {
+    if interval[0] > 0.0 {
         "good"
-    } else if score.interval[1] < 0.0 {
+    } else if interval[1] < 0.0 {
         "bad"
     } else {
         ""

@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use corpus::fingerprint::Fingerprint;
 use corpus::formats::{self, read_pairs, read_samples};
-use corpus::{Label, Role, Sample, images};
+use corpus::{Label, Rejected, Role, Sample, images};
 use evaluation::contamination::{
     Look, Match, PictureIndex, PictureMatch, Text, TextIndex, WithAndWithout, with_and_without,
 };
 use evaluation::scoring::Scored;
 use evaluation::tasks::Item;
+use rayon::prelude::*;
 use serde::Serialize;
 
 /// What was trained on.
@@ -19,9 +20,8 @@ use serde::Serialize;
 pub struct Trained {
     texts: Vec<Text>,
     looks: Vec<(String, Look)>,
-    /// Pictures that cannot be read, with the first reason.
-    unreadable: Vec<String>,
-    pictures: usize,
+    /// Why records and pictures are not compared.
+    left_out: Vec<String>,
 }
 
 /// What was found of a task.
@@ -41,11 +41,12 @@ pub struct Leaks {
 
 impl Trained {
     /// Reads pairs or samples; every picture is decoded once, on all threads.
-    pub fn read(files: &[PathBuf], threads: usize) -> Result<Self> {
+    pub fn read(files: &[PathBuf]) -> Result<Self> {
         let mut trained = Self::default();
         let mut pictures: Vec<PathBuf> = Vec::new();
         for file in files {
-            let samples = samples(file)?;
+            let (samples, left_out) = samples(file)?;
+            trained.left_out.extend(left_out);
             for sample in samples {
                 pictures.extend(sample.images.iter().cloned());
                 trained.texts.extend(texts(&sample));
@@ -53,66 +54,34 @@ impl Trained {
         }
         pictures.sort();
         pictures.dedup();
-        trained.pictures = pictures.len();
-        let share = pictures.len().div_ceil(threads.max(1)).max(1);
-        let looked: Vec<(String, Result<Look, String>)> = std::thread::scope(|scope| {
-            let workers: Vec<_> = pictures
-                .chunks(share)
-                .map(|part| scope.spawn(move || part.iter().map(|path| look_at(path)).collect()))
-                .collect();
-            let done: Vec<Vec<_>> = workers
-                .into_iter()
-                .filter_map(|worker| worker.join().ok())
-                .collect();
-            done.into_iter().flatten().collect()
-        });
+        let looked: Vec<_> = pictures.par_iter().map(|path| look_at(path)).collect();
         for (path, look) in looked {
             match look {
                 Ok(look) => trained.looks.push((path, look)),
-                Err(problem) => trained.unreadable.push(problem),
+                Err(problem) => trained.left_out.push(problem),
             }
         }
         Ok(trained)
     }
 
-    /// A sentence if pictures could not be compared.
+    /// A sentence if records or pictures could not be compared.
     pub fn warning(&self) -> Option<String> {
-        let first = self.unreadable.first()?;
-        Some(format!(
-            "{} of {} training pictures cannot be compared: {first}",
-            self.unreadable.len(),
-            self.pictures
-        ))
+        left_out("training records and pictures", &self.left_out)
     }
 
-    /// What a task's items and the training data share. `index` holds the pictures of the items.
+    /// What a task's items and the training data share.
     pub fn leaks(
         &self,
         items: &[Item],
-        index: &PictureIndex,
+        sought: &Sought,
         scored: &Scored,
         seed: u64,
-        threads: usize,
     ) -> Result<Leaks> {
-        let share = self.looks.len().div_ceil(threads.max(1)).max(1);
-        let pictures: Vec<PictureMatch> = std::thread::scope(|scope| {
-            let workers: Vec<_> = self
-                .looks
-                .chunks(share)
-                .map(|part| {
-                    scope.spawn(move || -> Vec<PictureMatch> {
-                        part.iter()
-                            .flat_map(|(id, look)| index.matches(id, look, true))
-                            .collect()
-                    })
-                })
-                .collect();
-            let done: Vec<Vec<_>> = workers
-                .into_iter()
-                .filter_map(|worker| worker.join().ok())
-                .collect();
-            done.into_iter().flatten().collect()
-        });
+        let pictures: Vec<PictureMatch> = self
+            .looks
+            .par_iter()
+            .flat_map_iter(|(id, look)| sought.index.matches(id, look, true))
+            .collect();
         let test: Vec<Text> = items.iter().map(text_of).collect();
         let texts_index = TextIndex::new(&test);
         let texts: Vec<Match> = self
@@ -129,7 +98,7 @@ impl Trained {
             "{} pictures and {} texts of the training data against {} pictures and {} items",
             self.looks.len(),
             self.texts.len(),
-            index.len(),
+            sought.index.len(),
             items.len()
         );
         Ok(Leaks {
@@ -182,47 +151,75 @@ impl Leaks {
     }
 }
 
-/// The pictures of items that are files, into the index.
-pub fn add_files(index: &mut PictureIndex, items: &[Item]) {
-    for item in items {
-        for image in item.images.iter().filter(|path| path.is_file()) {
-            if let (_, Ok(look)) = look_at(image) {
-                index.add(&item.id, look);
+/// A task's pictures, which are looked for.
+#[derive(Debug, Default)]
+pub struct Sought {
+    index: PictureIndex,
+    /// Why pictures are not compared.
+    left_out: Vec<String>,
+}
+
+impl Sought {
+    /// The pictures of items that are files.
+    pub fn add_files(&mut self, items: &[Item]) {
+        for item in items {
+            for image in item.images.iter().filter(|path| path.is_file()) {
+                self.add(&item.id, look_at(image).1);
             }
         }
     }
-}
 
-/// A picture that lies in a table, into the index; one that cannot be decoded is left out.
-pub fn add_embedded(index: &mut PictureIndex, item: &str, content: &[u8]) {
-    if let Ok(picture) = images::decode_bytes(content, Path::new(item)) {
-        index.add(item, Look::new(content, Fingerprint::new(&picture)));
+    /// A picture that lies in a table.
+    pub fn add_embedded(&mut self, item: &str, content: &[u8]) {
+        self.add(item, look(content, Path::new(item)));
+    }
+
+    fn add(&mut self, item: &str, look: Result<Look, String>) {
+        match look {
+            Ok(look) => self.index.add(item, look),
+            Err(problem) => self.left_out.push(problem),
+        }
+    }
+
+    /// A sentence if pictures could not be compared.
+    pub fn warning(&self) -> Option<String> {
+        left_out("test pictures", &self.left_out)
     }
 }
 
-fn look_at(path: &Path) -> (String, Result<Look, String>) {
-    let look = images::read(path).and_then(|content| {
-        let picture = images::decode_bytes(&content, path)?;
-        Ok(Look::new(&content, Fingerprint::new(&picture)))
-    });
-    (path.display().to_string(), look.map_err(|e| e.to_string()))
+fn left_out(what: &str, reasons: &[String]) -> Option<String> {
+    let first = reasons.first()?;
+    Some(format!(
+        "{} {what} cannot be compared: {first}",
+        reasons.len()
+    ))
 }
 
-/// Samples as they are; pairs as samples of one question.
-fn samples(file: &Path) -> Result<Vec<Sample>> {
+fn look_at(path: &Path) -> (String, Result<Look, String>) {
+    let content = images::read(path).map_err(|e| e.to_string());
+    let look = content.and_then(|content| look(&content, path));
+    (path.display().to_string(), look)
+}
+
+fn look(content: &[u8], path: &Path) -> Result<Look, String> {
+    let picture = images::decode_bytes(content, path).map_err(|e| e.to_string())?;
+    Ok(Look::new(content, Fingerprint::new(&picture)))
+}
+
+/// Samples as they are, or pairs as samples of one question; with the reasons why records are left out.
+fn samples(file: &Path) -> Result<(Vec<Sample>, Vec<String>)> {
     let options = formats::Options::default();
     let found = read_samples(file, &options)
         .with_context(|| format!("cannot read the training data `{}`", file.display()))?;
     if !found.rows.is_empty() {
-        return Ok(found.rows);
+        return Ok((found.rows, reasons(&found.rejected)));
     }
     let pairs = read_pairs(file, &options)?;
-    if let (true, Some(bad)) = (pairs.rows.is_empty(), pairs.rejected.first()) {
+    let left_out = reasons(&pairs.rejected);
+    if let (true, Some(bad)) = (pairs.rows.is_empty(), left_out.first()) {
         anyhow::bail!(
-            "`{}` holds neither samples nor pairs: {} ({})",
-            file.display(),
-            bad.reason,
-            bad.detail
+            "`{}` holds neither samples nor pairs: {bad}",
+            file.display()
         );
     }
     let sample = |pair: corpus::Pair| Sample {
@@ -235,7 +232,12 @@ fn samples(file: &Path) -> Result<Vec<Sample>> {
         end: false,
         origin: serde_json::Value::Null,
     };
-    Ok(pairs.rows.into_iter().map(sample).collect())
+    Ok((pairs.rows.into_iter().map(sample).collect(), left_out))
+}
+
+fn reasons(rejected: &[Rejected]) -> Vec<String> {
+    let reason = |bad: &Rejected| format!("`{}`: {} ({})", bad.id, bad.reason, bad.detail);
+    rejected.iter().map(reason).collect()
 }
 
 /// Each answer of a sample with the question before it.

@@ -10,18 +10,7 @@ mod score;
 mod tables;
 mod tasks;
 
-use anyhow::Result;
-
-use crate::cli::{Command, Shared};
-
 pub use arguments::{Compare, Score};
-
-/// Runs the command if it is one of those that need no model.
-pub fn run(shared: &Shared, command: &Command) -> Option<Result<()>> {
-    match command {
-        Command::Score(arguments) => Some(score::run(shared, arguments)),
-        Command::Compare(arguments) => Some(compare::run(shared, arguments)),
-        Command::Evaluate(evaluate) if evaluate.list => Some(list::run(shared)),
-        _ => None,
-    }
-}
+pub use compare::run as compare;
+pub use list::run as list;
+pub use score::run as score;

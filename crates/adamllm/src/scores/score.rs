@@ -4,12 +4,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use evaluation::benchmarks::{Benchmark, Keep};
-use evaluation::contamination::PictureIndex;
 use evaluation::scoring::{ScoreError, Scored, Scorer, score};
 use serde_json::{Value, json};
 
 use super::arguments::Score;
-use super::leaks::{self, Leaks, Trained};
+use super::leaks::{Leaks, Sought, Trained};
 use super::page::{self, Pictures, System};
 use super::results::{self, Done};
 use super::tables;
@@ -27,21 +26,18 @@ pub fn run(shared: &Shared, arguments: &Score) -> Result<()> {
         std::fs::create_dir_all(folder)
             .with_context(|| format!("cannot make the folder `{}`", folder.display()))?;
     }
-    let threads = shared
-        .threads
-        .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
-    let trained = Trained::read(&arguments.trained, threads)?;
+    let trained = Trained::read(&arguments.trained)?;
     let pages = arguments.output.clone().unwrap_or_default();
     let mut pictures = Pictures::new(roots(arguments), &pages);
     let (mut done, mut failed) = (Vec::new(), Vec::new());
     for job in &jobs {
-        let (mut index, look) = (PictureIndex::default(), !arguments.trained.is_empty());
+        let (mut sought, look) = (Sought::default(), !arguments.trained.is_empty());
         let mut show = |item: &str, name: &Path, content: &[u8]| {
             if arguments.output.is_some() {
                 pictures.embed(name, content);
             }
             if look {
-                leaks::add_embedded(&mut index, item, content);
+                sought.add_embedded(item, content);
             }
         };
         let benchmark = tasks::benchmark(job, &arguments.reading, &mut Keep::Show(&mut show));
@@ -49,11 +45,13 @@ pub fn run(shared: &Shared, arguments: &Score) -> Result<()> {
             let mut task = one(job, arguments, benchmark.as_ref())?;
             let items = benchmark.as_ref().map_or(&[][..], |found| &found.items);
             let leaks = if look {
-                leaks::add_files(&mut index, items);
+                sought.add_files(items);
                 let seed = arguments.reading.seed;
-                let found = trained.leaks(items, &index, &task.strict, seed, threads)?;
-                task.strict.result.warnings.extend(found.lines());
-                task.strict.result.warnings.extend(trained.warning());
+                let found = trained.leaks(items, &sought, &task.strict, seed)?;
+                let warnings = &mut task.strict.result.warnings;
+                warnings.extend(found.lines());
+                warnings.extend(trained.warning());
+                warnings.extend(sought.warning());
                 Some(found)
             } else {
                 None

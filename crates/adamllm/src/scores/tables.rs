@@ -21,6 +21,21 @@ pub fn averages(done: &[Done], scorer: Scorer) -> Vec<DomainAverage> {
         .collect()
 }
 
+/// The tasks of a domain.
+pub fn of_domain<'a>(done: &'a [Done], domain: &str) -> Vec<&'a Done> {
+    done.iter()
+        .filter(|task| task.spec.domain == domain)
+        .collect()
+}
+
+/// The titles of the tasks' columns.
+pub fn titles(tasks: &[&Done]) -> Vec<String> {
+    tasks
+        .iter()
+        .flat_map(|task| task.spec.column_titles())
+        .collect()
+}
+
 /// Domains in the order of the tasks.
 pub fn domains(done: &[Done]) -> Vec<&str> {
     let mut domains: Vec<&str> = Vec::new();
@@ -117,14 +132,8 @@ fn average_line(average: &DomainAverage) -> String {
 pub fn markdown(done: &[Done]) -> String {
     let mut out = "# Scores\n".to_owned();
     for domain in domains(done) {
-        let tasks: Vec<&Done> = done
-            .iter()
-            .filter(|task| task.spec.domain == domain)
-            .collect();
-        let titles: Vec<String> = tasks
-            .iter()
-            .flat_map(|task| task.spec.column_titles())
-            .collect();
+        let tasks = of_domain(done, domain);
+        let titles = titles(&tasks);
         let _ = writeln!(
             out,
             "\n## {domain}\n\n| | {} | average |",

@@ -111,16 +111,19 @@ fn file_of(task: &str, folder: &Path) -> Result<Option<PathBuf>> {
     };
     let entries =
         std::fs::read_dir(folder).with_context(|| format!("cannot read `{}`", folder.display()))?;
-    let mut files: Vec<PathBuf> = entries
-        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
-        .filter(|path| {
-            path.extension().is_some_and(|e| {
-                ["jsonl", "json", "tsv", "csv"]
-                    .iter()
-                    .any(|known| e == *known)
-            })
-        })
-        .collect();
+    let mut files = Vec::new();
+    for entry in entries {
+        let path = entry
+            .with_context(|| format!("cannot read `{}`", folder.display()))?
+            .path();
+        let known = ["jsonl", "json", "tsv", "csv"];
+        if path
+            .extension()
+            .is_some_and(|e| known.iter().any(|k| e == *k))
+        {
+            files.push(path);
+        }
+    }
     files.sort();
     let stem = |path: &PathBuf| plain(&path.file_stem().unwrap_or_default().to_string_lossy());
     let task_plain = plain(task);

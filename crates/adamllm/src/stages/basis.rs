@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use corpus::formats;
+use corpus::{Pair, formats};
 use serde_json::json;
 
 use super::{evaluate, seeds_path};
@@ -86,9 +86,7 @@ pub fn inputs(context: &Context, stage: &str) -> Result<Inputs> {
                 columns: recipe.columns.clone(),
                 ..unchecked(recipe.images.clone())
             };
-            let rows = formats::read_pairs(&recipe.pairs, &reading)?.rows;
-            let images = rows.into_iter().flat_map(|r| r.images);
-            data(context, "the pairs", &recipe.pairs, images, &mut out)?;
+            out = pairs(context, &formats::read_pairs(&recipe.pairs, &reading)?.rows)?;
             if let Some(path) = &recipe.synthesizer.checkpoint {
                 let folder = context.model_folder(path);
                 model(context, "the synthesizer", &folder, &mut out)?;
@@ -120,6 +118,20 @@ pub fn inputs(context: &Context, stage: &str) -> Result<Inputs> {
         }
         _ => {}
     }
+    Ok(out)
+}
+
+/// Content digests of the recipe's pairs and their pictures.
+pub fn pairs(context: &Context, rows: &[Pair]) -> Result<Inputs> {
+    let mut out = Inputs::new();
+    let images = rows.iter().flat_map(|r| r.images.clone());
+    data(
+        context,
+        "the pairs",
+        &context.recipe.pairs,
+        images,
+        &mut out,
+    )?;
     Ok(out)
 }
 

@@ -6,17 +6,23 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 use corpus::seed::{Rng, hash};
 use corpus::{Pair, Sample, Triplet, jsonl};
+use serde_json::Value;
 use synthesis::MixOptions;
 
 use super::{mix_options, samples_of};
 use crate::context::Context;
 use crate::recipe::Control;
+use crate::run_folder::{read_sealed, write_sealed};
 use crate::training;
+
+/// Written when a control is trained: a folder with a model may be one that a killed run was writing.
+const TRAINED: &str = "trained.json";
 
 /// The control's model, trained below `folder` unless it lies there already.
 pub(super) fn model(context: &Context, control: Control, folder: &Path) -> Result<PathBuf> {
     let model = folder.join("model");
-    if model.is_dir() {
+    let trained = folder.join(TRAINED);
+    if read_sealed::<Value>(&trained).is_some() {
         return Ok(model);
     }
     context.say(&format!("  control `{}`", control.as_str()));
@@ -33,7 +39,7 @@ pub(super) fn model(context: &Context, control: Control, folder: &Path) -> Resul
     training.config.epochs = f64::from(u32::MAX);
     std::fs::create_dir_all(folder)
         .with_context(|| format!("cannot make `{}`", folder.display()))?;
-    training::train(
+    let counts = training::train(
         context,
         control.as_str(),
         folder,
@@ -41,6 +47,8 @@ pub(super) fn model(context: &Context, control: Control, folder: &Path) -> Resul
         &samples,
         &training,
     )?;
+    write_sealed(&trained, &counts)?;
+    training::clear_checkpoints(folder)?;
     Ok(model)
 }
 

@@ -164,11 +164,9 @@ fn against(
         },
     )?);
     for control in &context.recipe.controls {
-        let (name, own) = (control.as_str(), rivals.get(control.as_str()));
+        let name = control.as_str();
         out.extend(row(name, control.about(), &|task| {
-            own.and_then(|own| own.get(&task.task))
-                .cloned()
-                .unwrap_or_default()
+            rivals[name][&task.task].clone()
         })?);
     }
     Ok(out)

@@ -5,7 +5,8 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::run::{Small, adamllm, text};
+use crate::program::{adamllm, text};
+use crate::run::Small;
 
 /// What a command says that must fail.
 fn said(command: &mut Command) -> String {

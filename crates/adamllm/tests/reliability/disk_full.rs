@@ -2,7 +2,8 @@
 
 use std::process::{Command, Output};
 
-use crate::run::{Small, assert_same, results, text};
+use crate::program::text;
+use crate::run::{Small, assert_same, results};
 
 /// Runs a script of bash, which is on every machine that builds this.
 fn bash(script: &str) -> Output {

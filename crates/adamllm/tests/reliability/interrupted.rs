@@ -4,7 +4,8 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::run::{Small, assert_same, results, text};
+use crate::program::text;
+use crate::run::{Small, assert_same, results};
 
 /// Runs once without a disturbance; gives the results and how long it took.
 fn undisturbed(small: &Small) -> (std::collections::BTreeMap<String, Vec<u8>>, Duration) {

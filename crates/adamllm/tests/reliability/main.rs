@@ -4,4 +4,6 @@ mod bad_input;
 mod disk_full;
 mod interrupted;
 mod plan;
+#[path = "../program/mod.rs"]
+mod program;
 mod run;

@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use crate::run::{Small, text};
+use crate::program::text;
+use crate::run::Small;
 
 #[test]
 fn a_run_is_planned_and_measured_against_its_plan() {

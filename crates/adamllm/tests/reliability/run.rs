@@ -2,19 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
 
 use serde_json::{Value, json};
 
-pub fn adamllm() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_adamllm"));
-    command.stdin(Stdio::null());
-    command
-}
-
-pub fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
+use crate::program;
 
 /// A folder with ten pairs and a recipe.
 pub struct Small {
@@ -55,7 +47,7 @@ impl Small {
 
     /// `adamllm run my.toml` in the folder `run`.
     pub fn command(&self) -> Command {
-        let mut command = adamllm();
+        let mut command = program::adamllm();
         command.arg("run").arg(self.path("my.toml"));
         command.arg("--run-dir").arg(self.path("run"));
         command.args(["--threads", "1", "--limit", "40"]);
@@ -73,15 +65,12 @@ impl Small {
 /// The content of what a run gave: all files of its stages but notes of times, and the scores.
 pub fn results(run: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut out = BTreeMap::new();
-    for stage in [
-        "tune-synthesizer",
-        "synthesize",
-        "filter",
-        "mix",
-        "train",
-        "evaluate",
-    ] {
-        collect(run, &run.join(stage), &mut out);
+    for entry in std::fs::read_dir(run).expect("run folder") {
+        let stage = entry.expect("entry").path();
+        // Pages and what the demo's files are made of tell times and the program.
+        if stage.is_dir() && !stage.ends_with("report") && !stage.ends_with("demo") {
+            collect(run, &stage, &mut out);
+        }
     }
     let summary = std::fs::read_to_string(run.join("report/summary.json")).expect("summary");
     let mut summary: Value = serde_json::from_str(&summary).expect("json");

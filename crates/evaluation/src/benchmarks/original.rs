@@ -315,10 +315,10 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>, LoadError> {
         path: folder.to_owned(),
         source,
     };
-    let mut found: Vec<PathBuf> = std::fs::read_dir(folder)
-        .map_err(io)?
-        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
-        .collect();
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(io)? {
+        found.push(entry.map_err(io)?.path());
+    }
     found.sort();
     Ok(found)
 }

@@ -11,8 +11,10 @@ use torch::{Device, Kind};
 use crate::support::{config, small};
 
 fn num_runs(short: u64) -> u64 {
-    let asked = std::env::var("ADAMLLM_FUZZ_RUNS").ok();
-    asked.and_then(|text| text.parse().ok()).unwrap_or(short)
+    let asked = std::env::var("ADAMLLM_FUZZ_RUNS");
+    asked.map_or(short, |text| {
+        text.parse().expect("ADAMLLM_FUZZ_RUNS is a whole number")
+    })
 }
 
 /// A whole number below `limit`, the same for the same run and place.

@@ -7,10 +7,11 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use evaluation::scoring::{Comparisons, Scorer};
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{Markup, PreEscaped, html};
 
 use super::results::{Done, name, sentences};
 use super::tables;
+use crate::report::{frame, sign};
 
 pub use task::Pictures;
 
@@ -54,23 +55,6 @@ pub fn write(
     put("index.html", index(systems, comparison))
 }
 
-/// A page with the house's style.
-fn frame(title: &str, body: &Markup) -> String {
-    html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                title { (title) }
-                style { (PreEscaped(STYLE)) }
-            }
-            body { (body) }
-        }
-    }
-    .into_string()
-}
-
 fn index(systems: &[System<'_>], comparison: Option<&Comparisons>) -> String {
     let names: Vec<&str> = systems.iter().map(|system| system.name.as_str()).collect();
     let title = if systems.len() > 1 {
@@ -79,7 +63,7 @@ fn index(systems: &[System<'_>], comparison: Option<&Comparisons>) -> String {
         "Scores".to_owned()
     };
     let Some(first) = systems.first() else {
-        return frame(&title, &html! { h1 { (title) } });
+        return frame(&title, STYLE, &html! { h1 { (title) } });
     };
     let body = html! {
         h1 { (title) }
@@ -97,38 +81,26 @@ fn index(systems: &[System<'_>], comparison: Option<&Comparisons>) -> String {
         h2 { "Tasks" }
         @for done in first.done { (details(done)) }
     };
-    frame(&title, &body)
+    frame(&title, STYLE, &body)
 }
 
 /// The paper's layout: a column a task and metric.
 fn domain_table(domain: &str, systems: &[System<'_>]) -> Markup {
-    let tasks_of = |system: &System<'_>| -> Vec<Done> {
-        system
-            .done
-            .iter()
-            .filter(|task| task.spec.domain == domain)
-            .cloned()
-            .collect()
+    let Some(first) = systems.first() else {
+        return html! {};
     };
-    let first = systems.first().map(&tasks_of).unwrap_or_default();
-    let titles: Vec<String> = first
-        .iter()
-        .flat_map(|task| task.spec.column_titles())
-        .collect();
+    let first = tables::of_domain(first.done, domain);
+    let titles = tables::titles(&first);
     let row = |system: &System<'_>, scorer: Scorer| {
-        let all = tasks_of(system);
-        let tasks: Vec<&Done> = first
-            .iter()
-            .map(|task| {
-                all.iter()
-                    .find(|other| other.spec.id == task.spec.id)
-                    .unwrap_or(task)
-            })
-            .collect();
+        let own = |task: &&Done| system.done.iter().find(|own| own.spec.id == task.spec.id);
+        // A system that lacks a task has no row: another one's score would stand in its place.
+        let Some(tasks) = first.iter().map(own).collect::<Option<Vec<&Done>>>() else {
+            return html! {};
+        };
         if tasks.iter().all(|task| task.by(scorer).is_none()) {
             return html! {};
         }
-        let average = tables::averages(&all, scorer)
+        let average = tables::averages(system.done, scorer)
             .into_iter()
             .find(|average| average.domain == domain)
             .and_then(|average| average.mean);
@@ -152,8 +124,7 @@ fn domain_table(domain: &str, systems: &[System<'_>]) -> Markup {
             }
         }
     };
-    let refs: Vec<&Done> = first.iter().collect();
-    let majority = tables::cells(&refs, Scorer::Strict, |result, metric| {
+    let majority = tables::cells(&first, Scorer::Strict, |result, metric| {
         result
             .majority
             .get(metric)
@@ -171,15 +142,6 @@ fn domain_table(domain: &str, systems: &[System<'_>]) -> Markup {
 }
 
 fn differences(found: &Comparisons) -> Markup {
-    let class = |interval: [f64; 2]| {
-        if interval[0] > 0.0 {
-            "good"
-        } else if interval[1] < 0.0 {
-            "bad"
-        } else {
-            ""
-        }
-    };
     html! {
         div.scroll { table {
             tr {
@@ -192,8 +154,8 @@ fn differences(found: &Comparisons) -> Markup {
                     td { a href=(format!("{}.html", row.task)) { (row.task) } } td.text { (row.metric) } td { (c.n) }
                     td { (c.clusters) @if c.too_few { " (too few)" } }
                     td { (format!("{:.1}", c.base)) } td { (format!("{:.1}", c.adapted)) }
-                    td class=(class(c.interval)) { (format!("{:+.1}", c.difference)) }
-                    td class=(class(c.interval)) { (format!("{:+.1} to {:+.1}", c.interval[0], c.interval[1])) }
+                    td class=(sign(c.interval)) { (format!("{:+.1}", c.difference)) }
+                    td class=(sign(c.interval)) { (format!("{:+.1} to {:+.1}", c.interval[0], c.interval[1])) }
                     td { (format!("{:.4}", c.p)) } td { (format!("{:.4}", row.p_holm)) }
                     td { (c.better) " / " (c.worse) }
                     td { (c.detectable.map_or("–".to_owned(), |d| format!("{d:.1}"))) }
@@ -203,8 +165,8 @@ fn differences(found: &Comparisons) -> Markup {
             tr.average {
                 td { "average" } td.text { (a.metric) } td { (a.n) } td {}
                 td { (format!("{:.1}", a.base)) } td { (format!("{:.1}", a.adapted)) }
-                td class=(class(a.interval)) { (format!("{:+.1}", a.difference)) }
-                td class=(class(a.interval)) { (format!("{:+.1} to {:+.1}", a.interval[0], a.interval[1])) }
+                td class=(sign(a.interval)) { (format!("{:+.1}", a.difference)) }
+                td class=(sign(a.interval)) { (format!("{:+.1} to {:+.1}", a.interval[0], a.interval[1])) }
                 td {} td {} td {} td {}
             }
         } }

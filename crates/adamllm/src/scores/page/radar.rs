@@ -6,7 +6,9 @@ use std::fmt::Write as _;
 use evaluation::scoring::{Scorer, TaskResult};
 
 use super::System;
+use crate::report::escape;
 use crate::scores::results::Done;
+use crate::scores::tables;
 
 const WIDTH: f64 = 520.0;
 const HEIGHT: f64 = 380.0;
@@ -17,15 +19,8 @@ pub fn chart(domain: &str, systems: &[System<'_>]) -> String {
     let Some(first) = systems.first() else {
         return String::new();
     };
-    let tasks: Vec<&Done> = first
-        .done
-        .iter()
-        .filter(|task| task.spec.domain == domain)
-        .collect();
-    let titles: Vec<String> = tasks
-        .iter()
-        .flat_map(|task| task.spec.column_titles())
-        .collect();
+    let tasks = tables::of_domain(first.done, domain);
+    let titles = tables::titles(&tasks);
     if titles.len() < 3 {
         return String::new();
     }
@@ -145,10 +140,4 @@ fn values(tasks: &[&Done], value: impl Fn(&TaskResult, &str) -> Option<f64>) -> 
             value(&scored.result, metric.name())
         })
         .collect()
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('"', "&quot;")
 }

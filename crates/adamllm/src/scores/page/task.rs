@@ -10,7 +10,8 @@ use evaluation::scoring::{ClassRow, ScoredRow};
 use maud::{Markup, PreEscaped, html};
 use serde_json::{Value, json};
 
-use super::frame;
+use super::STYLE;
+use crate::report::frame;
 use crate::scores::results::Done;
 
 const SCRIPT: &str = include_str!("list.js");
@@ -158,7 +159,7 @@ pub fn render(systems: &[(&str, &Done)], pictures: &mut Pictures) -> Shown {
         script { (PreEscaped(SCRIPT)) }
     };
     Shown {
-        page: frame(title, &body),
+        page: frame(title, STYLE, &body),
         thumbnails,
     }
 }
