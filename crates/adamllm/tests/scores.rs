@@ -412,11 +412,14 @@ fn a_planted_leak_is_found_and_scored_apart() {
     picture(40)
         .save(folder.path().join("own.png"))
         .expect("picture");
-    let pairs = "{\"id\":\"x\",\"images\":[\"small.jpg\"],\"caption\":\"A wave.\"}\n{\"id\":\"y\",\"images\":[\"own.png\"],\"caption\":\"Another.\"}\n";
+    let pairs = "{\"id\":\"x\",\"images\":[\"small.jpg\"],\"caption\":\"A wave.\"}\n{\"id\":\"y\",\"images\":[\"own.png\"],\"caption\":\"Another.\"}\n\
+                 {\"id\":\"z\",\"images\":[\"torn.png\"],\"caption\":\"A third.\"}\n";
+    write(folder.path(), "torn.png", "no picture");
+    std::fs::write(data.join("5.png"), "no picture").expect("torn");
     let trained = write(folder.path(), "pairs.jsonl", pairs);
     let file = write(folder.path(), "p.jsonl", &answers);
     let out = folder.path().join("out");
-    json(&[
+    let found = json(&[
         "score",
         "--task",
         "slake",
@@ -433,6 +436,13 @@ fn a_planted_leak_is_found_and_scored_apart() {
         &std::fs::read_to_string(out.join("slake/leaks.json")).expect("leaks"),
     )
     .expect("json");
+    // What cannot be compared is told, not taken for clean.
+    for part in [
+        "1 training records and pictures cannot be compared",
+        "1 test pictures cannot be compared",
+    ] {
+        assert!(found["warnings"].to_string().contains(part), "{found}");
+    }
     let pictures = leaks["pictures"].as_array().expect("pictures");
     assert_eq!(pictures.len(), 1, "{pictures:?}");
     assert_eq!(
