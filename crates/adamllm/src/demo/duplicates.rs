@@ -3,16 +3,15 @@
 use std::path::Path;
 
 use anyhow::Result;
+use corpus::fingerprint::{Fingerprint, Window};
 use serde::Serialize;
 
 use super::Picture;
 
-/// Side of the thumbnails that are compared, in pixels.
-const SIDE: u32 = 24;
-/// The mean difference, 0 to 1, below which two drawings are the same one, by colour or by darkness. Copies in another
-/// colour lie at 0 by darkness; among food pictures the nearest of different sets lie at 0.026 by colour (a glass of milk
-/// that two sets share) and then from 0.033 on.
-const ALIKE: f32 = 0.03;
+/// The mean difference, in levels of 0 to 255, below which two drawings are the same one, by looks or by shape. Copies in
+/// another colour lie near 0 by shape; among food pictures the nearest of different sets lie at 4.5 (a glass of milk that
+/// two sets share) and then from 6.9 on.
+const ALIKE: f32 = 6.0;
 
 /// A picture for evaluation and the training picture that it repeats.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -21,7 +20,7 @@ pub struct Duplicate {
     pub id: String,
     /// The training picture.
     pub of: String,
-    /// Mean difference of colour or of darkness, whichever is smaller, 0 to 1.
+    /// Mean difference of looks or of shape, whichever is smaller, in levels of 0 to 255.
     pub difference: f32,
 }
 
@@ -51,34 +50,35 @@ pub fn remove(pictures: &mut Vec<Picture>, training: &[&Picture]) -> Result<Vec<
     Ok(found)
 }
 
-/// A thumbnail, every value 0 to 1.
+/// What two drawings are compared by.
 struct Looks {
-    colours: Vec<f32>,
-    /// How dark each pixel is, 1 for the darkest: what is left of a drawing without its tint.
-    darkness: Vec<f32>,
+    drawn: Fingerprint,
+    /// The drawing in grey, black where it is darkest: what is left of it without its tint.
+    shape: Fingerprint,
 }
 
 impl Looks {
     fn of(path: &Path) -> Result<Self> {
         let picture = corpus::images::decode(path)?;
-        let small = image::imageops::thumbnail(&picture, SIDE, SIDE);
-        let colours: Vec<f32> = small.iter().map(|&c| f32::from(c) / 255.0).collect();
-        let mut darkness: Vec<f32> = colours
-            .chunks(3)
-            .map(|pixel| 1.0 - pixel.iter().sum::<f32>() / 3.0)
-            .collect();
-        let darkest = darkness.iter().copied().fold(1.0 / 255.0, f32::max);
-        for value in &mut darkness {
-            *value /= darkest;
-        }
-        Ok(Self { colours, darkness })
+        let darkness = |pixel: &image::Rgb<u8>| {
+            let [red, green, blue] = pixel.0.map(u32::from);
+            255 - (red + green + blue) / 3
+        };
+        let darkest = picture.pixels().map(darkness).max().unwrap_or(0).max(1);
+        let shape = image::RgbImage::from_fn(picture.width(), picture.height(), |x, y| {
+            let level = 255 - 255 * darkness(picture.get_pixel(x, y)) / darkest;
+            image::Rgb([level as u8; 3])
+        });
+        Ok(Self {
+            drawn: Fingerprint::new(&picture),
+            shape: Fingerprint::new(&shape),
+        })
     }
 
     fn difference(&self, other: &Self) -> f32 {
-        let mean = |a: &[f32], b: &[f32]| {
-            a.iter().zip(b).map(|(a, b)| (a - b).abs()).sum::<f32>() / a.len() as f32
-        };
-        mean(&self.colours, &other.colours).min(mean(&self.darkness, &other.darkness))
+        let drawn = self.drawn.difference(Window::WHOLE, &other.drawn);
+        let shape = self.shape.difference(Window::WHOLE, &other.shape);
+        drawn.mean.max(drawn.colour).min(shape.mean)
     }
 }
 
