@@ -97,6 +97,7 @@ pub fn make(context: &Context, span: &Span) -> Result<Plan> {
         training: training.len(),
         held_out: held_out.len(),
         answers: 0.0,
+        train_seconds: 0.0,
     };
     let mut steps = Vec::new();
     let (mut before, mut first_open) = (String::new(), None::<&str>);
@@ -159,7 +160,10 @@ pub fn make(context: &Context, span: &Span) -> Result<Plan> {
     ]);
     let tuned = u64::from(seeds_path(context).is_some());
     let disk = BTreeMap::from([
-        ("models".to_owned(), (tuned + 1) * measured.weights),
+        (
+            "models".to_owned(),
+            (tuned + 1 + recipe.controls.len() as u64) * measured.weights,
+        ),
         (
             "checkpoints while training".to_owned(),
             kept * (measured.weights + 8 * measured.trained + master),
@@ -198,6 +202,8 @@ struct Counted<'a> {
     training: usize,
     held_out: usize,
     answers: f64,
+    /// Of the adapted model, and so of each control.
+    train_seconds: f64,
 }
 
 impl Counted<'_> {
@@ -253,7 +259,8 @@ impl Counted<'_> {
                 let (steps, drawn) = trains(samples, &recipe.train);
                 count("samples", samples);
                 count("steps", steps);
-                measured.train * measured.sample_tokens * drawn as f64
+                self.train_seconds = measured.train * measured.sample_tokens * drawn as f64;
+                self.train_seconds
             }
             "evaluate" => {
                 let mut items = 0;
@@ -264,9 +271,16 @@ impl Counted<'_> {
                 if recipe.tasks_folder.is_none() {
                     items = self.held_out;
                 }
-                count("answers", items * 3);
-                self.answers = items as f64 * 3.0;
+                // Base, adapted and blind, and the controls, each trained as long as the adapted model.
+                let controls = recipe.controls.len();
+                let answers = items * (3 + controls);
+                count("answers", answers);
+                if controls > 0 {
+                    count("controls", controls);
+                }
+                self.answers = answers as f64;
                 measured.answer * ANSWER as f64 * SHARE * self.answers
+                    + self.train_seconds * controls as f64
             }
             _ => 0.0,
         };
@@ -276,15 +290,13 @@ impl Counted<'_> {
     /// Domain and replay samples.
     fn mixed(&self) -> Result<usize> {
         let mix = &self.context.recipe.mix;
-        let wanted = (self.training as f64 * mix.general_ratio) as usize;
-        let general = match &mix.general {
-            Some(path) => formats::read_samples(path, &formats::Options::default())?
-                .rows
-                .len()
-                .min(wanted),
-            None => 0,
+        let Some(path) = &mix.general else {
+            return Ok(self.training);
         };
-        Ok(self.training + general)
+        let rows = formats::read_samples(path, &formats::Options::default())?.rows;
+        // Once all are used, they come again.
+        let wanted = (self.training as f64 * mix.general_ratio).round() as usize;
+        Ok(self.training + if rows.is_empty() { 0 } else { wanted })
     }
 }
 
