@@ -23,7 +23,7 @@ use crate::digests::Digests;
 use crate::pictures;
 use crate::recipe::{Control, Recipe, help_of, origin_text, resolve};
 use crate::report::Summary;
-use crate::run_folder::{RunFolder, changed_keys, read_sealed, write_json, write_sealed};
+use crate::run_folder::{RunFolder, STAGES, changed_keys, read_sealed, write_json, write_sealed};
 use crate::runner;
 use crate::stages::{self, Span, plan};
 use crate::{scores, shipped, signals};
@@ -124,9 +124,10 @@ fn load_recipe(path: &Path, overrides: &[String]) -> Result<Recipe> {
         .and_then(|resolution| Recipe::new(resolution, &folder))
         .map_err(|errors| {
             anyhow!(
-                "recipe `{}` has {} errors:\n  {}",
+                "recipe `{}` has {} {}:\n  {}",
                 path.display(),
                 errors.len(),
+                if errors.len() == 1 { "error" } else { "errors" },
                 errors.join("\n  ")
             )
         })
@@ -198,10 +199,17 @@ fn refresh_shipped(run: &RunFolder, say: impl Fn(&str)) -> Result<()> {
 
 /// Refuses a run folder of another model or other pairs: what is in it would be lost.
 fn refuse_another_recipe(recipe: &Recipe, run: &RunFolder) -> Result<()> {
-    let Ok(text) = std::fs::read_to_string(run.path.join("recipe.json")) else {
+    // A folder in which no stage was begun has nothing to lose: an earlier try may have failed at its first look.
+    if !STAGES.iter().any(|stage| run.stage(stage).exists()) {
         return Ok(());
+    }
+    let path = run.path.join("recipe.json");
+    let text = match std::fs::read(&path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        read => read.with_context(|| format!("cannot read `{}`", path.display()))?,
     };
-    let Ok(before) = serde_json::from_str::<Value>(&text) else {
+    // A damaged note tells nothing; what each stage was made from is checked stage by stage.
+    let Ok(before) = serde_json::from_slice::<Value>(&text) else {
         return Ok(());
     };
     let flat = |resolution: &Value| -> Value {

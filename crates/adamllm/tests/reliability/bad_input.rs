@@ -364,6 +364,10 @@ fn a_run_folder_of_another_recipe() {
     let small = Small::new();
     let pairs = std::fs::read(small.path("pairs.jsonl")).expect("pairs");
     small.write("others.jsonl", &pairs);
+    // Where no stage was begun there is nothing to lose: a first try on the wrong file is no claim.
+    small.write("wrong.jsonl", b"{\n");
+    let found = said(small.command().args(["--set", "data.pairs=wrong.jsonl"]));
+    assert!(found.contains("wrong.jsonl"), "{found}");
     let output = small.run(&["--until", "tune-synthesizer"]);
     assert!(output.status.success(), "{}", text(&output.stderr));
     let found = said(small.command().args(["--set", "data.pairs=others.jsonl"]));
