@@ -361,8 +361,14 @@ fn table(summary: &Summary) -> String {
     if let Some(filter) = &summary.filter {
         let _ = writeln!(
             out,
-            "filter: {:.1} % of precise answers right before, {:.1} % after; {:.1} % of the right ones kept ({} known)",
-            filter.before, filter.precision, filter.recall, filter.known
+            "filter: {:.1} % of triplets right before, {:.1} % after; {:.1} % of the right ones kept ({} known); precise \
+             answers alone {:.1} % and {:.1} %",
+            filter.before,
+            filter.precision,
+            filter.recall,
+            filter.known,
+            filter.precise.before().unwrap_or(0.0),
+            filter.precise.precision().unwrap_or(0.0)
         );
     }
     out

@@ -55,18 +55,21 @@ pub struct Against {
     pub average: TaskScore,
 }
 
-/// Keeping as a classifier of right precise answers.
+/// Keeping as a classifier of right triplets: those whose answers are both true.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FilterScore {
-    /// Share of right precise answers among the kept triplets, 0 to 100.
+    /// Share of right ones among the kept triplets, 0 to 100.
     pub precision: f64,
     /// Share of the right ones that were kept, 0 to 100.
     pub recall: f64,
-    /// Share of right precise answers before the filter, 0 to 100.
+    /// Share of right ones before the filter, 0 to 100.
     pub before: f64,
     /// Triplets whose truth is known.
     pub known: usize,
-    /// The same for each kind of question.
+    /// Kept or not against the truth of the precise answer alone.
+    #[serde(default)]
+    pub precise: FilterCounts,
+    /// The same as the first numbers for each kind of question.
     #[serde(default)]
     pub kinds: BTreeMap<String, FilterCounts>,
     /// What each threshold on `p_yes` alone would keep, strictest first.

@@ -9,7 +9,7 @@ use corpus::seed::{Rng, hash};
 use serde::{Deserialize, Serialize};
 
 use crate::prompts::{JoinTemplate, JoinerPrompts};
-use crate::text::fill;
+use crate::text::{fill, holds};
 
 /// How both answers become one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -92,20 +92,9 @@ fn last_sentence(text: &str) -> &str {
     text.rsplit(". ").next().unwrap_or(text)
 }
 
-/// Whether the words of one indicator stand in the text, in a row.
+/// Whether the words of one indicator stand in the text.
 fn concludes(text: &str, indicators: &[String]) -> bool {
-    let words = words(text);
-    indicators.iter().any(|indicator| {
-        let wanted = self::words(indicator);
-        !wanted.is_empty() && words.windows(wanted.len()).any(|w| w == wanted)
-    })
-}
-
-fn words(text: &str) -> Vec<String> {
-    text.split(|c: char| !c.is_alphanumeric())
-        .filter(|w| !w.is_empty())
-        .map(str::to_lowercase)
-        .collect()
+    indicators.iter().any(|indicator| holds(text, indicator))
 }
 
 #[cfg(test)]

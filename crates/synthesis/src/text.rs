@@ -106,6 +106,24 @@ pub fn shortened(text: &str, limit: usize) -> String {
     }
 }
 
+/// Whether the words of `phrase` stand in the text in a row, whatever their case and what is between them.
+///
+/// ```
+/// assert!(synthesis::text::holds("It is a Rice-dish.", "rice dish"));
+/// assert!(!synthesis::text::holds("I also think", "so"));
+/// ```
+pub fn holds(text: &str, phrase: &str) -> bool {
+    let (words, wanted) = (words(text), words(phrase));
+    !wanted.is_empty() && words.windows(wanted.len()).any(|w| w == wanted)
+}
+
+fn words(text: &str) -> Vec<String> {
+    text.split(|c: char| !c.is_alphanumeric())
+        .filter(|w| !w.is_empty())
+        .map(str::to_lowercase)
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -8,9 +8,10 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result};
 use corpus::pictograms::{self, Domain, Pictogram};
 use corpus::seed::{Rng, hash};
-use corpus::{Pair, Role, Sample, Seed, SeedTask, Turn, jsonl};
+use corpus::{Pair, Role, Sample, Seed, SeedTask, Triplet, Turn, jsonl};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use synthesis::{Joiner, Prompts};
 
 use super::pretraining::{Part, part};
 use super::world::{self, Asks, Lexicon, Thing};
@@ -92,7 +93,9 @@ static BASE: [(&str, &[u8]); 8] = folder!("base-model");
 pub const RECIPE: &str = include_str!("../../../../recipes/demo.toml");
 
 /// How many seed records the synthesizer is tuned on.
-const SEEDS: usize = 1400;
+const SEEDS: usize = 5000;
+/// How many general pictures the seed records are about.
+const SEED_PICTURES: usize = 1400;
 /// General pictures and questions for replay.
 const REPLAY: usize = 700;
 /// A share of the seed triplets is inconsistent, so that the filter has work.
@@ -149,7 +152,7 @@ pub fn write_shipped(run: &RunFolder) -> Result<PathBuf> {
         .filter(|p| part(p) == Part::Shown)
         .collect();
     rng.shuffle(&mut shown);
-    shown.truncate(SEEDS.max(REPLAY));
+    shown.truncate(SEED_PICTURES.max(REPLAY));
     let pictures = render(&shown, &demo.join("general"))?;
     let blank = demo.join("general/blank.png");
     corpus::images::encode_png(
@@ -183,19 +186,20 @@ fn seeds(pictures: &[Picture], rng: &mut Rng) -> Vec<Seed> {
     let mut out = Vec::with_capacity(SEEDS);
     for (at, picture) in pictures.iter().cycle().take(SEEDS).enumerate() {
         let invented = rng.chance(INVENTED);
-        let (thing, known) = if invented {
-            lexicon.unheard(rng)
+        let thing = if invented {
+            lexicon.unheard(rng).0
         } else {
-            (picture.thing.clone(), lexicon.kinds.clone())
+            picture.thing.clone()
         };
         let image = if invented {
             "general/blank.png".to_owned()
         } else {
             format!("general/{}.png", picture.id)
         };
-        let question = world::question(&thing, *rng.choose(&Asks::ALL), &known, rng);
+        // Wrong options are known kinds: a caption says one new kind, and nobody can guess others.
+        let question = world::question(&thing, *rng.choose(&Asks::ALL), &lexicon.kinds, rng);
         let task = if rng.chance(INCONSISTENT) {
-            let other = world::invented(&known, rng);
+            let other = world::invented(&lexicon.kinds, rng);
             world::inconsistent(&question, &thing, &other, rng)
         } else {
             SeedTask {
@@ -215,9 +219,12 @@ fn seeds(pictures: &[Picture], rng: &mut Rng) -> Vec<Seed> {
     out
 }
 
-/// General questions and captions, for replay.
+/// General questions and captions, for replay. Answers have the reasoned form of the domain's tasks: were they short,
+/// the form of an answer would tell the domains apart, and a domain picture in a new style would be answered as if it were
+/// a general one.
 fn replay(pictures: &[Picture], rng: &mut Rng) -> Vec<Sample> {
     let kinds = kinds(pictures);
+    let joiners = Prompts::default().joiners;
     let sample = |(at, picture): (usize, &Picture)| {
         let (question, answer) = if rng.chance(0.2) {
             (
@@ -226,7 +233,16 @@ fn replay(pictures: &[Picture], rng: &mut Rng) -> Vec<Sample> {
             )
         } else {
             let question = world::question(&picture.thing, *rng.choose(&Asks::ALL), &kinds, rng);
-            (question.instruction, question.precise)
+            let triplet = Triplet {
+                id: picture.id.clone(),
+                pair: picture.id.clone(),
+                instruction: question.instruction,
+                informative: question.informative,
+                precise: question.precise,
+                origin: Value::Null,
+            };
+            let joined = synthesis::join(&triplet, Joiner::Paper, 0, &joiners);
+            (joined.user, joined.assistant)
         };
         Sample {
             id: format!("general-{at:05}"),

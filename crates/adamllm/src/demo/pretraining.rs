@@ -28,12 +28,14 @@ use tokenizers::{AddedToken, Tokenizer};
 use torch::{Device, Kind};
 use train::{Config, SampleSource, Trainer};
 
-use super::world::{self, Asks, Lexicon, Thing};
+use super::world::{self, Asks, Lexicon, Question, Thing};
 use super::{Picture, gates, kinds, render, tower};
 
 /// The phases in the order that makes a base from nothing.
 pub const PHASES: [&str; 5] = ["tower", "read", "joint", "polish", "score"];
 
+/// Llama 3's format; answers begin with a blank, so that a word that is copied from a caption keeps its tokens.
+const CHAT_TEMPLATE: &str = include_str!("chat_template.jinja");
 const VOCABULARY: usize = 2048;
 const SPECIAL: [&str; 6] = [
     "<|begin_of_text|>",
@@ -46,7 +48,7 @@ const SPECIAL: [&str; 6] = [
 const TOWER_STEPS: usize = 2400;
 const READ_STEPS: usize = 2500;
 const JOINT_STEPS: usize = 5000;
-const POLISH_STEPS: usize = 1500;
+const POLISH_STEPS: usize = 2000;
 /// A twentieth of the general concepts is never shown, and a twentieth of the other pictures, so that general skill can
 /// be measured.
 const HELD_OUT: f64 = 0.05;
@@ -393,10 +395,10 @@ impl Reading {
             } else {
                 question.informative
             };
-            turns.push(Turn::new(
-                Role::User,
-                format!("{hint}\n{}", question.instruction),
-            ));
+            let mut asked = Turn::new(Role::User, format!("{hint}\n{}", question.instruction));
+            // Questions are learned now and then too: a synthesizer copies into them what the caption says.
+            asked.learn = rng.chance(0.3);
+            turns.push(asked);
             turns.push(Turn::new(Role::Assistant, answer).learned());
         }
         turns
@@ -485,6 +487,33 @@ impl Joint {
     }
 }
 
+impl Joint {
+    /// A question about a picture. In half of the choices the right option or the wrong ones are words that nobody has
+    /// heard of: the answer is one of the options, whatever words they are.
+    fn about(&self, thing: &Thing, asks: Asks, rng: &mut Rng) -> Question {
+        let lexicon = &self.reading.lexicon;
+        if asks != Asks::Choice || rng.chance(0.5) {
+            return world::question(thing, asks, &lexicon.kinds, rng);
+        }
+        if rng.chance(0.5) {
+            let new = lexicon.new_name(rng);
+            let known: Vec<String> = lexicon
+                .kinds
+                .iter()
+                .filter(|kind| **kind != thing.kind)
+                .cloned()
+                .collect();
+            let renamed = Thing {
+                kind: new,
+                ..thing.clone()
+            };
+            return world::question(&renamed, asks, &known, rng);
+        }
+        let new: Vec<String> = (0..3).map(|_| lexicon.new_name(rng)).collect();
+        world::question(thing, asks, &new, rng)
+    }
+}
+
 impl Kindred for Joint {
     fn sample(&self, rng: &mut Rng) -> Sample {
         let Self {
@@ -509,7 +538,7 @@ impl Kindred for Joint {
             rng.shuffle(&mut asked);
             let mut turns = Vec::new();
             for (at, asks) in asked.into_iter().take(QUESTIONS).enumerate() {
-                let question = world::question(&picture.thing, asks, kinds, rng);
+                let question = self.about(&picture.thing, asks, rng);
                 turns.push(if at == 0 {
                     image(&question.instruction)
                 } else {
@@ -590,10 +619,7 @@ fn write_folder(folder: &Path, all: &[Pictogram], config: &Value) -> Result<()> 
         "generation_config.json",
         &json!({"bos_token_id": 0, "eos_token_id": [4, 1], "pad_token_id": 1}),
     )?;
-    std::fs::write(
-        folder.join("chat_template.jinja"),
-        processor::LLAMA3_TEMPLATE,
-    )?;
+    std::fs::write(folder.join("chat_template.jinja"), CHAT_TEMPLATE)?;
     Ok(())
 }
 

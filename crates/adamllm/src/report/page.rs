@@ -229,10 +229,11 @@ fn filter_of(filter: &FilterScore) -> Markup {
     };
     html! {
         p {
-            "Of " (filter.known) " triplets whose true answer is known, "
-            (format!("{:.1} %", filter.before)) " had the right precise answer before the filter and "
+            "Of " (filter.known) " triplets whose true answer is known, both answers were right in "
+            (format!("{:.1} %", filter.before)) " before the filter and in "
             (format!("{:.1} %", filter.precision)) " after it; " (format!("{:.1} %", filter.recall))
-            " of the right ones were kept."
+            " of the right ones were kept. Precise answers alone: " (percent(filter.precise.before())) " and "
+            (percent(filter.precise.precision())) " %."
         }
         div.scroll { table {
             tr {

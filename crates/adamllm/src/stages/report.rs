@@ -252,16 +252,20 @@ fn funnel(context: &Context) -> Result<Funnel> {
 struct Checked {
     task: &'static str,
     answer: String,
-    right: bool,
+    precise: bool,
+    /// Both answers are true: the long one holds the short one.
+    both: bool,
 }
 
 /// What is known of a triplet, if it asks a question of the world.
 fn check(triplet: &Triplet, truth: &BTreeMap<String, Truth>) -> Option<Checked> {
     let thing = &truth.get(&triplet.pair)?.thing;
     let (asks, answer) = world::answer(thing, &triplet.instruction)?;
+    let precise = synthesis::judge::extraction(&triplet.precise, &answer) == Consistency::Yes;
     Some(Checked {
         task: asks.task(),
-        right: synthesis::judge::extraction(&triplet.precise, &answer) == Consistency::Yes,
+        precise,
+        both: precise && synthesis::text::holds(&triplet.informative, &answer),
         answer,
     })
 }
@@ -280,10 +284,11 @@ fn filter_score(context: &Context, truth: &BTreeMap<String, Truth>) -> Result<Op
         .iter()
         .filter_map(|t| Some((t.id.clone(), check(t, truth)?)))
         .collect();
-    let known = checked
-        .iter()
-        .map(|(id, c)| (id.clone(), c.right))
-        .collect();
+    let truth = |value: fn(&Checked) -> bool| -> BTreeMap<String, bool> {
+        let known = checked.iter();
+        known.map(|(id, c)| (id.clone(), value(c))).collect()
+    };
+    let known = truth(|c| c.both);
     let kind = |id: &str| checked.get(id).map_or(String::new(), |c| c.task.to_owned());
     let counts = measure::counts(&kept, &known);
     Ok((!known.is_empty()).then(|| FilterScore {
@@ -291,6 +296,7 @@ fn filter_score(context: &Context, truth: &BTreeMap<String, Truth>) -> Result<Op
         recall: counts.recall().unwrap_or(0.0),
         before: counts.before().unwrap_or(0.0),
         known: known.len(),
+        precise: measure::counts(&kept, &truth(|c| c.precise)),
         kinds: measure::counts_by_kind(&kept, &known, kind),
         curve: measure::threshold_curve(&verdicts, &known),
     }))
