@@ -97,7 +97,7 @@ const SEEDS: usize = 5000;
 /// How many general pictures the seed records are about.
 const SEED_PICTURES: usize = 1400;
 /// General pictures and questions for replay.
-const REPLAY: usize = 700;
+const REPLAY: usize = 1400;
 /// A share of the seed triplets is inconsistent, so that the filter has work.
 const INCONSISTENT: f64 = 0.2;
 /// A share of the seeds is about invented things on blank pictures: it keeps the synthesizer reading.
