@@ -143,29 +143,8 @@ fn prefill(settings: &Settings, rows: &[Row], live: &[usize]) -> Result<(Cache, 
         last_hidden.push(hidden.f_index_select(0, &ends)?);
         caches.push(cache);
     }
-    Ok((join(caches)?, Tensor::f_cat(&last_hidden, 0)?))
-}
-
-/// One cache of the rows of several.
-fn join(mut caches: Vec<Cache>) -> Result<Cache, Error> {
-    let mut first = caches.remove(0);
-    if caches.is_empty() {
-        return Ok(first);
-    }
-    for rest in &caches {
-        first.lengths.extend(&rest.lengths);
-    }
-    // From the last layer on, so that each layer's parts are freed before the next is joined.
-    for layer in first.layers.iter_mut().rev() {
-        let parts: Vec<(Tensor, Tensor)> =
-            caches.iter_mut().filter_map(|c| c.layers.pop()).collect();
-        let with = |own: &Tensor, part: fn(&(Tensor, Tensor)) -> &Tensor| {
-            let all: Vec<&Tensor> = std::iter::once(own).chain(parts.iter().map(part)).collect();
-            Tensor::f_cat(&all, 0)
-        };
-        *layer = (with(&layer.0, |p| &p.0)?, with(&layer.1, |p| &p.1)?);
-    }
-    Ok(first)
+    let cache = Cache::join(caches)?.unwrap_or_else(|| settings.model.new_cache(0, capacity));
+    Ok((cache, Tensor::f_cat(&last_hidden, 0)?))
 }
 
 /// Runs each prompt alone and ends those that fail; whether there was one.

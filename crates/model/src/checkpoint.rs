@@ -28,6 +28,8 @@ pub struct Checkpoint {
     files: Vec<Shard>,
     /// Name to its file and description.
     tensors: BTreeMap<String, (usize, TensorInfo)>,
+    /// Tensors that lie in memory instead; they hide those of the files.
+    made: BTreeMap<String, Tensor>,
     read: BTreeSet<String>,
 }
 
@@ -54,6 +56,7 @@ impl Checkpoint {
             folder: folder.to_owned(),
             files: Vec::new(),
             tensors: BTreeMap::new(),
+            made: BTreeMap::new(),
             read: BTreeSet::new(),
         };
         for name in names {
@@ -69,6 +72,7 @@ impl Checkpoint {
             folder,
             files: Vec::new(),
             tensors: BTreeMap::new(),
+            made: BTreeMap::new(),
             read: BTreeSet::new(),
         };
         checkpoint.add(path.to_owned())?;
@@ -95,13 +99,74 @@ impl Checkpoint {
         &self.folder
     }
 
+    /// One of tensors that are put there, said to come from `folder`.
+    pub fn empty(folder: &Path) -> Self {
+        Self {
+            folder: folder.to_owned(),
+            files: Vec::new(),
+            tensors: BTreeMap::new(),
+            made: BTreeMap::new(),
+            read: BTreeSet::new(),
+        }
+    }
+
+    /// Puts a tensor there, in place of one of the same name.
+    pub fn put(&mut self, name: &str, tensor: Tensor) {
+        self.tensors.remove(name);
+        self.made.insert(name.to_owned(), tensor);
+    }
+
+    /// Gives every tensor another name; what gets none is left out.
+    #[must_use]
+    pub fn renamed(mut self, rule: impl Fn(&str) -> Option<String>) -> Self {
+        let tensors = std::mem::take(&mut self.tensors).into_iter();
+        self.tensors = tensors
+            .filter_map(|(name, place)| Some((rule(&name)?, place)))
+            .collect();
+        let made = std::mem::take(&mut self.made).into_iter();
+        self.made = made
+            .filter_map(|(name, tensor)| Some((rule(&name)?, tensor)))
+            .collect();
+        self
+    }
+
+    /// Adds the tensors of another one; its own go before.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        let before = self.files.len();
+        self.files.extend(other.files);
+        for (name, (file, info)) in other.tensors {
+            if self.shape(&name).is_none() {
+                self.tensors.insert(name, (before + file, info));
+            }
+        }
+        for (name, tensor) in other.made {
+            if self.shape(&name).is_none() {
+                self.made.insert(name, tensor);
+            }
+        }
+        self
+    }
+
+    /// Whether all tensors in files are stored in 16 bits.
+    pub fn is_half(&self) -> bool {
+        let half = |(_, info): &(usize, TensorInfo)| info.dtype.bitsize() <= 16;
+        !self.tensors.is_empty() && self.tensors.values().all(half)
+    }
+
     /// All names, sorted.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.tensors.keys().map(String::as_str)
+        let mut names: Vec<&str> = self.tensors.keys().map(String::as_str).collect();
+        names.extend(self.made.keys().map(String::as_str));
+        names.sort_unstable();
+        names.into_iter()
     }
 
     /// The shape of a tensor, if it is there.
     pub fn shape(&self, name: &str) -> Option<Vec<i64>> {
+        if let Some(tensor) = self.made.get(name) {
+            return Some(tensor.size());
+        }
         self.tensors
             .get(name)
             .map(|(_, info)| info.shape.iter().map(|&n| n as i64).collect())
@@ -109,6 +174,10 @@ impl Checkpoint {
 
     /// A tensor in its own memory, converted to `kind`.
     pub fn read(&mut self, name: &str, device: Device, kind: Kind) -> Result<Tensor, Error> {
+        if let Some(tensor) = self.made.get(name) {
+            self.read.insert(name.to_owned());
+            return Ok(tensor.f_to_kind(kind)?.f_to_device(device)?.copy());
+        }
         let (file, info) = &self.tensors[name];
         let stored = kind_of(info.dtype).ok_or_else(|| Error::Header {
             path: self.files[*file].path.clone(),
@@ -132,7 +201,7 @@ impl Checkpoint {
         Ok(tensor)
     }
 
-    /// The stored bytes of a tensor.
+    /// The stored bytes of a tensor in a file.
     pub fn bytes(&self, name: &str) -> Result<Vec<u8>, Error> {
         let (file, info) = &self.tensors[name];
         let shard = &self.files[*file];
@@ -149,7 +218,10 @@ impl Checkpoint {
     }
 
     pub(crate) fn same_bytes(&self, a: &str, b: &str) -> Result<bool, Error> {
-        Ok(self.bytes(a)? == self.bytes(b)?)
+        if self.tensors.contains_key(a) && self.tensors.contains_key(b) {
+            return Ok(self.bytes(a)? == self.bytes(b)?);
+        }
+        Ok(false)
     }
 
     pub(crate) fn mark_read(&mut self, name: &str) {

@@ -54,6 +54,14 @@ pub enum Error {
         /// What is wrong.
         problem: String,
     },
+    /// A GGUF file that cannot be used.
+    #[error("`{}` {problem}", path.display())]
+    Gguf {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
     /// Tensors that are missing, unexpected or of another shape.
     #[error("the weights in `{}` do not fit their `config.json`:{}", folder.display(), listed(problems))]
     Tensors {

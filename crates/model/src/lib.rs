@@ -3,6 +3,7 @@
 pub mod checkpoint;
 pub mod error;
 pub mod families;
+pub mod gguf;
 pub mod init;
 pub mod inspect;
 pub mod mllm;
@@ -11,6 +12,6 @@ pub mod save;
 pub mod weights;
 
 pub use error::Error;
-pub use families::{fresh, load};
+pub use families::{fresh, load, with_checkpoint};
 pub use mllm::{Batch, Cache, Group, Mllm, Parameter, logits};
-pub use save::save;
+pub use save::{save, save_as};

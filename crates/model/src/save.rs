@@ -57,6 +57,23 @@ pub fn save(
     if model.config_text().is_empty() {
         return Err(Error::NoConfig);
     }
+    save_as(
+        model.parameters(),
+        model.config_text(),
+        folder,
+        source,
+        kind,
+    )
+}
+
+/// As [`save`], for parameters under any names and any text of a `config.json`.
+pub fn save_as(
+    parameters: &[Parameter],
+    config: &str,
+    folder: &Path,
+    source: Option<&Path>,
+    kind: Kind,
+) -> Result<(), Error> {
     fs::create_dir_all(folder).map_err(writing(folder))?;
     let mut finished = Vec::new();
     for name in COMPANIONS {
@@ -75,9 +92,9 @@ pub fn save(
     finished.push(stage(
         folder,
         "config.json",
-        config_for(model.config_text(), kind)?.as_bytes(),
+        config_for(config, kind)?.as_bytes(),
     )?);
-    let weights = save_tensors(model.parameters(), folder, kind)?;
+    let weights = save_tensors(parameters, folder, kind)?;
     let kept: Vec<PathBuf> = weights.iter().map(|staged| staged.place.clone()).collect();
     for staged in finished.into_iter().chain(weights) {
         fs::rename(&staged.written, &staged.place).map_err(writing(&staged.place))?;

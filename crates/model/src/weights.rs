@@ -91,7 +91,7 @@ impl Weights {
             name: published,
             tensor: tensor.shallow_clone(),
             group: self.group,
-            decay: shape.len() > 1,
+            decay: shape.iter().filter(|&&side| side > 1).count() > 1,
             reachable: true,
         });
         Ok(tensor)
@@ -102,7 +102,7 @@ impl Weights {
     /// left-over names are harmless.
     pub fn finish(
         mut self,
-        tied: &[(&str, &str)],
+        tied: &[(String, String)],
         ignored: impl Fn(&str) -> bool,
     ) -> Result<Vec<Parameter>, Error> {
         let Source::Folder(checkpoint) = &mut self.source else {

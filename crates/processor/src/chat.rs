@@ -19,6 +19,8 @@ pub(crate) struct Chat {
     begin: Option<i64>,
     /// Blanks that the template writes between the generation prompt and an answer: the model writes them too.
     gap: String,
+    /// Whether the template leaves blanks at the start of a text, which are then learned with it.
+    keeps_blanks: bool,
     parse_texts: bool,
 }
 
@@ -62,9 +64,11 @@ impl Chat {
             image_token,
             begin,
             gap: String::new(),
+            keeps_blanks: false,
             parse_texts,
         };
         chat.gap = chat.find_gap().unwrap_or_default();
+        chat.keeps_blanks = chat.answer_start("  b") > chat.answer_start("b");
         Ok(chat)
     }
 
@@ -142,12 +146,20 @@ impl Chat {
         turns: &[Turn],
     ) -> Vec<(usize, usize)> {
         let end = |i: usize| bodies[i].1 + end_of_turn(&text[bodies[i].1..]);
-        let start = |i: usize| match turns[i].role {
-            _ if i > 0 && turns[i - 1].learn => end(i - 1),
-            Role::Assistant if text[..bodies[i].0].ends_with(&self.gap) => {
-                bodies[i].0 - self.gap.len()
+        let start = |i: usize| {
+            let mut start = bodies[i].0;
+            if i > 0 && turns[i - 1].learn {
+                return end(i - 1);
             }
-            _ => bodies[i].0,
+            let own = &turns[i].text;
+            let blanks = &own[..own.len() - own.trim_start().len()];
+            if self.keeps_blanks && text[..start].ends_with(blanks) {
+                start -= blanks.len();
+            }
+            if turns[i].role == Role::Assistant && text[..start].ends_with(&self.gap) {
+                start -= self.gap.len();
+            }
+            start
         };
         let learned = (0..turns.len()).filter(|&i| turns[i].learn);
         learned.map(|i| (start(i), end(i))).collect()
@@ -159,6 +171,16 @@ impl Chat {
         let full = self.render(&[&asks, &answers], false).ok()?;
         let gap = full.text[..full.bodies[1].0].strip_prefix(&prompt)?;
         gap.trim().is_empty().then(|| gap.to_owned())
+    }
+
+    /// Where an answer's text begins when it is trimmed.
+    fn answer_start(&self, answer: &str) -> Option<usize> {
+        let turns = [
+            Turn::new(Role::User, "a"),
+            Turn::new(Role::Assistant, answer),
+        ];
+        let rendering = self.render(&[&turns[0], &turns[1]], false).ok()?;
+        rendering.bodies.get(1).map(|body| body.0)
     }
 
     fn render(&self, turns: &[&Turn], add_generation_prompt: bool) -> Result<Rendering, String> {

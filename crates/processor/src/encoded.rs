@@ -18,7 +18,9 @@ pub struct Encoded {
 pub struct ImageInput {
     /// Row-major values of `shape`.
     pub pixels: Arc<Vec<f32>>,
-    /// LLaVA-NeXT: `[tiles, 3, height, width]`, the overview first, then the tiles row by row.
+    /// LLaVA-NeXT: `[tiles, 3, height, width]`, the overview first, then the tiles row by row. LLaVA: `[1, 3, height,
+    /// width]`. Qwen2-VL: `[patches, 3, height, width]`, patches that are merged side by side. Llama 3.2: `[tiles, 3,
+    /// height, width]`, row by row.
     pub shape: Vec<usize>,
     /// What the family needs to put the features back together.
     pub grid: ImageGrid,
@@ -33,6 +35,18 @@ pub enum ImageGrid {
     Tiles {
         /// Height and width of the picture before resizing, in pixels.
         original: (usize, usize),
+        /// Rows and columns of tiles.
+        tiles: (usize, usize),
+    },
+    /// LLaVA: one tile.
+    Whole,
+    /// Qwen2-VL: patches at the picture's own resolution.
+    Patches {
+        /// Rows and columns of patches before merging.
+        patches: (usize, usize),
+    },
+    /// Llama 3.2: tiles of one of the known aspect ratios.
+    Canvas {
         /// Rows and columns of tiles.
         tiles: (usize, usize),
     },

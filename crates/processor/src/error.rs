@@ -76,6 +76,20 @@ pub enum Error {
         /// The sample or request.
         id: String,
     },
+    /// A picture for a model that has no vision tower.
+    #[error("`{}` is for a model that sees; this one reads text only", path.display())]
+    TextOnly {
+        /// The picture.
+        path: PathBuf,
+    },
+    /// A picture that this family cannot take.
+    #[error("picture `{}` {problem}", path.display())]
+    Picture {
+        /// The picture.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// A picture cannot be used.
     #[error(transparent)]
     Image(#[from] corpus::images::ImageError),

@@ -23,6 +23,7 @@ mod chat;
 mod encoded;
 mod error;
 mod families;
+mod pixels;
 mod rendering;
 mod resize;
 mod shelf;
@@ -48,6 +49,11 @@ pub struct Options {
     pub template_date: String,
     /// Parses control tokens in turns' texts as `transformers` does, for parity runs on trusted data only.
     pub parse_texts: bool,
+    /// Fewest pixels of a resized picture, where a family keeps a picture's own size (Qwen2-VL); the checkpoint's if
+    /// absent.
+    pub min_pixels: Option<usize>,
+    /// Most pixels of a resized picture, likewise.
+    pub max_pixels: Option<usize>,
 }
 
 impl Default for Options {
@@ -56,6 +62,8 @@ impl Default for Options {
             extra_bos: false,
             template_date: "26 Jul 2024".to_owned(),
             parse_texts: false,
+            min_pixels: None,
+            max_pixels: None,
         }
     }
 }

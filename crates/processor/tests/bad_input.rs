@@ -118,7 +118,10 @@ fn a_template_that_takes_plain_texts_gets_plain_texts() {
 fn wrong_folders_are_errors_in_words() {
     llama()
         .change("config.json", |json| json["model_type"] = json!("bert"))
-        .fails(&["`bert`", "known: llava_next"]);
+        .fails(&[
+            "`bert`",
+            "known: llama, mistral, llava, llava_next, qwen2_vl, mllama",
+        ]);
     llama().remove("config.json").fails(&["config.json"]);
     llama().remove("tokenizer.json").fails(&["tokenizer.json"]);
     llama()

@@ -131,24 +131,9 @@ impl Clip {
 
     /// Hidden states `[n, 1 + p, d]` of tiles `[n, channels, height, width]`, the class token first.
     pub fn forward(&self, pixels: &Tensor) -> Result<Tensor, Error> {
-        let ([d, side, patch], channels) = (
-            [
-                self.config.hidden_size,
-                self.config.side(),
-                self.config.patch_size,
-            ],
-            self.config.num_channels,
-        );
+        let d = self.config.hidden_size;
         let tiles = pixels.size()[0];
-        // The convolution whose stride is its kernel is one linear map of the cut patches. A last part of a tile
-        // that fills no patch is left out, as the convolution does.
-        let pixels = pixels
-            .f_narrow(2, 0, side * patch)?
-            .f_narrow(3, 0, side * patch)?;
-        let patches = pixels
-            .f_reshape([tiles, channels, side, patch, side, patch])?
-            .f_permute([0, 2, 4, 1, 3, 5])?
-            .f_reshape([tiles, side * side, channels * patch * patch])?;
+        let (patches, _) = patches(pixels, self.config.patch_size)?;
         let embedded = patches.f_linear(&self.patch.f_reshape([d, -1])?, None::<Tensor>)?;
         let class = self.class.f_expand([tiles, 1, d], false)?;
         let embedded = Tensor::f_cat(&[class, embedded], 1)?.f_add(&self.position)?;
@@ -163,6 +148,25 @@ impl Clip {
     pub fn config(&self) -> &ClipConfig {
         &self.config
     }
+}
+
+/// Flat patches `[n, p, channels · patch²]` of pictures `[n, channels, height, width]`, and their rows and columns. The
+/// convolution whose stride is its kernel is one linear map of these. A last part of a picture that fills no patch is
+/// left out, as the convolution does.
+#[expect(
+    clippy::many_single_char_names,
+    reason = "the shape letters of the field"
+)]
+pub fn patches(pixels: &Tensor, size: i64) -> Result<(Tensor, (i64, i64)), Error> {
+    let shape = pixels.size();
+    let [n, c, h, w] = [shape[0], shape[1], shape[2] / size, shape[3] / size];
+    let cut = pixels
+        .f_narrow(2, 0, h * size)?
+        .f_narrow(3, 0, w * size)?
+        .f_reshape([n, c, h, size, w, size])?
+        .f_permute([0, 2, 4, 1, 3, 5])?
+        .f_reshape([n, h * w, c * size * size])?;
+    Ok((cut, (h, w)))
 }
 
 impl Layer {

@@ -6,6 +6,7 @@ use crate::error::Error;
 use crate::nn::activation::Activation;
 use crate::nn::clip::ClipConfig;
 use crate::nn::decoder::DecoderConfig;
+use crate::nn::dino::DinoConfig;
 use crate::nn::rope::{Llama3, RopeConfig};
 
 /// One object of the configuration and the problems found so far.
@@ -113,9 +114,9 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// A Llama-shaped `text_config` (`llama`, `mistral`; Vicuna is `llama`).
-pub fn decoder(object: &Value, problems: &mut Vec<String>) -> DecoderConfig {
-    let mut read = Reader::new(object, "text_config.", problems);
+/// A Llama-shaped configuration at `place` (`llama`, `mistral`; Vicuna is `llama`).
+pub fn decoder(object: &Value, place: &str, problems: &mut Vec<String>) -> DecoderConfig {
+    let mut read = Reader::new(object, place, problems);
     let family = read
         .get("model_type")
         .and_then(Value::as_str)
@@ -181,8 +182,10 @@ pub fn decoder(object: &Value, problems: &mut Vec<String>) -> DecoderConfig {
         );
     }
     let activation = read.activation("hidden_act", Activation::Silu);
-    let rope = rope(&mut read, max_positions);
+    let rope = rope(&mut read, max_positions, 10_000.0, false);
+    let bias = !mistral && read.flag("attention_bias", false);
     DecoderConfig {
+        num_embeddings: vocab_size,
         vocab_size,
         hidden_size,
         intermediate_size: read.size("intermediate_size", if mistral { 14_336 } else { 11_008 }),
@@ -194,25 +197,34 @@ pub fn decoder(object: &Value, problems: &mut Vec<String>) -> DecoderConfig {
         norm_eps: read.number("rms_norm_eps", 1e-6),
         rope,
         max_positions: max_positions as usize,
-        attention_bias: !mistral && read.flag("attention_bias", false),
+        input_bias: bias,
+        output_bias: bias,
         mlp_bias: !mistral && read.flag("mlp_bias", false),
         initializer_range: read.number("initializer_range", 0.02),
         padding_row,
+        cross_layers: Vec::new(),
     }
 }
 
 /// `rope_parameters`, or before `transformers` 5 `rope_scaling` beside `rope_theta`.
-fn rope(read: &mut Reader, max_positions: i64) -> RopeConfig {
+/// `mrope` scales nothing either; it is a type where a family has several axes.
+pub fn rope(
+    read: &mut Reader,
+    max_positions: i64,
+    default_theta: f64,
+    several_axes: bool,
+) -> RopeConfig {
     let filled = |value: &&Value| value.as_object().is_some_and(|object| !object.is_empty());
-    let (place, object) = match read.get("rope_scaling").filter(filled) {
-        Some(object) => ("text_config.rope_scaling.", object),
+    let (key, object) = match read.get("rope_scaling").filter(filled) {
+        Some(object) => ("rope_scaling", object),
         None => (
-            "text_config.rope_parameters.",
+            "rope_parameters",
             read.get("rope_parameters").unwrap_or(&Value::Null),
         ),
     };
-    let outer_theta = read.number("rope_theta", 10_000.0);
-    let mut read = Reader::new(object, place, read.problems);
+    let place = format!("{}{key}.", read.place);
+    let outer_theta = read.number("rope_theta", default_theta);
+    let mut read = Reader::new(object, &place, read.problems);
     let theta = read.number("rope_theta", outer_theta);
     read.refuse("partial_rotary_factor", |value| value.as_f64() == Some(1.0));
     let kind = read
@@ -222,6 +234,7 @@ fn rope(read: &mut Reader, max_positions: i64) -> RopeConfig {
         .unwrap_or("default");
     let llama3 = match kind {
         "default" => None,
+        "mrope" if several_axes => None,
         "llama3" => {
             for key in ["factor", "low_freq_factor", "high_freq_factor"] {
                 if read.get(key).is_none() {
@@ -244,7 +257,11 @@ fn rope(read: &mut Reader, max_positions: i64) -> RopeConfig {
             None
         }
     };
-    RopeConfig { theta, llama3 }
+    RopeConfig {
+        theta,
+        llama3,
+        sections: None,
+    }
 }
 
 /// A `vision_config` of CLIP.
@@ -264,6 +281,12 @@ pub fn clip(object: &Value, problems: &mut Vec<String>) -> ClipConfig {
         activation: read.activation("hidden_act", Activation::QuickGelu),
         norm_eps: read.number("layer_norm_eps", 1e-5),
     };
+    check_tower(&mut read, &config);
+    config
+}
+
+/// Notes sizes of a tower that do not fit together.
+fn check_tower(read: &mut Reader, config: &ClipConfig) {
     if config.hidden_size % config.num_heads != 0 {
         read.problem(
             "num_attention_heads",
@@ -282,7 +305,102 @@ pub fn clip(object: &Value, problems: &mut Vec<String>) -> ClipConfig {
             ),
         );
     }
-    config
+}
+
+/// A `vision_config` of DINOv2.
+pub fn dino(object: &Value, problems: &mut Vec<String>) -> DinoConfig {
+    let mut read = Reader::new(object, "vision_config.", problems);
+    let zero = |value: &Value| value.as_f64() == Some(0.0);
+    for key in [
+        "attention_probs_dropout_prob",
+        "hidden_dropout_prob",
+        "drop_path_rate",
+    ] {
+        read.refuse(key, zero);
+    }
+    read.refuse("use_swiglu_ffn", |value| value == false);
+    read.refuse("quantization_config", |_| false);
+    let hidden_size = read.size("hidden_size", 768);
+    let ratio = read.number("mlp_ratio", 4.0);
+    let sizes = ClipConfig {
+        hidden_size,
+        intermediate_size: (hidden_size as f64 * ratio) as i64,
+        num_layers: read.layers(12),
+        num_heads: read.size("num_attention_heads", 12),
+        num_channels: read.size("num_channels", 3),
+        image_size: read.size("image_size", 224),
+        patch_size: read.size("patch_size", 14),
+        activation: read.activation("hidden_act", Activation::Gelu),
+        norm_eps: read.number("layer_norm_eps", 1e-6),
+    };
+    check_tower(&mut read, &sizes);
+    DinoConfig {
+        input_bias: read.flag("qkv_bias", true),
+        mask_token: read.flag("use_mask_token", true),
+        sizes,
+    }
+}
+
+/// What a LLaVA without a `vision_config` has: CLIP ViT-L/14 at 336 pixels.
+pub fn clip_large() -> Value {
+    serde_json::json!({
+        "hidden_size": 1024, "intermediate_size": 4096, "num_hidden_layers": 24, "num_attention_heads": 16,
+        "image_size": 336, "patch_size": 14,
+    })
+}
+
+/// The id whose embeddings are replaced by image features.
+pub fn image_token(read: &mut Reader, vocab_size: i64) -> i64 {
+    let image_token = read
+        .get("image_token_index")
+        .or(read.get("image_token_id"))
+        .and_then(Value::as_i64)
+        .unwrap_or(32_000);
+    if !(0..vocab_size).contains(&image_token) {
+        read.problem(
+            "image_token_index",
+            &format!("is {image_token}, outside of the vocabulary of {vocab_size}"),
+        );
+    }
+    image_token
+}
+
+/// Whether `vision_feature_select_strategy` keeps the class token's feature.
+pub fn keep_class(read: &mut Reader) -> bool {
+    match read
+        .get("vision_feature_select_strategy")
+        .map(|v| v.as_str())
+    {
+        None | Some(Some("default")) => false,
+        Some(Some("full")) => true,
+        Some(_) => {
+            read.problem(
+                "vision_feature_select_strategy",
+                "is unknown; known are default, full",
+            );
+            false
+        }
+    }
+}
+
+/// `vision_feature_layer` as an index from the start; hidden state 0 is what enters the first layer.
+pub fn vision_layer(read: &mut Reader, num_layers: i64) -> usize {
+    let value = read.get("vision_feature_layer");
+    let single = match value {
+        None => Some(-2),
+        Some(Value::Array(list)) if list.len() == 1 => list[0].as_i64(),
+        Some(value) => value.as_i64(),
+    };
+    let index = single.map(|i| if i < 0 { num_layers + 1 + i } else { i });
+    if let Some(index) = index.filter(|i| (0..=num_layers).contains(i)) {
+        return index as usize;
+    }
+    let found = value.map_or("-2".to_owned(), Value::to_string);
+    read.problem(
+        "vision_feature_layer",
+        &format!("is {found}; one hidden state of a tower of {num_layers} layers can be read"),
+    );
+    0
 }
 
 /// Fails with all problems, if there are any.

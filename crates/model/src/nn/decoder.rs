@@ -1,4 +1,5 @@
-//! The Llama decoder: grouped-query attention with rotary positions, RMS norms before each part, SwiGLU.
+//! The Llama decoder: grouped-query attention with rotary positions, RMS norms before each part, SwiGLU. Some layers may
+//! look at pictures instead of at the text (Llama 3.2's).
 //!
 //! Shapes: t packed tokens, d model width, h heads, g key-value heads, e head width.
 
@@ -9,6 +10,7 @@ use crate::init::Init;
 use crate::mllm::{Batch, Cache};
 use crate::nn::activation::Activation;
 use crate::nn::attention::Spans;
+use crate::nn::cross::{CrossLayer, Sight};
 use crate::nn::layers::{Linear, RmsNorm};
 use crate::nn::rope::{Rope, RopeConfig, rotate};
 use crate::weights::Weights;
@@ -17,6 +19,8 @@ use crate::weights::Weights;
 #[derive(Clone, Debug, PartialEq)]
 pub struct DecoderConfig {
     /// Rows of the embedding.
+    pub num_embeddings: i64,
+    /// Rows of the head: the tokens that can be written.
     pub vocab_size: i64,
     /// Model width.
     pub hidden_size: i64,
@@ -38,14 +42,18 @@ pub struct DecoderConfig {
     pub rope: RopeConfig,
     /// The context that the configuration promises, in tokens.
     pub max_positions: usize,
-    /// Biases in the attention's projections.
-    pub attention_bias: bool,
+    /// Biases of queries, keys and values.
+    pub input_bias: bool,
+    /// A bias of the attention's output.
+    pub output_bias: bool,
     /// Biases in the feed-forward part.
     pub mlp_bias: bool,
     /// Standard deviation of a random start.
     pub initializer_range: f64,
     /// The row of the embedding that gets no gradient, as in `transformers`.
     pub padding_row: Option<i64>,
+    /// The layers that look at pictures.
+    pub cross_layers: Vec<usize>,
 }
 
 /// Embedding, layers and final norm.
@@ -53,10 +61,25 @@ pub struct DecoderConfig {
 pub struct Decoder {
     /// `[v, d]`.
     pub embedding: Tensor,
-    layers: Vec<Layer>,
+    layers: Vec<Block>,
     norm: RmsNorm,
     rope: Rope,
     config: DecoderConfig,
+}
+
+#[derive(Debug)]
+enum Block {
+    Text(Layer),
+    Cross(CrossLayer),
+}
+
+/// The gated feed-forward part.
+#[derive(Debug)]
+pub struct FeedForward {
+    gate: Linear,
+    up: Linear,
+    down: Linear,
+    activation: Activation,
 }
 
 #[derive(Debug)]
@@ -67,10 +90,7 @@ struct Layer {
     value: Linear,
     output: Linear,
     post_norm: RmsNorm,
-    gate: Linear,
-    up: Linear,
-    down: Linear,
-    activation: Activation,
+    feed_forward: FeedForward,
     head_width: i64,
 }
 
@@ -92,12 +112,18 @@ impl Decoder {
         let normal = Init::Normal(config.initializer_range);
         let embedding = weights.tensor(
             &format!("{name}.embed_tokens.weight"),
-            &[config.vocab_size, config.hidden_size],
+            &[config.num_embeddings, config.hidden_size],
             normal,
         )?;
-        let layers = (0..config.num_layers)
-            .map(|i| Layer::new(weights, &format!("{name}.layers.{i}"), &config))
-            .collect::<Result<_, _>>()?;
+        let mut layers = Vec::with_capacity(config.num_layers);
+        for i in 0..config.num_layers {
+            let name = format!("{name}.layers.{i}");
+            layers.push(if config.cross_layers.contains(&i) {
+                Block::Cross(CrossLayer::new(weights, &name, &config)?)
+            } else {
+                Block::Text(Layer::new(weights, &name, &config)?)
+            });
+        }
         let norm = RmsNorm::new(
             weights,
             &format!("{name}.norm"),
@@ -116,7 +142,7 @@ impl Decoder {
 
     /// Rows `[t, d]` of the embedding.
     pub fn embed(&self, ids: &[i64]) -> Result<Tensor, Error> {
-        let vocabulary = self.config.vocab_size;
+        let vocabulary = self.config.num_embeddings;
         if let Some(index) = ids.iter().position(|id| !(0..vocabulary).contains(id)) {
             return Err(Error::TokenId {
                 id: ids[index],
@@ -135,28 +161,39 @@ impl Decoder {
         )?)
     }
 
-    /// Final, normalised hidden states `[t, d]` of the embedded batch.
+    /// Final, normalised hidden states `[t, d]` of the embedded batch. `positions` are `[t]`, or `[3, t]` for M-RoPE;
+    /// `sight` is what the cross-attention layers look at, which are skipped without it.
     pub fn forward(
         &self,
         embedded: Tensor,
         batch: &Batch,
+        positions: &Tensor,
+        sight: Option<&Sight>,
         mut cache: Option<&mut Cache>,
     ) -> Result<Tensor, Error> {
         let spans = Spans::new(batch, cache.as_deref())?;
-        let positions = Tensor::f_from_slice(&batch.positions)?.f_to_device(embedded.device())?;
-        let (cos, sin) = self.rope.angles(&positions, embedded.kind())?;
+        let (cos, sin) = self.rope.angles(positions, embedded.kind())?;
         let pass = Pass {
             spans: &spans,
             cos,
             sin,
         };
         let mut hidden = embedded;
-        for (i, layer) in self.layers.iter().enumerate() {
-            hidden = layer.forward(
-                &hidden,
-                &pass,
-                cache.as_deref_mut().map(|c| &mut c.layers[i]),
-            )?;
+        let (mut text, mut cross) = (0, 0);
+        for layer in &self.layers {
+            match layer {
+                Block::Text(layer) => {
+                    let own = cache.as_deref_mut().map(|c| &mut c.layers[text]);
+                    hidden = layer.forward(&hidden, &pass, own)?;
+                    text += 1;
+                }
+                Block::Cross(layer) => {
+                    if let Some(sight) = sight {
+                        hidden = layer.forward(&hidden, sight, cache.as_deref_mut(), cross)?;
+                    }
+                    cross += 1;
+                }
+            }
         }
         if let Some(cache) = cache {
             for (length, span) in cache.lengths.iter_mut().zip(batch.starts.windows(2)) {
@@ -164,6 +201,11 @@ impl Decoder {
             }
         }
         self.norm.forward(&hidden)
+    }
+
+    /// The batch's own positions `[t]`.
+    pub fn positions(&self, batch: &Batch) -> Result<Tensor, Error> {
+        Ok(Tensor::f_from_slice(&batch.positions)?.f_to_device(self.embedding.device())?)
     }
 
     /// Room for `rows` sequences of at most `capacity` tokens.
@@ -175,15 +217,11 @@ impl Decoder {
             self.config.head_width,
         ];
         let options = (self.embedding.kind(), self.embedding.device());
-        let layers = self
-            .layers
-            .iter()
+        let text = self.layers.iter().filter(|l| matches!(l, Block::Text(_)));
+        let layers = text
             .map(|_| (Tensor::zeros(shape, options), Tensor::zeros(shape, options)))
             .collect();
-        Cache {
-            layers,
-            lengths: vec![0; rows],
-        }
+        Cache::empty(layers, rows)
     }
 
     /// The configuration.
@@ -200,12 +238,12 @@ impl Decoder {
 impl Layer {
     fn new(weights: &mut Weights, name: &str, config: &DecoderConfig) -> Result<Self, Error> {
         let normal = Init::Normal(config.initializer_range);
-        let (d, f) = (config.hidden_size, config.intermediate_size);
+        let d = config.hidden_size;
         let (q, kv) = (
             config.num_heads * config.head_width,
             config.num_key_value_heads * config.head_width,
         );
-        let (bias, mlp_bias) = (config.attention_bias, config.mlp_bias);
+        let bias = config.input_bias;
         let mut linear = |part: &str, inputs, outputs, bias| {
             Linear::new(
                 weights,
@@ -219,15 +257,12 @@ impl Layer {
         let query = linear("self_attn.q_proj", d, q, bias)?;
         let key = linear("self_attn.k_proj", d, kv, bias)?;
         let value = linear("self_attn.v_proj", d, kv, bias)?;
-        let output = linear("self_attn.o_proj", q, d, bias)?;
-        let gate = linear("mlp.gate_proj", d, f, mlp_bias)?;
-        let up = linear("mlp.up_proj", d, f, mlp_bias)?;
-        let down = linear("mlp.down_proj", f, d, mlp_bias)?;
+        let output = linear("self_attn.o_proj", q, d, config.output_bias)?;
+        let feed_forward = FeedForward::new(weights, &format!("{name}.mlp"), config)?;
         let mut norm =
             |part: &str| RmsNorm::new(weights, &format!("{name}.{part}"), d, config.norm_eps);
         let input_norm = norm("input_layernorm")?;
         let post_norm = norm("post_attention_layernorm")?;
-        let (activation, head_width) = (config.activation, config.head_width);
         Ok(Self {
             input_norm,
             query,
@@ -235,11 +270,8 @@ impl Layer {
             value,
             output,
             post_norm,
-            gate,
-            up,
-            down,
-            activation,
-            head_width,
+            feed_forward,
+            head_width: config.head_width,
         })
     }
 
@@ -250,12 +282,7 @@ impl Layer {
         cache: Option<&mut (Tensor, Tensor)>,
     ) -> Result<Tensor, Error> {
         let x = x.f_add(&self.attention(&self.input_norm.forward(x)?, pass, cache)?)?;
-        let normed = self.post_norm.forward(&x)?;
-        let gated = self
-            .activation
-            .forward(&self.gate.forward(&normed)?)?
-            .f_mul(&self.up.forward(&normed)?)?;
-        Ok(x.f_add(&self.down.forward(&gated)?)?)
+        Ok(x.f_add(&self.feed_forward.forward(&self.post_norm.forward(&x)?)?)?)
     }
 
     fn attention(
@@ -278,5 +305,42 @@ impl Layer {
             None => pass.spans.attend(&q, &k, &v)?,
         };
         self.output.forward(&mixed)
+    }
+}
+
+impl FeedForward {
+    /// Takes `name.gate_proj`, `name.up_proj` and `name.down_proj`.
+    pub fn new(weights: &mut Weights, name: &str, config: &DecoderConfig) -> Result<Self, Error> {
+        let normal = Init::Normal(config.initializer_range);
+        let (d, f, bias) = (
+            config.hidden_size,
+            config.intermediate_size,
+            config.mlp_bias,
+        );
+        let mut linear = |part: &str, inputs, outputs| {
+            Linear::new(
+                weights,
+                &format!("{name}.{part}"),
+                inputs,
+                outputs,
+                bias,
+                normal,
+            )
+        };
+        Ok(Self {
+            gate: linear("gate_proj", d, f)?,
+            up: linear("up_proj", d, f)?,
+            down: linear("down_proj", f, d)?,
+            activation: config.activation,
+        })
+    }
+
+    /// `[t, d]` to `[t, d]`.
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor, Error> {
+        let gated = self
+            .activation
+            .forward(&self.gate.forward(x)?)?
+            .f_mul(&self.up.forward(x)?)?;
+        self.down.forward(&gated)
     }
 }

@@ -1,6 +1,7 @@
-//! Rotary position embeddings: `default` (Su et al. 2021, half-split as in Llama) and `llama3` scaling.
+//! Rotary position embeddings: `default` (Su et al. 2021, half-split as in Llama), `llama3` scaling, and the positions
+//! along several axes of Qwen2-VL's text (M-RoPE) and vision towers.
 //!
-//! Shapes: t tokens, h heads, e head width.
+//! Shapes: t tokens, h heads, e head width, a axes.
 
 use std::f64::consts::PI;
 
@@ -15,6 +16,8 @@ pub struct RopeConfig {
     pub theta: f64,
     /// Llama 3.1's scaling, if any.
     pub llama3: Option<Llama3>,
+    /// M-RoPE: how many frequencies belong to time, height, width and so on again. Their sum is e / 2.
+    pub sections: Option<Vec<i64>>,
 }
 
 /// Llama 3.1's scaling of long wavelengths.
@@ -35,6 +38,7 @@ pub struct Llama3 {
 pub struct Rope {
     /// `[e / 2]`, always f32: `transformers` computes angles in f32 whatever the dtype of the model.
     frequencies: Tensor,
+    sections: Option<Vec<i64>>,
 }
 
 impl Rope {
@@ -48,19 +52,43 @@ impl Rope {
         }
         Ok(Self {
             frequencies: frequencies.f_to_device(device)?,
+            sections: config.sections.clone(),
         })
     }
 
-    /// Cosines and sines `[t, 1, e / 2]` of the positions `[t]`.
+    /// Cosines and sines `[t, 1, e / 2]` of the positions `[t]`, or of `[3, t]` along time, height and width.
     pub fn angles(&self, positions: &Tensor, kind: Kind) -> Result<(Tensor, Tensor), Error> {
-        let angles = positions
-            .f_to_kind(Kind::Float)?
-            .f_outer(&self.frequencies)?
-            .f_unsqueeze(1)?;
+        let positions = positions.f_to_kind(Kind::Float)?;
+        let angles = match (&self.sections, positions.dim()) {
+            (Some(sections), 2) => {
+                let mut start = 0;
+                let mut parts = Vec::with_capacity(sections.len());
+                for (i, &length) in sections.iter().enumerate() {
+                    let own = self.frequencies.f_narrow(0, start, length)?;
+                    parts.push(positions.f_select(0, i as i64 % 3)?.f_outer(&own)?);
+                    start += length;
+                }
+                Tensor::f_cat(&parts, 1)?
+            }
+            _ => positions.f_outer(&self.frequencies)?,
+        };
+        let angles = angles.f_unsqueeze(1)?;
         Ok((
             angles.f_cos()?.f_to_kind(kind)?,
             angles.f_sin()?.f_to_kind(kind)?,
         ))
+    }
+
+    /// Cosines and sines `[t, 1, a · e / 2]` of positions `[a, t]`: each axis has the same frequencies, set side by side.
+    pub fn axial_angles(&self, positions: &Tensor) -> Result<(Tensor, Tensor), Error> {
+        let axes: Vec<Tensor> = positions
+            .f_to_kind(Kind::Float)?
+            .f_unbind(0)?
+            .iter()
+            .map(|axis| axis.f_outer(&self.frequencies))
+            .collect::<Result<_, _>>()?;
+        let angles = Tensor::f_cat(&axes, 1)?.f_unsqueeze(1)?;
+        Ok((angles.f_cos()?, angles.f_sin()?))
     }
 }
 

@@ -112,7 +112,7 @@ fn every_published_layout_loads_and_is_kept() {
     let model = small(&json!({"tie_word_embeddings": false}), Kind::Float);
     let file = folder.path().join("model.safetensors");
     let nested = |name: &str| name.replacen("vision_tower.", "vision_tower.vision_model.", 1);
-    let prefixed = |name: &str| crate::support::internal_name(name);
+    let prefixed = |name: &str| crate::support::internal_name("llava_next", name);
     let layouts: [Rename; 3] = [
         Box::new(nested),
         Box::new(prefixed),
@@ -308,7 +308,7 @@ fn a_configuration_that_is_not_implemented_is_an_error() {
     for (changes, part) in [
         (
             json!({"model_type": "idefics"}),
-            "`model_type` is `idefics`; known families: llava_next",
+            "`model_type` is `idefics`; known families: llama, mistral, llava, llava_next, qwen2_vl, mllama",
         ),
         (
             json!({"text_config": {"rope_scaling": {"rope_type": "yarn", "factor": 2.0}}}),

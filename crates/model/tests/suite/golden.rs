@@ -1,46 +1,74 @@
-//! LLaVA-NeXT against `transformers` 5.17.0 in float64: our f32 error is at most twice that of `transformers` in f32.
+//! Every family against `transformers` 5.17.0 in float64: our f32 error is at most twice that of `transformers` in f32,
+//! and our bf16 error at most 1.1 times its bf16 error.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use model::init::hashed;
 use model::{Batch, Mllm, logits};
-use processor::ImageInput;
+use processor::{ImageGrid, ImageInput};
 use serde::Deserialize;
 use torch::{Device, Kind, Tensor};
 
-use crate::support::{fill, internal_name, picture};
+use crate::support::{fill, internal_name, made_picture};
 
 /// Below this relative error two f32 results count as the same.
 const FLOOR: f64 = 1e-6;
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden");
 
 #[derive(Deserialize)]
 struct Golden {
     config: serde_json::Value,
     sequences: Vec<Sequence>,
+    greedy: Vec<Greedy>,
     logits: Vec<f64>,
     loss: f64,
     gradients: BTreeMap<String, Gradient>,
     unreachable: Vec<String>,
     names: Vec<String>,
     transformers_f32: Errors,
+    transformers_bf16: f64,
 }
 
 #[derive(Deserialize)]
 struct Sequence {
     ids: Vec<i64>,
     images: Vec<Picture>,
-    greedy: Vec<i64>,
-    /// The first step whose two best logits are too close to tell in f32.
-    close: Option<usize>,
+}
+
+#[derive(Deserialize)]
+struct Greedy {
+    #[serde(flatten)]
+    prompt: Sequence,
+    new: Vec<i64>,
+    /// The steps whose two best logits are too close to tell in f32.
+    close: Vec<usize>,
 }
 
 #[derive(Deserialize)]
 struct Picture {
     name: String,
-    original: (usize, usize),
-    tiles: (usize, usize),
+    shape: Vec<usize>,
     num_tokens: usize,
+    /// LLaVA-NeXT: pixels before resizing, and tiles.
+    original: Option<(usize, usize)>,
+    tiles: Option<(usize, usize)>,
+    /// Qwen2-VL.
+    patches: Option<(usize, usize)>,
+    /// Llama 3.2.
+    canvas: Option<(usize, usize)>,
+}
+
+impl Picture {
+    fn input(&self) -> ImageInput {
+        let grid = match (self.original.zip(self.tiles), self.patches, self.canvas) {
+            (Some((original, tiles)), _, _) => ImageGrid::Tiles { original, tiles },
+            (_, Some(patches), _) => ImageGrid::Patches { patches },
+            (_, _, Some(tiles)) => ImageGrid::Canvas { tiles },
+            _ => ImageGrid::Whole,
+        };
+        made_picture(&self.name, self.shape.clone(), grid, self.num_tokens)
+    }
 }
 
 #[derive(Deserialize)]
@@ -57,22 +85,16 @@ struct Errors {
 }
 
 impl Golden {
+    fn read(family: &str, case: &str) -> Self {
+        let path = Path::new(FOLDER).join(family).join(format!("{case}.json"));
+        serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+    }
+
     fn image_token(&self) -> i64 {
-        self.config["image_token_index"].as_i64().unwrap()
-    }
-
-    fn images(&self, sequence: &Sequence) -> Vec<ImageInput> {
-        let side = self.config["vision_config"]["image_size"].as_u64().unwrap() as usize;
-        let make = |p: &Picture| picture(&p.name, side, p.original, p.tiles, p.num_tokens);
-        sequence.images.iter().map(make).collect()
-    }
-
-    fn batch(&self) -> Batch {
-        let mut batch = Batch::default();
-        for sequence in &self.sequences {
-            batch.push(&sequence.ids, 0, &self.images(sequence));
-        }
-        batch
+        let token = |key: &str| self.config[key].as_i64();
+        token("image_token_index")
+            .or(token("image_token_id"))
+            .unwrap_or(-1)
     }
 
     /// Mean nats of each next token of its own sequence that is no image token.
@@ -90,6 +112,15 @@ impl Golden {
             .index_select(0, &Tensor::from_slice(&rows))
             .cross_entropy_for_logits(&Tensor::from_slice(&targets))
     }
+}
+
+fn packed<'a>(sequences: impl Iterator<Item = &'a Sequence>) -> Batch {
+    let mut batch = Batch::default();
+    for sequence in sequences {
+        let images: Vec<ImageInput> = sequence.images.iter().map(Picture::input).collect();
+        batch.push(&sequence.ids, 0, &images);
+    }
+    batch
 }
 
 /// The values at the places that `make.py` drew for this name.
@@ -111,21 +142,24 @@ fn difference<'a>(a: &'a [f64], b: &'a [f64]) -> impl ExactSizeIterator<Item = f
     a.iter().zip(b).map(|(a, b)| a - b)
 }
 
-#[expect(clippy::print_stdout, reason = "the parity table of `--nocapture`")]
 fn assert_close(what: &str, ours: f64, theirs: f64) {
-    println!("{what}: ours {ours:.2e}, transformers f32 {theirs:.2e}");
+    assert_within(what, ours, theirs.max(FLOOR / 2.0), 2.0);
+}
+
+#[expect(clippy::print_stdout, reason = "the parity table of `--nocapture`")]
+fn assert_within(what: &str, ours: f64, theirs: f64, factor: f64) {
+    println!("{what}: ours {ours:.2e}, transformers {theirs:.2e}");
     assert!(
-        ours <= (2.0 * theirs).max(FLOOR),
-        "{what}: ours {ours:.2e}, transformers f32 {theirs:.2e}"
+        ours <= factor * theirs,
+        "{what}: ours {ours:.2e}, transformers {theirs:.2e}"
     );
 }
 
-/// Greedy tokens of all sequences in one batch, each from its own length.
-fn greedy(model: &dyn Mllm, golden: &Golden, steps: usize) -> Vec<Vec<i64>> {
-    let prompt = golden.batch();
+/// Greedy tokens of all prompts in one batch, each from its own length.
+fn greedy(model: &dyn Mllm, prompt: &Batch, image_token: i64, steps: usize) -> Vec<Vec<i64>> {
     let longest = prompt.starts.windows(2).map(|w| w[1] - w[0]).max().unwrap();
     let mut cache = model.new_cache(prompt.num_sequences(), longest + steps);
-    let hidden = model.hidden(&prompt, Some(&mut cache)).unwrap();
+    let hidden = model.hidden(prompt, Some(&mut cache)).unwrap();
     let last: Vec<i64> = prompt.starts[1..]
         .iter()
         .map(|&end| end as i64 - 1)
@@ -133,8 +167,11 @@ fn greedy(model: &dyn Mllm, golden: &Golden, steps: usize) -> Vec<Vec<i64>> {
     let mut rows = hidden.index_select(0, &Tensor::from_slice(&last));
     let mut written = vec![Vec::new(); prompt.num_sequences()];
     for step in 0..steps {
-        let next: Vec<i64> =
-            Vec::try_from(logits(model, &rows).unwrap().argmax(-1, false)).unwrap();
+        let logits = logits(model, &rows).unwrap();
+        if (0..logits.size()[1]).contains(&image_token) {
+            let _ = logits.narrow(1, image_token, 1).fill_(f64::NEG_INFINITY);
+        }
+        let next: Vec<i64> = Vec::try_from(logits.argmax(-1, false)).unwrap();
         let mut batch = Batch::default();
         for ((id, written), cached) in next.iter().zip(&mut written).zip(&cache.lengths) {
             written.push(*id);
@@ -147,55 +184,75 @@ fn greedy(model: &dyn Mllm, golden: &Golden, steps: usize) -> Vec<Vec<i64>> {
     written
 }
 
-fn check(case: &str, text: &str) {
-    let golden: Golden = serde_json::from_str(text).unwrap();
-    let model = model::fresh(&golden.config.to_string(), 0, Device::Cpu, Kind::Float).unwrap();
-    fill(model.as_ref());
+/// Relative error of the chosen logits.
+fn logits_error(model: &dyn Mllm, batch: &Batch, golden: &Golden, case: &str) -> f64 {
+    let logits = logits(model, &model.hidden(batch, None).unwrap()).unwrap();
+    let found = at_places(&format!("{case}/logits"), golden.logits.len(), &logits);
+    let error = mean_square(difference(&found, &golden.logits));
+    (error / mean_square(golden.logits.iter().copied())).sqrt()
+}
+
+/// Gives the tokens compared and the positions excused.
+fn check(family: &str, case: &str) -> (usize, usize) {
+    let golden = Golden::read(family, case);
+    let make = |kind| {
+        let model = model::fresh(&golden.config.to_string(), 0, Device::Cpu, kind).unwrap();
+        fill(model.as_ref());
+        model
+    };
+    let model = make(Kind::Float);
     let model = model.as_ref();
 
-    // Names, and a folder for `make.py --check --saved`.
+    // Names, and a folder for `make.py --saved`.
     let mut names: Vec<&str> = model.parameters().iter().map(|p| p.name.as_str()).collect();
     names.sort_unstable();
     assert_eq!(names, golden.names);
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
         .join("golden")
+        .join(family)
         .join(case);
     model::save(model, &folder, None, Kind::Float).unwrap();
 
     for parameter in model.parameters() {
         let _ = parameter.tensor.set_requires_grad(true);
     }
-    let batch = golden.batch();
+    let batch = packed(golden.sequences.iter());
     let logits = logits(model, &model.hidden(&batch, None).unwrap()).unwrap();
     let found = at_places(&format!("{case}/logits"), golden.logits.len(), &logits);
     let error = mean_square(difference(&found, &golden.logits))
         / mean_square(golden.logits.iter().copied());
     assert_close(
-        &format!("{case} logits"),
+        &format!("{family} {case} logits"),
         error.sqrt(),
         golden.transformers_f32.logits,
     );
 
     // In f64 nothing but the golden file's ten digits is lost.
-    let double = model::fresh(&golden.config.to_string(), 0, Device::Cpu, Kind::Double).unwrap();
-    fill(double.as_ref());
-    let exact = model::logits(double.as_ref(), &double.hidden(&batch, None).unwrap()).unwrap();
-    let found = at_places(&format!("{case}/logits"), golden.logits.len(), &exact);
-    let error = mean_square(difference(&found, &golden.logits))
-        / mean_square(golden.logits.iter().copied());
-    assert!(error.sqrt() < 1e-9, "{case}: {:.2e} in f64", error.sqrt());
+    let error = logits_error(make(Kind::Double).as_ref(), &batch, &golden, case);
+    assert!(error < 1e-9, "{family} {case}: {error:.2e} in f64");
+    let error = logits_error(make(Kind::BFloat16).as_ref(), &batch, &golden, case);
+    assert_within(
+        &format!("{family} {case} logits in bf16"),
+        error,
+        golden.transformers_bf16,
+        1.1,
+    );
 
     let loss = golden.loss(&logits, &batch);
     let error = (loss.double_value(&[]) - golden.loss).abs() / golden.loss;
-    assert_close(&format!("{case} loss"), error, golden.transformers_f32.loss);
+    assert_close(
+        &format!("{family} {case} loss"),
+        error,
+        golden.transformers_f32.loss,
+    );
 
     loss.backward();
     let mut errors = Vec::new();
     for parameter in model.parameters() {
-        let name = internal_name(&parameter.name);
+        let name = internal_name(family, &parameter.name);
         let gradient = parameter.tensor.grad();
         let Some(expected) = golden.gradients.get(&name) else {
-            assert!(golden.unreachable.contains(&name));
+            assert!(golden.unreachable.contains(&name), "{name}");
             assert!(
                 !gradient.defined() || gradient.norm().double_value(&[]) == 0.0,
                 "{name}"
@@ -224,54 +281,101 @@ fn check(case: &str, text: &str) {
     }
     let error = (errors.iter().sum::<f64>() / errors.len() as f64).sqrt();
     assert_close(
-        &format!("{case} gradients"),
+        &format!("{family} {case} gradients"),
         error,
         golden.transformers_f32.gradients,
     );
 
-    let steps = golden.sequences[0].greedy.len();
-    for (sequence, written) in golden.sequences.iter().zip(greedy(model, &golden, steps)) {
-        let certain = sequence.close.unwrap_or(steps);
-        assert_eq!(written[..certain], sequence.greedy[..certain], "{case}");
+    // A batch of mixed lengths; where the oracle itself is undecided, the rest of an answer may differ.
+    let prompts = packed(golden.greedy.iter().map(|g| &g.prompt));
+    let steps = golden.greedy[0].new.len();
+    let (mut compared, mut excused) = (0, 0);
+    let answers = greedy(model, &prompts, golden.image_token(), steps);
+    for (request, written) in golden.greedy.iter().zip(answers) {
+        let differs = (0..steps).find(|&i| written[i] != request.new[i]);
+        compared += differs.unwrap_or(steps);
+        if let Some(at) = differs {
+            assert!(
+                request.close.contains(&at),
+                "{family} {case}: token {at} is {} for {}",
+                written[at],
+                request.new[at]
+            );
+            excused += 1;
+        }
     }
+    (compared, excused)
+}
+
+/// All golden files of a family, each named here.
+#[expect(clippy::print_stdout, reason = "the parity table of `--nocapture`")]
+fn check_all(family: &str, cases: &[&str]) {
+    let mut found: Vec<String> = std::fs::read_dir(Path::new(FOLDER).join(family))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    found.sort();
+    let mut named: Vec<String> = cases.iter().map(|case| format!("{case}.json")).collect();
+    named.sort();
+    assert_eq!(found, named);
+    let counts: Vec<(usize, usize)> = cases.iter().map(|case| check(family, case)).collect();
+    let compared: usize = counts.iter().map(|c| c.0).sum();
+    let excused: usize = counts.iter().map(|c| c.1).sum();
+    println!("{family}: {compared} greedy tokens, {excused} excused");
+    assert!(
+        excused <= compared.div_ceil(5000),
+        "{excused} of {compared}"
+    );
 }
 
 #[test]
-fn grouped_heads_and_tied_embeddings() {
-    check(
+fn llava_next_equals_transformers() {
+    let cases = [
         "grouped-tied",
-        include_str!("../golden/llava_next/grouped-tied.json"),
-    );
-}
-
-#[test]
-fn full_heads_with_a_padding_row_and_two_pictures() {
-    check(
         "full-heads-padding-row",
-        include_str!("../golden/llava_next/full-heads-padding-row.json"),
-    );
-}
-
-#[test]
-fn one_key_head_and_llama3_positions_without_pictures() {
-    check(
         "one-key-head-llama3",
-        include_str!("../golden/llava_next/one-key-head-llama3.json"),
-    );
-}
-
-#[test]
-fn biases_and_wide_heads_on_odd_tiles() {
-    check(
         "biases-wide-heads-gelu",
-        include_str!("../golden/llava_next/biases-wide-heads-gelu.json"),
-    );
+        "mistral-deep-cut",
+    ];
+    check_all("llava_next", &cases);
 }
 
 #[test]
-fn mistral_with_a_tower_cut_early() {
-    check(
-        "mistral-deep-cut",
-        include_str!("../golden/llava_next/mistral-deep-cut.json"),
-    );
+fn llama_equals_transformers() {
+    let cases = [
+        "grouped-tied",
+        "one-key-head-llama3",
+        "full-heads-biases",
+        "odd-deep",
+        "mistral",
+    ];
+    check_all("llama", &cases);
+}
+
+#[test]
+fn qwen2_vl_equals_transformers() {
+    let cases = [
+        "grouped-tied",
+        "two-pictures",
+        "merge-three",
+        "wide-heads-nested",
+    ];
+    check_all("qwen2_vl", &cases);
+}
+
+#[test]
+fn llava_equals_transformers() {
+    let cases = ["clip", "clip-full-last", "dino-tied", "dino-other-size"];
+    check_all("llava", &cases);
+}
+
+#[test]
+fn mllama_equals_transformers() {
+    let cases = [
+        "padded-tiles",
+        "pictures-side-by-side",
+        "odd-tiles-all-outputs",
+        "no-padding-tokens",
+    ];
+    check_all("mllama", &cases);
 }

@@ -54,7 +54,9 @@ pub fn small(changes: &serde_json::Value, kind: Kind) -> Box<dyn Mllm> {
 pub fn fill(model: &dyn Mllm) {
     let _guard = torch::no_grad_guard();
     for parameter in model.parameters() {
-        let name = internal_name(&parameter.name);
+        let config: serde_json::Value = serde_json::from_str(model.config_text()).unwrap();
+        let family = config["model_type"].as_str().unwrap();
+        let name = internal_name(family, &parameter.name);
         let shape = parameter.tensor.size();
         let values: Vec<f32> = (0..parameter.tensor.numel() as u64)
             .map(|i| weight(&name, &shape, i))
@@ -82,13 +84,22 @@ fn weight(name: &str, shape: &[i64], index: u64) -> f32 {
 }
 
 /// From the layout that `transformers` writes to the one that it computes with.
-pub fn internal_name(published: &str) -> String {
-    if let Some(rest) = published.strip_prefix("language_model.model.") {
-        return format!("model.language_model.{rest}");
-    }
-    match published.strip_prefix("language_model.") {
-        Some(head) => head.to_owned(),
-        None => format!("model.{published}"),
+pub fn internal_name(family: &str, published: &str) -> String {
+    let nested = |rest: &str| format!("model.language_model.{rest}");
+    match family {
+        "llama" | "mistral" => published.to_owned(),
+        "qwen2_vl" => match published.strip_prefix("model.") {
+            Some(rest) => nested(rest),
+            None if published.starts_with("visual.") => format!("model.{published}"),
+            None => published.to_owned(),
+        },
+        _ => match published.strip_prefix("language_model.model.") {
+            Some(rest) => nested(rest),
+            None => match published.strip_prefix("language_model.") {
+                Some(head) => head.to_owned(),
+                None => format!("model.{published}"),
+            },
+        },
     }
 }
 
@@ -101,12 +112,22 @@ pub fn picture(
     num_tokens: usize,
 ) -> ImageInput {
     let shape = vec![tiles.0 * tiles.1 + 1, 3, side, side];
+    let grid = ImageGrid::Tiles { original, tiles };
+    made_picture(name, shape, grid, num_tokens)
+}
+
+/// A picture of any family.
+pub fn made_picture(
+    name: &str,
+    shape: Vec<usize>,
+    grid: ImageGrid,
+    num_tokens: usize,
+) -> ImageInput {
     let length = shape.iter().product::<usize>() as u64;
-    let pixels = Arc::new((0..length).map(|i| hashed(name, i) as f32).collect());
     ImageInput {
-        pixels,
+        pixels: Arc::new((0..length).map(|i| hashed(name, i) as f32).collect()),
         shape,
-        grid: ImageGrid::Tiles { original, tiles },
+        grid,
         num_tokens,
     }
 }

@@ -5,6 +5,7 @@ usage: make.py [--check]
 """
 import json, pathlib, random, sys, tempfile
 import numpy as np
+import families
 from PIL import Image
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import CLIPVisionConfig, LlamaConfig, LlavaNextConfig, PreTrainedTokenizerFast
@@ -13,6 +14,7 @@ from transformers import LlavaNextImageProcessor, LlavaNextProcessor
 HERE = pathlib.Path(__file__).parent
 LLAMA3 = (HERE / "../../src/templates/llama3.jinja").read_text()
 INST = (HERE / "templates/inst.jinja").read_text()
+QWEN = (HERE / "templates/qwen.jinja").read_text()
 MEAN, STD = [0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.26130258, 0.27577711]
 TRAINING = ["A red apple on a white plate.", "What is shown? Hëllo, 世界 🍎!", "The answer is 42.\n\nNext line",
             "system user assistant [INST] describe the image [/INST]", "</s> </s> </s> <s> an <image> here", "don't 1234 it's 56789"] * 3
@@ -220,6 +222,7 @@ def main():
     with tempfile.TemporaryDirectory() as made:
         made = pathlib.Path(made)
         write_folders(made)
+        families.make(made, TRAINING, LLAMA3, QWEN, conversation, TEXTS, digest, picture, messages_of)
         lines = ",\n".join(f"{json.dumps(key)}: [\n" + ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows) + "\n]" for key, rows in golden.items())
         (made / "golden.json").write_text("{" + lines + "}\n")
         for path in sorted(p for p in made.rglob("*") if p.is_file()):

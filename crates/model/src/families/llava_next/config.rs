@@ -5,7 +5,9 @@ use serde_json::Value;
 use crate::error::Error;
 use crate::nn::activation::Activation;
 use crate::nn::clip::ClipConfig;
-use crate::nn::config::{Reader, clip, decoder, settle};
+use crate::nn::config::{
+    Reader, clip, clip_large, decoder, image_token, keep_class, settle, vision_layer,
+};
 use crate::nn::decoder::DecoderConfig;
 
 /// Everything that the forward needs to know.
@@ -35,12 +37,8 @@ impl Config {
     /// All problems at once.
     pub fn parse(json: &Value) -> Result<Self, Error> {
         let mut problems = Vec::new();
-        let text = decoder(&json["text_config"], &mut problems);
-        // Without a `vision_config` it is CLIP ViT-L/14 at 336 pixels.
-        let large = serde_json::json!({
-            "hidden_size": 1024, "intermediate_size": 4096, "num_hidden_layers": 24, "num_attention_heads": 16,
-            "image_size": 336, "patch_size": 14,
-        });
+        let text = decoder(&json["text_config"], "text_config.", &mut problems);
+        let large = clip_large();
         let vision = clip(
             json.get("vision_config")
                 .filter(|v| v.is_object())
@@ -49,35 +47,9 @@ impl Config {
         );
         let mut read = Reader::new(json, "", &mut problems);
         read.refuse("quantization_config", |_| false);
-        let image_token = read
-            .get("image_token_index")
-            .or(read.get("image_token_id"))
-            .and_then(Value::as_i64)
-            .unwrap_or(32_000);
-        if !(0..text.vocab_size).contains(&image_token) {
-            read.problem(
-                "image_token_index",
-                &format!(
-                    "is {image_token}, outside of the vocabulary of {}",
-                    text.vocab_size
-                ),
-            );
-        }
-        let vision_layers = layer(&mut read, vision.num_layers as i64);
-        let keep_class = match read
-            .get("vision_feature_select_strategy")
-            .map(|v| v.as_str())
-        {
-            None | Some(Some("default")) => false,
-            Some(Some("full")) => true,
-            Some(_) => {
-                read.problem(
-                    "vision_feature_select_strategy",
-                    "is unknown; known are default, full",
-                );
-                false
-            }
-        };
+        let image_token = image_token(&mut read, text.vocab_size);
+        let vision_layers = vision_layer(&mut read, vision.num_layers as i64);
+        let keep_class = keep_class(&mut read);
         let pinpoints = pinpoints(&mut read);
         let config = Self {
             image_token,
@@ -93,26 +65,6 @@ impl Config {
         settle(problems)?;
         Ok(config)
     }
-}
-
-/// `vision_feature_layer` as an index from the start; hidden state 0 is what enters the first layer.
-fn layer(read: &mut Reader, num_layers: i64) -> usize {
-    let value = read.get("vision_feature_layer");
-    let single = match value {
-        None => Some(-2),
-        Some(Value::Array(list)) if list.len() == 1 => list[0].as_i64(),
-        Some(value) => value.as_i64(),
-    };
-    let index = single.map(|i| if i < 0 { num_layers + 1 + i } else { i });
-    if let Some(index) = index.filter(|i| (0..=num_layers).contains(i)) {
-        return index as usize;
-    }
-    let found = value.map_or("-2".to_owned(), Value::to_string);
-    read.problem(
-        "vision_feature_layer",
-        &format!("is {found}; one hidden state of a tower of {num_layers} layers can be read"),
-    );
-    0
 }
 
 fn pinpoints(read: &mut Reader) -> Vec<(usize, usize)> {

@@ -3,7 +3,6 @@
 
 pub mod config;
 pub mod model;
-pub mod names;
 pub mod tiles;
 
 pub use config::Config;

@@ -6,19 +6,19 @@ use processor::ImageInput;
 use torch::{Device, Kind, Tensor, no_grad_guard};
 
 use super::Config;
-use super::names::{Layout, is_buffer};
 use super::tiles;
 use crate::error::Error;
+use crate::families::names::{Layout, is_buffer};
+use crate::families::{head, tied_names, with_features};
 use crate::init::Init;
 use crate::mllm::{Batch, Cache, Group, Mllm, Parameter};
 use crate::nn::clip::Clip;
 use crate::nn::decoder::Decoder;
-use crate::nn::layers::Linear;
+use crate::nn::projector::Projector;
 use crate::weights::{Source, Weights};
 
 const TOWER: &str = "model.vision_tower";
 const TEXT: &str = "model.language_model";
-const HEAD: &str = "lm_head.weight";
 
 /// A LLaVA-NeXT model.
 #[derive(Debug)]
@@ -26,8 +26,7 @@ pub struct LlavaNext {
     config_text: String,
     config: Config,
     tower: Clip,
-    linear1: Linear,
-    linear2: Linear,
+    projector: Projector,
     newline: Tensor,
     decoder: Decoder,
     head: Tensor,
@@ -66,22 +65,12 @@ impl LlavaNext {
         )?;
 
         weights.group = Group::Projector;
-        let bias = config.projector_bias;
-        let linear1 = Linear::new(
+        let projector = Projector::new(
             &mut weights,
-            "model.multi_modal_projector.linear_1",
-            wide,
-            d,
-            bias,
-            Init::Xavier,
-        )?;
-        let linear2 = Linear::new(
-            &mut weights,
-            "model.multi_modal_projector.linear_2",
-            d,
-            d,
-            bias,
-            Init::Xavier,
+            "model.multi_modal_projector",
+            (wide, d),
+            config.projector_bias,
+            config.projector_activation,
         )?;
         let newline = weights.tensor(
             "model.image_newline",
@@ -91,21 +80,8 @@ impl LlavaNext {
 
         weights.group = Group::LanguageModel;
         let decoder = Decoder::new(&mut weights, TEXT, config.text.clone(), device)?;
-        let embedding_name = format!("{TEXT}.embed_tokens.weight");
-        let (head, tied) = if config.tied {
-            (
-                decoder.embedding.shallow_clone(),
-                vec![(HEAD, embedding_name.as_str())],
-            )
-        } else {
-            let shape = [config.text.vocab_size, d];
-            (
-                weights.tensor(HEAD, &shape, Init::Normal(config.text.initializer_range))?,
-                Vec::new(),
-            )
-        };
-
-        let mut parameters = weights.finish(&tied, is_buffer)?;
+        let head = head(&mut weights, &config.text, config.tied, &decoder)?;
+        let mut parameters = weights.finish(&tied_names(config.tied, TEXT), is_buffer)?;
         let below = layout.published(&format!("{TOWER}."));
         for parameter in &mut parameters {
             if let Some(name) = parameter.name.strip_prefix(&below) {
@@ -116,8 +92,7 @@ impl LlavaNext {
             config_text,
             config,
             tower,
-            linear1,
-            linear2,
+            projector,
             newline,
             decoder,
             head,
@@ -131,42 +106,16 @@ impl LlavaNext {
     pub fn config(&self) -> &Config {
         &self.config
     }
-
-    /// Embeddings `[t, d]` with image features in the rows of the image token.
-    fn embed(&self, batch: &Batch) -> Result<Tensor, Error> {
-        let embedded = self.decoder.embed(&batch.ids)?;
-        let image_token = self.config.image_token;
-        let rows: Vec<i64> = (0..batch.ids.len())
-            .filter(|&i| batch.ids[i] == image_token)
-            .map(|i| i as i64)
-            .collect();
-        let mismatch = |features| Error::ImageTokens {
-            tokens: rows.len(),
-            features,
-            images: batch.images.len(),
-        };
-        if batch.images.is_empty() {
-            return if rows.is_empty() {
-                Ok(embedded)
-            } else {
-                Err(mismatch(0))
-            };
-        }
-        let features = self.image_features(&batch.images)?;
-        let found = features.size()[0] as usize;
-        if found != rows.len() {
-            return Err(mismatch(found));
-        }
-        let rows = Tensor::f_from_slice(&rows)?.f_to_device(self.device)?;
-        Ok(embedded.f_index_copy(0, &rows, &features)?)
-    }
 }
 
 impl Mllm for LlavaNext {
     fn hidden(&self, batch: &Batch, cache: Option<&mut Cache>) -> Result<Tensor, Error> {
         // What is in a cache has no graph, so its gradients would be silently cut.
         let _guard = cache.is_some().then(no_grad_guard);
-        self.decoder.forward(self.embed(batch)?, batch, cache)
+        let positions = self.decoder.positions(batch)?;
+        let embedded = with_features(self, &self.decoder, batch, self.config.image_token)?;
+        self.decoder
+            .forward(embedded, batch, &positions, None, cache)
     }
 
     fn image_features(&self, images: &[ImageInput]) -> Result<Tensor, Error> {
@@ -186,12 +135,7 @@ impl Mllm for LlavaNext {
         if !self.config.keep_class {
             features = features.f_narrow(1, 1, vision.side() * vision.side())?;
         }
-        let projected = self.linear2.forward(
-            &self
-                .config
-                .projector_activation
-                .forward(&self.linear1.forward(&features)?)?,
-        )?;
+        let projected = self.projector.forward(&features)?;
         let mut packed = Vec::with_capacity(images.len());
         for (index, (image, tiles)) in images.iter().zip(&distinct.tiles).enumerate() {
             let tiles = Tensor::f_from_slice(tiles)?.f_to_device(self.device)?;

@@ -37,7 +37,10 @@ pub fn distinct(images: &[ImageInput], config: &ClipConfig) -> Result<Distinct, 
         let ImageGrid::Tiles {
             tiles: (rows, columns),
             ..
-        } = image.grid;
+        } = image.grid
+        else {
+            return Err(bad("it was not cut into tiles".to_owned()));
+        };
         let fits = image.shape.len() == 4
             && image.shape[1..] == tile_shape
             && image.pixels.len() == image.shape[0] * length;
@@ -103,7 +106,11 @@ pub fn pack(
     let ImageGrid::Tiles {
         original,
         tiles: (rows, columns),
-    } = *grid;
+    } = *grid
+    else {
+        let problem = "it was not cut into tiles".to_owned();
+        return Err(Error::Image { index, problem });
+    };
     let (rows, columns) = (rows as i64, columns as i64);
     let (height, width) = (rows * side, columns * side);
     let whole = features

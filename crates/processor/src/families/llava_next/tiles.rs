@@ -9,6 +9,8 @@ use std::sync::Arc;
 use image::RgbImage;
 use serde_json::Value;
 
+use crate::families::conversation::Pictures;
+use crate::pixels::{CLIP, Normalisation, kernel, needs, number};
 use crate::resize::{Kernel, resize};
 use crate::{ImageGrid, ImageInput};
 
@@ -21,28 +23,23 @@ pub(super) struct Tiling {
     patches: usize,
     /// Height and width of each possible grid in pixels.
     grids: Vec<(usize, usize)>,
-    /// Mean and deviation of each channel, in levels of 0 to 255.
-    mean: [f32; 3],
-    std: [f32; 3],
+    normalisation: Normalisation,
     kernel: Kernel,
 }
 
 impl Tiling {
     /// From the image processor's settings and `config.json`; what is wrong is said in words.
     pub fn parse(settings: &Value, config: &Value) -> Result<Self, String> {
-        for key in [
-            "do_resize",
-            "do_center_crop",
-            "do_rescale",
-            "do_normalize",
-            "do_convert_rgb",
-        ] {
-            if settings[key] == false {
-                return Err(format!(
-                    "has `{key}` false, which is not implemented; set it to true"
-                ));
-            }
-        }
+        needs(
+            settings,
+            &[
+                "do_resize",
+                "do_center_crop",
+                "do_rescale",
+                "do_normalize",
+                "do_convert_rgb",
+            ],
+        )?;
         let vision = &config["vision_config"];
         // What `transformers` leaves out of a saved `config.json`: CLIP's defaults, or this family's own tower.
         let (side, patch) = if vision.is_object() {
@@ -69,46 +66,13 @@ impl Tiling {
                         cannot be set side by side; `default` drops it"
                 .to_owned());
         }
-        let resample = settings["resample"].as_u64().unwrap_or(3);
-        let kernel = match resample {
-            2 => Kernel::Bilinear,
-            // The pinned torchvision has no Lanczos kernel and takes the bicubic one.
-            1 | 3 => Kernel::Bicubic,
-            other => {
-                return Err(format!(
-                    "has `resample` {other}; known are 1 (Lanczos), 2 (bilinear), 3 (bicubic)"
-                ));
-            }
-        };
-        let rescale = settings["rescale_factor"].as_f64().unwrap_or(1.0 / 255.0);
-        if rescale <= 0.0 {
-            return Err(format!(
-                "has `rescale_factor` {rescale}; expected a small number, 1/255"
-            ));
-        }
-        let levels = (1.0 / rescale) as f32;
-        let mean = three(
-            settings,
-            "image_mean",
-            [0.481_454_66, 0.457_827_5, 0.408_210_73],
-        )?;
-        let std = three(
-            settings,
-            "image_std",
-            [0.268_629_54, 0.261_302_6, 0.275_777_1],
-        )?;
-        if std.contains(&0.0) {
-            return Err(format!(
-                "has `image_std` {}; they must not be zero",
-                settings["image_std"]
-            ));
-        }
+        let kernel = kernel(settings, 3)?;
+        let normalisation = Normalisation::parse(settings, CLIP)?;
         Ok(Self {
             side,
             patches: side / patch,
             grids: grids(settings, config, side)?,
-            mean: mean.map(|m| m * levels),
-            std: std.map(|s| s * levels),
+            normalisation,
             kernel,
         })
     }
@@ -179,20 +143,16 @@ impl Tiling {
     }
 
     /// Appends one tile, channel by channel.
-    fn normalise(&self, rgb: &[u8], width: usize, (top, left): (usize, usize), out: &mut Vec<f32>) {
-        for channel in 0..3 {
-            let (mean, std) = (self.mean[channel], self.std[channel]);
-            for row in 0..self.side {
-                let start = ((top + row) * width + left) * 3;
-                let line = rgb[start..start + self.side * 3].chunks_exact(3);
-                out.extend(line.map(|pixel| (f32::from(pixel[channel]) - mean) / std));
-            }
-        }
+    fn normalise(&self, rgb: &[u8], width: usize, place: (usize, usize), out: &mut Vec<f32>) {
+        let tile = (self.side, self.side);
+        self.normalisation.append(rgb, width, place, tile, out);
     }
 }
 
-fn number(value: &Value) -> Option<usize> {
-    value.as_u64().map(|n| n as usize)
+impl Pictures for Tiling {
+    fn input(&self, picture: &RgbImage) -> Result<ImageInput, String> {
+        Ok(Self::input(self, picture))
+    }
 }
 
 /// The sides that `size` or `crop_size` names: a number, `shortest_edge`, or `height` and `width`.
@@ -212,20 +172,6 @@ fn sides(size: &Value) -> Result<Vec<usize>, String> {
             }
         }
     }
-}
-
-fn three(settings: &Value, key: &str, preset: [f32; 3]) -> Result<[f32; 3], String> {
-    let Some(list) = settings[key].as_array() else {
-        return Ok(preset);
-    };
-    let values: Vec<f32> = list
-        .iter()
-        .filter_map(Value::as_f64)
-        .map(|value| value as f32)
-        .collect();
-    values
-        .try_into()
-        .map_err(|_| format!("has `{key}` {}; expected three numbers", settings[key]))
 }
 
 /// The grids of the image processor, which must be those of the model: it rebuilds the picture by them.

@@ -1,4 +1,5 @@
-//! The layouts in which LLaVA-NeXT checkpoints have been published, and how ours are named in them.
+//! The layouts in which checkpoints of the LLaVA-shaped families (`llava`, `llava_next`, `mllama`) have been published,
+//! and how ours are named in them. Only a CLIP tower was ever nested.
 //!
 //! | written by | language model | tower | projector, newline |
 //! |---|---|---|---|

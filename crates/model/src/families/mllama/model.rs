@@ -1,0 +1,206 @@
+//! The forward of Llama 3.2 Vision.
+//!
+//! Shapes: t packed tokens, d model width.
+
+use processor::{ImageGrid, ImageInput};
+use torch::{Device, Kind, Tensor, no_grad_guard};
+
+use super::Config;
+use super::sight::{Seen, runs};
+use super::tower::Tower;
+use crate::error::Error;
+use crate::families::names::{Layout, is_buffer};
+use crate::families::{accessors, head, tied_names};
+use crate::init::Init;
+use crate::mllm::{Batch, Cache, Group, Mllm, Parameter};
+use crate::nn::cross::{Run, Seeing, Sight};
+use crate::nn::decoder::Decoder;
+use crate::nn::layers::Linear;
+use crate::weights::{Source, Weights};
+
+const TOWER: &str = "model.vision_model";
+const TEXT: &str = "model.language_model";
+
+/// A Llama 3.2 Vision model.
+#[derive(Debug)]
+pub struct Mllama {
+    config_text: String,
+    config: Config,
+    tower: Tower,
+    projector: Linear,
+    decoder: Decoder,
+    head: Tensor,
+    parameters: Vec<Parameter>,
+    device: Device,
+    kind: Kind,
+}
+
+impl Mllama {
+    /// From a checkpoint or a random start.
+    pub fn new(
+        config_text: String,
+        config: Config,
+        source: Source,
+        device: Device,
+        kind: Kind,
+    ) -> Result<Self, Error> {
+        let layout = match &source {
+            Source::Folder(checkpoint) => Layout::of(checkpoint.names()),
+            Source::Fresh { .. } => Layout::CURRENT,
+        };
+        let mut weights = Weights::new(
+            source,
+            Box::new(move |name| layout.published(name)),
+            device,
+            kind,
+        );
+        weights.group = Group::VisionTower;
+        let tower = Tower::new(&mut weights, TOWER, &config.vision)?;
+        weights.group = Group::Projector;
+        let projector = Linear::new(
+            &mut weights,
+            "model.multi_modal_projector",
+            config.vision.out(),
+            config.text.hidden_size,
+            true,
+            Init::Xavier,
+        )?;
+        weights.group = Group::LanguageModel;
+        let decoder = Decoder::new(&mut weights, TEXT, config.text.clone(), device)?;
+        let head = head(&mut weights, &config.text, false, &decoder)?;
+        let parameters = weights.finish(&tied_names(false, TEXT), is_buffer)?;
+        Ok(Self {
+            config_text,
+            config,
+            tower,
+            projector,
+            decoder,
+            head,
+            parameters,
+            device,
+            kind,
+        })
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Checks a picture; gives its arrangement's id and the number of its tiles.
+    fn arrangement(&self, index: usize, image: &ImageInput) -> Result<(i64, usize), Error> {
+        let vision = &self.config.vision;
+        let bad = |problem: String| Error::Image { index, problem };
+        let ImageGrid::Canvas { tiles } = image.grid else {
+            return Err(bad("it was not laid on a canvas of tiles".to_owned()));
+        };
+        let known = vision.ratios.iter().position(|&ratio| ratio == tiles);
+        let id = known.ok_or_else(|| {
+            bad(format!(
+                "{} rows of {} tiles are none of the known arrangements {:?}",
+                tiles.0, tiles.1, vision.ratios
+            ))
+        })?;
+        let side = vision.image_size as usize;
+        let count = tiles.0 * tiles.1;
+        let expected = [count, vision.num_channels as usize, side, side];
+        let length: usize = expected.iter().product();
+        if image.shape != expected || image.pixels.len() != length || image.num_tokens != 1 {
+            return Err(bad(format!(
+                "it has shape {:?}, {} values and {} image tokens, expected {expected:?} and one token",
+                image.shape,
+                image.pixels.len(),
+                image.num_tokens
+            )));
+        }
+        Ok((id as i64 + 1, count))
+    }
+
+    /// What the cross-attention layers are to look at; none when no sequence has pictures. A cache learns what its
+    /// sequences see next.
+    fn sight(&self, batch: &Batch, mut cache: Option<&mut Cache>) -> Result<Option<Sight>, Error> {
+        let token = self.config.image_token;
+        let tokens = batch.ids.iter().filter(|&&id| id == token).count();
+        if tokens != batch.images.len() {
+            return Err(Error::ImageTokens {
+                tokens,
+                features: batch.images.len(),
+                images: batch.images.len(),
+            });
+        }
+        let vision = &self.config.vision;
+        let (tile, picture) = (vision.tokens(), vision.tokens() * vision.max_tiles);
+        let mut used = 0;
+        let mut sequences = Vec::new();
+        for (index, span) in batch.starts.windows(2).enumerate() {
+            let ids = batch.ids.get(span[0]..span[1]).unwrap_or_default();
+            let is_picture: Vec<bool> = ids.iter().map(|&id| id == token).collect();
+            let count = is_picture.iter().filter(|&&is| is).count();
+            let own = &batch.images[used..used + count];
+            let row = cache.as_deref().and_then(|cache| cache.pictures.get(index));
+            let (before, old) = row.map_or((Vec::new(), 0), |row| (row.seen.clone(), row.count));
+            let mut seen: Vec<Seen> = Vec::with_capacity(count);
+            for (i, image) in own.iter().enumerate() {
+                let (_, tiles) = self.arrangement(used + i, image)?;
+                let start = old + picture * i as i64;
+                seen.push((start, tile * tiles as i64));
+            }
+            let features = if own.is_empty() {
+                None
+            } else {
+                Some(self.features(own, used)?)
+            };
+            used += count;
+            let total = old + picture * count as i64;
+            if total == 0 || ids.is_empty() {
+                continue;
+            }
+            let runs: Vec<Run> = runs(&is_picture, &seen, &before);
+            if let (Some(cache), Some(last)) = (&mut cache, runs.last()) {
+                let row = &mut cache.pictures[index];
+                (row.seen, row.count) = (last.seen.clone(), total);
+            }
+            sequences.push(Seeing {
+                index,
+                features,
+                runs,
+            });
+        }
+        Sight::new(sequences, &batch.starts, self.device)
+    }
+
+    /// Features of pictures, the first of which is number `first` of its batch.
+    fn features(&self, images: &[ImageInput], first: usize) -> Result<Tensor, Error> {
+        let mut all = Vec::with_capacity(images.len());
+        for (i, image) in images.iter().enumerate() {
+            let (arrangement, _) = self.arrangement(first + i, image)?;
+            let shape: Vec<i64> = image.shape.iter().map(|&n| n as i64).collect();
+            let pixels = Tensor::f_from_slice(&image.pixels)?
+                .f_reshape(shape)?
+                .f_to_device(self.device)?
+                .f_to_kind(self.kind)?;
+            all.push(self.tower.forward(&pixels, arrangement)?);
+        }
+        self.projector.forward(&Tensor::f_cat(&all, 0)?)
+    }
+}
+
+impl Mllm for Mllama {
+    fn hidden(&self, batch: &Batch, mut cache: Option<&mut Cache>) -> Result<Tensor, Error> {
+        // What is in a cache has no graph, so its gradients would be silently cut.
+        let _guard = cache.is_some().then(no_grad_guard);
+        // Checks the batch before anything of it is used as an index.
+        crate::nn::attention::Spans::new(batch, cache.as_deref())?;
+        let sight = self.sight(batch, cache.as_deref_mut())?;
+        let positions = self.decoder.positions(batch)?;
+        let embedded = self.decoder.embed(&batch.ids)?;
+        self.decoder
+            .forward(embedded, batch, &positions, sight.as_ref(), cache)
+    }
+
+    fn image_features(&self, images: &[ImageInput]) -> Result<Tensor, Error> {
+        self.features(images, 0)
+    }
+
+    accessors!();
+}

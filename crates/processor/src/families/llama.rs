@@ -1,0 +1,13 @@
+//! Llama and Mistral, text only.
+
+use super::Source;
+use super::conversation::Family;
+
+pub(super) fn family(source: &Source) -> Family {
+    Family {
+        image_token: None,
+        image_token_text: None,
+        num_embeddings: source.config["vocab_size"].as_u64(),
+        pictures: None,
+    }
+}
