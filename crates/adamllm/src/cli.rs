@@ -37,6 +37,9 @@ pub struct Shared {
     /// Threads of the tensor library; default: all cores.
     #[arg(long, global = true)]
     pub threads: Option<usize>,
+    /// Decoding one picture may take so long; one that takes longer ends the command and is never left out.
+    #[arg(long, global = true, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
+    pub image_seconds: f64,
 }
 
 /// What to do.
@@ -110,6 +113,9 @@ pub struct Demo {
     /// A few steps only: shows the road, not the result.
     #[arg(long)]
     pub quick: bool,
+    /// Say what would be done, with counts, memory, time and disk; writes the demo's data and begins no stage.
+    #[arg(long)]
+    pub dry_run: bool,
     /// Override of a recipe key; repeatable.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub set: Vec<String>,
@@ -269,6 +275,13 @@ pub struct DemoBase {
     /// Fail if the model made anew scores worse than the shipped one.
     #[arg(long)]
     pub check: bool,
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    let found = text.parse().ok();
+    found
+        .filter(|s| (1e-6..1e9).contains(s))
+        .ok_or_else(|| "expected seconds, more than 0".to_owned())
 }
 
 fn domain(name: &str) -> Result<Domain, String> {

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use corpus::formats::{self, read_pairs, read_samples};
@@ -31,6 +32,7 @@ use crate::{scores, shipped, signals};
 /// Runs the command.
 pub fn run(cli: &Cli) -> Result<()> {
     let shared = &cli.shared;
+    corpus::images::set_time_limit(Duration::from_secs_f64(shared.image_seconds));
     rayon::ThreadPoolBuilder::new()
         .num_threads(threads(shared))
         .build_global()
@@ -157,7 +159,8 @@ fn run_demo(shared: &Shared, device: Device, demo: &Demo) -> Result<()> {
     }
     overrides.extend(demo.set.iter().cloned());
     let recipe = load_recipe(&path, &overrides)?;
-    walk(shared, device, &recipe, &run, None, &Span::default(), false)
+    let span = Span::default();
+    walk(shared, device, &recipe, &run, None, &span, demo.dry_run)
 }
 
 fn run_recipe(shared: &Shared, device: Device, run: &Run) -> Result<()> {
@@ -244,6 +247,11 @@ fn keep_threads(shared: &Shared, run: &RunFolder, dry: bool) -> Result<usize> {
         Some(known) if shared.threads.is_none() || known == wanted => return Ok(known),
         Some(known) if !dry => eprintln!(
             "warning: this run began with {known} threads; with {wanted} the last bits of what follows differ"
+        ),
+        None if path.exists() && !dry => eprintln!(
+            "warning: `{}` was changed or damaged, and the number of threads that this run began with is not known; if it \
+             was not {wanted}, the last bits of what follows differ, and `--threads` mends that",
+            path.display()
         ),
         _ => {}
     }
@@ -535,7 +543,7 @@ fn inspect_data(
         ..formats::Options::default()
     };
     let mut loaded = read_pairs(file, &options)?;
-    pictures::reject_broken(&mut loaded, |pair| (&pair.id, &pair.images));
+    pictures::reject_broken(&mut loaded, |pair| (&pair.id, &pair.images))?;
     let found = formats::summary(&loaded);
     let document = json!({"summary": found, "rejected": loaded.rejected});
     print(shared, &document, || {

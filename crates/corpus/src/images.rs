@@ -1,17 +1,20 @@
 //! Pictures from files: PNG, JPEG (EXIF orientation applied), WebP and SVG, found by content, as 8-bit RGB.
 //!
-//! Transparent pixels lie on white. Sizes are checked before memory is asked for.
+//! Transparent pixels lie on white. Sizes are checked before memory is asked for, and decoding has a time limit.
 
 use std::io::{Cursor, Read as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder as _, ImageReader, Limits, Rgb, RgbImage};
 
 mod jpeg;
 mod svg;
+mod watch;
 
 pub use svg::{decode_svg, render_svg_rgba};
+pub use watch::{MAX_TIME, set_time_limit};
 
 /// Larger files are refused.
 pub const MAX_BYTES: u64 = 200_000_000;
@@ -55,11 +58,20 @@ pub enum ImageError {
         /// The limit.
         limit: String,
     },
+    /// Whether it can be used is not known. This is no reason to leave a picture out: a faster or less busy machine
+    /// would decide otherwise.
+    #[error("picture `{}` was not decoded: {problem}", path.display())]
+    Unfinished {
+        /// The file.
+        path: PathBuf,
+        /// What stopped it.
+        problem: String,
+    },
 }
 
-/// Decodes a picture file.
+/// Decodes a picture file, in at most the time of [`set_time_limit`].
 pub fn decode(path: &Path) -> Result<RgbImage, ImageError> {
-    decode_bytes(&read(path)?, path)
+    decode_owned(read(path)?, path, watch::time_limit())
 }
 
 /// Reads a picture file as it is; anything but a file of at most [`MAX_BYTES`] is refused before it is opened.
@@ -88,7 +100,7 @@ pub fn read(path: &Path) -> Result<Vec<u8>, ImageError> {
     Ok(bytes)
 }
 
-/// Decodes the content of a picture file; `path` is for messages only.
+/// Decodes the content of a picture file, in at most the time of [`set_time_limit`]; `path` is for messages only.
 ///
 /// ```
 /// let grey = image::GrayImage::from_pixel(2, 3, image::Luma([7]));
@@ -99,6 +111,15 @@ pub fn read(path: &Path) -> Result<Vec<u8>, ImageError> {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn decode_bytes(bytes: &[u8], path: &Path) -> Result<RgbImage, ImageError> {
+    decode_owned(bytes.to_vec(), path, watch::time_limit())
+}
+
+fn decode_owned(bytes: Vec<u8>, path: &Path, limit: Duration) -> Result<RgbImage, ImageError> {
+    let name = path.to_owned();
+    watch::within(limit, path, move || decode_unwatched(&bytes, &name))
+}
+
+fn decode_unwatched(bytes: &[u8], path: &Path) -> Result<RgbImage, ImageError> {
     if looks_like_svg(bytes) {
         return svg::draw(bytes, path);
     }
@@ -327,6 +348,21 @@ mod tests {
             message.contains("`x` cannot be decoded: the file is cut off"),
             "{message}"
         );
+    }
+
+    #[test]
+    fn a_picture_that_takes_too_long_is_not_called_broken() {
+        let picture = RgbImage::from_fn(1500, 1500, |x, y| Rgb([x as u8, y as u8, (x * y) as u8]));
+        let bytes = png(&DynamicImage::ImageRgb8(picture));
+        let found = |limit| decode_owned(bytes.clone(), Path::new("x"), limit);
+        let error = found(Duration::from_micros(1)).expect_err("too slow");
+        assert!(matches!(error, ImageError::Unfinished { .. }), "{error}");
+        assert_eq!(
+            error.to_string(),
+            "picture `x` was not decoded: it took more than 0.000001 s; save it in a smaller or simpler form, or allow \
+             more with `--image-seconds`"
+        );
+        assert!(found(MAX_TIME).is_ok());
     }
 
     #[test]
