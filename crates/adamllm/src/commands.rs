@@ -61,10 +61,10 @@ pub fn run(cli: &Cli) -> Result<()> {
         Command::Filter(stage) => up_to(stage, "filter"),
         Command::Mix(stage) => up_to(stage, "mix"),
         Command::Train(stage) => up_to(stage, "train"),
-        Command::Evaluate(evaluate) => match &evaluate.stage {
+        Command::Evaluate(evaluate) => match evaluate.stage() {
             _ if evaluate.list => scores::list(shared),
-            Some(stage) => up_to(stage, "evaluate"),
-            None => bail!("name a recipe and `--run-dir`, or `--list`"),
+            Some(stage) => up_to(&stage, "evaluate"),
+            None => scores::evaluate(shared, engine()?, kind(shared), &evaluate.benchmarks),
         },
         Command::Score(arguments) => scores::score(shared, arguments),
         Command::Compare(arguments) => scores::compare(shared, arguments),
@@ -122,17 +122,15 @@ fn load_recipe(path: &Path, overrides: &[String]) -> Result<Recipe> {
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("cannot read the recipe `{}`", path.display()))?;
     let folder = path.parent().unwrap_or(Path::new("")).to_owned();
-    resolve(&text, overrides)
-        .and_then(|resolution| Recipe::new(resolution, &folder))
-        .map_err(|errors| {
-            anyhow!(
-                "recipe `{}` has {} {}:\n  {}",
-                path.display(),
-                errors.len(),
-                if errors.len() == 1 { "error" } else { "errors" },
-                errors.join("\n  ")
-            )
-        })
+    Recipe::read(&text, overrides, &folder).map_err(|errors| {
+        anyhow!(
+            "recipe `{}` has {} {}:\n  {}",
+            path.display(),
+            errors.len(),
+            if errors.len() == 1 { "error" } else { "errors" },
+            errors.join("\n  ")
+        )
+    })
 }
 
 fn run_demo(shared: &Shared, device: Device, demo: &Demo) -> Result<()> {

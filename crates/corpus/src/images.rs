@@ -1,4 +1,4 @@
-//! Pictures from files: PNG, JPEG (EXIF orientation applied), WebP and SVG, found by content, as 8-bit RGB.
+//! Pictures from files: PNG, JPEG (EXIF orientation applied), WebP, TIFF (its first page) and SVG, found by content, as 8-bit RGB.
 //!
 //! Transparent pixels lie on white. Sizes are checked before memory is asked for, and decoding has a time limit.
 
@@ -41,7 +41,7 @@ pub enum ImageError {
         problem: String,
     },
     /// The content is not a picture that we can decode.
-    #[error("picture `{}` cannot be decoded: {problem}; expected PNG, JPEG, WebP or SVG", path.display())]
+    #[error("picture `{}` cannot be decoded: {problem}; expected PNG, JPEG, WebP, TIFF or SVG", path.display())]
     Decode {
         /// The file.
         path: PathBuf,
@@ -303,6 +303,28 @@ mod tests {
             here(&out.into_inner()).expect("decoded").get_pixel(1, 1).0,
             [9, 8, 7]
         );
+    }
+
+    #[test]
+    fn tiff_is_read() {
+        // The same six pixels, saved by PIL 13.0.0 plain and with `compression="tiff_lzw"`.
+        let files = [
+            "49492a00080000000a0000010400010000000300000001010400010000000200000002010300030000008600000003010300010000\
+             000100000006010300010000000200000011010400010000008c00000015010300010000000300000016010400010000000200000017\
+             01040001000000120000001c010300010000000100000000000000080008000800ff000000ff000000ff010203040506070809",
+            "49492a001a000000803fc0103814100202018100a060382013010a0000010300010000000300000001010300010000000200000002\
+             0103000300000098000000030103000100000005000000060103000100000002000000110104000100000008000000150103000100000\
+             0030000001601030001000000020000001701040001000000120000001c010300010000000100000000000000080008000800",
+        ];
+        for hex in files {
+            let byte = |at: usize| u8::from_str_radix(&hex[at..at + 2], 16).expect("hex");
+            let bytes: Vec<u8> = (0..hex.len()).step_by(2).map(byte).collect();
+            let picture = here(&bytes).expect("decoded");
+            assert_eq!(picture.dimensions(), (3, 2));
+            let expected = [255, 0, 0, 0, 255, 0, 0, 0, 255, 1, 2, 3, 4, 5, 6, 7, 8, 9];
+            assert_eq!(picture.into_raw(), expected);
+            assert!(here(&bytes[..bytes.len() / 2]).is_err());
+        }
     }
 
     #[test]

@@ -68,6 +68,26 @@ fn recipes() {
         &["--set", "train.epoch=2", "--set", "data.max_bad=2"],
         &["has 2 errors", "train.epoch", "data.max_bad"],
     );
+    // Errors of keys, of files and of what keys say together: all at once, and each once.
+    let sets = [
+        "train.epoch=2",
+        "data.max_bad=2",
+        "data.pairs=none.jsonl",
+        "evaluate.controls=[\"oracle\"]",
+        "model.checkpoint=3",
+    ];
+    check(
+        &small,
+        &sets.map(|set| ["--set", set]).concat(),
+        &[
+            "has 5 errors",
+            "train.epoch",
+            "data.max_bad",
+            "none.jsonl",
+            "names `oracle`",
+            "`model.checkpoint` is `3`",
+        ],
+    );
     small.write("my.toml", b"[model\n");
     check(&small, &[], &["is not valid TOML"]);
     small.write("my.toml", b"\xff\xfe");
@@ -111,7 +131,10 @@ fn pictures() {
         ),
         (
             b"a recipe for stew".to_vec(),
-            ["`dish-3`: broken-image", "expected PNG, JPEG, WebP or SVG"],
+            [
+                "`dish-3`: broken-image",
+                "expected PNG, JPEG, WebP, TIFF or SVG",
+            ],
         ),
         (Vec::new(), ["`dish-3`: broken-image", "3.png"]),
     ] {
