@@ -84,7 +84,8 @@ fn texts(seed: u64, count: usize, longest: usize) -> Vec<String> {
         let pieces = rng.below(longest + 1);
         let mut out = String::new();
         for _ in 0..pieces {
-            out.push_str(rng.choose(&PIECES));
+            let piece: &str = rng.choose::<&str>(&PIECES);
+            out.push_str(piece);
             if rng.chance(0.6) {
                 out.push(' ');
             }
