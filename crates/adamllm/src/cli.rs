@@ -35,8 +35,11 @@ pub struct Shared {
     #[arg(long, global = true, value_parser = ["f32", "bf16"])]
     pub dtype: Option<String>,
     /// Threads of the tensor library; default: all cores.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, value_parser = positive)]
     pub threads: Option<usize>,
+    /// Decoding one picture may take so long; one that takes longer ends the command and is never left out.
+    #[arg(long, global = true, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
+    pub image_seconds: f64,
 }
 
 /// What to do.
@@ -60,7 +63,10 @@ pub enum Command {
     Mix(Stage),
     /// Stage 5: train the adapted model.
     Train(Stage),
-    /// Stage 6: answer the tasks before and after; --list shows the benchmarks.
+    /// Stage 6: answer the tasks before and after; or a model on benchmarks.
+    ///
+    /// With --model the benchmarks of --data are answered, scored and shown; --list shows all of them.
+    /// Example: adamllm evaluate --model DIR --tasks slake,pmc-vqa --data benchmarks --output scores
     Evaluate(Evaluate),
     /// Stage 7: numbers and the HTML page.
     Report(Stage),
@@ -110,6 +116,9 @@ pub struct Demo {
     /// A few steps only: shows the road, not the result.
     #[arg(long)]
     pub quick: bool,
+    /// Say what would be done, with counts, memory, time and disk; writes the demo's data and begins no stage.
+    #[arg(long)]
+    pub dry_run: bool,
     /// Override of a recipe key; repeatable.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub set: Vec<String>,
@@ -124,7 +133,7 @@ pub struct Stage {
     #[arg(long)]
     pub run_dir: PathBuf,
     /// At most so many records.
-    #[arg(long)]
+    #[arg(long, value_parser = positive)]
     pub limit: Option<usize>,
     /// Override of a recipe key; repeatable.
     #[arg(long = "set", value_name = "KEY=VALUE")]
@@ -136,17 +145,38 @@ pub struct Stage {
 
 /// `adamllm evaluate`.
 #[derive(Debug, Args)]
-#[command(
-    mut_arg("recipe", |arg| arg.required(false).required_unless_present("list")),
-    mut_arg("run_dir", |arg| arg.required(false).required_unless_present("list"))
-)]
 pub struct Evaluate {
     /// List the benchmarks with their sizes, metrics and prompts.
     #[arg(long)]
     pub list: bool,
-    /// The recipe and its run folder.
+    /// The recipe, a TOML file: answers its own tasks before and after.
+    #[arg(required_unless_present_any = ["list", "model"], requires = "run_dir")]
+    pub recipe: Option<PathBuf>,
+    /// The recipe's run folder.
+    #[arg(long, requires = "recipe")]
+    pub run_dir: Option<PathBuf>,
+    /// Override of a recipe key; repeatable.
+    #[arg(long = "set", value_name = "KEY=VALUE", requires = "recipe")]
+    pub set: Vec<String>,
+    /// Go on where an earlier attempt stopped (always done).
+    #[arg(long, hide = true)]
+    pub resume: bool,
+    /// A model on benchmarks.
     #[command(flatten)]
-    pub stage: Option<Stage>,
+    pub benchmarks: scores::Benchmarks,
+}
+
+impl Evaluate {
+    /// The recipe's stage, if a recipe is named.
+    pub fn stage(&self) -> Option<Stage> {
+        Some(Stage {
+            recipe: self.recipe.clone()?,
+            run_dir: self.run_dir.clone()?,
+            limit: self.benchmarks.limit,
+            set: self.set.clone(),
+            resume: self.resume,
+        })
+    }
 }
 
 /// `adamllm run`.
@@ -269,6 +299,19 @@ pub struct DemoBase {
     /// Fail if the model made anew scores worse than the shipped one.
     #[arg(long)]
     pub check: bool,
+}
+
+/// A count of at least one.
+pub fn positive(text: &str) -> Result<usize, String> {
+    let found = text.parse().ok().filter(|&n: &usize| n > 0);
+    found.ok_or_else(|| "expected a whole number, 1 or more".to_owned())
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    let found = text.parse().ok();
+    found
+        .filter(|s| (1e-6..1e9).contains(s))
+        .ok_or_else(|| "expected seconds, more than 0".to_owned())
 }
 
 fn domain(name: &str) -> Result<Domain, String> {

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use corpus::formats::{self, read_pairs, read_samples};
@@ -31,6 +32,7 @@ use crate::{scores, shipped, signals};
 /// Runs the command.
 pub fn run(cli: &Cli) -> Result<()> {
     let shared = &cli.shared;
+    corpus::images::set_time_limit(Duration::from_secs_f64(shared.image_seconds));
     rayon::ThreadPoolBuilder::new()
         .num_threads(threads(shared))
         .build_global()
@@ -59,10 +61,10 @@ pub fn run(cli: &Cli) -> Result<()> {
         Command::Filter(stage) => up_to(stage, "filter"),
         Command::Mix(stage) => up_to(stage, "mix"),
         Command::Train(stage) => up_to(stage, "train"),
-        Command::Evaluate(evaluate) => match &evaluate.stage {
+        Command::Evaluate(evaluate) => match evaluate.stage() {
             _ if evaluate.list => scores::list(shared),
-            Some(stage) => up_to(stage, "evaluate"),
-            None => bail!("name a recipe and `--run-dir`, or `--list`"),
+            Some(stage) => up_to(&stage, "evaluate"),
+            None => scores::evaluate(shared, engine()?, kind(shared), &evaluate.benchmarks),
         },
         Command::Score(arguments) => scores::score(shared, arguments),
         Command::Compare(arguments) => scores::compare(shared, arguments),
@@ -120,17 +122,15 @@ fn load_recipe(path: &Path, overrides: &[String]) -> Result<Recipe> {
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("cannot read the recipe `{}`", path.display()))?;
     let folder = path.parent().unwrap_or(Path::new("")).to_owned();
-    resolve(&text, overrides)
-        .and_then(|resolution| Recipe::new(resolution, &folder))
-        .map_err(|errors| {
-            anyhow!(
-                "recipe `{}` has {} {}:\n  {}",
-                path.display(),
-                errors.len(),
-                if errors.len() == 1 { "error" } else { "errors" },
-                errors.join("\n  ")
-            )
-        })
+    Recipe::read(&text, overrides, &folder).map_err(|errors| {
+        anyhow!(
+            "recipe `{}` has {} {}:\n  {}",
+            path.display(),
+            errors.len(),
+            if errors.len() == 1 { "error" } else { "errors" },
+            errors.join("\n  ")
+        )
+    })
 }
 
 fn run_demo(shared: &Shared, device: Device, demo: &Demo) -> Result<()> {
@@ -157,7 +157,8 @@ fn run_demo(shared: &Shared, device: Device, demo: &Demo) -> Result<()> {
     }
     overrides.extend(demo.set.iter().cloned());
     let recipe = load_recipe(&path, &overrides)?;
-    walk(shared, device, &recipe, &run, None, &Span::default(), false)
+    let span = Span::default();
+    walk(shared, device, &recipe, &run, None, &span, demo.dry_run)
 }
 
 fn run_recipe(shared: &Shared, device: Device, run: &Run) -> Result<()> {
@@ -244,6 +245,11 @@ fn keep_threads(shared: &Shared, run: &RunFolder, dry: bool) -> Result<usize> {
         Some(known) if shared.threads.is_none() || known == wanted => return Ok(known),
         Some(known) if !dry => eprintln!(
             "warning: this run began with {known} threads; with {wanted} the last bits of what follows differ"
+        ),
+        None if path.exists() && !dry => eprintln!(
+            "warning: `{}` was changed or damaged, and the number of threads that this run began with is not known; if it \
+             was not {wanted}, the last bits of what follows differ, and `--threads` mends that",
+            path.display()
         ),
         _ => {}
     }
@@ -541,7 +547,7 @@ fn inspect_data(
         ..formats::Options::default()
     };
     let mut loaded = read_pairs(file, &options)?;
-    pictures::reject_broken(&mut loaded, |pair| (&pair.id, &pair.images));
+    pictures::reject_broken(&mut loaded, |pair| (&pair.id, &pair.images))?;
     let found = formats::summary(&loaded);
     let document = json!({"summary": found, "rejected": loaded.rejected});
     print(shared, &document, || {

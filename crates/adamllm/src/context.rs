@@ -79,21 +79,41 @@ impl Context<'_> {
         open(folder, self.device, kind, &options)
     }
 
-    /// A white picture in the run folder, for blank images.
+    /// A white picture in the run folder, for blank images; one that is not what was written is written anew.
     pub fn blank(&self) -> Result<PathBuf> {
-        let path = self.run.path.join("blank.png");
-        if !path.exists() {
-            // The size of the reference's blank picture.
-            let white = image::RgbImage::from_pixel(237, 150, image::Rgb([255; 3]));
-            // A picture that was cut off by a kill must not be taken for the whole one.
-            let aside = path.with_extension("part");
-            corpus::images::encode_png(&white, &aside)?;
-            std::fs::rename(&aside, &path)
-                .with_context(|| format!("cannot write `{}`", path.display()))?;
+        let path = self.run.path.join(BLANK);
+        // The size of the reference's blank picture.
+        let white = image::RgbImage::from_pixel(237, 150, image::Rgb([255; 3]));
+        let mut png = std::io::Cursor::new(Vec::new());
+        white.write_to(&mut png, image::ImageFormat::Png)?;
+        let png = png.into_inner();
+        if path.exists() {
+            let reading = || format!("cannot read `{}`", path.display());
+            if std::fs::read(&path).with_context(reading)? == png {
+                return Ok(path);
+            }
+            self.say(&format!(
+                "`{BLANK}` was changed or damaged; it is written anew"
+            ));
         }
+        // A picture that was cut off by a kill must not be taken for the whole one.
+        let aside = path.with_extension("part");
+        std::fs::write(&aside, &png)
+            .and_then(|()| std::fs::rename(&aside, &path))
+            .with_context(|| format!("cannot write `{}`", path.display()))?;
         Ok(path)
     }
+
+    /// Mends the picture of [`Context::blank`] where a run has one.
+    pub fn mend_blank(&self) -> Result<()> {
+        if self.run.path.join(BLANK).exists() {
+            self.blank()?;
+        }
+        Ok(())
+    }
 }
+
+const BLANK: &str = "blank.png";
 
 /// Opens a model and its processor.
 pub fn open(

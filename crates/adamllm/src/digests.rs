@@ -111,6 +111,13 @@ struct Found {
 }
 
 fn find(known: &BTreeMap<PathBuf, (Stamp, String)>, path: &Path) -> Result<Found> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let now = now.map_or(0, |d| i64::try_from(d.as_secs()).unwrap_or(0));
+    find_at(known, path, now)
+}
+
+/// `now` is what the clock says, in seconds. It is asked only whether a digest may be remembered.
+fn find_at(known: &BTreeMap<PathBuf, (Stamp, String)>, path: &Path, now: i64) -> Result<Found> {
     let reading = || format!("cannot read `{}`", path.display());
     let full = std::path::absolute(path).with_context(reading)?;
     let before = stamp(path).with_context(reading)?;
@@ -123,8 +130,6 @@ fn find(known: &BTreeMap<PathBuf, (Stamp, String)>, path: &Path) -> Result<Found
             stamp: None,
         });
     }
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    let now = now.map_or(0, |d| i64::try_from(d.as_secs()).unwrap_or(0));
     let digest = corpus::digest::file(path).with_context(reading)?;
     let is_settled = before.changed.0 + SETTLED < now && stamp(path).is_ok_and(|s| s == before);
     Ok(Found {
@@ -183,6 +188,42 @@ mod tests {
         assert_eq!(again.file(&settled).expect("digest"), "remembered");
         again.known.get_mut(&settled).expect("remembered").0.inode += 1;
         assert_eq!(again.file(&settled).expect("digest"), digest);
+    }
+
+    #[test]
+    fn a_clock_that_jumps_makes_a_file_be_read_again_and_nothing_worse() {
+        let folder = tempfile::tempdir().expect("folder");
+        let path = folder.path().join("x");
+        let mut known = BTreeMap::new();
+        let write = |content: &str, modified: u64| {
+            fs::write(&path, content).expect("write");
+            let file = fs::File::options().write(true).open(&path).expect("open");
+            let modified = UNIX_EPOCH + std::time::Duration::from_secs(modified);
+            file.set_modified(modified).expect("time");
+        };
+        let written = |path: &Path| stamp(path).expect("stamp").changed.0;
+        // Times of modification from 1970 to 2100, with clocks that stand before and after the writing.
+        for (at, modified) in [1, 4_102_444_800, 1_000_000_000].into_iter().enumerate() {
+            let content = format!("content {at}");
+            write(&content, modified);
+            for (now, is_remembered) in [
+                (written(&path) - 1_000_000, false),
+                (0, false),
+                (written(&path) + 1, false),
+                (written(&path) + 1_000_000, true),
+                // Back again: what is remembered holds, since the file is as it was.
+                (written(&path) - 1_000_000, true),
+            ] {
+                let found = find_at(&known, &path, now).expect("digest");
+                assert_eq!(found.digest, corpus::digest::bytes(content.as_bytes()));
+                if let Some(stamp) = found.stamp {
+                    known.insert(found.path, (stamp, found.digest));
+                }
+                let current = stamp(&path).expect("stamp");
+                let remembers = known.values().any(|(stamp, _)| *stamp == current);
+                assert_eq!(remembers, is_remembered, "{content} at {now}");
+            }
+        }
     }
 
     #[test]

@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use corpus::formats::{self, Loaded};
+use corpus::images::ImageError;
 use corpus::{Pair, Rejected};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -14,16 +15,27 @@ use crate::context::Context;
 use crate::run_folder::{read_sealed, write_sealed};
 use crate::stages::{basis, refuse_many_bad};
 
-/// Moves records with a picture that cannot be decoded to the rejects (`broken-image`). Decodes on all cores.
+/// Moves records with a picture that cannot be decoded to the rejects (`broken-image`). Decodes on all cores. A picture
+/// that takes too long is an error: whether it is left out must not depend on the machine.
 pub fn reject_broken<T: Sync>(
     loaded: &mut Loaded<T>,
     describe: impl Fn(&T) -> (&String, &Vec<PathBuf>) + Sync,
-) {
-    let problem = |row: &T| {
-        let mut images = describe(row).1.iter();
-        images.find_map(|image| corpus::images::decode(image).err().map(|e| e.to_string()))
+) -> Result<()> {
+    let problem = |row: &T| -> Result<Option<String>> {
+        let (id, images) = describe(row);
+        for image in images {
+            match corpus::images::decode(image) {
+                Ok(_) => {}
+                Err(error @ ImageError::Unfinished { .. }) => {
+                    return Err(error).with_context(|| format!("record `{id}` cannot be read"));
+                }
+                Err(error) => return Ok(Some(error.to_string())),
+            }
+        }
+        Ok(None)
     };
-    let problems: Vec<Option<String>> = loaded.rows.par_iter().map(problem).collect();
+    let problems = loaded.rows.par_iter().map(problem);
+    let problems: Vec<Option<String>> = problems.collect::<Result<_>>()?;
     let rows = std::mem::take(&mut loaded.rows);
     for (row, problem) in rows.into_iter().zip(problems) {
         match problem {
@@ -31,6 +43,7 @@ pub fn reject_broken<T: Sync>(
             Some(detail) => loaded.rejected.push(broken(describe(&row).0, detail)),
         }
     }
+    Ok(())
 }
 
 fn broken(id: &str, detail: String) -> Rejected {
@@ -74,7 +87,7 @@ pub fn usable_pairs(context: &Context) -> Result<(Vec<Pair>, Vec<Rejected>)> {
         }
     } else {
         let read = loaded.rejected.len();
-        reject_broken(&mut loaded, |pair| (&pair.id, &pair.images));
+        reject_broken(&mut loaded, |pair| (&pair.id, &pair.images))?;
         let broken = loaded.rejected[read..].iter();
         let checked = Checked {
             inputs,

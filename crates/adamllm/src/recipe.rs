@@ -1,7 +1,8 @@
 //! Recipes: one TOML file a run, every key with a preset and the place that its value comes from.
 //!
 //! Two steps: the text becomes a flat table of known keys with origins ([`resolve`]), and that table becomes a typed
-//! [`Recipe`] whose paths exist and whose numbers are in range ([`Recipe::new`]). All errors are reported at once.
+//! [`Recipe`] whose paths exist and whose numbers are in range ([`Recipe::new`]). [`Recipe::read`] does both and gives all
+//! errors at once.
 
 mod control;
 mod keys;
@@ -63,11 +64,27 @@ pub type Resolution = BTreeMap<String, Resolved>;
 ///
 /// Gives every problem at once: unknown keys with the nearest known one, wrong types and values out of range.
 pub fn resolve(text: &str, overrides: &[String]) -> Result<Resolution, Vec<String>> {
+    match resolve_most(text, overrides)? {
+        (resolution, Wrong { errors, .. }) if errors.is_empty() => Ok(resolution),
+        (_, Wrong { errors, .. }) => Err(errors),
+    }
+}
+
+/// What is wrong with a recipe's keys.
+#[derive(Default)]
+struct Wrong {
+    errors: Vec<String>,
+    /// Known keys whose values cannot be used.
+    keys: Vec<&'static str>,
+}
+
+/// As [`resolve`], but beside the problems gives what is left: keys with unusable values have their presets.
+fn resolve_most(text: &str, overrides: &[String]) -> Result<(Resolution, Wrong), Vec<String>> {
     let table: Table = match text.parse() {
         Ok(table) => table,
         Err(error) => return Err(vec![format!("the recipe is not valid TOML: {error}")]),
     };
-    let mut errors = Vec::new();
+    let mut wrong = Wrong::default();
     let mut given = BTreeMap::new();
     flatten("", &table, &mut given);
     let mut values: BTreeMap<String, (Value, Origin)> = given
@@ -82,7 +99,7 @@ pub fn resolve(text: &str, overrides: &[String]) -> Result<Resolution, Vec<Strin
                     (loose_value(value.trim()), Origin::Set),
                 );
             }
-            None => errors.push(format!(
+            None => wrong.errors.push(format!(
                 "`--set {item}` has no `=`; write `--set section.key=value`"
             )),
         }
@@ -96,47 +113,42 @@ pub fn resolve(text: &str, overrides: &[String]) -> Result<Resolution, Vec<Strin
         BTreeMap::new()
     };
     for key in KEYS {
-        if let Some((value, origin)) = values.remove(key.name) {
-            match key.shape.check(&value) {
-                Ok(value) => {
-                    resolution.insert(key.name.to_owned(), Resolved { value, origin });
-                }
-                Err(expected) => {
-                    errors.push(format!("`{}` is `{value}`, expected {expected}", key.name));
-                }
-            }
-        } else if let Some(value) = presets.get(key.name) {
-            let origin =
-                Origin::Preset("recipes/demo.toml, as the model is the demo base".to_owned());
-            resolution.insert(
-                key.name.to_owned(),
-                Resolved {
-                    value: value.clone(),
-                    origin,
-                },
-            );
-        } else if let Some(preset) = key.preset {
-            let origin = Origin::Preset(key.source.to_owned());
-            resolution.insert(
-                key.name.to_owned(),
-                Resolved {
-                    value: loose_value(preset),
-                    origin,
-                },
-            );
+        let given = values.remove(key.name).and_then(|(value, origin)| {
+            let checked = key.shape.check(&value);
+            let usable = checked.map(|value| Resolved { value, origin });
+            usable
+                .map_err(|expected| {
+                    let error = format!("`{}` is `{value}`, expected {expected}", key.name);
+                    wrong.errors.push(error);
+                    wrong.keys.push(key.name);
+                })
+                .ok()
+        });
+        let from_demo = || {
+            Some(Resolved {
+                value: presets.get(key.name)?.clone(),
+                origin: Origin::Preset(
+                    "recipes/demo.toml, as the model is the demo base".to_owned(),
+                ),
+            })
+        };
+        let preset = || {
+            Some(Resolved {
+                value: loose_value(key.preset?),
+                origin: Origin::Preset(key.source.to_owned()),
+            })
+        };
+        if let Some(resolved) = given.or_else(from_demo).or_else(preset) {
+            resolution.insert(key.name.to_owned(), resolved);
         }
     }
     for name in values.keys() {
-        errors.push(format!(
+        wrong.errors.push(format!(
             "unknown key `{name}`; did you mean `{}`?",
             nearest(name)
         ));
     }
-    if errors.is_empty() {
-        Ok(resolution)
-    } else {
-        Err(errors)
-    }
+    Ok((resolution, wrong))
 }
 
 /// What the demo's recipe says of tuning, filter and training: settings that fit a toy model.
@@ -317,6 +329,20 @@ pub struct Mix {
 }
 
 impl Recipe {
+    /// Reads a recipe's text with overrides and checks all of it; gives every problem at once.
+    pub fn read(text: &str, overrides: &[String], folder: &Path) -> Result<Self, Vec<String>> {
+        let (resolution, wrong) = resolve_most(text, overrides)?;
+        match Self::new(resolution, folder) {
+            Ok(recipe) if wrong.errors.is_empty() => Ok(recipe),
+            checked => {
+                let mut errors = wrong.errors;
+                let follows = |e: &String| wrong.keys.iter().any(|k| e.contains(&format!("`{k}`")));
+                errors.extend(checked.err().into_iter().flatten().filter(|e| !follows(e)));
+                Err(errors)
+            }
+        }
+    }
+
     /// Checks what only the file system and the other keys can tell. Paths are relative to `folder`.
     pub fn new(resolution: Resolution, folder: &Path) -> Result<Self, Vec<String>> {
         let mut get = Getter {
@@ -414,8 +440,8 @@ impl Recipe {
             recipe.synthesizer.checkpoint.is_some() || recipe.synthesizer.seed_data.is_some();
         if !demo && !has_synthesizer && recipe.mix.synthetic {
             errors.push(
-                "this model needs a synthesizer: name a tuned one in `synthesizer.checkpoint`, or seed data to tune \
-                 one in `synthesizer.seed_data`"
+                "a `model.checkpoint` other than the demo base needs a synthesizer: name a tuned one in \
+                 `synthesizer.checkpoint`, or seed data to tune one in `synthesizer.seed_data`"
                     .to_owned(),
             );
         }

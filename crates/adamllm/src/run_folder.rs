@@ -67,10 +67,13 @@ pub struct Manifest {
 impl Manifest {
     /// Digest of what this stage and those before it gave. Timings are left out: they differ from run to run.
     pub fn given(&self) -> String {
-        let lasting = self
-            .outputs
-            .iter()
-            .filter(|(name, _)| *name != "metrics.jsonl" && !is_a(name, "sums"))
+        let tells_times = |name: &str| {
+            let times = ["metrics.jsonl", "trained.json"];
+            times.iter().any(|end| Path::new(name).ends_with(end)) || is_a(name, "sums")
+        };
+        let outputs = self.outputs.iter();
+        let lasting = outputs
+            .filter(|(name, _)| !tells_times(name))
             .map(|(name, digest)| (name.as_str(), digest.clone()));
         together(lasting.chain(std::iter::once(("before", self.before.clone()))))
     }
@@ -162,13 +165,24 @@ impl RunFolder {
         digests: &mut Digests,
     ) -> Result<State> {
         let Some(begun) = self.begun(stage) else {
-            return Ok(State::New);
+            // A note that is there and cannot be read was written by this program and is no longer what it wrote.
+            let is_there = self.stage(stage).join(BEGUN).exists();
+            return Ok(if is_there {
+                State::Damaged(vec![format!("`{BEGUN}`")])
+            } else {
+                State::New
+            });
         };
         if begun.basis.key != basis.key || begun.before != before {
             return Ok(State::Changed(differences(&begun.basis, basis)));
         }
         let Some(manifest) = self.manifest(stage).filter(|m| m.basis.key == basis.key) else {
-            return Ok(State::HalfDone);
+            let is_there = self.stage(stage).join(MANIFEST).exists();
+            return Ok(if is_there {
+                State::Damaged(vec![format!("`{MANIFEST}`")])
+            } else {
+                State::HalfDone
+            });
         };
         let found = self.outputs(stage, digests)?;
         let damaged: Vec<String> = manifest

@@ -21,7 +21,7 @@ use crate::pictures;
 use crate::run_folder::{Manifest, STAGES, State};
 use crate::runner;
 use crate::signals;
-use crate::training;
+use crate::training::{self, Data};
 
 pub use evaluate::{Item, MetricName, request, score};
 
@@ -59,6 +59,7 @@ pub fn places(span: &Span) -> Result<(usize, usize)> {
 /// Runs the stages in order; a finished stage with unchanged inputs is skipped.
 pub fn run(context: &Context, span: &Span) -> Result<()> {
     let (from, until) = places(span)?;
+    context.mend_blank()?;
     let bases = basis::all(context, until)?;
     let mut before = String::new();
     for (at, (stage, basis)) in STAGES.into_iter().zip(bases).enumerate() {
@@ -171,23 +172,29 @@ fn tune_synthesizer(context: &Context, folder: &Path) -> Result<Counts> {
         return Ok(Counts::from([("tuned before".to_owned(), 1)]));
     };
     let settings = &context.recipe.synthesizer;
-    let tune = |samples: &[Sample]| {
+    let tune = |samples: &[Sample], read: usize, unusable: usize| {
         let (stage, base) = ("tune-synthesizer", context.base_folder());
-        training::train(context, stage, folder, &base, samples, &settings.train)
+        let data = Data {
+            samples,
+            read,
+            unusable,
+        };
+        training::train(context, stage, folder, &base, &data, &settings.train)
     };
     if let Some(data) = &settings.train.data {
         let (samples, rejected) = samples_of(context, data)?;
         write_rejected(folder, &rejected)?;
-        return tune(&samples);
+        return tune(&samples, samples.len() + rejected.len(), rejected.len());
     }
     let mut loaded = formats::read_seeds(&path, &options())?;
-    pictures::reject_broken(&mut loaded, |seed| (&seed.id, &seed.images));
+    pictures::reject_broken(&mut loaded, |seed| (&seed.id, &seed.images))?;
     let Loaded {
         mut rows,
         mut rejected,
         ..
     } = loaded;
     refuse_many_bad(context, &path, rows.len(), &rejected)?;
+    let read = rows.len() + rejected.len();
     rows.truncate(context.limit.unwrap_or(usize::MAX));
     let blank = context.blank()?;
     let options = SeedOptions {
@@ -199,10 +206,11 @@ fn tune_synthesizer(context: &Context, folder: &Path) -> Result<Counts> {
         seed: context.recipe.seed,
     };
     let made = synthesis::seed_samples(&rows, options, &context.prompts);
+    let unusable = rejected.len() + rows.len() - made.items.len();
     rejected.extend(made.rejected);
     write_rejected(folder, &rejected)?;
     jsonl::write(&folder.join("samples.jsonl"), &made.items)?;
-    tune(&made.items)
+    tune(&made.items, read, unusable)
 }
 
 fn synthesize(context: &Context, folder: &Path) -> Result<Counts> {
@@ -228,6 +236,7 @@ fn synthesize(context: &Context, folder: &Path) -> Result<Counts> {
     }
     let mut counts = Counts::from([
         ("read".to_owned(), (usable + unusable) as u64),
+        ("unusable".to_owned(), unusable as u64),
         ("pairs".to_owned(), rows.len() as u64),
         ("held out".to_owned(), held_out.len() as u64),
     ]);
@@ -253,6 +262,14 @@ fn synthesize(context: &Context, folder: &Path) -> Result<Counts> {
         &decoding,
         &context.prompts,
     );
+    if pairs.len() != asked.items.len() + asked.rejected.len() {
+        bail!(
+            "{} pairs gave {} requests and {} rejects",
+            pairs.len(),
+            asked.items.len(),
+            asked.rejected.len()
+        );
+    }
     rejected.extend(asked.rejected);
     jsonl::write(&folder.join("requests.jsonl"), &asked.items)?;
     let mut generator = LocalGenerator::new(
@@ -380,19 +397,59 @@ fn mix(context: &Context, folder: &Path) -> Result<Counts> {
         None => (Vec::new(), Vec::new()),
     };
     let options = mix_options(context);
+    let general_unusable = rejected.len();
     let mixed = synthesis::mix(&pairs, &triplets, &general, &options, &context.prompts);
+    let with_task = check_mix(&pairs, &triplets, &general, &mixed, &options)?;
     jsonl::write(&folder.join("samples.jsonl"), &mixed.items)?;
     rejected.extend(mixed.rejected);
     write_rejected(folder, &rejected)?;
-    let synthetic = mixed
-        .items
-        .iter()
-        .filter(|s| !s.origin["triplet"].is_null());
     Ok(Counts::from([
         ("samples".to_owned(), mixed.items.len() as u64),
-        ("with a task".to_owned(), synthetic.count() as u64),
+        ("with a task".to_owned(), with_task as u64),
         ("left out".to_owned(), rejected.len() as u64),
+        (
+            "general read".to_owned(),
+            (general.len() + general_unusable) as u64,
+        ),
+        ("general unusable".to_owned(), general_unusable as u64),
     ]))
+}
+
+/// Every pair became a sample or was left out, every triplet is a sample's task or was, and the rest is replay; gives the
+/// samples with a task.
+fn check_mix(
+    pairs: &[Pair],
+    triplets: &[Triplet],
+    general: &[Sample],
+    mixed: &synthesis::Outcome<Sample>,
+    options: &MixOptions,
+) -> Result<usize> {
+    // A replayed sample may have an origin of its own, but never its own id in it.
+    let of_pairs = mixed.items.iter().filter(|s| s.origin["pair"] == s.id);
+    let of_pairs: Vec<&Sample> = of_pairs.collect();
+    let with_task = of_pairs.iter().filter(|s| !s.origin["triplet"].is_null());
+    let with_task = with_task.count();
+    let of_triplets = |r: &&Rejected| ["unknown-pair", "second-triplet"].contains(&&*r.reason);
+    let triplets_left_out = mixed.rejected.iter().filter(of_triplets).count();
+    let pairs_left_out = mixed.rejected.len() - triplets_left_out;
+    if of_pairs.len() + pairs_left_out != pairs.len() {
+        bail!(
+            "{} pairs became {} samples and {pairs_left_out} rejects",
+            pairs.len(),
+            of_pairs.len()
+        );
+    }
+    let used = if options.synthetic { triplets.len() } else { 0 };
+    if with_task + triplets_left_out != used {
+        bail!("{used} triplets became {with_task} tasks and {triplets_left_out} rejects");
+    }
+    let wanted = (of_pairs.len() as f64 * options.general_ratio.max(0.0)).round() as usize;
+    let wanted = if general.is_empty() { 0 } else { wanted };
+    let replayed = mixed.items.len() - of_pairs.len();
+    if replayed != wanted {
+        bail!("{replayed} samples are replayed, but {wanted} are wanted");
+    }
+    Ok(with_task)
 }
 
 fn mix_options(context: &Context) -> MixOptions {
@@ -418,20 +475,34 @@ fn train(context: &Context, folder: &Path) -> Result<Counts> {
         (jsonl::read(&path)?, Vec::new())
     };
     write_rejected(folder, &rejected)?;
-    training::train(
-        context,
-        "train",
-        folder,
-        &context.base_folder(),
-        &samples,
-        training,
-    )
+    let data = if training.data.is_some() {
+        Data {
+            samples: &samples,
+            read: samples.len() + rejected.len(),
+            unusable: rejected.len(),
+        }
+    } else {
+        let count = |stage: &str, name: &str| -> Result<usize> {
+            let manifest = context.run.manifest(stage);
+            let found = manifest.and_then(|m| m.counts.get(name).copied());
+            found
+                .and_then(|n| usize::try_from(n).ok())
+                .with_context(|| format!("the manifest of stage `{stage}` has no count `{name}`"))
+        };
+        Data {
+            samples: &samples,
+            read: count("synthesize", "read")? + count("mix", "general read")?,
+            unusable: count("synthesize", "unusable")? + count("mix", "general unusable")?,
+        }
+    };
+    let base = context.base_folder();
+    training::train(context, "train", folder, &base, &data, training)
 }
 
 /// Training samples of a file that the recipe names, and what of it cannot be used.
 fn samples_of(context: &Context, path: &Path) -> Result<(Vec<Sample>, Vec<Rejected>)> {
     let mut loaded = formats::read_samples(path, &options())?;
-    pictures::reject_broken(&mut loaded, |sample| (&sample.id, &sample.images));
+    pictures::reject_broken(&mut loaded, |sample| (&sample.id, &sample.images))?;
     let Loaded { rows, rejected, .. } = loaded;
     refuse_many_bad(context, path, rows.len(), &rejected)?;
     Ok((rows, rejected))

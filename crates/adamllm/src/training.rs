@@ -37,6 +37,16 @@ impl SampleSource for Samples<'_> {
     }
 }
 
+/// The samples of a training, and what was lost of the records that they were made of.
+pub struct Data<'a> {
+    /// The samples.
+    pub samples: &'a [Sample],
+    /// Records that were read.
+    pub read: usize,
+    /// Of these, how many cannot be used.
+    pub unusable: usize,
+}
+
 /// Trains and saves `<folder>/model`; goes on from the newest sound checkpoint of the folder. Gives the counts.
 ///
 /// When the run is asked to stop, a checkpoint of the last whole step is saved first. The last checkpoints stay until
@@ -46,16 +56,17 @@ pub fn train(
     stage: &str,
     folder: &Path,
     base: &Path,
-    samples: &[Sample],
+    data: &Data,
     training: &Training,
 ) -> Result<BTreeMap<String, u64>> {
+    let samples = data.samples;
     clear_leftovers(folder)?;
     let (model, processor) = context.open(base, context.recipe.dtype)?;
     let source = Samples {
         samples,
         processor: processor.as_ref(),
     };
-    lengths::audit(context, folder, &source, &training.config)?;
+    let left_out = lengths::audit(context, folder, &source, data, &training.config)?;
     let mut trainer = Trainer::new(model.as_ref(), &source, &training.config)?;
     let mut checkpoints = checkpoints(folder);
     while let Some((_, path)) = checkpoints.pop() {
@@ -92,6 +103,8 @@ pub fn train(
     let bar = context.bar(trainer.total_steps(), stage);
     bar.set_position(trainer.steps_done() as u64);
     let mut tokens: u64 = stored.iter().map(|(m, _)| m.tokens as u64).sum();
+    let is_complete = stored.len() == trainer.steps_done();
+    let mut trained: usize = stored.iter().map(|(m, _)| m.samples).sum();
     let total = trainer.total_steps();
     let checkpoint = |step: usize| folder.join(format!("checkpoint-{step}"));
     loop {
@@ -112,6 +125,7 @@ pub fn train(
             Err(error) => return Err(error.into()),
         };
         tokens += metrics.tokens as u64;
+        trained += metrics.samples;
         bar.set_position(metrics.step as u64);
         bar.set_message(format!("loss {:.3}", metrics.loss));
         let step = metrics.step;
@@ -140,7 +154,15 @@ pub fn train(
     rejected.extend(dropped.iter().cloned());
     crate::context::write_rejected(folder, &rejected)?;
     let drawn: BTreeSet<usize> = (0..total).flat_map(|s| trainer.plan().batch(s)).collect();
-    let used = drawn.len().saturating_sub(dropped.len());
+    let batches = (0..total).flat_map(|s| trainer.plan().batch(s));
+    check_totals(
+        samples,
+        batches,
+        &left_out,
+        trainer.dropped(),
+        is_complete.then_some(trained),
+    )?;
+    let used = drawn.len() - dropped.len();
     if used == 0 {
         bail!(
             "all {} samples were left out; see `{}`",
@@ -163,6 +185,44 @@ pub fn train(
         ("steps".to_owned(), trainer.steps_done() as u64),
         ("tokens".to_owned(), tokens),
     ]))
+}
+
+/// What was left out is what the audit foretold of the samples that were drawn, and every other draw was trained on;
+/// `trained` is how many samples the steps counted, where all of their lines are there.
+fn check_totals(
+    samples: &[Sample],
+    batches: impl Iterator<Item = usize>,
+    foretold: &[train::Dropped],
+    dropped: &[train::Dropped],
+    trained: Option<usize>,
+) -> Result<()> {
+    let foretold: BTreeSet<&str> = foretold.iter().map(|d| d.id.as_str()).collect();
+    let dropped: BTreeSet<&str> = dropped.iter().map(|d| d.id.as_str()).collect();
+    let (mut draws, mut expected) = (0, BTreeSet::new());
+    for at in batches {
+        let id = samples[at].id.as_str();
+        if foretold.contains(id) {
+            expected.insert(id);
+        } else {
+            draws += 1;
+        }
+    }
+    if expected != dropped {
+        let other = expected.symmetric_difference(&dropped).next();
+        bail!(
+            "the length audit foretold {} samples to be left out of those drawn, and {} were (`{}` for one); did a \
+             picture change meanwhile?",
+            expected.len(),
+            dropped.len(),
+            other.unwrap_or(&"")
+        );
+    }
+    match trained {
+        Some(trained) if trained != draws => {
+            bail!("{draws} samples were drawn and not left out, but the steps trained on {trained}")
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Removes the checkpoints of a stage that is done.
@@ -224,4 +284,44 @@ fn prune(folder: &Path, keep: usize) -> Result<()> {
         fs::remove_dir_all(&path).with_context(|| format!("cannot remove `{}`", path.display()))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn totals_that_do_not_add_up_are_told() {
+        let sample = |id: &str| Sample {
+            id: id.to_owned(),
+            images: Vec::new(),
+            turns: Vec::new(),
+            end: false,
+            origin: serde_json::Value::Null,
+        };
+        let samples = ["a", "b", "c"].map(sample);
+        let dropped = |id: &str| train::Dropped {
+            id: id.to_owned(),
+            reason: "too-long".to_owned(),
+            detail: String::new(),
+        };
+        // Two epochs without `c`; `b` is left out each time.
+        let check = |foretold: &[train::Dropped], dropped: &[train::Dropped], trained| {
+            let found = check_totals(
+                &samples,
+                [0, 1, 1, 0].into_iter(),
+                foretold,
+                dropped,
+                trained,
+            );
+            found.map_err(|e| e.to_string())
+        };
+        let b = [dropped("b")];
+        assert_eq!(check(&b, &b, Some(2)), Ok(()));
+        assert_eq!(check(&[dropped("b"), dropped("c")], &b, None), Ok(()));
+        assert_eq!(check(&[], &[], Some(4)), Ok(()));
+        assert!(check(&b, &b, Some(3)).is_err_and(|e| e.contains("2 samples were drawn")));
+        assert!(check(&[], &b, Some(2)).is_err_and(|e| e.contains("`b` for one")));
+        assert!(check(&b, &[], Some(4)).is_err_and(|e| e.contains("foretold 1 samples")));
+    }
 }

@@ -452,3 +452,121 @@ fn a_planted_leak_is_found_and_scored_apart() {
     assert_eq!(leaks["scores"][0]["clean"]["mean"], 0.0);
     assert_eq!(leaks["scores"][0]["found"]["mean"], 100.0);
 }
+
+/// A benchmark of one's own with four questions on two pictures, and one in the packaged layout's folder.
+fn benchmarks(folder: &Path) {
+    for (name, red) in [("a.png", 200), ("b.png", 20)] {
+        let picture = image::RgbImage::from_pixel(48, 48, image::Rgb([red, 40, 60]));
+        picture.save(folder.join(name)).expect("picture");
+    }
+    let item = |i: usize, more: &str| {
+        let picture = ["a.png", "b.png"][i % 2];
+        format!("{{\"id\":\"{i}\",\"image\":\"{picture}\",\"question\":\"What is it?\"{more}}}\n")
+    };
+    let choices = ",\"label\":\"A\",\"choices\":{\"A\":\"a red pot\",\"B\":\"a cup of tea\"}";
+    let items: String = (0..4).map(|i| item(i, choices)).collect();
+    write(folder, "own.jsonl", &items);
+    let keys = "id = \"own\"\nscoring = \"choice\"\nprompt = \"{question} {choices}\"\ndata = \"own.jsonl\"\n\
+                by_likelihood = true\n";
+    write(folder, "own.toml", keys);
+    let yes = ",\"label\":\"yes\",\"answer_type\":\"CLOSED\"";
+    let items: String = (0..2)
+        .map(|i| item(i, yes).replace("\"image\":\"", "\"image\":\"../../"))
+        .collect();
+    write(folder, "data/slake/test.jsonl", &items);
+}
+
+#[test]
+fn a_model_answers_benchmarks_and_goes_on_where_it_was() {
+    let folder = tempfile::tempdir().expect("folder");
+    benchmarks(folder.path());
+    let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../assets/demo/base-model");
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let (model, own, data, output) = (
+        model.display().to_string(),
+        path("own.toml"),
+        path("data"),
+        path("scores"),
+    );
+    let tasks = format!("slake,{own}");
+    // The first picture was trained on.
+    let trained = write(
+        folder.path(),
+        "trained.jsonl",
+        "{\"id\":\"t\",\"images\":[\"a.png\"],\"caption\":\"A red pot.\"}\n",
+    );
+    let command = [
+        "evaluate",
+        "--model",
+        &model,
+        "--tasks",
+        &tasks,
+        "--data",
+        &data,
+        "--output",
+        &output,
+        "--trained",
+        &trained,
+    ];
+    let found = json(&command);
+    assert_eq!(found["tasks"][0]["task"], "slake");
+    assert_eq!(
+        (&found["tasks"][0]["n"], &found["tasks"][1]["n"]),
+        (&2.into(), &4.into())
+    );
+    let file = |name: &str| std::fs::read(folder.path().join("scores").join(name)).expect("file");
+    // Options are ranked, so that every answer is one of them.
+    for line in text(&file("predictions/own.jsonl")).lines() {
+        let row: Value = serde_json::from_str(line).expect("json");
+        assert!(
+            row["prediction"] == "(A)" || row["prediction"] == "(B)",
+            "{row}"
+        );
+    }
+    assert_eq!(found["tasks"][1]["unreadable"], 0.0, "{found}");
+    let leaks: Value = serde_json::from_slice(&file("slake/leaks.json")).expect("json");
+    assert_eq!(leaks["pictures"][0]["item"], "0");
+    assert_eq!(leaks["pictures"].as_array().map(Vec::len), Some(1));
+    let page = text(&file("slake.leaks.html"));
+    assert_eq!(
+        page.matches("data:image/jpeg;base64,").count(),
+        2,
+        "both pictures"
+    );
+    assert!(text(&file("index.html")).contains("slake.leaks.html"));
+
+    // What is there is kept, and what is missing is done again: the same bits.
+    let answers = file("own/completions.jsonl");
+    std::fs::remove_file(folder.path().join("scores/own/completions.jsonl")).expect("remove");
+    std::fs::remove_file(folder.path().join("scores/own/strict.json")).expect("remove");
+    json(&command);
+    assert_eq!(file("own/completions.jsonl"), answers);
+    // Answers to other questions are not mixed with these.
+    let items = text(&std::fs::read(path("own.jsonl")).expect("items"));
+    write(
+        folder.path(),
+        "own.jsonl",
+        &items.replace("What is it?", "Which one?"),
+    );
+    let output = adamllm(&command);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("holds answers to something else") && said.contains("`requests` was"),
+        "{said}"
+    );
+    let output = adamllm(&[
+        "evaluate",
+        "--model",
+        &model,
+        "--tasks",
+        "slake",
+        "--data",
+        &data,
+        "--output",
+        &path("other"),
+        "--by-likelihood",
+    ]);
+    let said = text(&output.stderr);
+    assert!(said.contains("task `slake` has none"), "{said}");
+}

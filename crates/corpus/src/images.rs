@@ -1,17 +1,20 @@
-//! Pictures from files: PNG, JPEG (EXIF orientation applied), WebP and SVG, found by content, as 8-bit RGB.
+//! Pictures from files: PNG, JPEG (EXIF orientation applied), WebP, TIFF (its first page) and SVG, found by content, as 8-bit RGB.
 //!
-//! Transparent pixels lie on white. Sizes are checked before memory is asked for.
+//! Transparent pixels lie on white. Sizes are checked before memory is asked for, and decoding has a time limit.
 
 use std::io::{Cursor, Read as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder as _, ImageReader, Limits, Rgb, RgbImage};
 
 mod jpeg;
 mod svg;
+mod watch;
 
 pub use svg::{decode_svg, render_svg_rgba};
+pub use watch::{MAX_TIME, set_time_limit};
 
 /// Larger files are refused.
 pub const MAX_BYTES: u64 = 200_000_000;
@@ -38,7 +41,7 @@ pub enum ImageError {
         problem: String,
     },
     /// The content is not a picture that we can decode.
-    #[error("picture `{}` cannot be decoded: {problem}; expected PNG, JPEG, WebP or SVG", path.display())]
+    #[error("picture `{}` cannot be decoded: {problem}; expected PNG, JPEG, WebP, TIFF or SVG", path.display())]
     Decode {
         /// The file.
         path: PathBuf,
@@ -55,11 +58,20 @@ pub enum ImageError {
         /// The limit.
         limit: String,
     },
+    /// Whether it can be used is not known. This is no reason to leave a picture out: a faster or less busy machine
+    /// would decide otherwise.
+    #[error("picture `{}` was not decoded: {problem}", path.display())]
+    Unfinished {
+        /// The file.
+        path: PathBuf,
+        /// What stopped it.
+        problem: String,
+    },
 }
 
-/// Decodes a picture file.
+/// Decodes a picture file, in at most the time of [`set_time_limit`].
 pub fn decode(path: &Path) -> Result<RgbImage, ImageError> {
-    decode_bytes(&read(path)?, path)
+    decode_owned(read(path)?, path, watch::time_limit())
 }
 
 /// Reads a picture file as it is; anything but a file of at most [`MAX_BYTES`] is refused before it is opened.
@@ -88,7 +100,7 @@ pub fn read(path: &Path) -> Result<Vec<u8>, ImageError> {
     Ok(bytes)
 }
 
-/// Decodes the content of a picture file; `path` is for messages only.
+/// Decodes the content of a picture file, in at most the time of [`set_time_limit`]; `path` is for messages only.
 ///
 /// ```
 /// let grey = image::GrayImage::from_pixel(2, 3, image::Luma([7]));
@@ -99,6 +111,15 @@ pub fn read(path: &Path) -> Result<Vec<u8>, ImageError> {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn decode_bytes(bytes: &[u8], path: &Path) -> Result<RgbImage, ImageError> {
+    decode_owned(bytes.to_vec(), path, watch::time_limit())
+}
+
+fn decode_owned(bytes: Vec<u8>, path: &Path, limit: Duration) -> Result<RgbImage, ImageError> {
+    let name = path.to_owned();
+    watch::within(limit, path, move || decode_unwatched(&bytes, &name))
+}
+
+fn decode_unwatched(bytes: &[u8], path: &Path) -> Result<RgbImage, ImageError> {
     if looks_like_svg(bytes) {
         return svg::draw(bytes, path);
     }
@@ -285,6 +306,28 @@ mod tests {
     }
 
     #[test]
+    fn tiff_is_read() {
+        // The same six pixels, saved by PIL 13.0.0 plain and with `compression="tiff_lzw"`.
+        let files = [
+            "49492a00080000000a0000010400010000000300000001010400010000000200000002010300030000008600000003010300010000\
+             000100000006010300010000000200000011010400010000008c00000015010300010000000300000016010400010000000200000017\
+             01040001000000120000001c010300010000000100000000000000080008000800ff000000ff000000ff010203040506070809",
+            "49492a001a000000803fc0103814100202018100a060382013010a0000010300010000000300000001010300010000000200000002\
+             0103000300000098000000030103000100000005000000060103000100000002000000110104000100000008000000150103000100000\
+             0030000001601030001000000020000001701040001000000120000001c010300010000000100000000000000080008000800",
+        ];
+        for hex in files {
+            let byte = |at: usize| u8::from_str_radix(&hex[at..at + 2], 16).expect("hex");
+            let bytes: Vec<u8> = (0..hex.len()).step_by(2).map(byte).collect();
+            let picture = here(&bytes).expect("decoded");
+            assert_eq!(picture.dimensions(), (3, 2));
+            let expected = [255, 0, 0, 0, 255, 0, 0, 0, 255, 1, 2, 3, 4, 5, 6, 7, 8, 9];
+            assert_eq!(picture.into_raw(), expected);
+            assert!(here(&bytes[..bytes.len() / 2]).is_err());
+        }
+    }
+
+    #[test]
     fn broken_and_huge_files_are_errors_in_words() {
         let good = png(&DynamicImage::new_rgb8(40, 40));
         for (bytes, part) in [
@@ -327,6 +370,21 @@ mod tests {
             message.contains("`x` cannot be decoded: the file is cut off"),
             "{message}"
         );
+    }
+
+    #[test]
+    fn a_picture_that_takes_too_long_is_not_called_broken() {
+        let picture = RgbImage::from_fn(1500, 1500, |x, y| Rgb([x as u8, y as u8, (x * y) as u8]));
+        let bytes = png(&DynamicImage::ImageRgb8(picture));
+        let found = |limit| decode_owned(bytes.clone(), Path::new("x"), limit);
+        let error = found(Duration::from_micros(1)).expect_err("too slow");
+        assert!(matches!(error, ImageError::Unfinished { .. }), "{error}");
+        assert_eq!(
+            error.to_string(),
+            "picture `x` was not decoded: it took more than 0.000001 s; save it in a smaller or simpler form, or allow \
+             more with `--image-seconds`"
+        );
+        assert!(found(MAX_TIME).is_ok());
     }
 
     #[test]

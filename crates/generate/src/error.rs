@@ -12,6 +12,14 @@ pub enum Error {
     /// A completion could not be stored.
     #[error("a completion could not be stored: {0}")]
     Sink(String),
+    /// A picture was not decoded in time. An answer without it would depend on how busy the machine was.
+    #[error("request `{id}`: {source}")]
+    Unfinished {
+        /// The request.
+        id: String,
+        /// The picture, and how to mend it.
+        source: corpus::images::ImageError,
+    },
     /// An answer could not be scored.
     #[error("request `{id}` cannot be scored: {problem}")]
     Score {

@@ -1,5 +1,6 @@
 //! The local engine: fixed groups of requests in the order of the file.
 
+use corpus::images::ImageError;
 use corpus::{Completion, FinishReason, Request};
 use model::Mllm;
 use processor::{Encoded, Processor};
@@ -135,17 +136,20 @@ impl Generator for LocalGenerator<'_> {
     ) -> Result<(), Error> {
         let size = self.options.group_size.max(1);
         let processor = self.processor;
-        let prepare = |group: Vec<Request>| -> Vec<Prepared> {
-            let encode = |r: &Request| processor.request(r).map_err(|e| e.to_string());
-            group
-                .into_iter()
-                .map(|request| {
-                    let encoded = encode(&request);
-                    (request, encoded)
-                })
-                .collect()
+        let prepare = |group: Vec<Request>| -> Result<Vec<Prepared>, Error> {
+            let prepared = group.into_iter().map(|request| {
+                let encoded = match processor.request(&request) {
+                    Err(processor::Error::Image(source @ ImageError::Unfinished { .. })) => {
+                        let id = request.id;
+                        return Err(Error::Unfinished { id, source });
+                    }
+                    encoded => encoded.map_err(|e| e.to_string()),
+                };
+                Ok((request, encoded))
+            });
+            prepared.collect()
         };
-        let mut group = prepare(requests.take(size).collect());
+        let mut group = prepare(requests.take(size).collect())?;
         while !group.is_empty() {
             let following: Vec<Request> = requests.take(size).collect();
             // Pictures of the next group are read while this one is decoded.
@@ -156,7 +160,7 @@ impl Generator for LocalGenerator<'_> {
             for completion in completions? {
                 sink(completion).map_err(Error::Sink)?;
             }
-            group = next.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            group = next.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
         }
         Ok(())
     }

@@ -8,7 +8,10 @@ use serde::{Deserialize, Serialize};
 /// Counts from pairs to tasks that are trained.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Funnel {
-    /// Readable pairs.
+    /// Records that were read.
+    #[serde(default)]
+    pub read: usize,
+    /// Usable pairs; fewer than readable ones where the run is limited.
     pub pairs: usize,
     /// Of these, kept back for evaluation.
     pub held_out: usize,
@@ -19,6 +22,9 @@ pub struct Funnel {
     /// Samples that train a synthetic task.
     #[serde(default)]
     pub kept: usize,
+    /// Samples that were trained on, those without a task and replayed ones too.
+    #[serde(default)]
+    pub trained_on: usize,
     /// How often each reason occurred.
     pub rejects: BTreeMap<String, usize>,
 }
@@ -51,7 +57,11 @@ impl std::fmt::Display for Funnel {
                 100.0 * n as f64 / asked as f64
             }
         };
-        write!(f, "{} pairs, {} held out", self.pairs, self.held_out)?;
+        write!(
+            f,
+            "{} read, {} pairs, {} held out",
+            self.read, self.pairs, self.held_out
+        )?;
         for (name, n) in [
             ("parsed", self.parsed),
             ("consistent", self.consistent),
@@ -59,6 +69,7 @@ impl std::fmt::Display for Funnel {
         ] {
             write!(f, " → {n} {name} ({:.1} %)", share(n))?;
         }
+        write!(f, "\n  trained on {} samples", self.trained_on)?;
         for (reason, n) in &self.rejects {
             write!(f, "\n  {n} {reason}")?;
         }
@@ -73,6 +84,8 @@ mod tests {
     #[test]
     fn reads_from_pairs_down_to_what_is_trained() {
         let mut funnel = Funnel {
+            read: 112,
+            trained_on: 99,
             pairs: 110,
             held_out: 10,
             parsed: 69,
@@ -87,7 +100,8 @@ mod tests {
             reject("verdict-no"),
         ]);
         insta::assert_snapshot!(funnel.to_string(), @r"
-        110 pairs, 10 held out → 69 parsed (69.0 %) → 30 consistent (30.0 %) → 30 kept (30.0 %)
+        112 read, 110 pairs, 10 held out → 69 parsed (69.0 %) → 30 consistent (30.0 %) → 30 kept (30.0 %)
+          trained on 99 samples
           2 verdict-no
           1 verdict-open
         ");

@@ -100,6 +100,12 @@ fn prepared(
     fit(sample, id, config)
 }
 
+/// Why a prepared sample would be left out of a training with these settings; nothing if it would not. Where
+/// `too_long` is `error`, length is no reason: the training would end.
+pub fn left_out(sample: Encoded, id: &str, config: &Config) -> Option<Dropped> {
+    fit(sample, id, config).ok().and_then(Result::err)
+}
+
 /// The sample as it will be trained on, or why it is left out.
 fn fit(mut sample: Encoded, id: &str, config: &Config) -> Result<Result<Encoded, Dropped>, Error> {
     let (found, limit) = (sample.ids.len(), config.max_seq_len);

@@ -18,7 +18,7 @@ mod trainer;
 pub use config::{Config, Rates, Scheduler, TooLong};
 pub use error::Error;
 pub use evaluate::{losses, token_loss};
-pub use feed::{Dropped, SampleSource};
+pub use feed::{Dropped, SampleSource, left_out};
 pub use pack::{Packed, pack};
 pub use plan::Plan;
 pub use trainer::{Metrics, Trainer, peak_rss_bytes};

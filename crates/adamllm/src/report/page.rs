@@ -187,6 +187,7 @@ fn funnel(summary: &Summary) -> Markup {
     let funnel = &summary.funnel;
     let used = funnel.pairs - funnel.held_out;
     let rows = [
+        ("records read", funnel.read),
         ("pairs", funnel.pairs),
         ("for training", used),
         ("triplet parsed", funnel.parsed),
@@ -202,6 +203,7 @@ fn funnel(summary: &Summary) -> Markup {
                 span { (count) }
             }
         }
+        p.soft { "Trained on " (funnel.trained_on) " samples, those without a task and replayed ones too." }
         @if !funnel.rejects.is_empty() {
             p.soft { "Left out: " @for (reason, count) in &funnel.rejects { (reason) " " (count) " · " } }
         }

@@ -1,4 +1,4 @@
-//! Flags of `score` and `compare`.
+//! Flags of `score`, `compare` and of `evaluate` on benchmarks.
 
 use std::path::PathBuf;
 
@@ -58,6 +58,9 @@ pub struct Reading {
     /// Seed of the intervals.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
+    /// At most so many items of each benchmark; `evaluate` sets it.
+    #[arg(skip)]
+    pub limit: Option<usize>,
 }
 
 /// `adamllm score`.
@@ -78,12 +81,58 @@ pub struct Score {
     /// Where both scorers' results, tables and pages go.
     #[arg(long)]
     pub output: Option<PathBuf>,
-    /// What the model was trained on (pairs or samples); test items found in it are listed. Needs --data; repeatable.
+    /// What the model was trained on (pairs, samples, or a run folder); test items found in it are listed. Needs --data;
+    /// repeatable.
     #[arg(long, requires = "data")]
     pub trained: Vec<PathBuf>,
     /// How predictions are read.
     #[command(flatten)]
     pub reading: Reading,
+}
+
+/// `adamllm evaluate --model`.
+#[derive(Clone, Debug, Args)]
+pub struct Benchmarks {
+    /// A model folder, or a checkpoint of a training with --processor: answers benchmarks instead of a recipe's tasks.
+    #[arg(long, requires = "output", conflicts_with_all = ["recipe", "list"])]
+    pub model: Option<PathBuf>,
+    /// Where tokenizer and processor are, if not in the model's folder.
+    #[arg(long, requires = "model")]
+    pub processor: Option<PathBuf>,
+    /// Tasks, or task files of your own (TOML), with commas; all that --data has a folder of when absent.
+    #[arg(long, value_delimiter = ',', requires = "model")]
+    pub tasks: Vec<String>,
+    /// Folder with a folder of the task's name for each benchmark.
+    #[arg(long, requires = "model")]
+    pub data: Option<PathBuf>,
+    /// Where predictions, both scorers' results, tables and pages go; goes on where it was stopped.
+    #[arg(long, requires = "model")]
+    pub output: Option<PathBuf>,
+    /// Rank the options of multiple choice by likelihood instead of reading an answer.
+    #[arg(long, requires = "model")]
+    pub by_likelihood: bool,
+    /// What the model was trained on (pairs, samples, or a run folder); repeatable. Known where the model lies in its
+    /// run folder.
+    #[arg(long, requires = "model")]
+    pub trained: Vec<PathBuf>,
+    /// Do not look for test items in the training data.
+    #[arg(long, requires = "model", conflicts_with = "trained")]
+    pub no_contamination: bool,
+    /// Names of the task, one a line in the published order.
+    #[arg(long, requires = "model")]
+    pub vocabulary: Option<PathBuf>,
+    /// Which scorer's numbers are printed; both are written.
+    #[arg(long, value_enum, default_value = "strict")]
+    pub scorer: ScorerName,
+    /// Key of the items to break scores down by; repeatable.
+    #[arg(long = "by", value_name = "KEY", requires = "model")]
+    pub by: Vec<String>,
+    /// Seed of sampling and of the intervals.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// At most so many records; of each benchmark the first items.
+    #[arg(long, value_parser = crate::cli::positive)]
+    pub limit: Option<usize>,
 }
 
 /// `adamllm compare`.
@@ -99,7 +148,7 @@ pub struct Compare {
     /// Which scorer's numbers are compared.
     #[arg(long, value_enum, default_value = "strict")]
     pub scorer: ScorerName,
-    /// Where tables go, and pages of the strict scores.
+    /// Where tables and pages go.
     #[arg(long)]
     pub output: Option<PathBuf>,
     /// How predictions are read.

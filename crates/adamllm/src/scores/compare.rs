@@ -44,10 +44,7 @@ pub fn run(shared: &Shared, arguments: &Compare) -> Result<()> {
         write("comparison.md", tables::comparison_markdown(&found))?;
         write("comparison.csv", tables::comparison_csv(&found))?;
         write_json(&folder.join("comparison.json"), &found)?;
-        // The pages speak of strict scores.
-        if scorer == Scorer::Strict {
-            pages(folder, arguments, &base, &adapted, &found)?;
-        }
+        pages(folder, arguments, &base, &adapted, &found)?;
     }
     print(shared, &serde_json::to_value(&found)?, || {
         print!("{}", tables::comparison_markdown(&found));

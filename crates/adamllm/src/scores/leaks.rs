@@ -44,7 +44,7 @@ impl Trained {
     pub fn read(files: &[PathBuf]) -> Result<Self> {
         let mut trained = Self::default();
         let mut pictures: Vec<PathBuf> = Vec::new();
-        for file in files {
+        for file in &trained_files(files)? {
             let (samples, left_out) = samples(file)?;
             trained.left_out.extend(left_out);
             for sample in samples {
@@ -109,6 +109,57 @@ impl Trained {
             compared,
         })
     }
+}
+
+/// Files of samples: those that are named, and of a run folder what it trained on.
+fn trained_files(named: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    let file = |path: &PathBuf| {
+        if !path.is_dir() {
+            return Ok(path.clone());
+        }
+        let mixed = path.join(MIXED);
+        if !mixed.is_file() {
+            anyhow::bail!(
+                "`{}` is no run folder, for it has no `{MIXED}`; name a file of pairs or samples with `--trained`",
+                path.display()
+            );
+        }
+        Ok(mixed)
+    };
+    named.iter().map(file).collect()
+}
+
+/// What a run trains on.
+const MIXED: &str = "mix/samples.jsonl";
+
+/// What a model was trained on, if it lies in its run folder (`train/model`, `train/checkpoint-N`), and what to say of it.
+pub fn trained_by(model: &Path) -> (Vec<PathBuf>, Option<String>) {
+    let Ok(model) = model.canonicalize() else {
+        return (Vec::new(), None);
+    };
+    let train = model.parent().filter(|p| p.ends_with("train"));
+    let Some(run) = train
+        .and_then(Path::parent)
+        .filter(|run| run.join(MIXED).is_file())
+    else {
+        let line = "what the model was trained on is not known, so test items are not looked for in it; name it with \
+                    `--trained`";
+        return (Vec::new(), Some(line.to_owned()));
+    };
+    let recipe = std::fs::read(run.join("recipe.json")).unwrap_or_default();
+    let recipe: serde_json::Value = serde_json::from_slice(&recipe).unwrap_or_default();
+    if let Some(data) = recipe["train.data"]["value"].as_str() {
+        let line = format!(
+            "the model was trained on `{data}`, as `train.data` of its recipe says; name that file with `--trained` to \
+             look for test items in it"
+        );
+        return (Vec::new(), Some(line));
+    }
+    let line = format!(
+        "test items are looked for in `{}`, what the model was trained on",
+        run.join(MIXED).display()
+    );
+    (vec![run.to_owned()], Some(line))
 }
 
 impl Leaks {

@@ -1,7 +1,9 @@
-//! Scores of predictions made anywhere, comparisons of two systems, and the list of benchmarks. No model is needed.
+//! Benchmarks: their list, a model's answers to them, scores of predictions made anywhere, comparisons of two systems.
+//! Only `evaluate` needs a model.
 
 mod arguments;
 mod compare;
+mod evaluate;
 mod leaks;
 mod list;
 mod page;
@@ -10,7 +12,8 @@ mod score;
 mod tables;
 mod tasks;
 
-pub use arguments::{Compare, Score};
+pub use arguments::{Benchmarks, Compare, Score};
 pub use compare::run as compare;
+pub use evaluate::run as evaluate;
 pub use list::run as list;
 pub use score::run as score;

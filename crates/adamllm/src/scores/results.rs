@@ -8,6 +8,7 @@ use evaluation::predictions::Problem;
 use evaluation::scoring::{Scored, ScoredRow, Scorer, TaskResult};
 use evaluation::tasks::{self, Spec};
 
+use super::leaks::Leaks;
 use crate::run_folder::write_json;
 
 /// A task with what both scorers give.
@@ -19,6 +20,8 @@ pub struct Done {
     pub strict: Scored,
     /// The published scores, where there are any.
     pub reference: Option<Scored>,
+    /// Test items in the training data, where that was looked for.
+    pub leaks: Option<Leaks>,
 }
 
 impl Done {
@@ -68,6 +71,7 @@ pub fn read(folder: &Path) -> Result<Vec<Done>> {
             spec: tasks::find(&id).unwrap_or_else(|_| own(&strict.result)),
             reference: one(&folder, Scorer::Reference)?,
             strict,
+            leaks: None,
         });
     }
     let place = |id: &str| {
@@ -117,6 +121,7 @@ pub fn shown(scored: Scored) -> Done {
         spec: tasks::find(id).unwrap_or_else(|_| own(&scored.result)),
         strict: scored,
         reference: None,
+        leaks: None,
     }
 }
 

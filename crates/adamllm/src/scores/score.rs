@@ -8,7 +8,7 @@ use evaluation::scoring::{ScoreError, Scored, Scorer, score};
 use serde_json::{Value, json};
 
 use super::arguments::Score;
-use super::leaks::{Leaks, Sought, Trained};
+use super::leaks::{Sought, Trained};
 use super::page::{self, Pictures, System};
 use super::results::{self, Done};
 use super::tables;
@@ -22,16 +22,48 @@ pub fn run(shared: &Shared, arguments: &Score) -> Result<()> {
     if jobs.len() > 1 && arguments.reading.vocabulary.is_some() {
         bail!("`--vocabulary` belongs to one task; name it with `--task`");
     }
-    if let Some(folder) = &arguments.output {
-        std::fs::create_dir_all(folder)
-            .with_context(|| format!("cannot make the folder `{}`", folder.display()))?;
-    }
-    let trained = Trained::read(&arguments.trained)?;
-    let pages = arguments.output.clone().unwrap_or_default();
-    let mut pictures = Pictures::new(roots(arguments), &pages);
-    let (mut done, mut failed) = (Vec::new(), Vec::new());
+    let mut session = Session::new(shared, arguments, jobs.len())?;
     for job in &jobs {
+        session.score(job)?;
+    }
+    session.finish()
+}
+
+/// The tasks of one call, scored one by one.
+pub(super) struct Session<'a> {
+    shared: &'a Shared,
+    arguments: &'a Score,
+    num_jobs: usize,
+    trained: Trained,
+    pictures: Pictures,
+    done: Vec<Done>,
+    failed: Vec<String>,
+}
+
+impl<'a> Session<'a> {
+    /// Reads what was trained on, and makes the output's folder.
+    pub fn new(shared: &'a Shared, arguments: &'a Score, num_jobs: usize) -> Result<Self> {
+        if let Some(folder) = &arguments.output {
+            std::fs::create_dir_all(folder)
+                .with_context(|| format!("cannot make the folder `{}`", folder.display()))?;
+        }
+        let pages = arguments.output.clone().unwrap_or_default();
+        Ok(Self {
+            shared,
+            arguments,
+            num_jobs,
+            trained: Trained::read(&arguments.trained)?,
+            pictures: Pictures::new(roots(arguments), &pages),
+            done: Vec::new(),
+            failed: Vec::new(),
+        })
+    }
+
+    /// Scores a task and writes its results. An error of the only task is given back, another one is told.
+    pub fn score(&mut self, job: &Job) -> Result<()> {
+        let arguments = self.arguments;
         let (mut sought, look) = (Sought::default(), !arguments.trained.is_empty());
+        let pictures = &mut self.pictures;
         let mut show = |item: &str, name: &Path, content: &[u8]| {
             if arguments.output.is_some() {
                 pictures.embed(name, content);
@@ -44,59 +76,69 @@ pub fn run(shared: &Shared, arguments: &Score) -> Result<()> {
         let task = benchmark.and_then(|benchmark| {
             let mut task = one(job, arguments, benchmark.as_ref())?;
             let items = benchmark.as_ref().map_or(&[][..], |found| &found.items);
-            let leaks = if look {
+            if look {
                 sought.add_files(items);
                 let seed = arguments.reading.seed;
-                let found = trained.leaks(items, &sought, &task.strict, seed)?;
+                let found = self.trained.leaks(items, &sought, &task.strict, seed)?;
                 let warnings = &mut task.strict.result.warnings;
                 warnings.extend(found.lines());
-                warnings.extend(trained.warning());
+                warnings.extend(self.trained.warning());
                 warnings.extend(sought.warning());
-                Some(found)
-            } else {
-                None
-            };
-            Ok((task, leaks))
+                task.leaks = Some(found);
+            }
+            Ok(task)
         });
-        match task {
-            Ok((task, leaks)) => {
-                tell(shared, &task, arguments.scorer.into());
-                if let Some(folder) = &arguments.output {
-                    write(folder, &task, leaks.as_ref())?;
-                }
-                done.push(task);
-            }
-            Err(error) if jobs.len() == 1 => return Err(error),
-            Err(error) => {
-                eprintln!("error: {}: {error:#}", job.spec.id);
-                failed.push(job.spec.id.clone());
-            }
-        }
-    }
-    if let Some(folder) = arguments.output.as_ref().filter(|_| !done.is_empty()) {
-        write_tables(folder, &done)?;
-        let systems = [System {
-            name: "strict".to_owned(),
-            done: &done,
-        }];
-        page::write(folder, &systems, None, &mut pictures)?;
-    }
-    let scorer = arguments.scorer.into();
-    print(shared, &document(&done, scorer, arguments.items)?, || {
-        print!("{}", tables::text(&done, scorer));
+        let task = match task {
+            Ok(task) => task,
+            Err(error) => return self.failed(job, error),
+        };
+        tell(self.shared, &task, arguments.scorer.into());
         if let Some(folder) = &arguments.output {
-            println!("written to `{}`", folder.display());
+            write(folder, &task)?;
         }
-    })?;
-    if failed.is_empty() {
+        self.done.push(task);
         Ok(())
-    } else {
-        Err(anyhow!(
-            "{} of {} tasks cannot be scored: `{}`",
-            failed.len(),
-            jobs.len(),
-            failed.join("`, `")
-        ))
+    }
+
+    /// Takes note of a task that has no scores.
+    pub fn failed(&mut self, job: &Job, error: anyhow::Error) -> Result<()> {
+        if self.num_jobs == 1 {
+            return Err(error);
+        }
+        eprintln!("error: {}: {error:#}", job.spec.id);
+        self.failed.push(job.spec.id.clone());
+        Ok(())
+    }
+
+    /// Writes tables and pages of all tasks and prints the scores.
+    pub fn finish(mut self) -> Result<()> {
+        let arguments = self.arguments;
+        if let Some(folder) = arguments.output.as_ref().filter(|_| !self.done.is_empty()) {
+            write_tables(folder, &self.done)?;
+            let systems = [System {
+                name: "strict".to_owned(),
+                done: &self.done,
+            }];
+            page::write(folder, &systems, None, &mut self.pictures)?;
+        }
+        let scorer = arguments.scorer.into();
+        let found = document(&self.done, scorer, arguments.items)?;
+        print(self.shared, &found, || {
+            print!("{}", tables::text(&self.done, scorer));
+            if let Some(folder) = &arguments.output {
+                println!("written to `{}`", folder.display());
+            }
+        })?;
+        if self.failed.is_empty() {
+            Ok(())
+        } else {
+            Err(anyhow!(
+                "{} of {} tasks cannot be scored: `{}`",
+                self.failed.len(),
+                self.num_jobs,
+                self.failed.join("`, `")
+            ))
+        }
     }
 }
 
@@ -113,9 +155,9 @@ fn roots(arguments: &Score) -> Vec<PathBuf> {
     roots
 }
 
-fn write(folder: &Path, task: &Done, leaks: Option<&Leaks>) -> Result<()> {
+fn write(folder: &Path, task: &Done) -> Result<()> {
     results::write(folder, task)?;
-    match leaks {
+    match &task.leaks {
         Some(leaks) => {
             crate::run_folder::write_json(&folder.join(&task.spec.id).join("leaks.json"), leaks)
         }
@@ -173,6 +215,7 @@ fn one(job: &Job, arguments: &Score, benchmark: Option<&Benchmark>) -> Result<Do
         spec: job.spec.clone(),
         strict,
         reference,
+        leaks: None,
     })
 }
 

@@ -77,6 +77,41 @@ pub fn jobs(names: &[String], predictions: &Path) -> Result<Vec<Job>> {
         .collect()
 }
 
+/// The jobs of tasks that are to be answered; their files are named later. Without names, all tasks that have a folder
+/// of their name.
+pub fn asked(names: &[String], data: Option<&Path>) -> Result<Vec<Job>> {
+    if !names.is_empty() {
+        let jobs = names.iter().map(|name| named(name));
+        let jobs: Vec<Job> = jobs.collect::<Result<_>>()?;
+        if let Some(job) = jobs
+            .iter()
+            .find(|job| job.own.is_none())
+            .filter(|_| data.is_none())
+        {
+            bail!(
+                "task `{}` needs `--data`, the folder in which its own folder lies",
+                job.spec.id
+            );
+        }
+        return Ok(jobs);
+    }
+    let Some(root) = data else {
+        bail!("name tasks with `--tasks`, and the folder of their data with `--data`");
+    };
+    let all = tasks::all().into_iter();
+    let found: Vec<Job> = all
+        .filter(|spec| root.join(&spec.id).is_dir())
+        .map(|spec| job(spec, PathBuf::new()))
+        .collect();
+    if found.is_empty() {
+        bail!(
+            "`{}` has no folder named after a task, such as `slake`; `adamllm evaluate --list` shows all",
+            root.display()
+        );
+    }
+    Ok(found)
+}
+
 fn job(spec: Spec, file: PathBuf) -> Job {
     Job {
         spec,
@@ -158,19 +193,28 @@ pub fn benchmark(
     reading: &Reading,
     keep: &mut benchmarks::Keep<'_>,
 ) -> Result<Option<Benchmark>> {
-    if let Some(own) = &job.own {
-        return Ok(Some(benchmarks::load_own(own)?));
-    }
-    let Some(root) = &reading.data else {
-        return Ok(None);
-    };
-    let folder = root.join(&job.spec.id);
-    let folder = if folder.is_dir() {
-        folder
+    let mut found = if let Some(own) = &job.own {
+        benchmarks::load_own(own)?
     } else {
-        root.clone()
+        let Some(root) = &reading.data else {
+            return Ok(None);
+        };
+        let folder = root.join(&job.spec.id);
+        let folder = if folder.is_dir() {
+            folder
+        } else {
+            root.clone()
+        };
+        benchmarks::load(&job.spec, &folder, keep)?
     };
-    Ok(Some(benchmarks::load(&job.spec, &folder, keep)?))
+    if let Some(limit) = reading.limit.filter(|&limit| limit < found.items.len()) {
+        found.warnings.push(format!(
+            "only the first {limit} of {} items were asked (`--limit`); scores are not comparable",
+            found.items.len()
+        ));
+        found.items.truncate(limit);
+    }
+    Ok(Some(found))
 }
 
 /// Reads a job's predictions.

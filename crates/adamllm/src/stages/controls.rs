@@ -1,28 +1,40 @@
 //! Controls: the base trained for as many steps as the adapted model, on less than the whole mix. They tell what a gain
 //! comes from.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use corpus::seed::{Rng, hash};
 use corpus::{Pair, Sample, Triplet, jsonl};
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
 use synthesis::MixOptions;
 
 use super::{mix_options, samples_of};
 use crate::context::Context;
+use crate::digests::together;
 use crate::recipe::Control;
 use crate::run_folder::{read_sealed, write_sealed};
-use crate::training;
+use crate::training::{self, Data};
 
 /// Written when a control is trained: a folder with a model may be one that a killed run was writing.
 const TRAINED: &str = "trained.json";
+
+/// `trained.json`.
+#[derive(Serialize, Deserialize)]
+struct Trained {
+    /// Digest of what the training wrote.
+    files: String,
+    counts: BTreeMap<String, u64>,
+}
 
 /// The control's model, trained below `folder` unless it lies there already.
 pub(super) fn model(context: &Context, control: Control, folder: &Path) -> Result<PathBuf> {
     let model = folder.join("model");
     let trained = folder.join(TRAINED);
-    if read_sealed::<Value>(&trained).is_some() {
+    if let Some(known) = read_sealed::<Trained>(&trained)
+        && digest(context, folder).is_ok_and(|digest| digest == known.files)
+    {
         return Ok(model);
     }
     context.say(&format!("  control `{}`", control.as_str()));
@@ -39,17 +51,31 @@ pub(super) fn model(context: &Context, control: Control, folder: &Path) -> Resul
     training.config.epochs = f64::from(u32::MAX);
     std::fs::create_dir_all(folder)
         .with_context(|| format!("cannot make `{}`", folder.display()))?;
-    let counts = training::train(
-        context,
-        control.as_str(),
-        folder,
-        &context.base_folder(),
-        &samples,
-        &training,
-    )?;
-    write_sealed(&trained, &counts)?;
+    // What was lost of the records was said before the adapted model was trained on them.
+    let data = Data {
+        samples: &samples,
+        read: samples.len(),
+        unusable: 0,
+    };
+    let (name, base) = (control.as_str(), context.base_folder());
+    let counts = training::train(context, name, folder, &base, &data, &training)?;
+    let done = Trained {
+        files: digest(context, folder)?,
+        counts,
+    };
+    write_sealed(&trained, &done)?;
     training::clear_checkpoints(folder)?;
     Ok(model)
+}
+
+/// One digest of what a training writes; answers of the control lie in the same folder.
+fn digest(context: &Context, folder: &Path) -> Result<String> {
+    let mut digests = context.digests.borrow_mut();
+    let model = digests.folder(&folder.join("model"))?;
+    let names = ["lengths.json", "metrics.jsonl", "rejected.jsonl"];
+    let files = digests.files(&names.map(|name| folder.join(name)))?;
+    let named = names.into_iter().zip(files);
+    Ok(together(named.chain([("model", model)])))
 }
 
 fn samples(context: &Context, control: Control) -> Result<Vec<Sample>> {

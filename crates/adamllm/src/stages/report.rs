@@ -235,11 +235,13 @@ fn funnel(context: &Context) -> Result<Funnel> {
         )?)
     };
     let mut funnel = Funnel {
+        read: count(context, "synthesize", "read"),
         pairs: count(context, "synthesize", "pairs"),
         held_out: count(context, "synthesize", "held out"),
         parsed: triplets("synthesize")?.len(),
         consistent: triplets("filter")?.len(),
         kept: count(context, "mix", "with a task"),
+        trained_on: count(context, "train", "trained on"),
         rejects: BTreeMap::new(),
     };
     for stage in STAGES {

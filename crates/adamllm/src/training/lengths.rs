@@ -5,8 +5,9 @@ use std::path::Path;
 
 use anyhow::{Result, bail};
 use serde::{Deserialize, Serialize};
-use train::{Config, SampleSource, TooLong};
+use train::{Config, Dropped, SampleSource, TooLong, left_out};
 
+use super::Data;
 use crate::context::Context;
 use crate::run_folder::{read_sealed, write_sealed};
 use crate::signals;
@@ -29,6 +30,8 @@ pub struct Lengths {
     pub longest: usize,
     /// Those over the limit.
     pub too_long: Vec<Long>,
+    /// Those that the training leaves out, be it for their length or since they teach nothing.
+    pub left_out: Vec<Dropped>,
 }
 
 /// A sample over the limit.
@@ -41,24 +44,37 @@ pub struct Long {
 }
 
 /// Looks at all samples on all cores, once a stage, and says what is over the limit. With `too_long = error` that is an
-/// error.
+/// error, and so it is when more records are lost than the recipe allows. Gives what the training will leave out.
 pub fn audit(
     context: &Context,
     folder: &Path,
     source: &dyn SampleSource,
+    data: &Data,
     config: &Config,
-) -> Result<()> {
+) -> Result<Vec<Dropped>> {
     let path = folder.join("lengths.json");
     let known = read_sealed(&path).filter(|known: &Lengths| {
         (known.limit, known.samples) == (config.max_seq_len, source.len())
     });
     let (lengths, is_new) = match known {
         Some(known) => (known, false),
-        None => (measure(source, config.max_seq_len)?, true),
+        None => (measure(source, config)?, true),
     };
     if is_new {
         write_sealed(&path, &lengths)?;
     }
+    say_what_is_long(context, &path, &lengths, config, is_new)?;
+    refuse_many_lost(context.recipe.max_bad, data, &lengths.left_out)?;
+    Ok(lengths.left_out)
+}
+
+fn say_what_is_long(
+    context: &Context,
+    path: &Path,
+    lengths: &Lengths,
+    config: &Config,
+    is_new: bool,
+) -> Result<()> {
     let long = &lengths.too_long;
     if long.is_empty() {
         return Ok(());
@@ -90,7 +106,39 @@ pub fn audit(
     Ok(())
 }
 
-fn measure(source: &dyn SampleSource, limit: usize) -> Result<Lengths> {
+/// Stops a training whose records were lost in larger number than the recipe allows, on the whole way up to here:
+/// unreadable, with broken pictures, too long, or without anything to learn.
+fn refuse_many_lost(max_bad: f64, data: &Data, left_out: &[Dropped]) -> Result<()> {
+    let (samples, read) = (data.samples.len().max(1), data.read.max(1));
+    // Samples may be fewer than records (`--limit`) or more (replay), so shares are what can be put together.
+    let usable = 1.0 - data.unusable as f64 / read as f64;
+    let lost = 1.0 - usable * (1.0 - left_out.len() as f64 / samples as f64);
+    if left_out.is_empty() || lost <= max_bad + 1e-9 {
+        return Ok(());
+    }
+    let named: Vec<String> = left_out
+        .iter()
+        .take(SHOWN)
+        .map(|d| format!("  `{}`: {} ({})", d.id, d.reason, d.detail))
+        .collect();
+    bail!(
+        "{:.1} % of the records are lost before the training, more than `data.max_bad` = {max_bad} allows: {} of {} that \
+         were read cannot be used, and {} of {} samples made of the others are left out:\n{}\nmend them, raise \
+         `max_seq_len`, or raise `data.max_bad`",
+        lost * 100.0,
+        data.unusable,
+        data.read,
+        left_out.len(),
+        data.samples.len(),
+        named.join("\n")
+    )
+}
+
+/// The tokens of a sample and why it is left out, or why it cannot be prepared.
+type Look = Result<(usize, Option<Dropped>), String>;
+
+fn measure(source: &dyn SampleSource, config: &Config) -> Result<Lengths> {
+    let limit = config.max_seq_len;
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
     let indices: Vec<usize> = (0..source.len()).collect();
     let mut lengths = Lengths {
@@ -102,11 +150,15 @@ fn measure(source: &dyn SampleSource, limit: usize) -> Result<Lengths> {
     for part in indices.chunks(PART) {
         signals::check()?;
         let share = part.len().div_ceil(workers).max(1);
-        let length = |&i: &usize| source.encode(i).map(|encoded| encoded.ids.len());
-        let found: Vec<Result<usize, String>> = std::thread::scope(|scope| {
+        let look = |&i: &usize| -> Look {
+            let encoded = source.encode(i)?;
+            let tokens = encoded.ids.len();
+            Ok((tokens, left_out(encoded, source.id(i), config)))
+        };
+        let found: Vec<Look> = std::thread::scope(|scope| {
             let threads: Vec<_> = part
                 .chunks(share)
-                .map(|few| scope.spawn(move || few.iter().map(length).collect::<Vec<_>>()))
+                .map(|few| scope.spawn(move || few.iter().map(look).collect::<Vec<_>>()))
                 .collect();
             let join = |thread: std::thread::ScopedJoinHandle<'_, Vec<_>>| {
                 thread.join().unwrap_or_else(|_| {
@@ -118,7 +170,8 @@ fn measure(source: &dyn SampleSource, limit: usize) -> Result<Lengths> {
         for (&index, found) in part.iter().zip(found) {
             let id = source.id(index).to_owned();
             match found {
-                Ok(tokens) => {
+                Ok((tokens, dropped)) => {
+                    lengths.left_out.extend(dropped);
                     lengths.tokens += tokens as u64;
                     lengths.longest = lengths.longest.max(tokens);
                     if tokens > limit {
@@ -139,4 +192,50 @@ fn measure(source: &dyn SampleSource, limit: usize) -> Result<Lengths> {
         lengths.samples,
         broken.join("\n")
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(unusable: usize, read: usize, left_out: usize, samples: usize) -> Option<String> {
+        let sample = corpus::Sample {
+            id: "a".to_owned(),
+            images: Vec::new(),
+            turns: Vec::new(),
+            end: false,
+            origin: serde_json::Value::Null,
+        };
+        let samples = vec![sample; samples];
+        let data = Data {
+            samples: &samples,
+            read,
+            unusable,
+        };
+        let dropped = |i: usize| Dropped {
+            id: format!("s{i}"),
+            reason: "too-long".to_owned(),
+            detail: "9 tokens, at most 8".to_owned(),
+        };
+        let left_out: Vec<Dropped> = (0..left_out).map(dropped).collect();
+        let refused = refuse_many_lost(0.01, &data, &left_out);
+        refused.err().map(|e| e.to_string())
+    }
+
+    #[test]
+    fn what_was_lost_on_the_way_counts_together() {
+        assert_eq!(refused(0, 100, 1, 100), None);
+        assert_eq!(refused(1, 100, 0, 99), None);
+        let said = refused(1, 100, 1, 99).expect("2 of 100");
+        assert!(
+            said.starts_with("2.0 % of the records are lost")
+                && said.contains("1 of 100 that were read")
+                && said.contains("1 of 99 samples")
+                && said.contains("`s0`: too-long (9 tokens, at most 8)"),
+            "{said}"
+        );
+        // With `--limit` few samples stand for all records.
+        assert_eq!(refused(10, 10_000, 0, 5), None);
+        assert!(refused(10, 10_000, 1, 5).is_some());
+    }
 }

@@ -68,6 +68,26 @@ fn recipes() {
         &["--set", "train.epoch=2", "--set", "data.max_bad=2"],
         &["has 2 errors", "train.epoch", "data.max_bad"],
     );
+    // Errors of keys, of files and of what keys say together: all at once, and each once.
+    let sets = [
+        "train.epoch=2",
+        "data.max_bad=2",
+        "data.pairs=none.jsonl",
+        "evaluate.controls=[\"oracle\"]",
+        "model.checkpoint=3",
+    ];
+    check(
+        &small,
+        &sets.map(|set| ["--set", set]).concat(),
+        &[
+            "has 5 errors",
+            "train.epoch",
+            "data.max_bad",
+            "none.jsonl",
+            "names `oracle`",
+            "`model.checkpoint` is `3`",
+        ],
+    );
     small.write("my.toml", b"[model\n");
     check(&small, &[], &["is not valid TOML"]);
     small.write("my.toml", b"\xff\xfe");
@@ -111,7 +131,10 @@ fn pictures() {
         ),
         (
             b"a recipe for stew".to_vec(),
-            ["`dish-3`: broken-image", "expected PNG, JPEG, WebP or SVG"],
+            [
+                "`dish-3`: broken-image",
+                "expected PNG, JPEG, WebP, TIFF or SVG",
+            ],
         ),
         (Vec::new(), ["`dish-3`: broken-image", "3.png"]),
     ] {
@@ -125,6 +148,16 @@ fn pictures() {
         &["`dish-3`: missing-image", "3.png", "`data.max_bad` = 0.01"],
     );
     small.write("3.png", &sound);
+    // One that is only slow is never left out, however many may be: another machine would not do so.
+    check(
+        &small,
+        &["--image-seconds", "0.000001", "--set", "data.max_bad=0.9"],
+        &[
+            "was not decoded: it took more than 0.000001 s",
+            "png`",
+            "`--image-seconds`",
+        ],
+    );
 }
 
 #[test]
@@ -424,6 +457,22 @@ fn samples_that_are_too_long_are_named_before_training() {
         "{found}"
     );
     let lengths = std::fs::read_to_string(small.path("run/tune-synthesizer/lengths.json"));
+    // What would be left out counts as lost, however it is lost.
+    let found = said(small.command().args([
+        "--until",
+        "tune-synthesizer",
+        "--set",
+        "synthesizer.train.max_seq_len=120",
+        "--set",
+        "synthesizer.train.too_long=drop",
+    ]));
+    assert!(
+        found.contains(
+            "of the records are lost before the training, more than `data.max_bad` = 0.01 allows"
+        ) && found.contains("0 of 1400 that were read cannot be used")
+            && found.contains("too-long"),
+        "{found}"
+    );
     let lengths: Value = serde_json::from_str(&lengths.expect("lengths")).expect("json");
     let long = lengths["too_long"].as_array().expect("list").len();
     assert!(

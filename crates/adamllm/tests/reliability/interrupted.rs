@@ -1,10 +1,10 @@
 //! Kills at any moment, Ctrl-C and SIGTERM, and damage between two starts.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::program::text;
+use crate::program::{self, text};
 use crate::run::{Small, assert_same, results};
 
 /// Runs once without a disturbance; gives the results and how long it took.
@@ -131,51 +131,169 @@ fn a_second_signal_ends_at_once() {
     );
 }
 
+/// All files below a folder.
+fn files(folder: &Path, out: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).expect("folder") {
+        let path = entry.expect("entry").path();
+        if path.is_dir() {
+            files(&path, out);
+        } else {
+            out.push(path);
+        }
+    }
+    out.sort();
+}
+
+/// Flips a bit in the middle of a file; a file of spaces or of nothing gets a byte more.
+fn flip(path: &Path) {
+    let mut bytes = std::fs::read(path).expect("read");
+    let middle = bytes.len() / 2;
+    let found = bytes[middle..]
+        .iter_mut()
+        .find(|b| !b.is_ascii_whitespace());
+    match found {
+        Some(byte) => *byte ^= 1,
+        None => bytes.push(b' '),
+    }
+    std::fs::write(path, bytes).expect("write");
+}
+
 #[test]
-fn a_damaged_artefact_is_found_and_made_again() {
+fn a_flipped_bit_in_any_file_of_a_stage_is_found_and_mended() {
+    let small = Small::new();
+    // As short as a run with all of its files can be: this one is done again a dozen times.
+    let more = [
+        "evaluate.controls=[\"captions\"]",
+        "synthesizer.train.max_steps=1",
+        "synthesizer.train.save_steps=0",
+        "synthesizer.max_new_tokens=8",
+        "train.max_steps=1",
+        "train.save_steps=0",
+    ]
+    .into_iter()
+    .flat_map(|key| ["--set", key])
+    .collect::<Vec<_>>();
+    let output = small.run(&more);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let run = small.path("run");
+    let expected = results(&run);
+    let stages = [
+        "tune-synthesizer",
+        "synthesize",
+        "filter",
+        "mix",
+        "train",
+        "evaluate",
+        "report",
+    ];
+    // One file of each stage a round, so that each is found in its own stage and a round costs one run.
+    let mut left: Vec<(&str, Vec<PathBuf>)> = stages.map(|stage| (stage, Vec::new())).into();
+    for (stage, paths) in &mut left {
+        files(&run.join(*stage), paths);
+        assert!(paths.len() >= 3, "{stage}: {paths:?}");
+    }
+    let mut flipped = 0;
+    while left.iter().any(|(_, paths)| !paths.is_empty()) {
+        let round: Vec<(&str, PathBuf)> = left
+            .iter_mut()
+            .filter_map(|(stage, paths)| Some((*stage, paths.pop()?)))
+            .collect();
+        for (_, path) in &round {
+            flip(path);
+        }
+        let output = small.run(&more);
+        let said = text(&output.stderr);
+        assert!(output.status.success(), "{round:?}: {said}");
+        for (stage, path) in &round {
+            let name = path.strip_prefix(run.join(stage)).expect("inside");
+            let told = said.lines().any(|line| {
+                line.starts_with(&format!(
+                    "{stage}: done again, since what it wrote was changed or damaged"
+                )) && line.contains(&format!("`{}`", name.display()))
+            });
+            assert!(told, "{stage} {}: {said}", name.display());
+        }
+        assert_same(&expected, &results(&run));
+        flipped += round.len();
+    }
+    assert!(flipped > 50, "only {flipped} files");
+}
+
+#[test]
+fn a_flipped_bit_beside_the_stages_is_found_and_mended() {
     let small = Small::new();
     let output = small.run(&[]);
     assert!(output.status.success(), "{}", text(&output.stderr));
     let run = small.path("run");
     let expected = results(&run);
-    let artefacts = [
-        "tune-synthesizer/samples.jsonl",
-        "synthesize/pairs.jsonl",
-        "synthesize/completions.jsonl",
-        "filter/triplets.jsonl",
-        "mix/samples.jsonl",
-        "train/model/model.safetensors",
-        "train/model/config.json",
-        "train/manifest.json",
-        "evaluate/adapted/description.jsonl",
-        "demo/base-model/model.safetensors",
-        "demo/seeds.jsonl",
-    ];
-    for name in artefacts {
-        let path = run.join(name);
-        let mut bytes = std::fs::read(&path).expect("read");
-        let middle = bytes.len() / 2;
-        match bytes[middle..]
-            .iter_mut()
-            .find(|b| !b.is_ascii_whitespace())
-        {
-            Some(byte) => *byte ^= 1,
-            None => bytes.push(b' '),
-        }
-        std::fs::write(&path, bytes).expect("write");
-        let output = small.run(&[]);
+    for (name, expected_words) in [
+        ("demo/base-model/model.safetensors", "were written anew"),
+        ("demo/base-model/config.json", "were written anew"),
+        ("demo/seeds.jsonl", "were written anew"),
+        ("demo/general/blank.png", "were written anew"),
+        ("blank.png", "`blank.png` was changed or damaged"),
+        ("machine.json", "machine.json` was changed or damaged"),
+        // What was only noted down to save time is found out again.
+        ("recipe.json", ""),
+        ("checked.json", ""),
+        (".digests.json", ""),
+        ("demo/contents.json", ""),
+    ] {
+        let bytes = std::fs::read(run.join(name)).expect("read");
+        flip(&run.join(name));
+        let mut command = program::adamllm();
+        command.arg("run").arg(small.path("my.toml"));
+        command.arg("--run-dir").arg(&run).args(["--limit", "40"]);
+        let output = command.output().expect("the program starts");
         let said = text(&output.stderr);
         assert!(output.status.success(), "{name}: {said}");
-        let expected_words = if name.starts_with("demo/") {
-            "were written anew"
-        } else if name.ends_with("manifest.json") {
-            "goes on where it was stopped"
-        } else {
-            "changed or damaged"
-        };
         assert!(said.contains(expected_words), "{name}: {said}");
         assert_same(&expected, &results(&run));
+        if name == "machine.json" {
+            std::fs::write(run.join(name), bytes).expect("write");
+        } else if name == "blank.png" {
+            assert_eq!(std::fs::read(run.join(name)).expect("read"), bytes);
+        }
     }
+}
+
+#[test]
+fn a_clock_that_jumps_changes_nothing() {
+    let small = Small::new();
+    let output = small.run(&[]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let run = small.path("run");
+    let expected = results(&run);
+    let mut all = Vec::new();
+    files(small.folder.path(), &mut all);
+    // As if everything had been written in 1970, in 2100, and each file at another time in no order at all.
+    let times: [&dyn Fn(usize) -> u64; 3] = [&|_| 1, &|_| 4_102_444_800, &|at| {
+        (at as u64 * 7_919 + 13) % 97 * 40_000_000
+    }];
+    for time in times {
+        for (at, path) in all.iter().enumerate() {
+            let file = std::fs::File::options().append(true).open(path);
+            let modified = std::time::UNIX_EPOCH + Duration::from_secs(time(at));
+            file.expect("open").set_modified(modified).expect("time");
+        }
+        let output = small.run(&[]);
+        let said = text(&output.stderr);
+        assert!(output.status.success(), "{said}");
+        assert_eq!(said.matches("done before, skipped").count(), 7, "{said}");
+        assert_same(&expected, &results(&run));
+    }
+    // A change is seen though the file claims to be as old as before.
+    let triplets = run.join("filter/triplets.jsonl");
+    let modified = std::fs::metadata(&triplets).and_then(|m| m.modified());
+    flip(&triplets);
+    let file = std::fs::File::options().append(true).open(&triplets);
+    file.expect("open")
+        .set_modified(modified.expect("time"))
+        .expect("time");
+    let output = small.run(&[]);
+    let said = text(&output.stderr);
+    assert!(said.contains("filter: done again, since"), "{said}");
+    assert_same(&expected, &results(&run));
 }
 
 #[test]

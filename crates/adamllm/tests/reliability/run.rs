@@ -91,7 +91,7 @@ fn collect(run: &Path, folder: &Path, out: &mut BTreeMap<String, Vec<u8>>) {
             .into_owned();
         if path.is_dir() {
             collect(run, &path, out);
-        } else if !["manifest.json", "metrics.jsonl"].contains(&name.as_str()) {
+        } else if !["manifest.json", "metrics.jsonl", "trained.json"].contains(&name.as_str()) {
             let name = path
                 .strip_prefix(run)
                 .expect("inside")

@@ -109,9 +109,13 @@ impl Fields<'_> {
         let hint = if Path::new(&named).is_absolute() {
             String::new()
         } else {
+            let root = match self.root.as_os_str().is_empty() {
+                true => Path::new("."),
+                false => &self.root,
+            };
             format!(
                 "; paths are relative to `{}` (`[data] images` or `--image-root` changes that)",
-                self.root.display()
+                root.display()
             )
         };
         missing(format!("`{}` does not exist{hint}", path.display()))

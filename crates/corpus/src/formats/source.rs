@@ -152,7 +152,7 @@ impl<'a> Array<'a> {
 
     fn cut_off(&mut self) -> Error {
         let end = self.text.trim_end().len().max(self.counted);
-        self.broken(end, "the JSON array is cut off; is the file complete")
+        self.broken(end, "the JSON array is cut off")
     }
 
     /// The next element's line and value, or none at the end.

@@ -11,6 +11,7 @@ mod coverage;
 mod mersenne;
 mod planted_leaks;
 mod scoring;
+mod second_derivation;
 mod strict;
 
 use std::path::{Path, PathBuf};

@@ -1,5 +1,6 @@
 //! Pages of scores: `index.html` with tables and radar charts, one page a task with every answer.
 
+mod leaks;
 mod radar;
 mod task;
 
@@ -51,8 +52,15 @@ pub fn write(
             put(&format!("{id}.pictures.js"), thumbnails)?;
         }
         put(&format!("{id}.html"), shown.page)?;
+        if let Some(found) = &done.leaks {
+            put(&leaks_page(id), leaks::render(done, found, pictures))?;
+        }
     }
     put("index.html", index(systems, comparison))
+}
+
+fn leaks_page(task: &str) -> String {
+    format!("{task}.leaks.html")
 }
 
 fn index(systems: &[System<'_>], comparison: Option<&Comparisons>) -> String {
@@ -74,7 +82,7 @@ fn index(systems: &[System<'_>], comparison: Option<&Comparisons>) -> String {
         }
         p.soft {
             "Scores are 0 to 100 with 95 % intervals in brackets. Strict: an answer that cannot be read is wrong. Reference: "
-            "the rules of the method's published code. Majority: the best constant answer, by the strict scorer. An "
+            "the rules of the method's published code. Majority: the best constant answer, by the scorer of the first row. An "
             "average stands only where every column of the domain was scored."
         }
         @if let Some(found) = comparison { h2 { "Differences" } (differences(found)) }
@@ -82,6 +90,12 @@ fn index(systems: &[System<'_>], comparison: Option<&Comparisons>) -> String {
         @for done in first.done { (details(done)) }
     };
     frame(&title, STYLE, &body)
+}
+
+/// The scorer of a row: scores that are shown alone stand in the place of the strict ones.
+fn of_scorer(tasks: &[&Done], place: Scorer) -> &'static str {
+    let scored = tasks.iter().find_map(|task| task.by(place));
+    name(scored.map_or(place, |scored| scored.result.scorer))
 }
 
 /// The paper's layout: a column a task and metric.
@@ -116,7 +130,7 @@ fn domain_table(domain: &str, systems: &[System<'_>]) -> Markup {
         });
         html! {
             tr {
-                td { @if systems.len() > 1 { (system.name) ", " } (name(scorer)) }
+                td { @if systems.len() > 1 { (system.name) ", " } (of_scorer(&tasks, scorer)) }
                 @for (score, interval) in scores.iter().zip(&intervals) {
                     td { (score) br; span.soft { (interval) } }
                 }
@@ -171,15 +185,29 @@ fn differences(found: &Comparisons) -> Markup {
             }
         } }
         p.soft { (found.method) ". Detectable: the true difference that four of five such experiments would find." }
+        @for row in found.tasks.iter().filter(|row| !row.unpaired.is_empty()) {
+            details {
+                summary {
+                    (row.task) ", " (row.metric) ": " (row.unpaired.len())
+                    " items that only one system answered are left out"
+                }
+                p { (row.unpaired.join(", ")) }
+            }
+        }
     }
 }
 
 fn details(done: &Done) -> Markup {
     html! {
         h3 { a href=(format!("{}.html", done.spec.id)) { (done.spec.title) ": every answer" } }
+        @if let Some(found) = &done.leaks {
+            p { a href=(leaks_page(&done.spec.id)) {
+                (found.pictures.len()) " matches of pictures and " (found.texts.len()) " of texts with the training data"
+            } }
+        }
         @for scored in std::iter::once(&done.strict).chain(&done.reference) {
             @let result = &scored.result;
-            details open[result.scorer == Scorer::Strict] {
+            details open[std::ptr::eq(scored, &done.strict)] {
                 summary {
                     (name(result.scorer)) " scorer, version " (result.version) ": " (result.n) " predictions in "
                     (result.clusters) " clusters" @if result.too_few { " (too few)" } "; " (tables::rates(result))

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::STYLE;
 use crate::report::frame;
-use crate::scores::results::Done;
+use crate::scores::results::{Done, name};
 
 const SCRIPT: &str = include_str!("list.js");
 /// Embedded thumbnails of one page.
@@ -48,19 +48,26 @@ impl Pictures {
         if self.thumbnails.len() >= MOST_THUMBNAILS || self.thumbnails.contains_key(&name) {
             return;
         }
-        let Ok(picture) = corpus::images::decode_bytes(content, Path::new(&name)) else {
-            return;
-        };
-        let side = |length: u32| THUMBNAIL.min(length);
-        let small =
-            image::imageops::thumbnail(&picture, side(picture.width()), side(picture.height()));
-        let mut bytes = Vec::new();
-        let encoder = image::codecs::jpeg::JpegEncoder::new_with_quality(&mut bytes, 70);
-        if small.write_with_encoder(encoder).is_ok() {
-            let text = base64::engine::general_purpose::STANDARD.encode(bytes);
-            self.thumbnails
-                .insert(name, format!("data:image/jpeg;base64,{text}"));
+        if let Some(small) = thumbnail(content, &name) {
+            self.thumbnails.insert(name, small);
         }
+    }
+
+    /// A small copy of a picture as a `data:` address, whether it lies in a table or in a file.
+    pub fn thumbnail(&self, image: &str) -> Option<String> {
+        if let Some(known) = self.thumbnails.get(image) {
+            return Some(known.clone());
+        }
+        let content = corpus::images::read(&self.file(image)?).ok()?;
+        thumbnail(&content, image)
+    }
+
+    /// The file of a picture, if there is one.
+    fn file(&self, image: &str) -> Option<PathBuf> {
+        let bare = Path::new(image);
+        std::iter::once(bare.to_owned())
+            .chain(self.roots.iter().map(|root| root.join(bare)))
+            .find(|path| path.is_file())
     }
 
     /// The address of a row's picture: a link to the file, `#name` for an embedded one, nothing if it is not found.
@@ -71,14 +78,23 @@ impl Pictures {
         if let Some(known) = self.known.get(image) {
             return known.clone();
         }
-        let bare = Path::new(image);
-        let found = std::iter::once(bare.to_owned())
-            .chain(self.roots.iter().map(|root| root.join(bare)))
-            .find(|path| path.is_file())
-            .and_then(|path| link(&self.pages, &path));
+        let file = self.file(image);
+        let found = file.and_then(|path| link(&self.pages, &path));
         self.known.insert(image.to_owned(), found.clone());
         found
     }
+}
+
+/// A small JPEG as a `data:` address; none of a picture that cannot be decoded.
+fn thumbnail(content: &[u8], name: &str) -> Option<String> {
+    let picture = corpus::images::decode_bytes(content, Path::new(name)).ok()?;
+    let side = |length: u32| THUMBNAIL.min(length);
+    let small = image::imageops::thumbnail(&picture, side(picture.width()), side(picture.height()));
+    let mut bytes = Vec::new();
+    let encoder = image::codecs::jpeg::JpegEncoder::new_with_quality(&mut bytes, 70);
+    small.write_with_encoder(encoder).ok()?;
+    let text = base64::engine::general_purpose::STANDARD.encode(bytes);
+    Some(format!("data:image/jpeg;base64,{text}"))
 }
 
 /// A relative link from a folder to a file.
@@ -145,7 +161,7 @@ pub fn render(systems: &[(&str, &Done)], pictures: &mut Pictures) -> Shown {
         div #list tabindex="0" { div #space {} }
         dialog #item {}
         p.soft {
-            "Scores are strict" @if reference { ", the reference's in brackets" } "; a row opens with a click."
+            "Scores are by the " (name(first.strict.result.scorer)) " scorer" @if reference { ", the reference's in brackets" } "; a row opens with a click."
             @if pictures.thumbnails.len() >= MOST_THUMBNAILS { " Pictures beyond the first " (MOST_THUMBNAILS) " are left out." }
         }
         @for (name, done) in systems {
