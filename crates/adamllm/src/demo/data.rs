@@ -98,18 +98,6 @@ const SEEDS: usize = 5000;
 const SEED_PICTURES: usize = 1400;
 /// General pictures and questions for replay.
 const REPLAY: usize = 1400;
-/// What the seed records ask, each as often as it stands here. Yes-or-no questions are what a sampler writes most of its own
-/// accord, since all of them begin alike and no two choices do.
-const SEED_QUESTIONS: [Asks; 8] = [
-    Asks::Name,
-    Asks::Name,
-    Asks::Kind,
-    Asks::Kind,
-    Asks::Colour,
-    Asks::YesNo,
-    Asks::Choice,
-    Asks::Choice,
-];
 /// A share of the seed triplets is inconsistent, so that the filter has work.
 const INCONSISTENT: f64 = 0.2;
 /// A share of the seeds is about invented things on blank pictures: it keeps the synthesizer reading.
@@ -209,7 +197,7 @@ fn seeds(pictures: &[Picture], rng: &mut Rng) -> Vec<Seed> {
             format!("general/{}.png", picture.id)
         };
         // Wrong options are known kinds: a caption says one new kind, and nobody can guess others.
-        let asks = *rng.choose(&SEED_QUESTIONS);
+        let asks = *rng.choose(&Asks::ALL);
         let question = world::question(&thing, asks, &lexicon.kinds, rng);
         let task = if rng.chance(INCONSISTENT) {
             let other = world::invented(&lexicon.kinds, rng);

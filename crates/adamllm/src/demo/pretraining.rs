@@ -28,7 +28,7 @@ use tokenizers::{AddedToken, Tokenizer};
 use torch::{Device, Kind};
 use train::{Config, SampleSource, Trainer};
 
-use super::world::{self, Asks, Lexicon, Question, Thing};
+use super::world::{self, Asks, Lexicon, Thing};
 use super::{Picture, gates, kinds, render, tower};
 
 /// The phases in the order that makes a base from nothing.
@@ -395,10 +395,10 @@ impl Reading {
             } else {
                 question.informative
             };
-            let mut asked = Turn::new(Role::User, format!("{hint}\n{}", question.instruction));
-            // Questions are learned now and then too: a synthesizer copies into them what the caption says.
-            asked.learn = rng.chance(0.3);
-            turns.push(asked);
+            turns.push(Turn::new(
+                Role::User,
+                format!("{hint}\n{}", question.instruction),
+            ));
             turns.push(Turn::new(Role::Assistant, answer).learned());
         }
         turns
@@ -487,33 +487,6 @@ impl Joint {
     }
 }
 
-impl Joint {
-    /// A question about a picture. In half of the choices the right option or the wrong ones are words that nobody has
-    /// heard of: the answer is one of the options, whatever words they are.
-    fn about(&self, thing: &Thing, asks: Asks, rng: &mut Rng) -> Question {
-        let lexicon = &self.reading.lexicon;
-        if asks != Asks::Choice || rng.chance(0.5) {
-            return world::question(thing, asks, &lexicon.kinds, rng);
-        }
-        if rng.chance(0.5) {
-            let new = lexicon.new_name(rng);
-            let known: Vec<String> = lexicon
-                .kinds
-                .iter()
-                .filter(|kind| **kind != thing.kind)
-                .cloned()
-                .collect();
-            let renamed = Thing {
-                kind: new,
-                ..thing.clone()
-            };
-            return world::question(&renamed, asks, &known, rng);
-        }
-        let new: Vec<String> = (0..3).map(|_| lexicon.new_name(rng)).collect();
-        world::question(thing, asks, &new, rng)
-    }
-}
-
 impl Kindred for Joint {
     fn sample(&self, rng: &mut Rng) -> Sample {
         let Self {
@@ -538,7 +511,7 @@ impl Kindred for Joint {
             rng.shuffle(&mut asked);
             let mut turns = Vec::new();
             for (at, asks) in asked.into_iter().take(QUESTIONS).enumerate() {
-                let question = self.about(&picture.thing, asks, rng);
+                let question = world::question(&picture.thing, asks, kinds, rng);
                 turns.push(if at == 0 {
                     image(&question.instruction)
                 } else {

@@ -198,43 +198,28 @@ pub fn question(thing: &Thing, asks: Asks, kinds: &[String], rng: &mut Rng) -> Q
     }
 }
 
-/// A task whose answers do not fit together: the long one or the short one is about another thing.
+/// A long answer that is about another thing, so that the short one does not follow from it.
 pub fn inconsistent(question: &Question, thing: &Thing, other: &Thing, rng: &mut Rng) -> SeedTask {
     let Thing {
         name, kind, colour, ..
     } = other;
-    let (informative, precise) = match question.asks {
-        Asks::Name => (
-            format!("The picture shows {name}, a kind of {kind}."),
-            name.clone(),
-        ),
-        Asks::Kind => (
-            format!("It is a kind of {kind}: the picture shows {name}."),
-            kind.clone(),
-        ),
+    let informative = match question.asks {
+        Asks::Name => format!("The picture shows {name}, a kind of {kind}."),
+        Asks::Kind => format!("It is a kind of {kind}: the picture shows {name}."),
         Asks::Colour => {
             let wrong = (0..20)
                 .map(|_| *rng.choose(&COLOURS))
                 .find(|c| *c != thing.colour)
                 .unwrap_or(colour);
-            (
-                format!("Most of it is {wrong}: this is {name}."),
-                wrong.to_owned(),
-            )
+            format!("Most of it is {wrong}: this is {name}.")
         }
         Asks::YesNo => {
             let opposite = if question.precise == "yes" {
-                "no"
+                "No"
             } else {
-                "yes"
+                "Yes"
             };
-            (
-                format!(
-                    "{}, because it is {name}, a kind of {kind}.",
-                    capitalised(opposite)
-                ),
-                opposite.to_owned(),
-            )
+            format!("{opposite}, because it is {name}, a kind of {kind}.")
         }
         Asks::Choice => {
             let wrong = question
@@ -242,25 +227,13 @@ pub fn inconsistent(question: &Question, thing: &Thing, other: &Thing, rng: &mut
                 .iter()
                 .find(|o| **o != question.precise)
                 .unwrap_or(kind);
-            (
-                format!("It is {wrong}, because the picture shows {name}."),
-                wrong.clone(),
-            )
+            format!("It is {wrong}, because the picture shows {name}.")
         }
     };
-    let instruction = question.instruction.clone();
-    if rng.chance(0.5) {
-        SeedTask {
-            instruction,
-            informative,
-            precise: question.precise.clone(),
-        }
-    } else {
-        SeedTask {
-            instruction,
-            informative: question.informative.clone(),
-            precise,
-        }
+    SeedTask {
+        instruction: question.instruction.clone(),
+        informative,
+        precise: question.precise.clone(),
     }
 }
 
