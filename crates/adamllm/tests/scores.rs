@@ -523,7 +523,7 @@ fn a_model_answers_benchmarks_and_goes_on_where_it_was() {
             "{row}"
         );
     }
-    assert_eq!(found["tasks"][1]["unreadable"], 0.0, "{found}");
+    assert_eq!(found["tasks"][1]["rates"]["unreadable"], 0.0, "{found}");
     let leaks: Value = serde_json::from_slice(&file("slake/leaks.json")).expect("json");
     assert_eq!(leaks["pictures"][0]["item"], "0");
     assert_eq!(leaks["pictures"].as_array().map(Vec::len), Some(1));

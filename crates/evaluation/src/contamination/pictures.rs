@@ -7,8 +7,9 @@ use corpus::digest;
 use corpus::fingerprint::{Difference, Fingerprint, Window};
 use serde::{Deserialize, Serialize};
 
-/// Bits of 63 in which a picture and its copy may differ.
-const COPY_BITS: u32 = 14;
+/// Bits of 63 in which a picture and its copy may differ; bits drawn by chance would do so once in 360. What is within the
+/// limit is compared cell by cell, so that a wide limit costs time and hardly any false alarm.
+const COPY_BITS: u32 = 20;
 /// Bits of 63 in which a picture's window and a crop may differ.
 const CROP_BITS: u32 = 14;
 
