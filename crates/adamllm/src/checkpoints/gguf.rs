@@ -177,10 +177,10 @@ fn tokenizer(file: &Gguf) -> Result<Vec<(String, Value)>> {
     // 3: control; 4: defined by the user.
     let special = |id: usize| matches!(types.get(id).and_then(Meta::count), Some(3));
     let added = |id: usize| matches!(types.get(id).and_then(Meta::count), Some(3 | 4));
+    // Control tokens too: a tokenizer gives new ids to added tokens that its vocabulary lacks.
     let vocabulary: Map<String, Value> = words
         .iter()
         .enumerate()
-        .filter(|&(id, _)| !added(id))
         .map(|(id, word)| (word.clone(), json!(id)))
         .collect();
     let added: Vec<Value> = words
