@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use corpus::pictograms::{DOMAINS, Domain};
 
-use crate::scores;
+use crate::{checkpoints, scores};
 
 /// Adapts a multimodal LLM to a domain from image-caption pairs, with the evidence that it is better.
 #[derive(Debug, Parser)]
@@ -87,6 +87,8 @@ pub enum Command {
     ///
     /// Example: adamllm perplexity --model DIR --data samples.jsonl
     Perplexity(Perplexity),
+    /// A model from another layout into this one, or back; also reached by `convert`.
+    ConvertModel(checkpoints::ConvertModel),
     /// Look at data, samples and models.
     #[command(subcommand)]
     Inspect(Inspect),
@@ -268,10 +270,15 @@ pub enum Inspect {
         #[arg(long, default_value_t = 0)]
         index: usize,
     },
-    /// Parameters of a model by group.
+    /// What a model is made of: parameters by part and group, dtype, tied weights, what would be trained.
+    ///
+    /// Example: adamllm inspect model DIR --tensors
     Model {
-        /// A model folder.
+        /// A model folder, or its repository in the Hugging Face cache.
         folder: PathBuf,
+        /// Every tensor with its shape.
+        #[arg(long)]
+        tensors: bool,
     },
 }
 

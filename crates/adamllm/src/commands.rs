@@ -27,7 +27,7 @@ use crate::report::Summary;
 use crate::run_folder::{RunFolder, STAGES, changed_keys, read_sealed, write_json, write_sealed};
 use crate::runner;
 use crate::stages::{self, Span, plan};
-use crate::{scores, shipped, signals};
+use crate::{checkpoints, hub, inspect_model, scores, shipped, signals};
 
 /// Runs the command.
 pub fn run(cli: &Cli) -> Result<()> {
@@ -71,7 +71,11 @@ pub fn run(cli: &Cli) -> Result<()> {
         Command::Report(stage) => up_to(stage, "report"),
         Command::Generate(generate) => run_generate(shared, engine()?, generate),
         Command::Perplexity(perplexity) => run_perplexity(shared, engine()?, perplexity),
-        Command::Inspect(inspect) => run_inspect(shared, engine()?, inspect),
+        Command::ConvertModel(asked) => checkpoints::convert(shared, engine()?, asked),
+        Command::Inspect(inspect) => {
+            engine()?;
+            run_inspect(shared, inspect)
+        }
         Command::Recipe(RecipeCommand::Explain { recipe, set }) => explain(shared, recipe, set),
         Command::DemoBase(base) => {
             engine()?;
@@ -503,7 +507,7 @@ fn run_perplexity(shared: &Shared, device: Device, perplexity: &Perplexity) -> R
     )
 }
 
-fn run_inspect(shared: &Shared, device: Device, inspect: &Inspect) -> Result<()> {
+fn run_inspect(shared: &Shared, inspect: &Inspect) -> Result<()> {
     match inspect {
         Inspect::Data {
             file,
@@ -511,26 +515,8 @@ fn run_inspect(shared: &Shared, device: Device, inspect: &Inspect) -> Result<()>
             image_root,
         } => inspect_data(shared, file, *strict, image_root.clone()),
         Inspect::Sample { model, data, index } => inspect_sample(shared, model, data, *index),
-        Inspect::Model { folder } => {
-            let model = model::load(folder, device, kind(shared))?;
-            let mut groups = serde_json::Map::new();
-            let mut total = 0;
-            for parameter in model.parameters() {
-                let count = parameter.tensor.numel() as u64;
-                total += count;
-                let entry = groups.entry(parameter.group.as_str()).or_insert(json!(0));
-                *entry = json!(entry.as_u64().unwrap_or(0) + count);
-            }
-            print(
-                shared,
-                &json!({"parameters": total, "groups": groups}),
-                || {
-                    for (group, count) in &groups {
-                        println!("{group:<16} {count:>14}");
-                    }
-                    println!("{:<16} {total:>14}", "all");
-                },
-            )
+        Inspect::Model { folder, tensors } => {
+            inspect_model::inspect(shared, &hub::resolve(folder)?, *tensors)
         }
     }
 }
@@ -567,7 +553,7 @@ fn inspect_data(
 }
 
 fn inspect_sample(shared: &Shared, model: &Path, data: &Path, index: usize) -> Result<()> {
-    let processor = processor::load(model, &processor::Options::default())?;
+    let processor = processor::load(&hub::resolve(model)?, &processor::Options::default())?;
     let loaded = read_samples(data, &formats::Options::default())?;
     let sample = loaded.rows.get(index).with_context(|| {
         format!(

@@ -12,6 +12,7 @@ use synthesis::Prompts;
 use torch::{Device, Kind};
 
 use crate::digests::Digests;
+use crate::hub;
 use crate::recipe::{DEMO, Recipe};
 use crate::run_folder::RunFolder;
 
@@ -74,6 +75,8 @@ impl Context<'_> {
         let options = processor::Options {
             extra_bos: self.recipe.extra_bos,
             template_date: self.recipe.template_date.clone(),
+            min_pixels: self.recipe.min_pixels,
+            max_pixels: self.recipe.max_pixels,
             ..processor::Options::default()
         };
         open(folder, self.device, kind, &options)
@@ -122,6 +125,7 @@ pub fn open(
     kind: Kind,
     options: &processor::Options,
 ) -> Result<(Box<dyn Mllm>, Box<dyn Processor>)> {
+    let folder = &hub::resolve(folder)?;
     let processor = processor::load(folder, options)
         .with_context(|| format!("cannot open the processor of `{}`", folder.display()))?;
     let model = model::load(folder, device, kind)

@@ -4,11 +4,14 @@
     reason = "the program is the one crate that prints"
 )]
 
+mod checkpoints;
 mod cli;
 mod commands;
 mod context;
 mod demo;
 mod digests;
+mod hub;
+mod inspect_model;
 mod pictures;
 mod recipe;
 mod report;
@@ -25,7 +28,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 fn main() -> ExitCode {
-    let cli = cli::Cli::parse();
+    let cli = cli::Cli::parse_from(checkpoints::arguments());
     std::panic::set_hook(Box::new(|panic| {
         let place = panic
             .location()

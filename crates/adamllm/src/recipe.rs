@@ -16,6 +16,8 @@ use synthesis::{CaptionPosition, Input, Joiner, JudgeKind, SameQuestion, Without
 use toml::{Table, Value};
 use train::TooLong;
 
+use crate::hub;
+
 pub use control::Control;
 use keys::KEYS;
 
@@ -245,6 +247,10 @@ pub struct Recipe {
     pub extra_bos: bool,
     /// `[model] template_date`.
     pub template_date: String,
+    /// `[model] min_pixels`; none for the checkpoint's.
+    pub min_pixels: Option<usize>,
+    /// `[model] max_pixels`, likewise.
+    pub max_pixels: Option<usize>,
     /// `[data] pairs`.
     pub pairs: PathBuf,
     /// `[data] images`.
@@ -360,6 +366,8 @@ impl Recipe {
             },
             extra_bos: get.flag("model.extra_bos"),
             template_date: get.text("model.template_date"),
+            min_pixels: get.optional_count("model.min_pixels"),
+            max_pixels: get.optional_count("model.max_pixels"),
             pairs: get.path("data.pairs").unwrap_or_default(),
             images: get.path("data.images"),
             columns: get.columns("data.columns"),
@@ -526,6 +534,11 @@ impl Getter<'_> {
             .unwrap_or_default()
     }
 
+    /// A whole number, where 0 stands for none.
+    fn optional_count(&self, key: &str) -> Option<usize> {
+        usize::try_from(self.integer(key)).ok().filter(|&n| n > 0)
+    }
+
     fn number(&self, key: &str) -> f64 {
         self.optional_number(key).unwrap_or_default()
     }
@@ -566,6 +579,10 @@ impl Getter<'_> {
         let text = self.value(key)?.as_str()?.to_owned();
         if text == DEMO {
             return Some(PathBuf::from(DEMO));
+        }
+        // A folder beside the recipe, or else a repository in the hub's cache on this machine.
+        if let Some(found) = hub::cached(Path::new(&text)) {
+            return Some(found);
         }
         let path = self.path(key)?;
         if path.exists() && !path.join("config.json").exists() {

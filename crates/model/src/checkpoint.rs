@@ -148,6 +148,16 @@ impl Checkpoint {
         self
     }
 
+    /// Values in files by the dtype that they are stored in.
+    pub fn dtypes(&self) -> BTreeMap<String, usize> {
+        let mut counts = BTreeMap::new();
+        for (_, info) in self.tensors.values() {
+            let values = info.shape.iter().product::<usize>();
+            *counts.entry(format!("{:?}", info.dtype)).or_default() += values;
+        }
+        counts
+    }
+
     /// Whether all tensors in files are stored in 16 bits.
     pub fn is_half(&self) -> bool {
         let half = |(_, info): &(usize, TensorInfo)| info.dtype.bitsize() <= 16;

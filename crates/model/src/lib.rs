@@ -12,6 +12,6 @@ pub mod save;
 pub mod weights;
 
 pub use error::Error;
-pub use families::{fresh, load, with_checkpoint};
+pub use families::{fresh, load, outline, with_checkpoint};
 pub use mllm::{Batch, Cache, Group, Mllm, Parameter, logits};
 pub use save::{save, save_as};

@@ -1,7 +1,5 @@
 //! Where the layers get their tensors from: a checkpoint or a random start. Collects the parameters and all problems.
 
-use std::path::PathBuf;
-
 use torch::{Device, Kind, Tensor};
 
 use crate::checkpoint::Checkpoint;
@@ -18,6 +16,19 @@ pub enum Source {
     },
     /// A checkpoint.
     Folder(Checkpoint),
+    /// Shapes only, checked against a checkpoint if there is one: tensors of one value that is repeated, for looking at
+    /// and counting.
+    Outline(Option<Checkpoint>),
+}
+
+impl Source {
+    /// The checkpoint, if there is one.
+    pub fn checkpoint(&self) -> Option<&Checkpoint> {
+        match self {
+            Self::Folder(checkpoint) | Self::Outline(Some(checkpoint)) => Some(checkpoint),
+            Self::Fresh { .. } | Self::Outline(None) => None,
+        }
+    }
 }
 
 /// Hands out tensors by their name inside `transformers` (e.g. `model.language_model.norm.weight`).
@@ -56,36 +67,45 @@ impl Weights {
     /// stands in for it until `finish` reports it.
     pub fn tensor(&mut self, name: &str, shape: &[i64], init: Init) -> Result<Tensor, Error> {
         let published = (self.published)(name);
+        let outline = |kind, device| Tensor::f_zeros(1, (kind, device))?.f_expand(shape, false);
+        let is_outline = matches!(self.source, Source::Outline(_));
         let tensor = match &mut self.source {
+            Source::Outline(None) => outline(self.kind, self.device)?,
             Source::Fresh { seed } => Tensor::f_from_slice(&init.values(*seed, name, shape))?
                 .f_reshape(shape)?
                 .f_to_kind(self.kind)?
                 .f_to_device(self.device)?,
-            Source::Folder(checkpoint) => match checkpoint.shape(&published) {
-                None => {
-                    self.problems.push(format!(
-                        "`{published}` {shape:?} is missing{}",
-                        checkpoint.nearest(&published)
-                    ));
-                    Tensor::f_zeros(0, (self.kind, self.device))?
-                }
-                Some(found) if found != shape => {
-                    self.problems.push(format!(
-                        "`{published}` has shape {found:?}, expected {shape:?}"
-                    ));
-                    checkpoint.mark_read(&published);
-                    Tensor::f_zeros(0, (self.kind, self.device))?
-                }
-                Some(_) => {
-                    let tensor = checkpoint.read(&published, self.device, self.kind)?;
-                    if !is_finite(&tensor)? {
+            Source::Folder(checkpoint) | Source::Outline(Some(checkpoint)) => {
+                match checkpoint.shape(&published) {
+                    None => {
                         self.problems.push(format!(
-                            "`{published}` {shape:?} holds values that are no finite numbers"
+                            "`{published}` {shape:?} is missing{}",
+                            checkpoint.nearest(&published)
                         ));
+                        Tensor::f_zeros(0, (self.kind, self.device))?
                     }
-                    tensor
+                    Some(found) if found != shape => {
+                        self.problems.push(format!(
+                            "`{published}` has shape {found:?}, expected {shape:?}"
+                        ));
+                        checkpoint.mark_read(&published);
+                        Tensor::f_zeros(0, (self.kind, self.device))?
+                    }
+                    Some(_) if is_outline => {
+                        checkpoint.mark_read(&published);
+                        outline(self.kind, self.device)?
+                    }
+                    Some(_) => {
+                        let tensor = checkpoint.read(&published, self.device, self.kind)?;
+                        if !is_finite(&tensor)? {
+                            self.problems.push(format!(
+                                "`{published}` {shape:?} holds values that are no finite numbers"
+                            ));
+                        }
+                        tensor
+                    }
                 }
-            },
+            }
         };
         self.parameters.push(Parameter {
             name: published,
@@ -105,7 +125,8 @@ impl Weights {
         tied: &[(String, String)],
         ignored: impl Fn(&str) -> bool,
     ) -> Result<Vec<Parameter>, Error> {
-        let Source::Folder(checkpoint) = &mut self.source else {
+        let (Source::Folder(checkpoint) | Source::Outline(Some(checkpoint))) = &mut self.source
+        else {
             return Ok(self.parameters);
         };
         for (left_out, twin) in tied {
@@ -132,14 +153,6 @@ impl Weights {
             folder: checkpoint.folder().to_owned(),
             problems: self.problems,
         })
-    }
-
-    /// The folder of the checkpoint, if there is one.
-    pub fn folder(&self) -> Option<PathBuf> {
-        match &self.source {
-            Source::Folder(checkpoint) => Some(checkpoint.folder().to_owned()),
-            Source::Fresh { .. } => None,
-        }
     }
 }
 

@@ -160,6 +160,20 @@ pub const KEYS: &[Key] = &[
         "what a chat template takes for today"
     ),
     key!(
+        "model.min_pixels",
+        Shape::Integer(0, MANY),
+        "0",
+        OURS,
+        "fewest pixels of a picture for Qwen2-VL; 0 is the checkpoint's"
+    ),
+    key!(
+        "model.max_pixels",
+        Shape::Integer(0, MANY),
+        "0",
+        OURS,
+        "most pixels of a picture for Qwen2-VL; 0 is the checkpoint's"
+    ),
+    key!(
         "data.pairs",
         Shape::Text,
         "image-caption pairs of the domain: JSONL or ShareGPT JSON"

@@ -65,6 +65,25 @@ pub fn fresh(config: &str, seed: u64, device: Device, kind: Kind) -> Result<Box<
     )
 }
 
+/// A model of shapes alone, for counting and looking: its tensors take no memory and must not be run. With a folder,
+/// names and shapes are checked against its weights.
+///
+/// ```no_run
+/// let model = model::outline(&std::fs::read_to_string("config.json")?, None)?;
+/// println!("{}", model.parameters().iter().map(|p| p.tensor.numel()).sum::<usize>());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn outline(config: &str, folder: Option<&Path>) -> Result<Box<dyn Mllm>, Error> {
+    let checkpoint = folder.map(Checkpoint::open).transpose()?;
+    build(
+        config.to_owned(),
+        &parse(config)?,
+        || Ok(Source::Outline(checkpoint)),
+        Device::Cpu,
+        Kind::BFloat16,
+    )
+}
+
 /// A model with the weights of `checkpoint` under names and shapes that `config` asks for.
 pub fn with_checkpoint(
     config: &str,

@@ -521,6 +521,65 @@ def open_saved(family, folder, golden, case):
     print(f"{folder}: opens in transformers, no missing or unexpected keys, logits within {error:.1e}")
 
 
+# The sizes that the published configurations state.
+PUBLISHED = {
+    "open-llava-next-llama3-8b": LlavaNext.config(
+        dict(vocab_size=128320, hidden_size=4096, intermediate_size=14336, num_hidden_layers=32, num_attention_heads=32, num_key_value_heads=8,
+             max_position_embeddings=8192, rope_theta=500000.0),
+        dict(hidden_size=1024, intermediate_size=4096, num_hidden_layers=24, num_attention_heads=16, image_size=336, patch_size=14, projection_dim=768),
+        image_token_index=128256, image_grid_pinpoints=[[336, 672], [672, 336], [672, 672], [1008, 336], [336, 1008]]),
+    "qwen2-vl-2b-instruct": Qwen2Vl.config(
+        dict(depth=32, embed_dim=1280, hidden_size=1536, num_heads=16, mlp_ratio=4, patch_size=14),
+        hidden_size=1536, intermediate_size=8960, num_hidden_layers=28, num_attention_heads=12, num_key_value_heads=2, vocab_size=151936,
+        max_position_embeddings=32768, rope_scaling=dict(type="mrope", mrope_section=[16, 24, 24]))
+    | dict(tie_word_embeddings=True, image_token_id=151655, video_token_id=151656, vision_start_token_id=151652, vision_end_token_id=151653),
+    "llama-3.2-11b-vision-instruct": Mllama.config(
+        dict(hidden_size=1280, intermediate_size=5120, num_hidden_layers=32, num_global_layers=8, attention_heads=16, image_size=560, patch_size=14,
+             intermediate_layers_indices=[3, 7, 15, 23, 30], vision_output_dim=7680),
+        dict(vocab_size=128256, hidden_size=4096, intermediate_size=14336, num_hidden_layers=40, num_attention_heads=32, num_key_value_heads=8,
+             cross_attention_layers=[3, 8, 13, 18, 23, 28, 33, 38], max_position_embeddings=131072, pad_token_id=128004, bos_token_id=128000,
+             eos_token_id=128001,
+             rope_parameters=dict(rope_type="llama3", factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0, original_max_position_embeddings=8192,
+                                  rope_theta=500000.0))),
+}
+
+
+def sizes():
+    """Parameters of the published models by group, counted without memory."""
+    out = {}
+    for name, raw in PUBLISHED.items():
+        config = config_of(raw)
+        with torch.device("meta"):
+            model = FAMILIES[raw["model_type"]].model(config)
+        groups = dict(vision_tower=0, projector=0, language_model=0)
+        for key, parameter in model.named_parameters():
+            projector = "multi_modal_projector" in key or "image_newline" in key or ".merger." in key
+            vision = ".vision_tower." in key or ".visual." in key or ".vision_model." in key
+            groups["projector" if projector else "vision_tower" if vision else "language_model"] += parameter.numel()
+        out[name] = dict(config=raw, groups=groups)
+    return out
+
+
+def gguf_file(path):
+    """A file with a tensor of each type that is read, as llama.cpp's own package (gguf 0.19) writes it, and its values."""
+    import gguf
+    writer, values = gguf.GGUFWriter(path, "llama"), {}
+    writer.add_context_length(128)
+    writer.add_rope_freq_base(10000.0)
+    writer.add_token_list(["a", "b", "é"])
+    writer.add_token_types([1, 1, 3])
+    for kind in ["F32", "F16", "BF16", "Q8_0", "Q4_1"]:
+        exact = hashed(kind, 128).astype(np.float32).reshape(2, 64)
+        stored = gguf.quants.quantize(exact, gguf.GGMLQuantizationType[kind])
+        writer.add_tensor(kind, stored, raw_dtype=gguf.GGMLQuantizationType[kind])
+        values[kind] = [float(v) for v in gguf.quants.dequantize(stored, gguf.GGMLQuantizationType[kind]).flatten()[::3]]
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return values
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("families", nargs="*", help="all when none is named")
@@ -528,6 +587,22 @@ def main():
     parser.add_argument("--saved", type=Path, help="where the Rust test left its folders: target/tmp/golden")
     options = parser.parse_args()
     failed = False
+    if not options.families and not options.saved:
+        path, golden = HERE / "sizes.json", sizes()
+        if not options.check:
+            path.write_text(json.dumps(golden, indent=1) + "\n")
+        elif golden != json.loads(path.read_text()):
+            print(f"{path} differs from what is computed here")
+            failed = True
+        with tempfile.TemporaryDirectory() as folder:
+            made = Path(folder) / "types.gguf"
+            values = json.dumps(gguf_file(made)) + "\n"
+            for path, content in [(HERE / "types.gguf", made.read_bytes()), (HERE / "types.json", values.encode())]:
+                if not options.check:
+                    path.write_bytes(content)
+                elif content != path.read_bytes():
+                    print(f"{path} differs from what is made here")
+                    failed = True
     for name in options.families or FAMILIES:
         family = FAMILIES[name]
         (HERE / name).mkdir(exist_ok=True)

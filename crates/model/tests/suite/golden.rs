@@ -379,3 +379,36 @@ fn mllama_equals_transformers() {
     ];
     check_all("mllama", &cases);
 }
+
+/// The published models' parameters by group, as `transformers` counts them; only their configurations are needed.
+#[test]
+fn published_sizes_are_exact() {
+    let text = std::fs::read_to_string(Path::new(FOLDER).join("sizes.json")).unwrap();
+    let golden: BTreeMap<String, serde_json::Value> = serde_json::from_str(&text).unwrap();
+    assert_eq!(golden.len(), 3);
+    for (name, row) in golden {
+        let model = model::outline(&row["config"].to_string(), None).unwrap();
+        for count in model::inspect::groups(model.as_ref()) {
+            let expected = &row["groups"][count.group.as_str()];
+            assert_eq!(count.values, *expected, "{name} {}", count.group.as_str());
+        }
+    }
+}
+
+/// A file that llama.cpp's own package wrote, with a tensor of each type; equal to the bit.
+#[test]
+fn gguf_tensors_of_every_type_equal_those_of_the_python_package() {
+    let file = model::gguf::Gguf::open(&Path::new(FOLDER).join("types.gguf")).unwrap();
+    let text = std::fs::read_to_string(Path::new(FOLDER).join("types.json")).unwrap();
+    let golden: BTreeMap<String, Vec<f32>> = serde_json::from_str(&text).unwrap();
+    assert_eq!(golden.len(), 5);
+    for (name, expected) in golden {
+        assert_eq!(file.shape(&name).unwrap(), [2, 64]);
+        let found: Vec<f32> = file.read(&name).unwrap().into_iter().step_by(3).collect();
+        assert_eq!(found, expected, "{name}");
+    }
+    let tokens = file.get("tokenizer.ggml.tokens").unwrap().list().unwrap();
+    assert_eq!(tokens[2].text(), Some("é"));
+    let base = file.get("llama.rope.freq_base").unwrap();
+    assert_eq!(base.number(), Some(10_000.0));
+}

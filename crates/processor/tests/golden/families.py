@@ -63,7 +63,7 @@ def tools(training, llama3, qwen):
     # The picture's token lies behind the vocabulary that can be written.
     tokens = tokenizer(training, LLAMA + ["<|python_tag|>", "<|image|>"], LLAMA[0], extra_special_tokens={"image_token": "<|image|>"}, **llama)
     pictures = MllamaImageProcessor(size={"height": 56, "width": 56}, max_image_tiles=4)
-    config = AutoConfig.for_model("mllama", image_token_index=len(tokens) - 1, text_config=small | dict(vocab_size=len(tokens) - 1, cross_attention_layers=[0], pad_token_id=0),
+    config = AutoConfig.for_model("mllama", image_token_index=len(tokens) - 1, text_config=small | dict(vocab_size=len(tokens) - 1, num_hidden_layers=2, cross_attention_layers=[1], pad_token_id=0),
                                   vision_config=dict(hidden_size=16, intermediate_size=32, num_hidden_layers=1, num_global_layers=1, attention_heads=2, image_size=56, patch_size=14,
                                                      intermediate_layers_indices=[0], vision_output_dim=32))
     out["canvas"] = (config, MllamaProcessor(pictures, tokens, chat_template=llama3.replace("<image>\\n", "<|image|>")), pictures)

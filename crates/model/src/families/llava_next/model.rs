@@ -44,9 +44,9 @@ impl LlavaNext {
         device: Device,
         kind: Kind,
     ) -> Result<Self, Error> {
-        let layout = match &source {
-            Source::Folder(checkpoint) => Layout::of(checkpoint.names()),
-            Source::Fresh { .. } => Layout::CURRENT,
+        let layout = match source.checkpoint() {
+            Some(checkpoint) => Layout::of(checkpoint.names()),
+            None => Layout::CURRENT,
         };
         let mut weights = Weights::new(
             source,

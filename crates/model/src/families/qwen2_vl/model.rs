@@ -41,10 +41,9 @@ impl Qwen2Vl {
         device: Device,
         kind: Kind,
     ) -> Result<Self, Error> {
-        let nested = match &source {
-            Source::Folder(checkpoint) => is_nested(checkpoint.names()),
-            Source::Fresh { .. } => false,
-        };
+        let nested = source
+            .checkpoint()
+            .is_some_and(|checkpoint| is_nested(checkpoint.names()));
         let name: Box<dyn Fn(&str) -> String> = if nested {
             Box::new(str::to_owned)
         } else {

@@ -1,0 +1,318 @@
+//! Every family through the commands, with random weights: looked at, scored, generated with, trained, converted.
+
+mod program;
+
+use std::path::Path;
+use std::process::Output;
+
+use program::text;
+use serde_json::{Value, json};
+use torch::{Device, Kind, Tensor};
+
+/// Folders of the processor's golden files, which have everything but weights.
+const FOLDERS: [(&str, bool); 4] = [
+    ("text", false),
+    ("qwen", true),
+    ("tile", true),
+    ("canvas", true),
+];
+
+fn adamllm(args: &[&str]) -> Output {
+    program::adamllm()
+        .args(args)
+        .args(["--threads", "1"])
+        .output()
+        .expect("the program starts")
+}
+
+fn json_of(args: &[&str]) -> Value {
+    let output = adamllm(&[args, &["--json"]].concat());
+    assert!(
+        output.status.success(),
+        "{args:?}: {}",
+        text(&output.stderr)
+    );
+    serde_json::from_slice(&output.stdout).expect("one JSON document")
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("folder");
+    for entry in std::fs::read_dir(from).expect("folder") {
+        let entry = entry.expect("entry");
+        std::fs::copy(entry.path(), to.join(entry.file_name())).expect("copy");
+    }
+}
+
+/// A folder of the processor's golden files with random weights.
+fn write_model(name: &str, folder: &Path) {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../processor/tests/golden");
+    copy(&golden.join(name), folder);
+    let config = std::fs::read_to_string(folder.join("config.json")).expect("config");
+    let model = model::fresh(&config, 3, Device::Cpu, Kind::Float).expect("model");
+    // Llama 3.2's gates start closed: nothing behind them would learn in the first steps.
+    for parameter in model.parameters() {
+        if parameter.name.contains("gate") && parameter.tensor.numel() == 1 {
+            let _ = parameter.tensor.shallow_clone().fill_(0.5);
+        }
+    }
+    model::save(model.as_ref(), folder, None, Kind::Float).expect("saved");
+}
+
+fn write_picture(path: &Path) {
+    let picture = image::RgbImage::from_fn(90, 60, |x, y| {
+        image::Rgb([(x * 2) as u8, (y * 3) as u8, 40])
+    });
+    picture.save(path).expect("picture");
+}
+
+#[test]
+fn every_family_is_inspected_scored_and_generated_with() {
+    for (name, sees) in FOLDERS {
+        let folder = tempfile::tempdir().expect("folder");
+        let (model, picture, data) = (
+            folder.path().join("model"),
+            folder.path().join("a.png"),
+            folder.path().join("samples.jsonl"),
+        );
+        write_model(name, &model);
+        write_picture(&picture);
+        let model = model.display().to_string();
+        let counts = json_of(&["inspect", "model", &model]);
+        let groups = counts["groups"].as_object().expect("groups");
+        let sum: u64 = groups.values().filter_map(Value::as_u64).sum();
+        assert_eq!(counts["parameters"], sum, "{name}");
+        assert_eq!(groups["vision_tower"].as_u64().expect("count") > 0, sees);
+        assert_eq!(counts["dtypes"]["F32"], sum, "{name}");
+
+        let images = if sees { json!(["a.png"]) } else { json!([]) };
+        let ask = if sees {
+            "<image>\nWhat is it?"
+        } else {
+            "What is it?"
+        };
+        let rows: String = (0..3)
+            .map(|i| {
+                let turns = json!([
+                    {"role": "user", "text": ask, "marks": sees},
+                    {"role": "assistant", "text": "An apple. ".repeat(i + 1), "learn": true},
+                ]);
+                json!({"id": i.to_string(), "images": images, "turns": turns}).to_string() + "\n"
+            })
+            .collect();
+        std::fs::write(&data, rows).expect("data");
+        let data = data.display().to_string();
+        let scored = json_of(&["perplexity", "--model", &model, "--data", &data]);
+        assert_eq!(scored["samples"].as_array().expect("samples").len(), 3);
+        // Random weights know nothing: about the logarithm of the vocabulary.
+        let mean = scored["mean_loss"].as_f64().expect("loss");
+        assert!((4.0..8.0).contains(&mean), "{name}: {mean}");
+        let shown = json_of(&["inspect", "sample", "--model", &model, "--data", &data]);
+        let learn = shown["learn"].as_array().expect("mask");
+        assert!(learn.iter().any(|l| l == true) && learn[0] == false);
+
+        let picture = picture.display().to_string();
+        let mut args = vec![
+            "generate",
+            "--model",
+            &model,
+            "--prompt",
+            "What is it?",
+            "--max-new-tokens",
+            "6",
+        ];
+        if sees {
+            args.extend(["--image", &picture]);
+        }
+        let answer = json_of(&args);
+        assert!(answer["completion_tokens"].as_u64().expect("tokens") > 0);
+        assert_eq!(answer, json_of(&args), "{name}: greedy answers repeat");
+    }
+}
+
+#[test]
+fn every_family_that_sees_is_adapted_by_a_recipe() {
+    for name in ["qwen", "tile", "canvas"] {
+        let folder = tempfile::tempdir().expect("folder");
+        write_model(name, &folder.path().join("model"));
+        let rows: String = (0..8)
+            .map(|i| {
+                write_picture(&folder.path().join(format!("{i}.png")));
+                let pair = json!({"id": i.to_string(), "images": [format!("{i}.png")],
+                                  "caption": format!("Dish number {i} with beans.")});
+                pair.to_string() + "\n"
+            })
+            .collect();
+        std::fs::write(folder.path().join("pairs.jsonl"), rows).expect("pairs");
+        let recipe = "[model]\ncheckpoint = \"model\"\nmax_pixels = 12544\n[data]\npairs = \"pairs.jsonl\"\n\
+                      [synthesizer]\ncheckpoint = \"model\"\nmax_new_tokens = 4\n[filter]\nenabled = false\n\
+                      [train]\nmax_steps = 2\nbatch_size = 4\n";
+        let (file, run) = (folder.path().join("my.toml"), folder.path().join("run"));
+        std::fs::write(&file, recipe).expect("recipe");
+        let (file, run_text) = (file.display().to_string(), run.display().to_string());
+        let output = adamllm(&["train", &file, "--run-dir", &run_text]);
+        assert!(output.status.success(), "{name}: {}", text(&output.stderr));
+        let load = |path: &Path| model::load(path, Device::Cpu, Kind::Float).expect("model");
+        let (before, after) = (
+            load(&folder.path().join("model")),
+            load(&run.join("train/model")),
+        );
+        let changed = |group: model::Group| {
+            let both = before.parameters().iter().zip(after.parameters());
+            both.filter(|(a, _)| a.group == group)
+                .any(|(a, b)| a.tensor != b.tensor)
+        };
+        for group in [
+            model::Group::VisionTower,
+            model::Group::Projector,
+            model::Group::LanguageModel,
+        ] {
+            assert!(changed(group), "{name}: {} learned nothing", group.as_str());
+        }
+    }
+}
+
+/// The tower of a LLaVA-NeXT as a folder of its own, by the names of a CLIP.
+fn write_tower(next: &Path, folder: &Path) {
+    std::fs::create_dir_all(folder).expect("folder");
+    let config: Value =
+        serde_json::from_str(&std::fs::read_to_string(next.join("config.json")).expect("config"))
+            .expect("json");
+    std::fs::write(
+        folder.join("config.json"),
+        config["vision_config"].to_string(),
+    )
+    .expect("config");
+    let model = model::load(next, Device::Cpu, Kind::Float).expect("model");
+    let tower: Vec<model::Parameter> = model
+        .parameters()
+        .iter()
+        .filter_map(|p| {
+            let rest = p.name.strip_prefix("vision_tower.")?;
+            Some(model::Parameter {
+                name: format!("vision_model.{rest}"),
+                tensor: p.tensor.shallow_clone(),
+                ..*p
+            })
+        })
+        .collect();
+    let text = config["vision_config"].to_string();
+    model::save_as(&tower, &text, folder, None, Kind::Float).expect("saved");
+}
+
+fn same(a: &Tensor, b: &Tensor) -> bool {
+    a.size() == b.size() && a == b
+}
+
+#[test]
+fn the_original_layout_comes_back_as_it_was() {
+    let folder = tempfile::tempdir().expect("folder");
+    let at = |name: &str| folder.path().join(name);
+    let show = |name: &str| at(name).display().to_string();
+    write_model("llama", &at("hf"));
+    write_tower(&at("hf"), &at("clip"));
+    let convert = |from: &str, to: &str, input: &str, output: &str, more: &[&str]| {
+        let (input, output) = (show(input), show(output));
+        let args = ["convert", "--from", from, "--to", to, &input, &output];
+        json_of(&[&args, more].concat())
+    };
+    convert("hf", "open-llava-next", "hf", "old", &[]);
+    let names = model::checkpoint::Checkpoint::open(&at("old")).expect("weights");
+    let names: Vec<&str> = names.names().collect();
+    for name in [
+        "model.embed_tokens.weight",
+        "model.image_newline",
+        "model.mm_projector.0.weight",
+        "model.vision_tower.vision_tower.vision_model.pre_layrnorm.weight",
+    ] {
+        assert!(names.contains(&name), "{name}: {names:?}");
+    }
+    convert(
+        "open-llava-next",
+        "hf",
+        "old",
+        "again",
+        &["--vision", &show("clip")],
+    );
+    let load = |name: &str| model::load(&at(name), Device::Cpu, Kind::Float).expect("model");
+    let (first, again) = (load("hf"), load("again"));
+    assert_eq!(first.parameters().len(), again.parameters().len());
+    for (a, b) in first.parameters().iter().zip(again.parameters()) {
+        assert!(a.name == b.name && same(&a.tensor, &b.tensor), "{}", a.name);
+    }
+    let processor =
+        |name: &str| processor::load(&at(name), &processor::Options::default()).expect("processor");
+    write_picture(&at("a.png"));
+    let image = |name: &str| processor(name).image(&at("a.png")).expect("picture");
+    assert_eq!(image("hf"), image("again"));
+    assert_eq!(
+        processor("hf").image_token(),
+        processor("again").image_token()
+    );
+}
+
+#[test]
+fn a_llava_of_parts_sees_with_the_tower_and_writes_with_the_text() {
+    let folder = tempfile::tempdir().expect("folder");
+    let at = |name: &str| folder.path().join(name);
+    let show = |name: &str| at(name).display().to_string();
+    write_model("text", &at("text"));
+    // A template made for texts alone, as small language models have.
+    let template = "{{ bos_token }}{% for message in messages %}{{ message['role'] + ': ' + message['content'] + '<|eot_id|>' }}{% endfor %}{% if add_generation_prompt %}assistant: {% endif %}";
+    std::fs::write(at("text").join("chat_template.jinja"), template).expect("template");
+    write_model("llama", &at("next"));
+    write_tower(&at("next"), &at("clip"));
+    std::fs::write(
+        at("clip").join("preprocessor_config.json"),
+        r#"{"image_processor_type": "CLIPImageProcessor", "size": {"shortest_edge": 72}, "crop_size": {"height": 72, "width": 72}}"#,
+    )
+    .expect("settings");
+    let (text_folder, clip, out) = (show("text"), show("clip"), show("llava"));
+    let args = [
+        "convert",
+        "--from",
+        "hf",
+        "--to",
+        "llava",
+        &text_folder,
+        &out,
+        "--vision",
+        &clip,
+    ];
+    json_of(&args);
+    let load = |name: &str| model::load(&at(name), Device::Cpu, Kind::Float).expect("model");
+    let (llava, parts, next) = (load("llava"), load("text"), load("next"));
+    let find = |model: &dyn model::Mllm, name: &str| {
+        let found = model.parameters().iter().find(|p| p.name == name);
+        found.map(|p| p.tensor.shallow_clone()).expect("tensor")
+    };
+    let name = "model.layers.0.mlp.up_proj.weight";
+    let own = find(llava.as_ref(), &format!("language_model.{name}"));
+    assert!(same(&own, &find(parts.as_ref(), name)));
+    let name = "vision_tower.encoder.layers.0.mlp.fc1.weight";
+    assert!(same(
+        &find(llava.as_ref(), name),
+        &find(next.as_ref(), name)
+    ));
+    // The image token is new, and its row is the mean of the others.
+    let rows = find(llava.as_ref(), "language_model.model.embed_tokens.weight");
+    let words = find(parts.as_ref(), "model.embed_tokens.weight");
+    assert!(rows.size()[0] > words.size()[0] && rows.size()[0] % 64 == 0);
+    write_picture(&at("a.png"));
+    let answer = json_of(&[
+        "generate",
+        "--model",
+        &out,
+        "--prompt",
+        "What?",
+        "--image",
+        &show("a.png"),
+        "--max-new-tokens",
+        "3",
+    ]);
+    assert!(answer["prompt_tokens"].as_u64().expect("tokens") > 36);
+    let refused = adamllm(&args);
+    assert!(
+        text(&refused.stderr).contains("is not empty"),
+        "a second time"
+    );
+}
