@@ -106,10 +106,11 @@ pub(super) fn some_images(fields: &mut Fields) -> Result<Vec<std::path::PathBuf>
     let images = fields.take_images()?;
     if images.is_empty() {
         let (many, one) = (fields.key("images"), fields.key("image"));
-        return Err(Fault::new(
-            Reason::NoImage,
-            format!("names no picture under `{many}` or `{one}`"),
-        ));
+        let detail = format!(
+            "names no picture under `{many}` or `{one}`; the other keys are {}",
+            fields.present()
+        );
+        return Err(Fault::new(Reason::NoImage, detail));
     }
     Ok(images)
 }
