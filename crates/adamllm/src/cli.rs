@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use corpus::pictograms::{DOMAINS, Domain};
 
+use crate::convert::Convert;
+use crate::inspect_data::InspectData;
 use crate::scores;
 
 /// Adapts a multimodal LLM to a domain from image-caption pairs, with the evidence that it is better.
@@ -81,6 +83,10 @@ pub enum Command {
     ///
     /// Example: adamllm perplexity --model DIR --data samples.jsonl
     Perplexity(Perplexity),
+    /// Data from one layout into another, record by record.
+    ///
+    /// Layouts are found by content. Records that cannot be read or written are listed beside the output.
+    Convert(Convert),
     /// Look at data, samples and models.
     #[command(subcommand)]
     Inspect(Inspect),
@@ -215,17 +221,8 @@ pub struct Perplexity {
 /// `adamllm inspect`.
 #[derive(Debug, Subcommand)]
 pub enum Inspect {
-    /// What a data file holds, with every bad row by place and reason.
-    Data {
-        /// Pairs: JSONL or ShareGPT JSON.
-        file: PathBuf,
-        /// Fail if there is a bad row.
-        #[arg(long)]
-        strict: bool,
-        /// Folder of relative image paths.
-        #[arg(long)]
-        image_root: Option<PathBuf>,
-    },
+    /// What a data file or folder holds: layout, counts, every bad row, sizes, lengths, duplicates, a sample.
+    Data(InspectData),
     /// One training sample with its learned text marked.
     Sample {
         /// A model folder.

@@ -1,11 +1,10 @@
 //! What each verb does.
 
 use std::cell::RefCell;
-use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, anyhow, bail};
-use corpus::formats::{self, read_pairs, read_samples};
+use corpus::formats::{self, read_samples};
 use corpus::{Decoding, Open, Request, Role, Turn, jsonl};
 use evaluation::TaskScore;
 use generate::{Generator as _, LocalGenerator};
@@ -20,13 +19,12 @@ use crate::cli::{
 use crate::context::{Context, open};
 use crate::demo;
 use crate::digests::Digests;
-use crate::pictures;
 use crate::recipe::{Control, Recipe, help_of, origin_text, resolve};
 use crate::report::Summary;
 use crate::run_folder::{RunFolder, STAGES, changed_keys, read_sealed, write_json, write_sealed};
 use crate::runner;
 use crate::stages::{self, Span, plan};
-use crate::{scores, shipped, signals};
+use crate::{convert, inspect_data, scores, shipped, signals};
 
 /// Runs the command.
 pub fn run(cli: &Cli) -> Result<()> {
@@ -69,6 +67,8 @@ pub fn run(cli: &Cli) -> Result<()> {
         Command::Report(stage) => up_to(stage, "report"),
         Command::Generate(generate) => run_generate(shared, engine()?, generate),
         Command::Perplexity(perplexity) => run_perplexity(shared, engine()?, perplexity),
+        Command::Convert(convert) => convert::run(shared, convert),
+        Command::Inspect(Inspect::Data(data)) => inspect_data::run(shared, data),
         Command::Inspect(inspect) => run_inspect(shared, engine()?, inspect),
         Command::Recipe(RecipeCommand::Explain { recipe, set }) => explain(shared, recipe, set),
         Command::DemoBase(base) => {
@@ -493,11 +493,7 @@ fn run_perplexity(shared: &Shared, device: Device, perplexity: &Perplexity) -> R
 
 fn run_inspect(shared: &Shared, device: Device, inspect: &Inspect) -> Result<()> {
     match inspect {
-        Inspect::Data {
-            file,
-            strict,
-            image_root,
-        } => inspect_data(shared, file, *strict, image_root.clone()),
+        Inspect::Data(data) => inspect_data::run(shared, data),
         Inspect::Sample { model, data, index } => inspect_sample(shared, model, data, *index),
         Inspect::Model { folder } => {
             let model = model::load(folder, device, kind(shared))?;
@@ -523,37 +519,6 @@ fn run_inspect(shared: &Shared, device: Device, inspect: &Inspect) -> Result<()>
     }
 }
 
-fn inspect_data(
-    shared: &Shared,
-    file: &Path,
-    strict: bool,
-    image_root: Option<PathBuf>,
-) -> Result<()> {
-    let options = formats::Options {
-        images: image_root,
-        check_images: true,
-        ..formats::Options::default()
-    };
-    let mut loaded = read_pairs(file, &options)?;
-    pictures::reject_broken(&mut loaded, |pair| (&pair.id, &pair.images));
-    let found = formats::summary(&loaded);
-    let document = json!({"summary": found, "rejected": loaded.rejected});
-    print(shared, &document, || {
-        println!("`{}`\n{found}", file.display());
-        for bad in &loaded.rejected {
-            println!("  `{}`: {} ({})", bad.id, bad.reason, bad.detail);
-        }
-    })?;
-    if strict && !loaded.rejected.is_empty() {
-        bail!(
-            "{} rows of `{}` cannot be used",
-            loaded.rejected.len(),
-            file.display()
-        );
-    }
-    Ok(())
-}
-
 fn inspect_sample(shared: &Shared, model: &Path, data: &Path, index: usize) -> Result<()> {
     let processor = processor::load(model, &processor::Options::default())?;
     let loaded = read_samples(data, &formats::Options::default())?;
@@ -573,15 +538,7 @@ fn inspect_sample(shared: &Shared, model: &Path, data: &Path, index: usize) -> R
             sample.id,
             encoded.ids.len()
         );
-        let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        for (text, learned) in processor.spans(&encoded) {
-            match (learned, colour) {
-                (true, true) => print!("\x1b[30;42m{text}\x1b[0m"),
-                (true, false) => print!("«{text}»"),
-                (false, _) => print!("{text}"),
-            }
-        }
-        println!();
+        println!("{}", inspect_data::marked(&processor.spans(&encoded)));
     })
 }
 

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use corpus::Rejected;
+use corpus::{Rejected, formats};
 use indicatif::{ProgressBar, ProgressStyle};
 use model::Mllm;
 use processor::Processor;
@@ -53,6 +53,24 @@ impl Context<'_> {
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         bar.set_prefix(what.to_owned());
         bar
+    }
+
+    /// How files of seeds and samples are read; pictures inside them get files in the run folder.
+    pub fn reading(&self, check_images: bool) -> formats::Options {
+        formats::Options {
+            check_images,
+            unpack: Some(self.run.path.join("pictures")),
+            ..formats::Options::default()
+        }
+    }
+
+    /// How the recipe's pairs are read.
+    pub fn reading_pairs(&self, check_images: bool) -> formats::Options {
+        formats::Options {
+            images: self.recipe.images.clone(),
+            columns: self.recipe.columns.clone(),
+            ..self.reading(check_images)
+        }
     }
 
     /// The folder of a model that the recipe names; `demo` is the shipped one.

@@ -7,9 +7,12 @@
 mod cli;
 mod commands;
 mod context;
+mod convert;
 mod demo;
 mod digests;
+mod inspect_data;
 mod pictures;
+mod progress;
 mod recipe;
 mod report;
 mod run_folder;

@@ -55,12 +55,7 @@ struct Checked {
 /// allows.
 pub fn usable_pairs(context: &Context) -> Result<(Vec<Pair>, Vec<Rejected>)> {
     let recipe = context.recipe;
-    let reading = formats::Options {
-        images: recipe.images.clone(),
-        columns: recipe.columns.clone(),
-        check_images: true,
-    };
-    let mut loaded = formats::read_pairs(&recipe.pairs, &reading)?;
+    let mut loaded = formats::read_pairs(&recipe.pairs, &context.reading_pairs(true))?;
     let inputs = basis::pairs(context, &loaded.rows)?;
     let place = context.run.path.join("checked.json");
     let known = read_sealed(&place).filter(|known: &Checked| known.inputs == inputs);

@@ -158,14 +158,6 @@ fn seeds_path(context: &Context) -> Option<PathBuf> {
     synthesizer.seed_data.clone().or_else(shipped)
 }
 
-fn options() -> formats::Options {
-    formats::Options {
-        images: None,
-        columns: BTreeMap::new(),
-        check_images: true,
-    }
-}
-
 fn tune_synthesizer(context: &Context, folder: &Path) -> Result<Counts> {
     let Some(path) = seeds_path(context) else {
         return Ok(Counts::from([("tuned before".to_owned(), 1)]));
@@ -180,7 +172,7 @@ fn tune_synthesizer(context: &Context, folder: &Path) -> Result<Counts> {
         write_rejected(folder, &rejected)?;
         return tune(&samples);
     }
-    let mut loaded = formats::read_seeds(&path, &options())?;
+    let mut loaded = formats::read_seeds(&path, &context.reading(true))?;
     pictures::reject_broken(&mut loaded, |seed| (&seed.id, &seed.images));
     let Loaded {
         mut rows,
@@ -430,7 +422,7 @@ fn train(context: &Context, folder: &Path) -> Result<Counts> {
 
 /// Training samples of a file that the recipe names, and what of it cannot be used.
 fn samples_of(context: &Context, path: &Path) -> Result<(Vec<Sample>, Vec<Rejected>)> {
-    let mut loaded = formats::read_samples(path, &options())?;
+    let mut loaded = formats::read_samples(path, &context.reading(true))?;
     pictures::reject_broken(&mut loaded, |sample| (&sample.id, &sample.images));
     let Loaded { rows, rejected, .. } = loaded;
     refuse_many_bad(context, path, rows.len(), &rejected)?;

@@ -11,9 +11,9 @@ pub fn bytes(data: &[u8]) -> String {
     hex(&Sha256::digest(data))
 }
 
-/// The first 128 bits of the SHA-256 of a text, to remember that it was seen without keeping it.
-pub fn short(text: &str) -> u128 {
-    let digest = Sha256::digest(text.as_bytes());
+/// The first 128 bits of the SHA-256 of bytes, to remember that they were seen without keeping them.
+pub fn short(data: impl AsRef<[u8]>) -> u128 {
+    let digest = Sha256::digest(data.as_ref());
     digest
         .iter()
         .take(16)

@@ -3,6 +3,7 @@
 //! Takes files, gives typed records, and tells what it left out and why. It renders no prompt and knows no model.
 
 pub mod digest;
+pub mod duplicates;
 mod error;
 pub mod fingerprint;
 pub mod formats;

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use super::Format;
 use crate::Role;
 
 /// The names of a turn's keys and of its roles.
@@ -129,10 +130,14 @@ fn read(path: &Path) -> Option<Value> {
 /// The entry of `dataset_info.json` for a file that [`super::write_pairs`] or [`super::write_samples`] wrote.
 ///
 /// ```
-/// let entry = corpus::formats::dataset_info("soup.json");
+/// let entry = corpus::formats::dataset_info("soup.json", corpus::formats::Format::ShareGpt);
 /// assert_eq!(entry["formatting"], "sharegpt");
 /// ```
-pub fn dataset_info(file_name: &str) -> Value {
+pub fn dataset_info(file_name: &str, format: Format) -> Value {
+    if format == Format::Alpaca {
+        let columns = json!({"prompt": "instruction", "query": "input", "response": "output", "images": "images"});
+        return json!({"file_name": file_name, "columns": columns});
+    }
     json!({
         "file_name": file_name,
         "formatting": "sharegpt",

@@ -45,7 +45,7 @@ use self::fields::Fields;
 pub use self::fields::Inside;
 pub use self::row::Row;
 use self::source::{Found, Objects};
-pub use self::summary::{Lengths, Summary, summary};
+pub use self::summary::{Lengths, Summary, Tally, summary};
 pub use self::write::{Writer, write_pairs, write_samples};
 use crate::error::{BadRow, Error, Fault, Reason, made_id};
 use crate::{Pair, Rejected, Sample, Seed, digest};

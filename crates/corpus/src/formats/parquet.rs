@@ -79,6 +79,8 @@ fn object(line: usize, row: Row) -> Found {
             }
         }
     }
+    // An empty cell is an absent key.
+    map.retain(|_, value| !value.is_null());
     unfold_meta(&mut map);
     Found {
         line,

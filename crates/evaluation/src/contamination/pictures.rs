@@ -4,11 +4,9 @@
 use std::collections::HashMap;
 
 use corpus::digest;
-use corpus::fingerprint::{Difference, Fingerprint, Window};
+use corpus::fingerprint::{COPY_BITS, Difference, Fingerprint, Window};
 use serde::{Deserialize, Serialize};
 
-/// Bits of 63 in which a picture and its copy may differ.
-const COPY_BITS: u32 = 14;
 /// Bits of 63 in which a picture's window and a crop may differ.
 const CROP_BITS: u32 = 14;
 
@@ -103,7 +101,7 @@ impl PictureIndex {
                 let difference = self.looks[at]
                     .fingerprint
                     .difference(Window::WHOLE, &look.fingerprint);
-                if is_copy(difference) {
+                if difference.is_copy() {
                     found.push(self.found(at, trained, Likeness::Copy, difference.mean));
                     continue;
                 }
@@ -133,15 +131,6 @@ impl PictureIndex {
             difference,
         }
     }
-}
-
-/// Limits that JPEG of quality 50 and halving keep, and another drawing of the same outline does not (measured on the
-/// embedded pictograms by `examples/leaks.rs`).
-fn is_copy(difference: Difference) -> bool {
-    difference.mean <= 4.0
-        && difference.most <= 26.0
-        && difference.colour <= 3.0
-        && difference.most_colour <= 12.0
 }
 
 /// The difference in the window of `whole` that `part` fits best, if it fits well. `hashes` are those of its windows; only
