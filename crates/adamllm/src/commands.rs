@@ -4,11 +4,11 @@ use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, anyhow, bail};
+use clap::CommandFactory as _;
 use corpus::formats::{self, read_samples};
 use corpus::{Decoding, Open, Request, Role, Turn, jsonl};
 use evaluation::TaskScore;
 use generate::{Generator as _, LocalGenerator};
-use indicatif::ProgressBar;
 use serde_json::{Value, json};
 use synthesis::Prompts;
 use torch::{Device, Kind};
@@ -24,7 +24,9 @@ use crate::report::Summary;
 use crate::run_folder::{RunFolder, STAGES, changed_keys, read_sealed, write_json, write_sealed};
 use crate::runner;
 use crate::stages::{self, Span, plan};
-use crate::{convert, inspect_data, scores, shipped, signals};
+use crate::{
+    convert, doctor, inspect_data, inspect_run, preview, progress, recipe, scores, shipped, signals,
+};
 
 /// Runs the command.
 pub fn run(cli: &Cli) -> Result<()> {
@@ -53,7 +55,10 @@ pub fn run(cli: &Cli) -> Result<()> {
         Command::Demo(demo) => run_demo(shared, engine()?, demo),
         Command::Run(run) => run_recipe(shared, engine()?, run),
         Command::TuneSynthesizer(stage) => up_to(stage, "tune-synthesizer"),
-        Command::Synthesize(stage) => up_to(stage, "synthesize"),
+        Command::Synthesize(synthesize) => match synthesize.preview {
+            None => up_to(&synthesize.stage, "synthesize"),
+            Some(number) => preview::run(shared, engine()?, &synthesize.stage, number),
+        },
         Command::Filter(stage) => up_to(stage, "filter"),
         Command::Mix(stage) => up_to(stage, "mix"),
         Command::Train(stage) => up_to(stage, "train"),
@@ -69,8 +74,35 @@ pub fn run(cli: &Cli) -> Result<()> {
         Command::Perplexity(perplexity) => run_perplexity(shared, engine()?, perplexity),
         Command::Convert(convert) => convert::run(shared, convert),
         Command::Inspect(Inspect::Data(data)) => inspect_data::run(shared, data),
+        Command::Inspect(Inspect::Run { folder }) => inspect_run::run(shared, folder),
+        Command::Inspect(Inspect::Checkpoint { folder }) => inspect_run::checkpoint(shared, folder),
         Command::Inspect(inspect) => run_inspect(shared, engine()?, inspect),
         Command::Recipe(RecipeCommand::Explain { recipe, set }) => explain(shared, recipe, set),
+        Command::Recipe(RecipeCommand::Diff { a, b }) => recipe::files::diff(shared, a, b),
+        Command::Recipe(RecipeCommand::New {
+            file,
+            checkpoint,
+            pairs,
+            synthesizer,
+        }) => recipe::files::new(shared, file, [checkpoint, pairs, synthesizer]),
+        Command::Doctor => doctor::run(shared),
+        Command::Completions { shell } => {
+            let (mut command, name) = (Cli::command(), "adamllm");
+            clap_complete::generate(*shell, &mut command, name, &mut std::io::stdout());
+            Ok(())
+        }
+        Command::Man { folder } => {
+            std::fs::create_dir_all(folder)
+                .and_then(|()| clap_mangen::generate_to(Cli::command(), folder))
+                .with_context(|| format!("cannot write the pages to `{}`", folder.display()))?;
+            print(shared, &json!({"folder": folder}), || {
+                println!(
+                    "manual pages in `{}`; read one with `man -l {}/adamllm.1`",
+                    folder.display(),
+                    folder.display()
+                );
+            })
+        }
         Command::DemoBase(base) => {
             engine()?;
             demo::pretraining::run(&base.work, &base.phases, base.check, threads(shared))
@@ -78,7 +110,8 @@ pub fn run(cli: &Cli) -> Result<()> {
     }
 }
 
-fn threads(shared: &Shared) -> usize {
+/// How many threads work.
+pub fn threads(shared: &Shared) -> usize {
     shared
         .threads
         .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
@@ -116,7 +149,8 @@ fn kind(shared: &Shared) -> Kind {
     }
 }
 
-fn load_recipe(path: &Path, overrides: &[String]) -> Result<Recipe> {
+/// A checked recipe.
+pub fn load_recipe(path: &Path, overrides: &[String]) -> Result<Recipe> {
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("cannot read the recipe `{}`", path.display()))?;
     let folder = path.parent().unwrap_or(Path::new("")).to_owned();
@@ -173,7 +207,8 @@ fn run_recipe(shared: &Shared, device: Device, run: &Run) -> Result<()> {
     )
 }
 
-fn road(shared: &Shared, device: Device, stage: &Stage, span: &Span, dry: bool) -> Result<()> {
+/// The stages of a recipe.
+pub fn road(shared: &Shared, device: Device, stage: &Stage, span: &Span, dry: bool) -> Result<()> {
     let recipe = load_recipe(&stage.recipe, &stage.set)?;
     signals::take_over()?;
     let run = RunFolder::open(&stage.run_dir)?;
@@ -393,11 +428,7 @@ fn run_generate(shared: &Shared, device: Device, generate: &Generate) -> Result<
                 turn.marks = true;
             }
         }
-        let bar = if shared.quiet {
-            ProgressBar::hidden()
-        } else {
-            ProgressBar::new(all.len() as u64)
-        };
+        let bar = progress::bar(shared.quiet, "generate", Some(all.len()));
         let done = runner::run(&mut generator, &all, output, &bar)?;
         return print(
             shared,
@@ -494,6 +525,8 @@ fn run_perplexity(shared: &Shared, device: Device, perplexity: &Perplexity) -> R
 fn run_inspect(shared: &Shared, device: Device, inspect: &Inspect) -> Result<()> {
     match inspect {
         Inspect::Data(data) => inspect_data::run(shared, data),
+        Inspect::Run { folder } => inspect_run::run(shared, folder),
+        Inspect::Checkpoint { folder } => inspect_run::checkpoint(shared, folder),
         Inspect::Sample { model, data, index } => inspect_sample(shared, model, data, *index),
         Inspect::Model { folder } => {
             let model = model::load(folder, device, kind(shared))?;

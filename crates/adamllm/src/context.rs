@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use corpus::{Rejected, formats};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use model::Mllm;
 use processor::Processor;
 use synthesis::Prompts;
 use torch::{Device, Kind};
 
 use crate::digests::Digests;
+use crate::progress;
 use crate::recipe::{DEMO, Recipe};
 use crate::run_folder::RunFolder;
 
@@ -41,18 +42,9 @@ impl Context<'_> {
         }
     }
 
-    /// A progress bar; hidden when quiet or not on a terminal.
+    /// Progress; hidden when quiet.
     pub fn bar(&self, length: usize, what: &str) -> ProgressBar {
-        let bar = if self.quiet {
-            ProgressBar::hidden()
-        } else {
-            ProgressBar::new(length as u64)
-        };
-        let style =
-            ProgressStyle::with_template("  {prefix:<18} {bar:28} {pos}/{len}  {msg}  {eta} left");
-        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-        bar.set_prefix(what.to_owned());
-        bar
+        progress::bar(self.quiet, what, Some(length))
     }
 
     /// How files of seeds and samples are read; pictures inside them get files in the run folder.

@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result, bail};
 use clap::{Args, ValueEnum};
 use corpus::formats::{self, Entry, Format, Kind, Reader, Row, Writer};
 use corpus::jsonl::Appender;
+use corpus::sources::{self, Imported, SOURCES, Source};
 use corpus::{Error, Rejected};
 use serde_json::{Value, json};
 
@@ -20,15 +21,17 @@ use crate::progress;
 Examples:
   adamllm convert --to parquet pairs.jsonl pairs.parquet
   adamllm convert --to llama-factory --copy-images photos/ data/photos.json
+  adamllm convert --from recipe1m --to jsonl recipe1m/ food.jsonl
   adamllm convert --to jsonl --column image=filepath --column caption=title cc3m.tsv pairs.jsonl")]
 pub struct Convert {
     /// A file or folder.
     pub input: PathBuf,
     /// What is written: a file, or a new folder for image-folder and text-beside.
     pub output: PathBuf,
-    /// Layout of the input; found by its content when absent.
-    #[arg(long, value_parser = layout)]
-    pub from: Option<Format>,
+    /// Layout of the input, found by its content when absent; or a data set of the paper: vision-flan+allava, llava-med,
+    /// pubmedvision, recipe1m, nwpu-captions, rsicd, rsitmd, sydney-captions, ucm-captions.
+    #[arg(long, value_parser = from)]
+    pub from: Option<Named>,
     /// Layout of the output: jsonl, json-array, llama-factory (sharegpt), llava, openai, alpaca, csv, parquet, arrow,
     /// webdataset, image-folder or text-beside.
     #[arg(long, value_parser = layout)]
@@ -100,6 +103,25 @@ pub fn layout(name: &str) -> Result<Format, String> {
     })
 }
 
+/// What `--from` names.
+#[derive(Clone, Copy, Debug)]
+pub enum Named {
+    /// A layout.
+    Layout(Format),
+    /// A published data set.
+    Source(Source),
+}
+
+fn from(name: &str) -> Result<Named, String> {
+    if let Some((_, source)) = SOURCES.iter().find(|(known, _)| *known == name) {
+        return Ok(Named::Source(*source));
+    }
+    layout(name).map(Named::Layout).map_err(|layouts| {
+        let names = SOURCES.map(|(name, _)| name);
+        format!("{layouts}; data sets are {}", names.join(", "))
+    })
+}
+
 fn column(text: &str) -> Result<(String, String), String> {
     let (ours, theirs) = text
         .split_once('=')
@@ -109,6 +131,9 @@ fn column(text: &str) -> Result<(String, String), String> {
 
 /// Converts.
 pub fn run(shared: &Shared, convert: &Convert) -> Result<()> {
+    if let Some(Named::Source(source)) = convert.from {
+        return import(shared, convert, source);
+    }
     let options = convert.reading.options(true);
     let kind = match convert.kind {
         Some(kind) => kind,
@@ -161,7 +186,7 @@ fn stream<T: Row>(
     put: impl Fn(&mut Writer, &Entry<T>) -> Result<Option<Rejected>, Error>,
 ) -> Result<()> {
     let found = reader.format();
-    if let Some(from) = convert.from
+    if let Some(Named::Layout(from)) = convert.from
         && from != found
     {
         bail!(
@@ -189,7 +214,7 @@ fn stream<T: Row>(
     };
     // A list of an earlier try says nothing about this one.
     let _ = std::fs::remove_file(&left_out.path);
-    let bar = progress::counter(shared, "convert", convert.limit);
+    let bar = progress::bar(shared.quiet, "convert", convert.limit);
     let limit = convert.limit.unwrap_or(usize::MAX);
     let mut read = 0;
     while read < limit
@@ -206,7 +231,7 @@ fn stream<T: Row>(
         }
         bar.inc(1);
     }
-    bar.finish();
+    bar.finish_and_clear();
     let mut notes = reader.notes();
     notes.extend(writer.notes());
     let rows = writer.num_rows();
@@ -228,6 +253,9 @@ fn stream<T: Row>(
         "left_out": left_out.reasons, "notes": notes, "output": convert.output,
     });
     print(shared, &document, || {
+        if shared.quiet {
+            return;
+        }
         println!(
             "{} ({}) to {}: {rows} of {read} records in `{}`",
             found.as_str(),
@@ -247,6 +275,101 @@ fn stream<T: Row>(
         bail!("{lost} records were left out");
     }
     Ok(())
+}
+
+/// A data set of the paper, with counts and warnings.
+fn import(shared: &Shared, convert: &Convert, source: Source) -> Result<()> {
+    let root = convert.reading.image_root.as_deref();
+    let (input, output) = (&convert.input, &convert.output);
+    if source == Source::VisionFlanAllava {
+        let found = sources::seeds(input, root)?;
+        let dev = output.with_extension("dev.jsonl");
+        written(convert, &dev, &found.dev, Writer::seed)?;
+        written(convert, output, &found.rows, Writer::seed)?;
+        return told(shared, convert, &found, Some(&dev));
+    }
+    let found = sources::pairs(source, input, root, SEED)?;
+    written(convert, output, &found.rows, Writer::pair)?;
+    told(shared, convert, &found, None)
+}
+
+/// Seed of the requests that are drawn for the paper's data sets.
+const SEED: u64 = 42;
+
+fn written<T: Clone>(
+    convert: &Convert,
+    path: &Path,
+    rows: &[T],
+    put: impl Fn(&mut Writer, &Entry<T>) -> Result<Option<Rejected>, Error>,
+) -> Result<()> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("cannot make the folder `{}`", folder.display()))?;
+    }
+    let mut writer = Writer::create(path, convert.to, convert.copy_images)?;
+    for (at, row) in rows
+        .iter()
+        .take(convert.limit.unwrap_or(usize::MAX))
+        .enumerate()
+    {
+        let entry = Entry {
+            record: row.clone(),
+            line: at + 1,
+            inside: Vec::new(),
+        };
+        if let Some(rejected) = put(&mut writer, &entry)? {
+            bail!(
+                "`{}`: {} ({})",
+                rejected.id,
+                rejected.reason,
+                rejected.detail
+            );
+        }
+    }
+    Ok(writer.finish()?)
+}
+
+fn told<T>(
+    shared: &Shared,
+    convert: &Convert,
+    found: &Imported<T>,
+    dev: Option<&Path>,
+) -> Result<()> {
+    let mut list = convert.output.clone().into_os_string();
+    list.push(".rejected.jsonl");
+    let list = PathBuf::from(list);
+    corpus::jsonl::write(&list, &found.rejected)?;
+    let mut reasons: BTreeMap<String, usize> = BTreeMap::new();
+    for row in &found.rejected {
+        *reasons.entry(row.reason.clone()).or_default() += 1;
+    }
+    for warning in &found.warnings {
+        eprintln!("warning: {warning}");
+    }
+    let document = json!({
+        "written": found.rows.len(), "dev": found.dev.len(), "counts": found.counts, "left_out": reasons,
+        "warnings": found.warnings, "output": convert.output, "dev_output": dev,
+    });
+    print(shared, &document, || {
+        println!(
+            "{} records in `{}`",
+            found.rows.len(),
+            convert.output.display()
+        );
+        if let Some(dev) = dev {
+            println!("{} for validation in `{}`", found.dev.len(), dev.display());
+        }
+        for (name, count) in &found.counts {
+            println!("  {name}: {count}");
+        }
+        if !reasons.is_empty() {
+            println!(
+                "left out: {}; `{}` names each",
+                shown(&reasons),
+                list.display()
+            );
+        }
+    })
 }
 
 fn shown(reasons: &BTreeMap<String, usize>) -> String {

@@ -58,7 +58,8 @@ pub fn run(shared: &Shared) -> Result<()> {
     checks.push(check(
         "matmul",
         format!("{f32_rate:.0} GFLOP/s in f32, {bf16_rate:.0} in bf16: {faster} is faster here"),
-        (f32_rate < 5.0).then(|| "the processor is very slow or busy; stop what else runs".to_owned()),
+        (f32_rate < 5.0)
+            .then(|| "the processor is very slow or busy; stop what else runs".to_owned()),
     ));
     checks.push(memory());
     checks.push(disk(Path::new("."), "disk here")?);
@@ -76,19 +77,23 @@ pub fn run(shared: &Shared) -> Result<()> {
         Err(error) => check("overfit", "failed", Some(format!("{error:#}"))),
     });
     let mends: Vec<&String> = checks.iter().filter_map(|c| c.mend.as_ref()).collect();
-    print(shared, &json!({"ready": mends.is_empty(), "checks": checks}), || {
-        for Check { name, found, .. } in &checks {
-            println!("{name:<26} {found}");
-        }
-        if mends.is_empty() {
-            println!("\nready");
-        } else {
-            println!("\nto mend:");
-        }
-        for (at, mend) in mends.iter().enumerate() {
-            println!("  {}. {mend}", at + 1);
-        }
-    })?;
+    print(
+        shared,
+        &json!({"ready": mends.is_empty(), "checks": checks}),
+        || {
+            for Check { name, found, .. } in &checks {
+                println!("{name:<26} {found}");
+            }
+            if mends.is_empty() {
+                println!("\nready");
+            } else {
+                println!("\nto mend:");
+            }
+            for (at, mend) in mends.iter().enumerate() {
+                println!("  {}. {mend}", at + 1);
+            }
+        },
+    )?;
     if mends.is_empty() {
         Ok(())
     } else {
@@ -112,7 +117,11 @@ fn cpu(shared: &Shared) -> Check {
         .collect();
     let mend = (!flags.is_empty() && !has.contains(&"avx2"))
         .then(|| "the processor has no AVX2; training will be very slow".to_owned());
-    check("cpu", format!("{name}, {} threads, {}", threads(shared), has.join(" ")), mend)
+    check(
+        "cpu",
+        format!("{name}, {} threads, {}", threads(shared), has.join(" ")),
+        mend,
+    )
 }
 
 /// GFLOP/s of a square matrix product.
@@ -137,7 +146,11 @@ fn gib(bytes: u64) -> String {
 fn memory() -> Check {
     let kib = |key: &str| {
         let text = value_of("/proc/meminfo", key)?;
-        text.split(' ').next()?.parse::<u64>().ok().map(|kib| kib * 1024)
+        text.split(' ')
+            .next()?
+            .parse::<u64>()
+            .ok()
+            .map(|kib| kib * 1024)
     };
     let (Some(all), Some(free)) = (kib("MemTotal"), kib("MemAvailable")) else {
         return check("memory", "unknown: the system does not tell", None);
@@ -145,15 +158,28 @@ fn memory() -> Check {
     let mend = (free < 2 << 30).then(|| {
         format!("only {} of memory are free; the demo needs about 2 GiB, an 8-billion model 130 GiB or more", gib(free))
     });
-    check("memory", format!("{} free of {}", gib(free), gib(all)), mend)
+    check(
+        "memory",
+        format!("{} free of {}", gib(free), gib(all)),
+        mend,
+    )
 }
 
 fn disk(path: &Path, name: &'static str) -> Result<Check> {
-    let found = rustix::fs::statvfs(path)
-        .with_context(|| format!("cannot ask how much of the disk of `{}` is free", path.display()))?;
+    let found = rustix::fs::statvfs(path).with_context(|| {
+        format!(
+            "cannot ask how much of the disk of `{}` is free",
+            path.display()
+        )
+    })?;
     let free = found.f_bavail * found.f_frsize;
-    let mend = (free < 1 << 30)
-        .then(|| format!("only {} are free at `{}`; a demo run needs about 1 GiB", gib(free), path.display()));
+    let mend = (free < 1 << 30).then(|| {
+        format!(
+            "only {} are free at `{}`; a demo run needs about 1 GiB",
+            gib(free),
+            path.display()
+        )
+    });
     Ok(check(name, format!("{} free", gib(free)), mend))
 }
 
@@ -211,9 +237,18 @@ fn overfit_in(folder: &Path) -> Result<(usize, f64, f64, f64)> {
     let run = RunFolder::open(folder)?;
     data::write_shipped(&run)?;
     let base = run.path.join("demo/base-model");
-    let (model, processor) = open(&base, Device::Cpu, Kind::Float, &processor::Options::default())?;
+    let (model, processor) = open(
+        &base,
+        Device::Cpu,
+        Kind::Float,
+        &processor::Options::default(),
+    )?;
     let picture = image::RgbImage::from_fn(72, 72, |x, y| {
-        if (x / 12 + y / 12) % 2 == 0 { image::Rgb([200, 30, 30]) } else { image::Rgb([255; 3]) }
+        if (x / 12 + y / 12) % 2 == 0 {
+            image::Rgb([200, 30, 30])
+        } else {
+            image::Rgb([255; 3])
+        }
     });
     let path = run.path.join("board.png");
     corpus::images::encode_png(&picture, &path)?;

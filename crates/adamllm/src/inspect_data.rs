@@ -181,7 +181,7 @@ fn look<T: Row + Send + Sync>(
     };
     let mut tally = Tally::default();
     let mut found = Findings::default();
-    let bar = progress::counter(shared, "inspect", inspect.limit);
+    let bar = progress::bar(shared.quiet, "inspect", inspect.limit);
     let limit = inspect.limit.unwrap_or(usize::MAX);
     let mut read = 0;
     let mut ended = false;
@@ -213,7 +213,7 @@ fn look<T: Row + Send + Sync>(
         }
         found.texts(&chunk, inspect, processor.as_deref(), as_sample, &tally)?;
     }
-    bar.finish();
+    bar.finish_and_clear();
     let summary = tally.summary(reader.format(), reader.why(), reader.notes());
     let groups = found.duplicates.groups();
     let doubles = found.doubles(&groups);

@@ -41,7 +41,12 @@ pub fn run(shared: &Shared, folder: &Path) -> Result<()> {
         println!();
         for stage in &stages {
             let text = |key: &str| stage[key].as_str().unwrap_or_default();
-            println!("{:<18} {:<10} {}", text("stage"), text("state"), text("shown"));
+            println!(
+                "{:<18} {:<10} {}",
+                text("stage"),
+                text("state"),
+                text("shown")
+            );
             for (reason, count) in stage["rejected"].as_object().into_iter().flatten() {
                 println!("{:<18} left out, {reason}: {count}", "");
             }
@@ -61,16 +66,28 @@ fn look(folder: &Path, stage: &str) -> Result<Value> {
     let training = last_step(&path);
     let (state, mut shown) = match &manifest {
         Some(manifest) => {
-            let counts = manifest.counts.iter().map(|(name, n)| format!("{n} {name}"));
+            let counts = manifest
+                .counts
+                .iter()
+                .map(|(name, n)| format!("{n} {name}"));
             let counts: Vec<String> = counts.collect();
-            ("done", format!("{:.1} s, {}", manifest.seconds, counts.join(", ")))
+            (
+                "done",
+                format!("{:.1} s, {}", manifest.seconds, counts.join(", ")),
+            )
         }
         None if path.exists() => ("half-done", String::new()),
         None => ("not begun", String::new()),
     };
     if let Some(metrics) = &training {
-        let (step, loss) = (&metrics["step"], metrics["loss"].as_f64().unwrap_or(f64::NAN));
-        shown += &format!("{}step {step}, loss {loss:.3}", if shown.is_empty() { "" } else { "; " });
+        let (step, loss) = (
+            &metrics["step"],
+            metrics["loss"].as_f64().unwrap_or(f64::NAN),
+        );
+        shown += &format!(
+            "{}step {step}, loss {loss:.3}",
+            if shown.is_empty() { "" } else { "; " }
+        );
     }
     Ok(json!({
         "stage": stage, "state": state, "shown": shown, "rejected": rejected, "last_step": training,
@@ -81,12 +98,15 @@ fn look(folder: &Path, stage: &str) -> Result<Value> {
 /// The last whole line of a training's metrics.
 fn last_step(folder: &Path) -> Option<Value> {
     let text = std::fs::read_to_string(folder.join("metrics.jsonl")).ok()?;
-    text.lines().rev().find_map(|line| serde_json::from_str(line).ok())
+    text.lines()
+        .rev()
+        .find_map(|line| serde_json::from_str(line).ok())
 }
 
 fn read_json(path: &Path) -> Result<Value> {
     let bytes = std::fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))?;
-    serde_json::from_slice(&bytes).with_context(|| format!("`{}` is not sound JSON", path.display()))
+    serde_json::from_slice(&bytes)
+        .with_context(|| format!("`{}` is not sound JSON", path.display()))
 }
 
 fn size(folder: &Path) -> Result<u64> {
@@ -96,7 +116,11 @@ fn size(folder: &Path) -> Result<u64> {
     {
         let entry = entry?;
         let found = entry.metadata()?;
-        sum += if found.is_dir() { size(&entry.path())? } else { found.len() };
+        sum += if found.is_dir() {
+            size(&entry.path())?
+        } else {
+            found.len()
+        };
     }
     Ok(sum)
 }
@@ -111,7 +135,10 @@ fn tensors(path: &Path) -> Result<BTreeMap<String, (String, Vec<u64>)>> {
     let length = u64::from_le_bytes(length);
     let all = file.metadata().with_context(reading)?.len();
     if length > all.min(100 << 20) {
-        bail!("`{}` is no sound safetensors file: its header would be longer than the file", path.display());
+        bail!(
+            "`{}` is no sound safetensors file: its header would be longer than the file",
+            path.display()
+        );
     }
     let mut header = vec![0; length as usize];
     file.read_exact(&mut header).with_context(reading)?;
@@ -126,7 +153,10 @@ fn tensors(path: &Path) -> Result<BTreeMap<String, (String, Vec<u64>)>> {
         let shape = tensor["shape"].as_array().into_iter().flatten();
         let shape = shape.filter_map(Value::as_u64).collect();
         end = end.max(tensor["data_offsets"][1].as_u64().unwrap_or(0));
-        found.insert(name, (tensor["dtype"].as_str().unwrap_or("?").to_owned(), shape));
+        found.insert(
+            name,
+            (tensor["dtype"].as_str().unwrap_or("?").to_owned(), shape),
+        );
     }
     if 8 + length + end > all {
         bail!(
@@ -155,19 +185,27 @@ pub fn checkpoint(shared: &Shared, folder: &Path) -> Result<()> {
     let mut parts: BTreeMap<(String, String, String), (usize, u64)> = BTreeMap::new();
     let mut largest: Vec<(u64, String, Vec<u64>)> = Vec::new();
     for file in &files {
-        let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let name = file
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
         for (tensor, (dtype, shape)) in tensors(file)? {
             let count: u64 = shape.iter().product();
             // Two levels say which part of a model a tensor is of.
             let part: Vec<&str> = tensor.split('.').take(2).collect();
-            let entry = parts.entry((name.clone(), part.join("."), dtype)).or_default();
+            let entry = parts
+                .entry((name.clone(), part.join("."), dtype))
+                .or_default();
             *entry = (entry.0 + 1, entry.1 + count);
             largest.push((count, tensor, shape));
         }
     }
     largest.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
     largest.truncate(5);
-    let state = read_json(&folder.join("state.json")).map(|sealed| sealed["state"].clone()).ok();
+    let state = read_json(&folder.join("state.json"))
+        .map(|sealed| sealed["state"].clone())
+        .ok();
     let config = read_json(&folder.join("config.json")).ok();
     let step = state.as_ref().map(|state| state["step"].clone());
     let family = config.as_ref().map(|config| config["model_type"].clone());

@@ -4,14 +4,18 @@
     reason = "the program is the one crate that prints"
 )]
 
+mod cards;
 mod cli;
 mod commands;
 mod context;
 mod convert;
 mod demo;
 mod digests;
+mod doctor;
 mod inspect_data;
+mod inspect_run;
 mod pictures;
+mod preview;
 mod progress;
 mod recipe;
 mod report;

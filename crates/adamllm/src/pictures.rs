@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::Result;
+use corpus::duplicates::Duplicates;
+use corpus::fingerprint::{Fingerprint, Sketch};
 use corpus::formats::{self, Loaded};
 use corpus::{Pair, Rejected};
 use rayon::prelude::*;
@@ -42,13 +44,15 @@ fn broken(id: &str, detail: String) -> Rejected {
     }
 }
 
-/// Which pairs have broken pictures, noted down so that pictures are decoded once and not by every start of a run.
+/// What was seen in the pairs' pictures, noted down so that they are decoded once and not by every start of a run.
 #[derive(Serialize, Deserialize)]
 struct Checked {
     /// Digests of the pairs and their pictures.
     inputs: BTreeMap<String, String>,
     /// Problem by id.
     broken: BTreeMap<String, String>,
+    /// Ids of pairs that show the same picture: the same file, or one resized or compressed again.
+    duplicates: Vec<Vec<String>>,
 }
 
 /// The recipe's pairs that can be used, and the others with their reasons; an error if these are more than the recipe
@@ -56,27 +60,71 @@ struct Checked {
 pub fn usable_pairs(context: &Context) -> Result<(Vec<Pair>, Vec<Rejected>)> {
     let recipe = context.recipe;
     let mut loaded = formats::read_pairs(&recipe.pairs, &context.reading_pairs(true))?;
-    let inputs = basis::pairs(context, &loaded.rows)?;
-    let place = context.run.path.join("checked.json");
-    let known = read_sealed(&place).filter(|known: &Checked| known.inputs == inputs);
-    if let Some(Checked { broken: known, .. }) = known {
-        let rows = std::mem::take(&mut loaded.rows);
-        for pair in rows {
-            match known.get(&pair.id) {
-                None => loaded.rows.push(pair),
-                Some(detail) => loaded.rejected.push(broken(&pair.id, detail.clone())),
-            }
+    let checked = checked(context, &loaded)?;
+    let rows = std::mem::take(&mut loaded.rows);
+    for pair in rows {
+        match checked.broken.get(&pair.id) {
+            None => loaded.rows.push(pair),
+            Some(detail) => loaded.rejected.push(broken(&pair.id, detail.clone())),
         }
-    } else {
-        let read = loaded.rejected.len();
-        reject_broken(&mut loaded, |pair| (&pair.id, &pair.images));
-        let broken = loaded.rejected[read..].iter();
-        let checked = Checked {
-            inputs,
-            broken: broken.map(|r| (r.id.clone(), r.detail.clone())).collect(),
-        };
-        write_sealed(&place, &checked)?;
     }
     refuse_many_bad(context, &recipe.pairs, loaded.rows.len(), &loaded.rejected)?;
     Ok((loaded.rows, loaded.rejected))
+}
+
+/// Groups of pairs, by id, that show the same picture; of those that [`usable_pairs`] looked at.
+pub fn duplicates(context: &Context) -> Vec<Vec<String>> {
+    let checked: Option<Checked> = read_sealed(&context.run.path.join("checked.json"));
+    checked.map_or_else(Vec::new, |checked| checked.duplicates)
+}
+
+fn checked(context: &Context, loaded: &Loaded<Pair>) -> Result<Checked> {
+    let inputs = basis::pairs(context, &loaded.rows)?;
+    let place = context.run.path.join("checked.json");
+    let known = read_sealed(&place).filter(|known: &Checked| known.inputs == inputs);
+    if let Some(known) = known {
+        return Ok(known);
+    }
+    let look = |pair: &Pair| -> Result<Vec<(u128, Sketch)>, String> {
+        let looks = pair.images.iter().map(|path| {
+            let content = corpus::images::read(path)?;
+            let picture = corpus::images::decode_bytes(&content, path)?;
+            Ok((
+                Duplicates::name(&content),
+                (&Fingerprint::new(&picture)).into(),
+            ))
+        });
+        looks
+            .collect::<Result<_, corpus::images::ImageError>>()
+            .map_err(|e| e.to_string())
+    };
+    let looks: Vec<_> = loaded.rows.par_iter().map(look).collect();
+    let mut found = Duplicates::default();
+    let mut broken = BTreeMap::new();
+    for (row, (pair, looks)) in loaded.rows.iter().zip(looks).enumerate() {
+        match looks {
+            Ok(looks) => {
+                for (name, sketch) in looks {
+                    found.add_content(name, || sketch);
+                    found.add_row(row, name);
+                }
+            }
+            Err(problem) => {
+                broken.insert(pair.id.clone(), problem);
+            }
+        }
+    }
+    let ids = |group: Vec<usize>| {
+        group
+            .iter()
+            .map(|&row| loaded.rows[row].id.clone())
+            .collect()
+    };
+    let checked = Checked {
+        inputs,
+        broken,
+        duplicates: found.groups().into_iter().map(ids).collect(),
+    };
+    write_sealed(&place, &checked)?;
+    Ok(checked)
 }

@@ -1,84 +1,102 @@
-//! Progress of commands: a bar with an estimate on a terminal, a plain line now and then in a pipe.
+//! Progress of commands: a bar with an estimate on a terminal, a plain line now and then in a pipe; and colours.
 
-use std::cell::{Cell, RefCell};
 use std::io::IsTerminal as _;
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressStyle};
-
-use crate::cli::Shared;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};
 
 /// Time between lines in a pipe.
 const EVERY: Duration = Duration::from_secs(15);
 
-/// Counts records.
-pub struct Counter {
-    bar: ProgressBar,
-    /// Whether lines are printed in place of a bar.
-    lines: bool,
-    what: String,
-    done: Cell<u64>,
-    length: Option<u64>,
-    begun: Instant,
-    said: RefCell<Instant>,
-}
-
-/// A counter of records; `length` is how many there are at most, if that is known.
-pub fn counter(shared: &Shared, what: &str, length: Option<usize>) -> Counter {
-    let terminal = std::io::stderr().is_terminal();
-    let bar = if shared.quiet || !terminal {
-        ProgressBar::hidden()
-    } else {
-        let (bar, template) = match length {
-            Some(length) => (
-                ProgressBar::new(length as u64),
-                "  {prefix:<18} {bar:28} {pos}/{len}  {per_sec}  {eta} left",
-            ),
-            None => (
-                ProgressBar::new_spinner(),
-                "  {prefix:<18} {spinner} {pos}  {per_sec}  {elapsed}",
-            ),
-        };
-        let style = ProgressStyle::with_template(template);
-        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-        bar
-    };
-    bar.set_prefix(what.to_owned());
-    Counter {
-        bar,
-        lines: !shared.quiet && !terminal,
-        what: what.to_owned(),
-        done: Cell::new(0),
-        length: length.map(|length| length as u64),
-        begun: Instant::now(),
-        said: RefCell::new(Instant::now()),
+/// Progress over `length` items, or over as many as there are.
+pub fn bar(quiet: bool, what: &str, length: Option<usize>) -> ProgressBar {
+    if quiet {
+        return ProgressBar::hidden();
     }
+    let terminal = std::io::stderr().is_terminal();
+    let template = match (terminal, length) {
+        (true, Some(_)) => "  {prefix:<18} {bar:28} {pos}/{len}  {msg}  {eta} left",
+        (true, None) => "  {prefix:<18} {spinner} {pos}  {per_sec}  {elapsed}",
+        (false, Some(_)) => "  {prefix}: {pos} of {len}  {msg}  {eta} left",
+        (false, None) => "  {prefix}: {pos}  {per_sec}",
+    };
+    let target = if terminal {
+        ProgressDrawTarget::stderr()
+    } else {
+        ProgressDrawTarget::term_like_with_hz(Box::new(Lines::default()), 1)
+    };
+    let bar = ProgressBar::with_draw_target(length.map(|length| length as u64), target);
+    let style = ProgressStyle::with_template(template);
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar.set_prefix(what.to_owned());
+    bar
 }
 
-impl Counter {
-    /// So many more are done.
-    pub fn inc(&self, more: u64) {
-        self.bar.inc(more);
-        self.done.set(self.done.get() + more);
-        if self.lines && self.said.borrow().elapsed() >= EVERY {
-            *self.said.borrow_mut() = Instant::now();
-            let done = self.done.get();
-            let seconds = self.begun.elapsed().as_secs_f64();
-            let of = self.length.map_or_else(String::new, |length| {
-                let left = seconds / done.max(1) as f64 * length.saturating_sub(done) as f64;
-                format!(" of {length}, about {left:.0} s left")
-            });
-            eprintln!(
-                "{}: {done}{of} ({:.0} a second)",
-                self.what,
-                done as f64 / seconds
-            );
+/// What takes a terminal's place in a pipe: the text of the bar as a line, not often.
+#[derive(Debug)]
+struct Lines {
+    text: Mutex<String>,
+    said: Mutex<Instant>,
+}
+
+impl Default for Lines {
+    fn default() -> Self {
+        Self {
+            text: Mutex::default(),
+            said: Mutex::new(Instant::now()),
         }
     }
+}
 
-    /// Takes the bar away.
-    pub fn finish(&self) {
-        self.bar.finish_and_clear();
+impl TermLike for Lines {
+    fn width(&self) -> u16 {
+        100
+    }
+
+    fn move_cursor_up(&self, _: usize) -> std::io::Result<()> {
+        Ok(())
+    }
+
+    fn move_cursor_down(&self, _: usize) -> std::io::Result<()> {
+        Ok(())
+    }
+
+    fn move_cursor_right(&self, _: usize) -> std::io::Result<()> {
+        Ok(())
+    }
+
+    fn move_cursor_left(&self, _: usize) -> std::io::Result<()> {
+        Ok(())
+    }
+
+    fn write_line(&self, text: &str) -> std::io::Result<()> {
+        self.write_str(text)
+    }
+
+    fn write_str(&self, text: &str) -> std::io::Result<()> {
+        if let Ok(mut line) = self.text.lock()
+            && !text.trim().is_empty()
+        {
+            text.trim_end().clone_into(&mut line);
+        }
+        Ok(())
+    }
+
+    fn clear_line(&self) -> std::io::Result<()> {
+        Ok(())
+    }
+
+    fn flush(&self) -> std::io::Result<()> {
+        if let (Ok(mut line), Ok(mut said)) = (self.text.lock(), self.said.lock())
+            && said.elapsed() >= EVERY
+            && !line.is_empty()
+        {
+            *said = Instant::now();
+            eprintln!("{line}");
+            line.clear();
+        }
+        Ok(())
     }
 }
 

@@ -4,6 +4,7 @@
 //! [`Recipe`] whose paths exist and whose numbers are in range ([`Recipe::new`]). All errors are reported at once.
 
 mod control;
+pub mod files;
 mod keys;
 
 use std::collections::BTreeMap;

@@ -59,7 +59,10 @@ impl Duplicates {
     /// Says that a row has a picture that was added.
     pub fn add_row(&mut self, row: usize, name: u128) {
         if let Some(&place) = self.places.get(&name) {
-            self.rows[place].push(row);
+            // A row with the same picture twice repeats no other row.
+            if self.rows[place].last() != Some(&row) {
+                self.rows[place].push(row);
+            }
         }
     }
 
@@ -102,11 +105,12 @@ impl Duplicates {
             let root = root(&mut parent, place);
             groups.entry(root).or_default().extend(rows);
         }
-        let mut groups: Vec<Vec<usize>> =
-            groups.into_values().filter(|rows| rows.len() > 1).collect();
+        let mut groups: Vec<Vec<usize>> = groups.into_values().collect();
         for group in &mut groups {
             group.sort_unstable();
+            group.dedup();
         }
+        groups.retain(|group| group.len() > 1);
         groups.sort_unstable();
         groups
     }

@@ -9,9 +9,11 @@ pub mod fingerprint;
 pub mod formats;
 pub mod images;
 pub mod jsonl;
+pub mod mersenne;
 pub mod pictograms;
 pub mod record;
 pub mod seed;
+pub mod sources;
 pub mod splits;
 pub mod tables;
 
