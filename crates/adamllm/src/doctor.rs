@@ -19,8 +19,10 @@ use crate::run_folder::RunFolder;
 
 /// Side of the multiplied matrices.
 const SIDE: i64 = 1024;
-/// The overfit ends after so many seconds.
+/// The overfit ends after so many seconds, but not before so many steps, unless it takes very long.
 const SECONDS: f64 = 20.0;
+const STEPS: usize = 30;
+const PATIENCE: f64 = 120.0;
 /// The loss, in nats a token, that one sample must fall under.
 const LEARNED: f64 = 0.2;
 
@@ -70,8 +72,12 @@ pub fn run(shared: &Shared) -> Result<()> {
             "overfit",
             format!("loss {first:.2} to {last:.3} in {steps} steps on one picture, {seconds:.1} s"),
             (last > LEARNED).then(|| {
-                "training does not learn one picture by heart; if nothing else ran meanwhile, this is a bug to report"
-                    .to_owned()
+                if steps < STEPS {
+                    let each = seconds / steps.max(1) as f64;
+                    format!("a training step of the smallest model takes {each:.1} s; stop what else runs, or give fewer --threads")
+                } else {
+                    "training does not learn one picture by heart; this is a bug to report".to_owned()
+                }
             }),
         ),
         Err(error) => check("overfit", "failed", Some(format!("{error:#}"))),
@@ -267,7 +273,11 @@ fn overfit_in(folder: &Path) -> Result<(usize, f64, f64, f64)> {
     let mut trainer = Trainer::new(model.as_ref(), &source, &config)?;
     let start = Instant::now();
     let (mut steps, mut first, mut last) = (0, 0.0, f64::INFINITY);
-    while start.elapsed().as_secs_f64() < SECONDS
+    let goes_on = |steps: usize| {
+        let seconds = start.elapsed().as_secs_f64();
+        seconds < SECONDS || steps < STEPS && seconds < PATIENCE
+    };
+    while goes_on(steps)
         && last > LEARNED / 4.0
         && let Some(metrics) = trainer.step()?
     {

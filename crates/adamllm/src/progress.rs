@@ -17,9 +17,9 @@ pub fn bar(quiet: bool, what: &str, length: Option<usize>) -> ProgressBar {
     let terminal = std::io::stderr().is_terminal();
     let template = match (terminal, length) {
         (true, Some(_)) => "  {prefix:<18} {bar:28} {pos}/{len}  {msg}  {eta} left",
-        (true, None) => "  {prefix:<18} {spinner} {pos}  {per_sec}  {elapsed}",
+        (true, None) => "  {prefix:<18} {spinner} {pos}  {elapsed}",
         (false, Some(_)) => "  {prefix}: {pos} of {len}  {msg}  {eta} left",
-        (false, None) => "  {prefix}: {pos}  {per_sec}",
+        (false, None) => "  {prefix}: {pos} in {elapsed}",
     };
     let target = if terminal {
         ProgressDrawTarget::stderr()

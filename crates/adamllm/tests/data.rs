@@ -98,7 +98,7 @@ fn inspect_data_tells_what_is_there() {
         serde_json::json!([["rows-000000", "rows-000001", "rows-000002"]])
     );
     assert_eq!(found["longest"][0]["id"], "rows-000004");
-    assert_eq!(found["longest"][0]["length"], 46);
+    assert_eq!(found["longest"][0]["length"], 45);
     assert_eq!(found["pictures"]["width"]["max"], 240);
     let output = adamllm(&["inspect", "data", &file]);
     let shown = text(&output.stdout);
@@ -314,4 +314,27 @@ fn every_help_has_an_example() {
         }
     }
     assert_eq!(without, Vec::<&str>::new());
+}
+
+/// `adamllm inspect data F | head` is no bug of anybody.
+#[test]
+fn a_reader_that_stops_reading_is_no_error() {
+    let folder = tempfile::tempdir().expect("folder");
+    let rows: String = (0..20_000)
+        .map(|i| format!("{{\"id\": \"{i}\", \"image\": \"none\", \"caption\": \"\"}}\n"))
+        .collect();
+    let path = at(folder.path(), "rows.jsonl");
+    std::fs::write(&path, rows).expect("write");
+    let mut command = program::adamllm();
+    command.args(["inspect", "data", "--no-images", "--quiet", &path]);
+    command
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped());
+    let mut child = command.spawn().expect("the program starts");
+    drop(child.stdout.take());
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!(
+        (output.status.code(), text(&output.stderr)),
+        (Some(0), String::new())
+    );
 }

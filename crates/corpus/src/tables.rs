@@ -56,6 +56,10 @@ pub struct Rows {
 impl Rows {
     /// Opens a Parquet file or an Arrow stream or file, told by its first bytes.
     pub fn open(path: &Path) -> Result<Self, Error> {
+        guarded(path, || Self::open_unguarded(path))?
+    }
+
+    fn open_unguarded(path: &Path) -> Result<Self, Error> {
         let broken = |problem: String| Error::file(path, problem);
         let mut file = File::open(path).map_err(Error::reading(path))?;
         let mut head = [0; 6];
@@ -147,22 +151,37 @@ impl Iterator for Rows {
     fn next(&mut self) -> Option<Self::Item> {
         loop {
             if let Some(batch) = self.batch.take().filter(|batch| self.at < batch.num_rows()) {
-                let row = self.row(&batch);
+                let row = guarded(&self.path, || self.row(&batch)).and_then(|row| row);
                 self.at += 1;
                 self.batch = Some(batch);
                 return Some(row);
             }
             self.at = 0;
-            match self.batches.next()? {
-                Ok(batch) => self.batch = Some(batch),
-                Err(error) => {
-                    // Nothing after a broken part can be trusted.
-                    self.batches = Box::new(std::iter::empty());
-                    return Some(Err(Error::file(&self.path, error.to_string())));
+            let batches = &mut self.batches;
+            let problem = match guarded(&self.path, || batches.next()) {
+                Ok(None) => return None,
+                Ok(Some(Ok(batch))) => {
+                    self.batch = Some(batch);
+                    continue;
                 }
-            }
+                Ok(Some(Err(error))) => Error::file(&self.path, error.to_string()),
+                Err(error) => error,
+            };
+            // Nothing after a broken part can be trusted.
+            self.batches = Box::new(std::iter::empty());
+            return Some(Err(problem));
         }
     }
+}
+
+/// What `read` gives. The readers of Arrow and Parquet panic where offsets of a damaged file lead out of it.
+fn guarded<T>(path: &Path, read: impl FnOnce() -> T) -> Result<T, Error> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(read)).map_err(|_| {
+        Error::file(
+            path,
+            "the table is damaged: it points to what it does not hold",
+        )
+    })
 }
 
 /// The tables of a folder, those of the test split alone if names tell splits apart; sorted by name.

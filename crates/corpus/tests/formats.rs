@@ -286,6 +286,48 @@ fn dataset_info_renames_keys_and_roles() {
     }
 }
 
+/// What LLaMA-Factory's demo files have beside pictures and answers is named, and not dropped.
+#[test]
+fn what_no_sample_can_say_is_refused() {
+    let folder = tempfile::tempdir().expect("folder");
+    let path = folder.path().join("a.json");
+    let talk = r#""messages": [{"role": "user", "content": "Which?"}, {"role": "assistant", "content": "Soup."}]"#;
+    let info = r#"{"a": {"file_name": "a.json", "formatting": "sharegpt", "columns": {"messages": "messages", "kto_tag": "label"}}}"#;
+    std::fs::write(folder.path().join("dataset_info.json"), info).expect("write");
+    let rows = [
+        format!(r#"{{{talk}, "label": true}}"#),
+        format!(r#"{{{talk}, "label": false}}"#),
+        format!(r#"{{{talk}, "videos": ["a.mp4"]}}"#),
+        format!(r#"{{{talk}, "audios": []}}"#),
+        r#"{"messages": [{"role": "user", "content": [{"type": "image_url", "value": "a.png"}, {"type": "text", "value": "Which?"}],
+            "loss_weight": 0.0}, {"role": "assistant", "content": [{"type": "text", "value": "Soup."}], "loss_weight": 1.0}]}"#
+            .to_owned(),
+        r#"{"messages": [{"role": "user", "content": "Which?"}, {"role": "assistant", "content": "Soup.", "loss_weight": 0.5}]}"#
+            .to_owned(),
+    ];
+    std::fs::write(&path, format!("[{}]", rows.join(",\n"))).expect("write");
+    let loaded = read_samples(&path, &Options::default()).expect("read");
+    assert_eq!(loaded.rows.len(), 3);
+    let parts = &loaded.rows[2];
+    assert_eq!(
+        (parts.turns[0].text.as_str(), parts.images.len()),
+        ("<image>Which?", 1)
+    );
+    let details: Vec<&str> = loaded
+        .rejected
+        .iter()
+        .map(|row| row.detail.as_str())
+        .collect();
+    for (detail, part) in
+        details
+            .iter()
+            .zip(["`label` is false", "has `videos`", "the `loss_weight` 0.5"])
+    {
+        assert!(detail.contains(part), "{details:?}");
+    }
+    assert_eq!(details.len(), 3);
+}
+
 #[test]
 fn odd_files_are_one_clear_error_or_a_rejected_row() {
     let folder = tempfile::tempdir().expect("folder");

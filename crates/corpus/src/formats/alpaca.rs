@@ -61,6 +61,7 @@ pub(super) fn sample(fields: &mut Fields, origin: &Origin) -> Result<Sample, Fau
 
 /// The question (the instruction, then the input on a line of its own) and the answer.
 fn exchange(fields: &mut Fields) -> Result<(String, String), Fault> {
+    sharegpt::refuse_others(fields)?;
     let instruction = fields.take_text("instruction")?;
     let mut question = fields.require("instruction", instruction)?;
     if let Some(input) = fields.take_text("input")?.filter(|text| !text.is_empty()) {

@@ -14,6 +14,8 @@ pub(super) struct Tags {
     pub(super) role: Vec<String>,
     pub(super) content: Vec<String>,
     roles: Vec<(String, Role)>,
+    /// The key that says whether an answer is a good one (`kto_tag`).
+    pub(super) good: Option<String>,
 }
 
 impl Default for Tags {
@@ -30,6 +32,7 @@ impl Default for Tags {
             role: names(&["role", "from"]),
             content: names(&["content", "value"]),
             roles: roles.map(|(name, role)| (name.to_owned(), role)).to_vec(),
+            good: None,
         }
     }
 }
@@ -97,6 +100,10 @@ pub(super) fn beside(path: &Path) -> Info {
             "query" => "input",
             "response" => "output",
             "messages" | "images" | "system" => theirs.as_str(),
+            "kto_tag" => {
+                info.tags.good = Some(column);
+                continue;
+            }
             _ => continue,
         };
         info.columns.insert(ours.to_owned(), column);

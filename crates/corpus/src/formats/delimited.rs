@@ -90,7 +90,12 @@ pub(super) fn objects(
             Ok(false) => None,
             Ok(true) => {
                 let line = record.position().map_or(0, |at| at.line() as usize);
-                Some(Ok(Found::plain(line, row(&names, &record))))
+                let cells = names.iter().zip(&record);
+                let empty = cells.filter(|(_, cell)| cell.is_empty());
+                Some(Ok(Found {
+                    empty: empty.map(|(name, _)| name.clone()).collect(),
+                    ..Found::plain(line, row(&names, &record))
+                }))
             }
             Err(error) => {
                 ended = true;

@@ -24,6 +24,8 @@ pub(super) struct Fields<'a> {
     pub(super) tags: &'a Tags,
     /// Pictures that lie in the data file beside the object.
     pub(super) beside: Vec<Embedded>,
+    /// Columns of a table whose cell is empty.
+    pub(super) empty: Vec<String>,
     /// Where pictures of the data file are to lie; in nothing but names if none.
     pub(super) unpack: Option<&'a Path>,
     /// Pictures of the data file that were taken, under the paths that the record has for them.

@@ -361,6 +361,7 @@ impl<T: Row> Reader<T> {
             line,
             content,
             pictures,
+            empty,
         } = found;
         let row = self.row;
         self.row += 1;
@@ -373,6 +374,7 @@ impl<T: Row> Reader<T> {
                 check_images: self.options.check_images,
                 tags: &self.info.tags,
                 beside: pictures,
+                empty,
                 unpack: self.options.unpack.as_deref(),
                 taken: Vec::new(),
             };

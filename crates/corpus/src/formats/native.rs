@@ -120,6 +120,15 @@ fn caption(fields: &mut Fields) -> Result<String, Fault> {
         None if !fields.columns.contains_key("caption") => fields.take_text("text")?,
         found => found,
     };
+    if caption.is_none()
+        && fields
+            .empty
+            .iter()
+            .any(|name| name == fields.key("caption"))
+    {
+        let detail = format!("the cell of `{}` is empty", fields.key("caption"));
+        return Err(Fault::new(Reason::EmptyCaption, detail));
+    }
     let caption = fields.require("caption", caption)?;
     if caption.trim().is_empty() {
         return Err(Fault::new(

@@ -33,7 +33,11 @@ pub(super) fn text(
         let kind = part.get("type").and_then(Value::as_str).unwrap_or("text");
         match kind {
             "text" | "input_text" | "output_text" => {
-                let Some(Value::String(text)) = part.shift_remove("text") else {
+                // LLaMA-Factory's newer files say `value` for both kinds.
+                let text = part
+                    .shift_remove("text")
+                    .or_else(|| part.shift_remove("value"));
+                let Some(Value::String(text)) = text else {
                     return Err(Fault::shape("a part of the type `text` has no `text`"));
                 };
                 // A mark takes one line end with it, which is not to be one of the text.
@@ -44,7 +48,7 @@ pub(super) fn text(
                 after_picture = false;
             }
             "image" | "image_url" | "input_image" => {
-                let named = ["image_url", "image", "url", "path"]
+                let named = ["image_url", "image", "url", "path", "value"]
                     .into_iter()
                     .find_map(|key| part.shift_remove(key));
                 let named = match named {

@@ -80,11 +80,15 @@ fn object(line: usize, row: Row) -> Found {
         }
     }
     // An empty cell is an absent key.
+    let is_empty = |(_, value): &(&String, &Value)| value.is_null();
+    let empty = map.iter().filter(is_empty).map(|(name, _)| name.clone());
+    let empty = empty.collect();
     map.retain(|_, value| !value.is_null());
     unfold_meta(&mut map);
     Found {
         line,
         content: Ok(map),
         pictures,
+        empty,
     }
 }

@@ -133,7 +133,32 @@ fn check_order(spoken: &[(Role, String)]) -> Result<(), Fault> {
 /// Who says what, and the pictures that are parts of turns.
 type Spoken = (Vec<(Role, String)>, Vec<PathBuf>);
 
+/// What a conversation may have that no sample here can say; left out in silence it would be learned wrongly.
+pub(super) fn refuse_others(fields: &Fields) -> Result<(), Fault> {
+    for key in ["videos", "audios", "video", "audio"] {
+        let is_there = match fields.map.get(key) {
+            Some(Value::Array(items)) => !items.is_empty(),
+            Some(Value::String(one)) => !one.is_empty(),
+            _ => false,
+        };
+        if is_there {
+            return Err(Fault::shape(format!(
+                "has `{key}`; pictures alone are read"
+            )));
+        }
+    }
+    if let Some(key) = &fields.tags.good
+        && fields.map.get(key) == Some(&Value::Bool(false))
+    {
+        return Err(Fault::shape(format!(
+            "`{key}` is false: the answer is marked as a bad one"
+        )));
+    }
+    Ok(())
+}
+
 fn conversation(fields: &mut Fields) -> Result<Spoken, Fault> {
+    refuse_others(fields)?;
     let (name, value) = match fields.take("messages") {
         Some(value) => ("messages", Some(value)),
         None => ("conversations", fields.take("conversations")),
@@ -176,6 +201,15 @@ fn turn(
         Some(Value::String(name)) => tags.role_of(name).map_err(Fault::shape)?,
         _ => return Err(Fault::shape(format!("has no {}", tags.shown_role()))),
     };
+    // A weight may say that a turn is learned against its role, or in part, which a sample cannot.
+    if let Some(weight) = item.get("loss_weight").and_then(Value::as_f64)
+        && weight != f64::from(u8::from(role == Role::Assistant))
+    {
+        let who = role.as_str();
+        return Err(Fault::shape(format!(
+            "a turn of the {who} has the `loss_weight` {weight}"
+        )));
+    }
     let content = tags.content.iter().find_map(|key| item.shift_remove(key));
     match content {
         Some(Value::String(text)) => Ok((role, text)),

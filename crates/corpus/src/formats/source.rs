@@ -19,6 +19,8 @@ pub(super) struct Found {
     pub(super) content: Result<Map<String, Value>, Fault>,
     /// Pictures that lie beside the object in the same file.
     pub(super) pictures: Vec<Embedded>,
+    /// Columns of a table whose cell is empty.
+    pub(super) empty: Vec<String>,
 }
 
 impl Found {
@@ -27,6 +29,7 @@ impl Found {
             line,
             content,
             pictures: Vec::new(),
+            empty: Vec::new(),
         }
     }
 }

@@ -176,6 +176,7 @@ impl Record {
             line,
             content,
             pictures: self.pictures,
+            empty: Vec::new(),
         }
     }
 }
