@@ -314,7 +314,8 @@ impl Findings {
             if self.longest.len() < SHOWN || self.longest.last().is_some_and(|last| last.0 < length)
             {
                 self.longest.push((length, entry.record.id().to_owned()));
-                self.longest.sort_by(|a, b| b.0.cmp(&a.0));
+                self.longest
+                    .sort_by_key(|(length, _)| std::cmp::Reverse(*length));
                 self.longest.truncate(SHOWN);
             }
         }
@@ -325,20 +326,14 @@ impl Findings {
             .and_then(|at| chunk.get(at))
         {
             let sample = as_sample(&entry.record);
-            self.shown = match processor {
-                Some(processor) => {
-                    let encoded = tokens(entry, processor, as_sample)?;
-                    processor.spans(&encoded)
-                }
-                None => {
-                    let turns = sample.turns.iter();
-                    turns
-                        .flat_map(|turn| {
-                            let header = format!("\n[{}] ", turn.role.as_str());
-                            [(header, false), (turn.text.clone(), turn.learn)]
-                        })
-                        .collect()
-                }
+            self.shown = if let Some(processor) = processor {
+                processor.spans(&tokens(entry, processor, as_sample)?)
+            } else {
+                let said = |turn: &Turn| {
+                    let header = format!("\n[{}] ", turn.role.as_str());
+                    [(header, false), (turn.text.clone(), turn.learn)]
+                };
+                sample.turns.iter().flat_map(said).collect()
             };
             self.sample = Some(serde_json::to_value(sample)?);
         }

@@ -64,7 +64,7 @@ fn look(folder: &Path, stage: &str) -> Result<Value> {
         .ok()
         .and_then(|bytes| serde_json::from_slice(&bytes).ok());
     let training = last_step(&path);
-    let (state, mut shown) = match &manifest {
+    let (standing, mut shown) = match &manifest {
         Some(manifest) => {
             let counts = manifest
                 .counts
@@ -84,13 +84,11 @@ fn look(folder: &Path, stage: &str) -> Result<Value> {
             &metrics["step"],
             metrics["loss"].as_f64().unwrap_or(f64::NAN),
         );
-        shown += &format!(
-            "{}step {step}, loss {loss:.3}",
-            if shown.is_empty() { "" } else { "; " }
-        );
+        let before = if shown.is_empty() { "" } else { "; " };
+        shown = format!("{shown}{before}step {step}, loss {loss:.3}");
     }
     Ok(json!({
-        "stage": stage, "state": state, "shown": shown, "rejected": rejected, "last_step": training,
+        "stage": stage, "state": standing, "shown": shown, "rejected": rejected, "last_step": training,
         "seconds": manifest.as_ref().map(|m| m.seconds), "counts": manifest.map(|m| m.counts),
     }))
 }

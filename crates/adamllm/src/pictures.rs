@@ -87,10 +87,10 @@ fn checked(context: &Context, loaded: &Loaded<Pair>) -> Result<Checked> {
     }
     let look = |pair: &Pair| -> Result<Vec<(u128, Sketch)>, String> {
         let looks = pair.images.iter().map(|path| {
-            let content = corpus::images::read(path)?;
-            let picture = corpus::images::decode_bytes(&content, path)?;
+            let bytes = corpus::images::read(path)?;
+            let picture = corpus::images::decode_bytes(&bytes, path)?;
             Ok((
-                Duplicates::name(&content),
+                Duplicates::name(&bytes),
                 (&Fingerprint::new(&picture)).into(),
             ))
         });

@@ -309,7 +309,8 @@ fn every_help_has_an_example() {
     for command in &commands {
         let help = text(&adamllm(&[command, "--help"]).stdout);
         let is_group = help.contains("Commands:");
-        if !is_group && !help.contains("adamllm ") || !is_group && !help.contains("xample") {
+        let has_example = help.contains("adamllm ") && help.contains("xample");
+        if !is_group && !has_example {
             without.push(*command);
         }
     }
@@ -320,9 +321,8 @@ fn every_help_has_an_example() {
 #[test]
 fn a_reader_that_stops_reading_is_no_error() {
     let folder = tempfile::tempdir().expect("folder");
-    let rows: String = (0..20_000)
-        .map(|i| format!("{{\"id\": \"{i}\", \"image\": \"none\", \"caption\": \"\"}}\n"))
-        .collect();
+    // Each is left out, and told.
+    let rows = "{\"image\": \"none\", \"caption\": \"\"}\n".repeat(20_000);
     let path = at(folder.path(), "rows.jsonl");
     std::fs::write(&path, rows).expect("write");
     let mut command = program::adamllm();

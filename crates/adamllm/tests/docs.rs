@@ -54,7 +54,7 @@ fn pictures(folder: &Path) -> Vec<String> {
     {
         let at = at as u32;
         let picture = image::RgbImage::from_fn(72, 72, |x, y| {
-            let on = (x / (6 + 2 * at) + y / 9) % 2 == 0;
+            let on = (x / (6 + 2 * at) + y / 9).is_multiple_of(2);
             image::Rgb(if on {
                 [30 * at as u8, 250 - 25 * at as u8, 80]
             } else {

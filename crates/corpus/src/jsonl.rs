@@ -90,20 +90,20 @@ fn write_aside(
 #[derive(Debug)]
 pub(crate) struct Aside {
     path: PathBuf,
-    aside: PathBuf,
+    place: PathBuf,
     pub(crate) out: BufWriter<File>,
     committed: bool,
 }
 
 impl Aside {
     pub(crate) fn create(path: &Path) -> Result<Self, Error> {
-        let mut aside = path.as_os_str().to_owned();
-        aside.push(".part");
-        let aside = PathBuf::from(aside);
-        let file = File::create(&aside).map_err(Error::writing(path))?;
+        let mut place = path.as_os_str().to_owned();
+        place.push(".part");
+        let place = PathBuf::from(place);
+        let file = File::create(&place).map_err(Error::writing(path))?;
         Ok(Self {
             path: path.to_owned(),
-            aside,
+            place,
             out: BufWriter::new(file),
             committed: false,
         })
@@ -115,7 +115,7 @@ impl Aside {
         self.out.flush().map_err(Error::writing(&path))?;
         let file = self.out.get_ref();
         file.sync_all().map_err(Error::writing(&path))?;
-        fs::rename(&self.aside, &path).map_err(Error::writing(&path))?;
+        fs::rename(&self.place, &path).map_err(Error::writing(&path))?;
         self.committed = true;
         sync_folder(&path)
     }
@@ -135,7 +135,7 @@ impl Drop for Aside {
     fn drop(&mut self) {
         if !self.committed {
             // The first error is the one to tell; a file that cannot be removed is in nobody's way.
-            let _ = fs::remove_file(&self.aside);
+            let _ = fs::remove_file(&self.place);
         }
     }
 }

@@ -471,7 +471,9 @@ pub fn seeds(folder: &Path, images: Option<&Path>) -> Result<Imported<Seed>, Err
                     .unwrap_or_default()
                     .to_string_lossy()
                     .to_lowercase();
-                name.ends_with(".json") && parts.iter().all(|part| name.contains(part))
+                path.extension()
+                    .is_some_and(|e| e.eq_ignore_ascii_case("json"))
+                    && parts.iter().all(|part| name.contains(part))
             })
             .collect();
         names.sort();
@@ -543,10 +545,7 @@ pub fn seeds(folder: &Path, images: Option<&Path>) -> Result<Imported<Seed>, Err
         let answer = answers
             .iter()
             .find(|(asked, _)| *asked == question)
-            .or_else(|| match answers {
-                [one] => Some(one),
-                _ => None,
-            });
+            .or(if let [one] = answers { Some(one) } else { None });
         let Some((_, answer)) = answer.filter(|(_, answer)| !answer.is_empty()) else {
             out.reject(
                 &id,

@@ -128,8 +128,11 @@ fn hostile_recipes_are_errors_or_recipes() {
     assert!(each.as_secs() < 1, "{each:?} a recipe");
 }
 
+/// A recipe, its section, epochs, batch, rates, decay and warm-up.
+type Published = (&'static str, &'static str, f64, f64, [f64; 3], f64, f64);
+
 /// The values of the paper's tables 9 and 10 by recipe: rates of tower, projector and decoder, weight decay, warm-up.
-const TABLES: [(&str, &str, f64, f64, [f64; 3], f64, f64); 13] = {
+const TABLES: [Published; 13] = {
     const LLAVA: [f64; 3] = [2e-6, 2e-5, 2e-5];
     const QWEN: [f64; 3] = [1e-5; 3];
     const LLAMA: [f64; 3] = [5e-6; 3];

@@ -148,7 +148,7 @@ impl Array {
         let complete = self.raw(&mut raw)?;
         let text = std::str::from_utf8(&raw).map_err(|e| {
             let before = &raw[..e.valid_up_to()];
-            let line = line + before.iter().filter(|&&b| b == b'\n').count();
+            let line = line + before.split(|&b| b == b'\n').count() - 1;
             Error::line(&self.path, line, "is not valid UTF-8")
         })?;
         match serde_json::from_str(text) {

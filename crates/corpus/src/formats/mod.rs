@@ -541,7 +541,9 @@ fn recognise(
         let has_parts = turns.iter().any(|turn| turn["content"].is_array());
         let is_llava = turns.iter().any(|turn| turn["from"].is_string())
             && map.get("image").is_some_and(Value::is_string);
-        *why += &format!("; the first has `{}`", name(ours));
+        why.push_str("; the first has `");
+        why.push_str(&name(ours));
+        why.push('`');
         let format = if has_parts {
             *why += " with lists of parts";
             Format::OpenAi
@@ -558,16 +560,17 @@ fn recognise(
         .all(|ours| map.contains_key(&name(ours)))
         && !map.contains_key(&name("caption"))
     {
-        *why += &format!(
-            "; the first has `{}` and `{}`",
-            name("instruction"),
-            name("output")
-        );
+        let keys = [name("instruction"), name("output")].join("` and `");
+        why.push_str("; the first has `");
+        why.push_str(&keys);
+        why.push('`');
         return (or(Format::Alpaca), Shape::Alpaca);
     }
     if is_json {
         let keys: Vec<_> = map.keys().map(|key| format!("`{key}`")).collect();
-        *why += &format!("; the first has {}, no conversation", keys.join(", "));
+        why.push_str("; the first has ");
+        why.push_str(&keys.join(", "));
+        why.push_str(", no conversation");
     }
     (container, Shape::Record)
 }

@@ -203,7 +203,7 @@ fn turn(
     };
     // A weight may say that a turn is learned against its role, or in part, which a sample cannot.
     if let Some(weight) = item.get("loss_weight").and_then(Value::as_f64)
-        && weight != f64::from(u8::from(role == Role::Assistant))
+        && (weight - f64::from(u8::from(role == Role::Assistant))).abs() > 1e-9
     {
         let who = role.as_str();
         return Err(Fault::shape(format!(

@@ -74,7 +74,7 @@ enum Sink {
     /// With what stands before the next row.
     Array(Aside, &'static str),
     Csv(Box<csv::Writer<Aside>>),
-    Table(Table),
+    Table(Box<Table>),
     Tar(tar::Builder<Aside>),
     Texts,
 }
@@ -103,7 +103,7 @@ impl Writer {
                 Sink::Array(Aside::create(path)?, "[\n")
             }
             Format::Csv => Sink::Csv(Box::new(table(Aside::create(path)?, &HEADER, path)?)),
-            Format::Parquet | Format::Arrow => Sink::Table(Table::new(path, format)?),
+            Format::Parquet | Format::Arrow => Sink::Table(Box::new(Table::new(path, format)?)),
             Format::WebDataset => Sink::Tar(tar::Builder::new(Aside::create(path)?)),
             Format::ImageFolder => {
                 new_folder(path)?;
@@ -270,7 +270,7 @@ impl Writer {
                     }
                 }
                 json.extend(pair.meta.clone());
-                self.members(&pair.images, &entry.inside, Some(&pair.caption), json)
+                self.members(&pair.images, &entry.inside, Some(&pair.caption), &json)
             }
             Format::TextBeside => self.beside(entry),
         }
@@ -295,7 +295,7 @@ impl Writer {
                     return Ok(());
                 };
                 json.shift_remove("images");
-                self.members(&sample.images, &entry.inside, None, json)
+                self.members(&sample.images, &entry.inside, None, &json)
             }
             Format::ShareGpt | Format::Llava | Format::OpenAi => {
                 let turns = expressible(sample)?;
@@ -453,7 +453,7 @@ impl Writer {
         pictures: &[PathBuf],
         inside: &[Inside],
         caption: Option<&str>,
-        json: Map<String, Value>,
+        json: &Map<String, Value>,
     ) -> Result<(), Trouble> {
         let key = format!("{:09}", self.row);
         let mut members = Vec::new();
@@ -473,7 +473,7 @@ impl Writer {
             };
             members.push((name, bytes.as_ref()));
         }
-        let json = serde_json::to_vec(&json).unwrap_or_default();
+        let json = serde_json::to_vec(json).unwrap_or_default();
         if let Some(caption) = caption {
             members.push((format!("{key}.txt"), caption.as_bytes()));
         }
