@@ -5,11 +5,24 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use corpus::pictograms::{DOMAINS, Domain};
 
+use crate::convert::Convert;
+use crate::inspect_data::InspectData;
 use crate::{checkpoints, scores};
 
 /// Adapts a multimodal LLM to a domain from image-caption pairs, with the evidence that it is better.
 #[derive(Debug, Parser)]
-#[command(version, about, propagate_version = true)]
+#[command(
+    version,
+    about,
+    propagate_version = true,
+    after_help = "\
+Examples:
+  adamllm doctor
+  adamllm inspect data photos/
+  adamllm demo
+
+Nothing is sent anywhere and nothing is fetched."
+)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -54,14 +67,22 @@ pub enum Command {
     /// Example: adamllm run my.toml --run-dir runs/my
     Run(Run),
     /// Stage 1: tune the synthesizer on seed data.
+    ///
+    /// Example: adamllm tune-synthesizer my.toml --run-dir runs/my
     TuneSynthesizer(Stage),
     /// Stage 2: write a task for each pair.
-    Synthesize(Stage),
+    Synthesize(Synthesize),
     /// Stage 3: leave out inconsistent tasks.
+    ///
+    /// Example: adamllm filter my.toml --run-dir runs/my
     Filter(Stage),
     /// Stage 4: make training samples of captions and tasks.
+    ///
+    /// Example: adamllm mix my.toml --run-dir runs/my
     Mix(Stage),
     /// Stage 5: train the adapted model.
+    ///
+    /// Example: adamllm train my.toml --run-dir runs/my
     Train(Stage),
     /// Stage 6: answer the tasks before and after; or a model on benchmarks.
     ///
@@ -69,6 +90,8 @@ pub enum Command {
     /// Example: adamllm evaluate --model DIR --tasks slake,pmc-vqa --data benchmarks --output scores
     Evaluate(Evaluate),
     /// Stage 7: numbers and the HTML page.
+    ///
+    /// Example: adamllm report my.toml --run-dir runs/my
     Report(Stage),
     /// Score predictions made anywhere, with intervals.
     ///
@@ -87,14 +110,37 @@ pub enum Command {
     ///
     /// Example: adamllm perplexity --model DIR --data samples.jsonl
     Perplexity(Perplexity),
+    /// Data from one layout into another, record by record.
+    ///
+    /// Layouts are found by content. Records that cannot be read or written are listed beside the output.
+    Convert(Convert),
     /// A model from another layout into this one, or back; also reached by `convert`.
     ConvertModel(checkpoints::ConvertModel),
     /// Look at data, samples and models.
     #[command(subcommand)]
     Inspect(Inspect),
-    /// Explain a recipe.
+    /// Explain, compare and begin recipes.
     #[command(subcommand)]
     Recipe(RecipeCommand),
+    /// Whether this machine can do the work: ends in "ready" or in a list of what to mend.
+    ///
+    /// Measures matrix products in both dtypes and learns one picture by heart, in about 20 seconds.
+    #[command(after_help = "Example: adamllm doctor")]
+    Doctor,
+    /// Completions for a shell, on stdout.
+    #[command(
+        after_help = "Example: adamllm completions bash > ~/.local/share/bash-completion/completions/adamllm"
+    )]
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// The manual pages.
+    #[command(after_help = "Example: adamllm man ~/.local/share/man/man1")]
+    Man {
+        /// Folder that they are written to.
+        folder: PathBuf,
+    },
     /// Train the demo's own base model from nothing (hours; the result is shipped).
     #[command(hide = true)]
     DemoBase(DemoBase),
@@ -143,6 +189,21 @@ pub struct Stage {
     /// Go on where an earlier attempt stopped (always done).
     #[arg(long, hide = true)]
     pub resume: bool,
+}
+
+/// `adamllm synthesize`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  adamllm synthesize my.toml --run-dir runs/my
+  adamllm synthesize my.toml --run-dir runs/my --preview 5")]
+pub struct Synthesize {
+    /// The recipe and its run folder.
+    #[command(flatten)]
+    pub stage: Stage,
+    /// Show what the synthesizer writes for so many pairs, and begin nothing.
+    #[arg(long, value_name = "N")]
+    pub preview: Option<usize>,
 }
 
 /// `adamllm evaluate`.
@@ -247,17 +308,8 @@ pub struct Perplexity {
 /// `adamllm inspect`.
 #[derive(Debug, Subcommand)]
 pub enum Inspect {
-    /// What a data file holds, with every bad row by place and reason.
-    Data {
-        /// Pairs: JSONL or ShareGPT JSON.
-        file: PathBuf,
-        /// Fail if there is a bad row.
-        #[arg(long)]
-        strict: bool,
-        /// Folder of relative image paths.
-        #[arg(long)]
-        image_root: Option<PathBuf>,
-    },
+    /// What a data file or folder holds: layout, counts, every bad row, sizes, lengths, duplicates, a sample.
+    Data(InspectData),
     /// One training sample with its learned text marked.
     Sample {
         /// A model folder.
@@ -280,6 +332,18 @@ pub enum Inspect {
         #[arg(long)]
         tensors: bool,
     },
+    /// Where a run stands: stages, counts, reasons, the last training step. Also while it goes on.
+    #[command(after_help = "Example: adamllm inspect run runs/my")]
+    Run {
+        /// The run folder.
+        folder: PathBuf,
+    },
+    /// What a checkpoint or a model's files hold; loads nothing.
+    #[command(after_help = "Example: adamllm inspect checkpoint runs/my/train/checkpoint-500")]
+    Checkpoint {
+        /// A `checkpoint-N` of a run, or a model folder.
+        folder: PathBuf,
+    },
 }
 
 /// `adamllm recipe`.
@@ -287,11 +351,39 @@ pub enum Inspect {
 pub enum RecipeCommand {
     /// Every key, its value and where the value comes from.
     Explain {
-        /// The recipe.
+        /// The recipe; example: adamllm recipe explain my.toml
         recipe: PathBuf,
         /// Override of a recipe key; repeatable.
         #[arg(long = "set", value_name = "KEY=VALUE")]
         set: Vec<String>,
+    },
+    /// The keys in which two recipes differ, presets included.
+    #[command(
+        after_help = "Example: adamllm recipe diff recipes/food/recipe1m-llava-v1.6-8b.toml my.toml"
+    )]
+    Diff {
+        /// A recipe.
+        a: PathBuf,
+        /// Another.
+        b: PathBuf,
+    },
+    /// A recipe of your own, commented: asks for what the flags do not say.
+    #[command(after_help = "\
+Examples:
+  adamllm recipe new my.toml
+  adamllm recipe new my.toml --checkpoint demo --pairs pairs.jsonl --synthesizer none")]
+    New {
+        /// The file that is written.
+        file: PathBuf,
+        /// The general model: a Hugging Face folder, or `demo`.
+        #[arg(long)]
+        checkpoint: Option<String>,
+        /// Image-caption pairs: a file or folder in any layout.
+        #[arg(long)]
+        pairs: Option<String>,
+        /// A tuned synthesizer's folder, a file of seed data, or `none` (with `demo`: the shipped seed data).
+        #[arg(long)]
+        synthesizer: Option<String>,
     },
 }
 
@@ -327,4 +419,63 @@ fn domain(name: &str) -> Result<Domain, String> {
         let names = DOMAINS.map(|domain| domain.name);
         format!("domains are {}", names.join(", "))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use clap::{CommandFactory as _, Parser as _};
+
+    use super::Cli;
+
+    /// The commands in the `sh` blocks of a document, without comments.
+    fn commands(text: &str) -> Vec<String> {
+        let mut found = Vec::new();
+        let mut shell = false;
+        for line in text.lines() {
+            if line.starts_with("```") {
+                shell = line == "```sh";
+            } else if shell && line.starts_with("adamllm ") {
+                found.push(line.split(" #").next().unwrap_or(line).trim().to_owned());
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn every_command_in_the_docs_is_understood() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let mut files = vec![root.join("README.md")];
+        for entry in std::fs::read_dir(root.join("docs")).expect("docs") {
+            files.push(entry.expect("entry").path());
+        }
+        let mut seen = 0;
+        for file in files
+            .iter()
+            .filter(|file| file.extension().is_some_and(|e| e == "md"))
+        {
+            let text = std::fs::read_to_string(file).expect("document");
+            for command in commands(&text) {
+                let words: Vec<&str> = command
+                    .split_whitespace()
+                    .map(|w| w.trim_matches('"'))
+                    .collect();
+                let parsed = Cli::try_parse_from(words);
+                assert!(
+                    parsed.is_ok(),
+                    "{}: `{command}`: {}",
+                    file.display(),
+                    parsed.expect_err("wrong")
+                );
+                seen += 1;
+            }
+        }
+        assert!(seen > 25, "only {seen} commands were found");
+    }
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
 }

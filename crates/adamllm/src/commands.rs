@@ -1,16 +1,15 @@
 //! What each verb does.
 
 use std::cell::RefCell;
-use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail};
-use corpus::formats::{self, read_pairs, read_samples};
+use clap::CommandFactory as _;
+use corpus::formats::{self, read_samples};
 use corpus::{Decoding, Open, Request, Role, Turn, jsonl};
 use evaluation::TaskScore;
 use generate::{Generator as _, LocalGenerator};
-use indicatif::ProgressBar;
 use serde_json::{Value, json};
 use synthesis::Prompts;
 use torch::{Device, Kind};
@@ -21,13 +20,15 @@ use crate::cli::{
 use crate::context::{Context, open};
 use crate::demo;
 use crate::digests::Digests;
-use crate::pictures;
 use crate::recipe::{Control, Recipe, help_of, origin_text, resolve};
 use crate::report::Summary;
 use crate::run_folder::{RunFolder, STAGES, changed_keys, read_sealed, write_json, write_sealed};
 use crate::runner;
 use crate::stages::{self, Span, plan};
-use crate::{checkpoints, hub, inspect_model, scores, shipped, signals};
+use crate::{
+    checkpoints, convert, doctor, hub, inspect_data, inspect_model, inspect_run, preview, progress,
+    recipe, scores, shipped, signals,
+};
 
 /// Runs the command.
 pub fn run(cli: &Cli) -> Result<()> {
@@ -57,7 +58,10 @@ pub fn run(cli: &Cli) -> Result<()> {
         Command::Demo(demo) => run_demo(shared, engine()?, demo),
         Command::Run(run) => run_recipe(shared, engine()?, run),
         Command::TuneSynthesizer(stage) => up_to(stage, "tune-synthesizer"),
-        Command::Synthesize(stage) => up_to(stage, "synthesize"),
+        Command::Synthesize(synthesize) => match synthesize.preview {
+            None => up_to(&synthesize.stage, "synthesize"),
+            Some(number) => preview::run(shared, engine()?, &synthesize.stage, number),
+        },
         Command::Filter(stage) => up_to(stage, "filter"),
         Command::Mix(stage) => up_to(stage, "mix"),
         Command::Train(stage) => up_to(stage, "train"),
@@ -71,12 +75,41 @@ pub fn run(cli: &Cli) -> Result<()> {
         Command::Report(stage) => up_to(stage, "report"),
         Command::Generate(generate) => run_generate(shared, engine()?, generate),
         Command::Perplexity(perplexity) => run_perplexity(shared, engine()?, perplexity),
+        Command::Convert(convert) => convert::run(shared, convert),
+        Command::Inspect(Inspect::Data(data)) => inspect_data::run(shared, data),
+        Command::Inspect(Inspect::Run { folder }) => inspect_run::run(shared, folder),
+        Command::Inspect(Inspect::Checkpoint { folder }) => inspect_run::checkpoint(shared, folder),
         Command::ConvertModel(asked) => checkpoints::convert(shared, engine()?, asked),
         Command::Inspect(inspect) => {
             engine()?;
             run_inspect(shared, inspect)
         }
         Command::Recipe(RecipeCommand::Explain { recipe, set }) => explain(shared, recipe, set),
+        Command::Recipe(RecipeCommand::Diff { a, b }) => recipe::files::diff(shared, a, b),
+        Command::Recipe(RecipeCommand::New {
+            file,
+            checkpoint,
+            pairs,
+            synthesizer,
+        }) => recipe::files::new(shared, file, [checkpoint, pairs, synthesizer]),
+        Command::Doctor => doctor::run(shared),
+        Command::Completions { shell } => {
+            let (mut command, name) = (Cli::command(), "adamllm");
+            clap_complete::generate(*shell, &mut command, name, &mut std::io::stdout());
+            Ok(())
+        }
+        Command::Man { folder } => {
+            std::fs::create_dir_all(folder)
+                .and_then(|()| clap_mangen::generate_to(Cli::command(), folder))
+                .with_context(|| format!("cannot write the pages to `{}`", folder.display()))?;
+            print(shared, &json!({"folder": folder}), || {
+                println!(
+                    "manual pages in `{}`; read one with `man -l {}/adamllm.1`",
+                    folder.display(),
+                    folder.display()
+                );
+            })
+        }
         Command::DemoBase(base) => {
             engine()?;
             demo::pretraining::run(&base.work, &base.phases, base.check, threads(shared))
@@ -84,7 +117,8 @@ pub fn run(cli: &Cli) -> Result<()> {
     }
 }
 
-fn threads(shared: &Shared) -> usize {
+/// How many threads work.
+pub fn threads(shared: &Shared) -> usize {
     shared
         .threads
         .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
@@ -122,7 +156,8 @@ fn kind(shared: &Shared) -> Kind {
     }
 }
 
-fn load_recipe(path: &Path, overrides: &[String]) -> Result<Recipe> {
+/// A checked recipe.
+pub fn load_recipe(path: &Path, overrides: &[String]) -> Result<Recipe> {
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("cannot read the recipe `{}`", path.display()))?;
     let folder = path.parent().unwrap_or(Path::new("")).to_owned();
@@ -178,7 +213,8 @@ fn run_recipe(shared: &Shared, device: Device, run: &Run) -> Result<()> {
     )
 }
 
-fn road(shared: &Shared, device: Device, stage: &Stage, span: &Span, dry: bool) -> Result<()> {
+/// The stages of a recipe.
+pub fn road(shared: &Shared, device: Device, stage: &Stage, span: &Span, dry: bool) -> Result<()> {
     let recipe = load_recipe(&stage.recipe, &stage.set)?;
     signals::take_over()?;
     let run = RunFolder::open(&stage.run_dir)?;
@@ -409,11 +445,7 @@ fn run_generate(shared: &Shared, device: Device, generate: &Generate) -> Result<
                 turn.marks = true;
             }
         }
-        let bar = if shared.quiet {
-            ProgressBar::hidden()
-        } else {
-            ProgressBar::new(all.len() as u64)
-        };
+        let bar = progress::bar(shared.quiet, "generate", Some(all.len()));
         let done = runner::run(&mut generator, &all, output, &bar)?;
         return print(
             shared,
@@ -509,47 +541,14 @@ fn run_perplexity(shared: &Shared, device: Device, perplexity: &Perplexity) -> R
 
 fn run_inspect(shared: &Shared, inspect: &Inspect) -> Result<()> {
     match inspect {
-        Inspect::Data {
-            file,
-            strict,
-            image_root,
-        } => inspect_data(shared, file, *strict, image_root.clone()),
+        Inspect::Data(data) => inspect_data::run(shared, data),
+        Inspect::Run { folder } => inspect_run::run(shared, folder),
+        Inspect::Checkpoint { folder } => inspect_run::checkpoint(shared, folder),
         Inspect::Sample { model, data, index } => inspect_sample(shared, model, data, *index),
         Inspect::Model { folder, tensors } => {
             inspect_model::inspect(shared, &hub::resolve(folder)?, *tensors)
         }
     }
-}
-
-fn inspect_data(
-    shared: &Shared,
-    file: &Path,
-    strict: bool,
-    image_root: Option<PathBuf>,
-) -> Result<()> {
-    let options = formats::Options {
-        images: image_root,
-        check_images: true,
-        ..formats::Options::default()
-    };
-    let mut loaded = read_pairs(file, &options)?;
-    pictures::reject_broken(&mut loaded, |pair| (&pair.id, &pair.images))?;
-    let found = formats::summary(&loaded);
-    let document = json!({"summary": found, "rejected": loaded.rejected});
-    print(shared, &document, || {
-        println!("`{}`\n{found}", file.display());
-        for bad in &loaded.rejected {
-            println!("  `{}`: {} ({})", bad.id, bad.reason, bad.detail);
-        }
-    })?;
-    if strict && !loaded.rejected.is_empty() {
-        bail!(
-            "{} rows of `{}` cannot be used",
-            loaded.rejected.len(),
-            file.display()
-        );
-    }
-    Ok(())
 }
 
 fn inspect_sample(shared: &Shared, model: &Path, data: &Path, index: usize) -> Result<()> {
@@ -571,15 +570,7 @@ fn inspect_sample(shared: &Shared, model: &Path, data: &Path, index: usize) -> R
             sample.id,
             encoded.ids.len()
         );
-        let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        for (text, learned) in processor.spans(&encoded) {
-            match (learned, colour) {
-                (true, true) => print!("\x1b[30;42m{text}\x1b[0m"),
-                (true, false) => print!("«{text}»"),
-                (false, _) => print!("{text}"),
-            }
-        }
-        println!();
+        println!("{}", inspect_data::marked(&processor.spans(&encoded)));
     })
 }
 

@@ -4,8 +4,8 @@ use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use corpus::Rejected;
-use indicatif::{ProgressBar, ProgressStyle};
+use corpus::{Rejected, formats};
+use indicatif::ProgressBar;
 use model::Mllm;
 use processor::Processor;
 use synthesis::Prompts;
@@ -13,6 +13,7 @@ use torch::{Device, Kind};
 
 use crate::digests::Digests;
 use crate::hub;
+use crate::progress;
 use crate::recipe::{DEMO, Recipe};
 use crate::run_folder::RunFolder;
 
@@ -42,18 +43,27 @@ impl Context<'_> {
         }
     }
 
-    /// A progress bar; hidden when quiet or not on a terminal.
+    /// Progress; hidden when quiet.
     pub fn bar(&self, length: usize, what: &str) -> ProgressBar {
-        let bar = if self.quiet {
-            ProgressBar::hidden()
-        } else {
-            ProgressBar::new(length as u64)
-        };
-        let style =
-            ProgressStyle::with_template("  {prefix:<18} {bar:28} {pos}/{len}  {msg}  {eta} left");
-        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-        bar.set_prefix(what.to_owned());
-        bar
+        progress::bar(self.quiet, what, Some(length))
+    }
+
+    /// How files of seeds and samples are read; pictures inside them get files in the run folder.
+    pub fn reading(&self, check_images: bool) -> formats::Options {
+        formats::Options {
+            check_images,
+            unpack: Some(self.run.path.join("pictures")),
+            ..formats::Options::default()
+        }
+    }
+
+    /// How the recipe's pairs are read.
+    pub fn reading_pairs(&self, check_images: bool) -> formats::Options {
+        formats::Options {
+            images: self.recipe.images.clone(),
+            columns: self.recipe.columns.clone(),
+            ..self.reading(check_images)
+        }
     }
 
     /// The folder of a model that the recipe names; `demo` is the shipped one.

@@ -85,6 +85,34 @@ impl Digests {
         Ok(together(names.iter().zip(self.files(&paths)?)))
     }
 
+    /// One digest for all files of a folder and of those below it, by name and content; hidden ones are left out.
+    pub fn tree(&mut self, folder: &Path) -> Result<String> {
+        let mut folders = vec![folder.to_owned()];
+        let mut paths = Vec::new();
+        while let Some(inside) = folders.pop() {
+            let reading = || format!("cannot read the folder `{}`", inside.display());
+            for entry in fs::read_dir(&inside).with_context(reading)? {
+                let entry = entry.with_context(reading)?;
+                if entry.file_name().to_string_lossy().starts_with('.') {
+                    continue;
+                }
+                let path = entry.path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else {
+                    paths.push(path);
+                }
+            }
+        }
+        paths.sort();
+        let digests = self.files(&paths)?;
+        let names = paths.iter().map(|path| {
+            let name = path.strip_prefix(folder).unwrap_or(path);
+            name.display().to_string()
+        });
+        Ok(together(names.zip(digests)))
+    }
+
     /// Writes down what was read, for the next run. Not being able to costs that run time and nothing else.
     pub fn remember(&mut self) {
         if !self.is_new {

@@ -4,15 +4,22 @@
     reason = "the program is the one crate that prints"
 )]
 
+mod cards;
 mod checkpoints;
 mod cli;
 mod commands;
 mod context;
+mod convert;
 mod demo;
 mod digests;
+mod doctor;
 mod hub;
+mod inspect_data;
 mod inspect_model;
+mod inspect_run;
 mod pictures;
+mod preview;
+mod progress;
 mod recipe;
 mod report;
 mod run_folder;
@@ -33,7 +40,18 @@ fn main() -> ExitCode {
         let place = panic
             .location()
             .map_or_else(String::new, |l| format!(" ({l})"));
+        // The crates that read tables panic on damaged ones; the corpus makes an error of that.
+        if panic
+            .location()
+            .is_some_and(|l| l.file().contains("/arrow-") || l.file().contains("/parquet-"))
+        {
+            return;
+        }
         let what = panic.payload_as_str().unwrap_or("no message");
+        // Who reads may stop reading, as `head` does.
+        if what.starts_with("failed printing to stdout: Broken pipe") {
+            std::process::exit(0);
+        }
         let what = what.lines().next().unwrap_or_default();
         eprintln!(
             "error: a bug in adamllm{place}: {what}; please report it with the command you gave"

@@ -5,6 +5,7 @@
 //! errors at once.
 
 mod control;
+pub mod files;
 mod keys;
 
 use std::collections::BTreeMap;

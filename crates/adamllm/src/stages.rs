@@ -6,7 +6,7 @@ mod evaluate;
 pub mod plan;
 mod report;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -159,14 +159,6 @@ fn seeds_path(context: &Context) -> Option<PathBuf> {
     synthesizer.seed_data.clone().or_else(shipped)
 }
 
-fn options() -> formats::Options {
-    formats::Options {
-        images: None,
-        columns: BTreeMap::new(),
-        check_images: true,
-    }
-}
-
 fn tune_synthesizer(context: &Context, folder: &Path) -> Result<Counts> {
     let Some(path) = seeds_path(context) else {
         return Ok(Counts::from([("tuned before".to_owned(), 1)]));
@@ -186,7 +178,7 @@ fn tune_synthesizer(context: &Context, folder: &Path) -> Result<Counts> {
         write_rejected(folder, &rejected)?;
         return tune(&samples, samples.len() + rejected.len(), rejected.len());
     }
-    let mut loaded = formats::read_seeds(&path, &options())?;
+    let mut loaded = formats::read_seeds(&path, &context.reading(true))?;
     pictures::reject_broken(&mut loaded, |seed| (&seed.id, &seed.images))?;
     let Loaded {
         mut rows,
@@ -224,6 +216,7 @@ fn synthesize(context: &Context, folder: &Path) -> Result<Counts> {
         }
     }
     let (pairs, held_out) = corpus::splits::split(&rows, recipe.held_out, recipe.seed);
+    tell_duplicates(context, folder, &pairs, &held_out)?;
     jsonl::write(&folder.join("pairs.jsonl"), &pairs)?;
     jsonl::write(&folder.join("held_out.jsonl"), &held_out)?;
     if pairs.len() + held_out.len() != rows.len() {
@@ -311,6 +304,44 @@ fn synthesize(context: &Context, folder: &Path) -> Result<Counts> {
         );
     }
     Ok(counts)
+}
+
+/// Says which pairs show the same picture, and which of them lie on both sides of the split.
+fn tell_duplicates(
+    context: &Context,
+    folder: &Path,
+    pairs: &[Pair],
+    held_out: &[Pair],
+) -> Result<()> {
+    let side = |rows: &[Pair]| -> BTreeSet<String> { rows.iter().map(|p| p.id.clone()).collect() };
+    let (trained, held) = (side(pairs), side(held_out));
+    let mut groups = Vec::new();
+    let mut leaks = 0;
+    for mut ids in pictures::duplicates(context) {
+        // A limit may have cut some off.
+        ids.retain(|id| trained.contains(id) || held.contains(id));
+        if ids.len() < 2 {
+            continue;
+        }
+        let is_trained = ids.iter().any(|id| trained.contains(id));
+        let leaked: Vec<&String> = ids
+            .iter()
+            .filter(|id| is_trained && held.contains(*id))
+            .collect();
+        leaks += leaked.len();
+        groups.push(serde_json::json!({"ids": ids, "held_out_of_trained": leaked}));
+    }
+    if groups.is_empty() {
+        return Ok(());
+    }
+    jsonl::write(&folder.join("duplicates.jsonl"), &groups)?;
+    context.say(&format!(
+        "  {} groups of pairs show the same picture; {leaks} held-out pairs have theirs among the trained ones{} \
+         (`duplicates.jsonl`)",
+        groups.len(),
+        if leaks > 0 { ", give such pairs a common `group`" } else { "" }
+    ));
+    Ok(())
 }
 
 fn filter(context: &Context, folder: &Path) -> Result<Counts> {
@@ -501,7 +532,7 @@ fn train(context: &Context, folder: &Path) -> Result<Counts> {
 
 /// Training samples of a file that the recipe names, and what of it cannot be used.
 fn samples_of(context: &Context, path: &Path) -> Result<(Vec<Sample>, Vec<Rejected>)> {
-    let mut loaded = formats::read_samples(path, &options())?;
+    let mut loaded = formats::read_samples(path, &context.reading(true))?;
     pictures::reject_broken(&mut loaded, |sample| (&sample.id, &sample.images))?;
     let Loaded { rows, rejected, .. } = loaded;
     refuse_many_bad(context, path, rows.len(), &rejected)?;

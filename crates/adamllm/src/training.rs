@@ -177,14 +177,16 @@ pub fn train(
         context.recipe.dtype,
     )
     .context("cannot save the trained model")?;
-    Ok(BTreeMap::from([
+    let counts = BTreeMap::from([
         ("samples".to_owned(), samples.len() as u64),
         ("trained on".to_owned(), used as u64),
         ("not drawn".to_owned(), (samples.len() - drawn.len()) as u64),
         ("dropped".to_owned(), dropped.len() as u64),
         ("steps".to_owned(), trainer.steps_done() as u64),
         ("tokens".to_owned(), tokens),
-    ]))
+    ]);
+    crate::cards::write(context, stage, &folder.join("model"), samples, &counts)?;
+    Ok(counts)
 }
 
 /// What was left out is what the audit foretold of the samples that were drawn, and every other draw was trained on;

@@ -11,6 +11,15 @@ pub fn bytes(data: &[u8]) -> String {
     hex(&Sha256::digest(data))
 }
 
+/// The first 128 bits of the SHA-256 of bytes, to remember that they were seen without keeping them.
+pub fn short(data: impl AsRef<[u8]>) -> u128 {
+    let digest = Sha256::digest(data.as_ref());
+    digest
+        .iter()
+        .take(16)
+        .fold(0, |all, &byte| all << 8 | u128::from(byte))
+}
+
 /// SHA-256 of a file's content, in hexadecimal; the file is read in pieces.
 pub fn file(path: &Path) -> std::io::Result<String> {
     let mut file = File::open(path)?;

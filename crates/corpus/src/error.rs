@@ -171,14 +171,21 @@ pub struct BadRow {
     pub detail: String,
 }
 
+impl BadRow {
+    /// The rejected row; `unit` is what places are counts of, as in `line 3`.
+    pub fn rejected(self, unit: &str) -> Rejected {
+        Rejected {
+            id: self.id,
+            stage: "read".to_owned(),
+            reason: self.reason.as_str().to_owned(),
+            detail: format!("{unit} {}: {}", self.line, self.detail),
+        }
+    }
+}
+
 impl From<BadRow> for Rejected {
     fn from(row: BadRow) -> Self {
-        Self {
-            id: row.id,
-            stage: "read".to_owned(),
-            reason: row.reason.as_str().to_owned(),
-            detail: format!("line {}: {}", row.line, row.detail),
-        }
+        row.rejected("line")
     }
 }
 

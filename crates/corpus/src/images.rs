@@ -1,6 +1,9 @@
-//! Pictures from files: PNG, JPEG (EXIF orientation applied), WebP, TIFF (its first page) and SVG, found by content, as 8-bit RGB.
+//! Pictures from files: PNG, JPEG, WebP, GIF (the first frame), BMP, TIFF and SVG, found by content, as 8-bit RGB, turned
+//! as EXIF says.
 //!
-//! Transparent pixels lie on white. Sizes are checked before memory is asked for, and decoding has a time limit.
+//! Transparent pixels lie on white. Of 16 bits the upper eight are taken, as Pillow does with colours (its grey pictures of
+//! 16 bits saturate at 255, which nobody wants). Sizes are checked before memory is asked for, and
+//! decoding has a time limit.
 
 use std::io::{Cursor, Read as _};
 use std::path::{Path, PathBuf};
@@ -10,6 +13,7 @@ use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder as _, ImageReader, Limits, Rgb, RgbImage};
 
 mod jpeg;
+mod palette;
 mod svg;
 mod watch;
 
@@ -41,7 +45,7 @@ pub enum ImageError {
         problem: String,
     },
     /// The content is not a picture that we can decode.
-    #[error("picture `{}` cannot be decoded: {problem}; expected PNG, JPEG, WebP, TIFF or SVG", path.display())]
+    #[error("picture `{}` cannot be decoded: {problem}; expected PNG, JPEG, WebP, GIF, BMP, TIFF or SVG", path.display())]
     Decode {
         /// The file.
         path: PathBuf,
@@ -127,14 +131,60 @@ fn decode_unwatched(bytes: &[u8], path: &Path) -> Result<RgbImage, ImageError> {
         path: path.to_owned(),
         problem,
     };
-    let mut decoder = open(bytes, path)?;
+    let paletted = palette::of(bytes);
+    let mut decoder = open(paletted.as_ref().map_or(bytes, |it| &it.bytes), path)?;
     if bytes.starts_with(b"\xff\xd8") && !jpeg::is_whole(bytes) {
         return Err(broken("the file is cut off".to_owned()));
     }
     let orientation = decoder.orientation().map_err(|e| broken(e.to_string()))?;
     let mut picture = DynamicImage::from_decoder(decoder).map_err(|e| broken(e.to_string()))?;
+    if let Some(paletted) = &paletted {
+        picture = paletted.coloured(&picture).into();
+    }
     picture.apply_orientation(orientation);
     Ok(on_white(&picture))
+}
+
+/// The usual ending of a picture file whose name is `path`; `None` if it has none of a picture.
+///
+/// ```
+/// use corpus::images::extension_of;
+/// assert_eq!(extension_of("a/b.JPEG".as_ref()), Some("jpg"));
+/// assert_eq!(extension_of("a/b.txt".as_ref()), None);
+/// ```
+pub fn extension_of(path: &Path) -> Option<&'static str> {
+    let ending = path.extension()?.to_str()?.to_ascii_lowercase();
+    Some(match ending.as_str() {
+        "png" => "png",
+        "jpg" | "jpeg" | "jpe" | "jfif" => "jpg",
+        "webp" => "webp",
+        "gif" => "gif",
+        "bmp" => "bmp",
+        "tif" | "tiff" => "tif",
+        "svg" => "svg",
+        _ => return None,
+    })
+}
+
+/// The usual ending for a file with this content; `bin` if it is no picture that we know.
+pub fn extension(bytes: &[u8]) -> &'static str {
+    const MAGIC: [(&[u8], &str); 7] = [
+        (b"\x89PNG", "png"),
+        (b"\xff\xd8", "jpg"),
+        (b"GIF8", "gif"),
+        (b"BM", "bmp"),
+        (b"II*\0", "tif"),
+        (b"MM\0*", "tif"),
+        (b"II+\0", "tif"),
+    ];
+    if bytes.get(..4) == Some(b"RIFF") && bytes.get(8..12) == Some(b"WEBP") {
+        return "webp";
+    }
+    if looks_like_svg(bytes) {
+        return "svg";
+    }
+    let found = MAGIC.iter().find(|(magic, _)| bytes.starts_with(magic));
+    found.map_or("bin", |(_, ending)| ending)
 }
 
 /// Width and height as [`decode_bytes`] would give them, from the head of the file.
@@ -142,7 +192,8 @@ pub fn size(bytes: &[u8], path: &Path) -> Result<(u32, u32), ImageError> {
     if looks_like_svg(bytes) {
         return svg::size(bytes, path);
     }
-    let mut decoder = open(bytes, path)?;
+    let paletted = palette::of(bytes);
+    let mut decoder = open(paletted.as_ref().map_or(bytes, |it| &it.bytes), path)?;
     let (width, height) = decoder.dimensions();
     let orientation = decoder.orientation().map_err(|e| ImageError::Decode {
         path: path.to_owned(),
@@ -206,10 +257,32 @@ fn check_size(width: u64, height: u64, path: &Path) -> Result<(), ImageError> {
 }
 
 fn on_white(picture: &DynamicImage) -> RgbImage {
-    if !picture.color().has_alpha() {
-        return picture.to_rgb8();
-    }
-    let rgba = picture.to_rgba8();
+    let high = |v: u16| (v >> 8) as u8;
+    let rgba = match picture {
+        DynamicImage::ImageLuma16(grey) => {
+            return RgbImage::from_fn(grey.width(), grey.height(), |x, y| {
+                Rgb([high(grey.get_pixel(x, y).0[0]); 3])
+            });
+        }
+        DynamicImage::ImageRgb16(rgb) => {
+            return RgbImage::from_fn(rgb.width(), rgb.height(), |x, y| {
+                Rgb(rgb.get_pixel(x, y).0.map(high))
+            });
+        }
+        DynamicImage::ImageLumaA16(grey) => {
+            image::RgbaImage::from_fn(grey.width(), grey.height(), |x, y| {
+                let [l, a] = grey.get_pixel(x, y).0.map(high);
+                image::Rgba([l, l, l, a])
+            })
+        }
+        DynamicImage::ImageRgba16(rgba) => {
+            image::RgbaImage::from_fn(rgba.width(), rgba.height(), |x, y| {
+                image::Rgba(rgba.get_pixel(x, y).0.map(high))
+            })
+        }
+        _ if !picture.color().has_alpha() => return picture.to_rgb8(),
+        _ => picture.to_rgba8(),
+    };
     RgbImage::from_fn(rgba.width(), rgba.height(), |x, y| {
         let [r, g, b, a] = rgba.get_pixel(x, y).0;
         // Rounded, so that opaque pixels stay as they are.

@@ -72,26 +72,6 @@ pub fn write<'a, T: Serialize + 'a>(
     })
 }
 
-/// Writes one JSON array with a row a line, as [`write`] does.
-pub(crate) fn write_array<'a, T: Serialize + 'a>(
-    path: &Path,
-    rows: impl IntoIterator<Item = &'a T>,
-) -> Result<(), Error> {
-    write_aside(path, |out| {
-        let mut before = "[\n";
-        for row in rows {
-            out.write_all(before.as_bytes())
-                .map_err(Error::writing(path))?;
-            let line = line_of(row, path)?;
-            out.write_all(line.trim_ascii_end())
-                .map_err(Error::writing(path))?;
-            before = ",\n";
-        }
-        let end = if before == ",\n" { "\n]\n" } else { "[]\n" };
-        out.write_all(end.as_bytes()).map_err(Error::writing(path))
-    })
-}
-
 fn put<T: Serialize>(out: &mut impl Write, row: &T, path: &Path) -> Result<(), Error> {
     out.write_all(&line_of(row, path)?)
         .map_err(Error::writing(path))
@@ -101,26 +81,63 @@ fn write_aside(
     path: &Path,
     put_rows: impl FnOnce(&mut BufWriter<File>) -> Result<(), Error>,
 ) -> Result<(), Error> {
-    let mut aside = path.as_os_str().to_owned();
-    aside.push(".part");
-    let aside = PathBuf::from(aside);
-    let written = File::create(&aside)
-        .map_err(Error::writing(path))
-        .and_then(|file| {
-            let mut out = BufWriter::new(file);
-            put_rows(&mut out)?;
-            let file = out
-                .into_inner()
-                .map_err(|e| Error::writing(path)(e.into_error()))?;
-            file.sync_all().map_err(Error::writing(path))
+    let mut aside = Aside::create(path)?;
+    put_rows(&mut aside.out)?;
+    aside.commit()
+}
+
+/// A file that is written beside its place and takes it when it is whole; dropped before, it is removed.
+#[derive(Debug)]
+pub(crate) struct Aside {
+    path: PathBuf,
+    place: PathBuf,
+    pub(crate) out: BufWriter<File>,
+    committed: bool,
+}
+
+impl Aside {
+    pub(crate) fn create(path: &Path) -> Result<Self, Error> {
+        let mut place = path.as_os_str().to_owned();
+        place.push(".part");
+        let place = PathBuf::from(place);
+        let file = File::create(&place).map_err(Error::writing(path))?;
+        Ok(Self {
+            path: path.to_owned(),
+            place,
+            out: BufWriter::new(file),
+            committed: false,
         })
-        .and_then(|()| fs::rename(&aside, path).map_err(Error::writing(path)));
-    if written.is_err() {
-        // The first error is the one to tell; a file that cannot be removed is in nobody's way.
-        let _ = fs::remove_file(&aside);
     }
-    written?;
-    sync_folder(path)
+
+    /// Waits for the disk, then renames the file into place.
+    pub(crate) fn commit(mut self) -> Result<(), Error> {
+        let path = self.path.clone();
+        self.out.flush().map_err(Error::writing(&path))?;
+        let file = self.out.get_ref();
+        file.sync_all().map_err(Error::writing(&path))?;
+        fs::rename(&self.place, &path).map_err(Error::writing(&path))?;
+        self.committed = true;
+        sync_folder(&path)
+    }
+}
+
+impl Write for Aside {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.out.write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.out.flush()
+    }
+}
+
+impl Drop for Aside {
+    fn drop(&mut self) {
+        if !self.committed {
+            // The first error is the one to tell; a file that cannot be removed is in nobody's way.
+            let _ = fs::remove_file(&self.place);
+        }
+    }
 }
 
 /// A rename is durable once its folder is on the disk.
@@ -134,7 +151,7 @@ fn sync_folder(path: &Path) -> Result<(), Error> {
         .map_err(Error::writing(folder))
 }
 
-fn line_of<T: Serialize>(row: &T, path: &Path) -> Result<Vec<u8>, Error> {
+pub(crate) fn line_of<T: Serialize>(row: &T, path: &Path) -> Result<Vec<u8>, Error> {
     let mut line = serde_json::to_vec(row)
         .map_err(|e| Error::file(path, format!("a record cannot be written: {e}")))?;
     line.push(b'\n');

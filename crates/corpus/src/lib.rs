@@ -3,14 +3,17 @@
 //! Takes files, gives typed records, and tells what it left out and why. It renders no prompt and knows no model.
 
 pub mod digest;
+pub mod duplicates;
 mod error;
 pub mod fingerprint;
 pub mod formats;
 pub mod images;
 pub mod jsonl;
+pub mod mersenne;
 pub mod pictograms;
 pub mod record;
 pub mod seed;
+pub mod sources;
 pub mod splits;
 pub mod tables;
 

@@ -28,6 +28,8 @@ pub struct Picture {
     pub bytes: Option<Vec<u8>>,
     /// Its name where it comes from.
     pub path: Option<String>,
+    /// The column that it stands in.
+    pub column: String,
 }
 
 /// A row of a table.
@@ -47,11 +49,17 @@ pub struct Rows {
     at: usize,
     /// Columns of class numbers with their names.
     classes: Map<String, Value>,
+    is_parquet: bool,
+    lenient: bool,
 }
 
 impl Rows {
     /// Opens a Parquet file or an Arrow stream or file, told by its first bytes.
     pub fn open(path: &Path) -> Result<Self, Error> {
+        guarded(path, || Self::open_unguarded(path))?
+    }
+
+    fn open_unguarded(path: &Path) -> Result<Self, Error> {
         let broken = |problem: String| Error::file(path, problem);
         let mut file = File::open(path).map_err(Error::reading(path))?;
         let mut head = [0; 6];
@@ -84,25 +92,47 @@ impl Rows {
             batch: None,
             at: 0,
             classes: class_names(schema.metadata().get("huggingface").map(String::as_str)),
+            is_parquet: head.starts_with(b"PAR1"),
+            lenient: false,
         })
+    }
+
+    /// Leaves out columns of kinds that are not read, instead of giving an error.
+    #[must_use]
+    pub fn lenient(self) -> Self {
+        Self {
+            lenient: true,
+            ..self
+        }
+    }
+
+    /// Whether the file is Parquet, and not Arrow.
+    pub fn is_parquet(&self) -> bool {
+        self.is_parquet
     }
 
     fn row(&self, batch: &RecordBatch) -> Result<Row, Error> {
         let mut row = Row::default();
         for (field, column) in batch.schema().fields().iter().zip(batch.columns()) {
             if let Some(found) = pictures(column, self.at) {
-                row.pictures.extend(found);
+                row.pictures
+                    .extend(found.into_iter().map(|(bytes, path)| Picture {
+                        bytes,
+                        path,
+                        column: field.name().clone(),
+                    }));
                 continue;
             }
-            let value = value(column, self.at).map_err(|kind| {
-                Error::file(
-                    &self.path,
-                    format!(
-                        "column `{}` is of the kind {kind}, which is not read",
-                        field.name()
-                    ),
-                )
-            })?;
+            let value = match value(column, self.at) {
+                Ok(value) => value,
+                Err(_) if self.lenient => continue,
+                Err(kind) => {
+                    let name = field.name();
+                    let problem =
+                        format!("column `{name}` is of the kind {kind}, which is not read");
+                    return Err(Error::file(&self.path, problem));
+                }
+            };
             let name = value.as_u64().and_then(|class| {
                 self.classes
                     .get(field.name())?
@@ -121,22 +151,37 @@ impl Iterator for Rows {
     fn next(&mut self) -> Option<Self::Item> {
         loop {
             if let Some(batch) = self.batch.take().filter(|batch| self.at < batch.num_rows()) {
-                let row = self.row(&batch);
+                let row = guarded(&self.path, || self.row(&batch)).and_then(|row| row);
                 self.at += 1;
                 self.batch = Some(batch);
                 return Some(row);
             }
             self.at = 0;
-            match self.batches.next()? {
-                Ok(batch) => self.batch = Some(batch),
-                Err(error) => {
-                    // Nothing after a broken part can be trusted.
-                    self.batches = Box::new(std::iter::empty());
-                    return Some(Err(Error::file(&self.path, error.to_string())));
+            let batches = &mut self.batches;
+            let problem = match guarded(&self.path, || batches.next()) {
+                Ok(None) => return None,
+                Ok(Some(Ok(batch))) => {
+                    self.batch = Some(batch);
+                    continue;
                 }
-            }
+                Ok(Some(Err(error))) => Error::file(&self.path, error.to_string()),
+                Err(error) => error,
+            };
+            // Nothing after a broken part can be trusted.
+            self.batches = Box::new(std::iter::empty());
+            return Some(Err(problem));
         }
     }
+}
+
+/// What `read` gives. The readers of Arrow and Parquet panic where offsets of a damaged file lead out of it.
+fn guarded<T>(path: &Path, read: impl FnOnce() -> T) -> Result<T, Error> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(read)).map_err(|_| {
+        Error::file(
+            path,
+            "the table is damaged: it points to what it does not hold",
+        )
+    })
 }
 
 /// The tables of a folder, those of the test split alone if names tell splits apart; sorted by name.
@@ -192,20 +237,15 @@ fn class_names(note: Option<&str>) -> Map<String, Value> {
         .collect()
 }
 
+/// Bytes and path of a picture.
+type Cell = (Option<Vec<u8>>, Option<String>);
+
 /// The pictures of a cell; `None` if the column holds none. A cell without a picture gives an empty list.
-fn pictures(column: &ArrayRef, at: usize) -> Option<Vec<Picture>> {
+fn pictures(column: &ArrayRef, at: usize) -> Option<Vec<Cell>> {
     match column.data_type() {
         DataType::Binary | DataType::LargeBinary => {
             let bytes = bytes(column, at);
-            Some(
-                bytes
-                    .map(|bytes| Picture {
-                        bytes: Some(bytes),
-                        path: None,
-                    })
-                    .into_iter()
-                    .collect(),
-            )
+            Some(bytes.map(|bytes| (Some(bytes), None)).into_iter().collect())
         }
         DataType::Struct(fields) if fields.iter().any(|field| field.name() == "bytes") => {
             if column.is_null(at) {
@@ -219,9 +259,8 @@ fn pictures(column: &ArrayRef, at: usize) -> Option<Vec<Picture>> {
                 .column_by_name("path")
                 .and_then(|path| value(path, at).ok())
                 .and_then(|path| path.as_str().map(str::to_owned));
-            let picture = Picture { bytes, path };
-            let empty = picture.bytes.is_none() && picture.path.is_none();
-            Some((!empty).then_some(picture).into_iter().collect())
+            let empty = bytes.is_none() && path.is_none();
+            Some((!empty).then_some((bytes, path)).into_iter().collect())
         }
         DataType::List(_) | DataType::LargeList(_) => {
             let items = elements(column, at);
@@ -263,6 +302,7 @@ fn elements(column: &ArrayRef, at: usize) -> Option<ArrayRef> {
     match column.data_type() {
         DataType::List(_) => Some(column.as_list::<i32>().value(at)),
         DataType::LargeList(_) => Some(column.as_list::<i64>().value(at)),
+        DataType::FixedSizeList(..) => Some(column.as_fixed_size_list().value(at)),
         _ => None,
     }
 }
@@ -299,13 +339,20 @@ fn value(column: &ArrayRef, at: usize) -> Result<Value, String> {
             let value = column.as_primitive::<types::Float64Type>().value(at);
             Number::from_f64(value).map_or(Value::Null, Value::Number)
         }
-        DataType::List(_) | DataType::LargeList(_) => match elements(column, at) {
-            None => Value::Null,
-            Some(items) => (0..items.len())
-                .map(|i| value(&items, i))
-                .collect::<Result<Vec<_>, _>>()?
-                .into(),
-        },
+        DataType::Dictionary(..) => {
+            let coded = column.as_any_dictionary();
+            let key = coded.normalized_keys()[at];
+            return value(coded.values(), key);
+        }
+        DataType::List(_) | DataType::LargeList(_) | DataType::FixedSizeList(..) => {
+            match elements(column, at) {
+                None => Value::Null,
+                Some(items) => (0..items.len())
+                    .map(|i| value(&items, i))
+                    .collect::<Result<Vec<_>, _>>()?
+                    .into(),
+            }
+        }
         DataType::Struct(fields) => {
             let cell = column.as_struct();
             let values = fields

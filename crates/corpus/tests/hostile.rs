@@ -379,3 +379,29 @@ fn damaged_records() {
         let _ = corpus::jsonl::read_prefix::<corpus::Pair>(&path);
     });
 }
+
+#[test]
+fn damaged_tables_and_archives() {
+    let folder = tempfile::tempdir().expect("folder");
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/formats/ours");
+    let names = [
+        "pairs.parquet",
+        "pairs.arrow",
+        "pairs.tar",
+        "image-folder/metadata.csv",
+    ];
+    let seeds = names.map(|name| std::fs::read(golden.join(name)).expect("golden"));
+    let path = folder.path().join("d.bin");
+    let options = corpus::formats::Options {
+        unpack: Some(folder.path().join("pictures")),
+        ..corpus::formats::Options::default()
+    };
+    attack("tables", &seeds, 1000, |bytes| {
+        let _ = std::fs::remove_file(&path);
+        std::fs::write(&path, bytes).expect("write");
+        if let Err(error) = corpus::formats::read_pairs(&path, &options) {
+            let problem = error.to_string();
+            assert!(problem.contains("d.bin"), "{problem}");
+        }
+    });
+}

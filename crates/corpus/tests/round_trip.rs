@@ -192,7 +192,7 @@ fn dataset_info_names_the_columns() {
         (Format::ShareGpt, "Soup.")
     );
     assert!(loaded.why.contains("dataset_info.json"), "{}", loaded.why);
-    let entry = formats::dataset_info("d.json");
+    let entry = formats::dataset_info("d.json", Format::ShareGpt);
     assert_eq!(entry["columns"]["messages"], "messages");
 }
 

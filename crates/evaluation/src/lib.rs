@@ -4,7 +4,7 @@
 
 pub mod benchmarks;
 pub mod contamination;
-pub mod mersenne;
+pub use corpus::mersenne;
 pub mod metrics;
 pub mod predictions;
 mod python;

@@ -127,3 +127,187 @@ fn hostile_recipes_are_errors_or_recipes() {
     let each = start.elapsed() / runs.max(1) as u32;
     assert!(each.as_secs() < 1, "{each:?} a recipe");
 }
+
+/// A recipe, its section, epochs, batch, rates, decay and warm-up.
+type Published = (&'static str, &'static str, f64, f64, [f64; 3], f64, f64);
+
+/// The values of the paper's tables 9 and 10 by recipe: rates of tower, projector and decoder, weight decay, warm-up.
+const TABLES: [Published; 13] = {
+    const LLAVA: [f64; 3] = [2e-6, 2e-5, 2e-5];
+    const QWEN: [f64; 3] = [1e-5; 3];
+    const LLAMA: [f64; 3] = [5e-6; 3];
+    [
+        (
+            "synthesizer/llava-v1.6-8b",
+            "synthesizer.train",
+            2.0,
+            128.0,
+            LLAVA,
+            0.0,
+            0.03,
+        ),
+        (
+            "biomed/pmc-raw-llava-v1.6-8b",
+            "train",
+            1.0,
+            128.0,
+            LLAVA,
+            0.0,
+            0.03,
+        ),
+        (
+            "biomed/pmc-raw-qwen2-vl-2b",
+            "train",
+            1.0,
+            128.0,
+            QWEN,
+            0.1,
+            0.1,
+        ),
+        (
+            "biomed/pmc-raw-llama-3.2-11b",
+            "train",
+            1.0,
+            128.0,
+            LLAMA,
+            0.1,
+            0.1,
+        ),
+        (
+            "biomed/pmc-refined-llava-v1.6-8b",
+            "train",
+            1.0,
+            128.0,
+            LLAVA,
+            0.0,
+            0.03,
+        ),
+        (
+            "biomed/pmc-refined-qwen2-vl-2b",
+            "train",
+            1.0,
+            128.0,
+            QWEN,
+            0.1,
+            0.1,
+        ),
+        (
+            "biomed/pmc-refined-llama-3.2-11b",
+            "train",
+            1.0,
+            128.0,
+            LLAMA,
+            0.1,
+            0.1,
+        ),
+        (
+            "food/recipe1m-llava-v1.6-8b",
+            "train",
+            1.0,
+            128.0,
+            LLAVA,
+            0.0,
+            0.03,
+        ),
+        (
+            "food/recipe1m-qwen2-vl-2b",
+            "train",
+            1.0,
+            128.0,
+            QWEN,
+            0.1,
+            0.1,
+        ),
+        (
+            "food/recipe1m-llama-3.2-11b",
+            "train",
+            1.0,
+            128.0,
+            LLAMA,
+            0.1,
+            0.1,
+        ),
+        (
+            "remote-sensing/captions-llava-v1.6-8b",
+            "train",
+            1.0,
+            128.0,
+            LLAVA,
+            0.0,
+            0.03,
+        ),
+        (
+            "remote-sensing/captions-qwen2-vl-2b",
+            "train",
+            1.0,
+            128.0,
+            QWEN,
+            0.1,
+            0.1,
+        ),
+        (
+            "remote-sensing/captions-llama-3.2-11b",
+            "train",
+            1.0,
+            128.0,
+            LLAMA,
+            0.1,
+            0.1,
+        ),
+    ]
+};
+
+#[test]
+fn shipped_recipes_have_the_values_of_tables_9_and_10() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../recipes");
+    let number = |value: &Value| value.as_float().or(value.as_integer().map(|i| i as f64));
+    for (name, section, epochs, batch, rates, decay, warmup) in TABLES {
+        let text = std::fs::read_to_string(folder.join(format!("{name}.toml"))).expect(name);
+        let resolution = resolve(&text, &[]).expect(name);
+        let value = |key: &str| resolution[&format!("{section}.{key}")].value.clone();
+        for (key, expected) in [
+            ("epochs", epochs),
+            ("batch_size", batch),
+            ("max_seq_len", 6144.0),
+            ("weight_decay", decay),
+            ("warmup_ratio", warmup),
+            ("min_lr", 0.0),
+        ] {
+            assert_eq!(number(&value(key)), Some(expected), "{name}: {key}");
+        }
+        let all = value("learning_rate");
+        for (group, rate) in ["vision_tower", "projector", "language_model"]
+            .iter()
+            .zip(rates)
+        {
+            assert_eq!(number(&all[*group]), Some(rate), "{name}: {group}");
+        }
+        assert_eq!(value("scheduler").as_str(), Some("cosine"), "{name}");
+        assert_eq!(
+            value("freeze").as_array().map(Vec::len),
+            Some(0),
+            "{name}: the full model is trained"
+        );
+        assert_eq!(
+            resolution["model.dtype"].value.as_str(),
+            Some("bf16"),
+            "{name}"
+        );
+    }
+    let text =
+        std::fs::read_to_string(folder.join("synthesizer/llava-v1.6-8b.toml")).expect("recipe");
+    let resolution = resolve(&text, &[]).expect("recipe");
+    for (key, expected) in [
+        ("synthesizer.train.save_steps", 500.0),
+        ("synthesizer.train.keep", 1.0),
+        ("synthesizer.blank_images", 0.1),
+    ] {
+        assert_eq!(number(&resolution[key].value), Some(expected), "{key}");
+    }
+    // Each recipe of the folder is one of the tables'.
+    let mut found = 0;
+    for sub in ["synthesizer", "biomed", "food", "remote-sensing"] {
+        found += std::fs::read_dir(folder.join(sub)).expect("folder").count();
+    }
+    assert_eq!(found, TABLES.len());
+}

@@ -74,7 +74,7 @@ pub fn inputs(context: &Context, stage: &str) -> Result<Inputs> {
             match (&recipe.synthesizer.train.data, seeds_path(context)) {
                 (Some(path), Some(_)) => samples(context, "the tuning data", path, &mut out)?,
                 (None, Some(path)) => {
-                    let rows = formats::read_seeds(&path, &unchecked(None))?.rows;
+                    let rows = formats::read_seeds(&path, &context.reading(false))?.rows;
                     let images = rows.into_iter().flat_map(|r| r.images);
                     data(context, "the seed data", &path, images, &mut out)?;
                 }
@@ -82,10 +82,7 @@ pub fn inputs(context: &Context, stage: &str) -> Result<Inputs> {
             }
         }
         "synthesize" => {
-            let reading = formats::Options {
-                columns: recipe.columns.clone(),
-                ..unchecked(recipe.images.clone())
-            };
+            let reading = context.reading_pairs(false);
             out = pairs(context, &formats::read_pairs(&recipe.pairs, &reading)?.rows)?;
             if let Some(path) = &recipe.synthesizer.checkpoint {
                 let folder = context.model_folder(path);
@@ -135,16 +132,8 @@ pub fn pairs(context: &Context, rows: &[Pair]) -> Result<Inputs> {
     Ok(out)
 }
 
-fn unchecked(images: Option<PathBuf>) -> formats::Options {
-    formats::Options {
-        images,
-        columns: BTreeMap::new(),
-        check_images: false,
-    }
-}
-
 fn samples(context: &Context, role: &str, path: &Path, out: &mut Inputs) -> Result<()> {
-    let rows = formats::read_samples(path, &unchecked(None))?.rows;
+    let rows = formats::read_samples(path, &context.reading(false))?.rows;
     let images = rows.into_iter().flat_map(|r| r.images);
     data(context, role, path, images, out)
 }
@@ -169,7 +158,12 @@ fn data(
     images: impl Iterator<Item = PathBuf>,
     out: &mut Inputs,
 ) -> Result<()> {
-    file(context, role, path, out)?;
+    if path.is_dir() {
+        let digest = context.digests.borrow_mut().tree(path)?;
+        out.insert(role.to_owned(), digest);
+    } else {
+        file(context, role, path, out)?;
+    }
     let beside = path.with_file_name("dataset_info.json");
     if beside.is_file() {
         file(context, &format!("columns of {role}"), &beside, out)?;

@@ -224,7 +224,7 @@ impl Counted<'_> {
             "tune-synthesizer" => match seeds_path(self.context) {
                 None => 0.0,
                 Some(path) => {
-                    let options = formats::Options::default();
+                    let options = self.context.reading(false);
                     let samples = match &recipe.synthesizer.train.data {
                         Some(data) => formats::read_samples(data, &options)?.rows.len(),
                         None => formats::read_seeds(&path, &options)?.rows.len().min(limit),
@@ -251,7 +251,7 @@ impl Counted<'_> {
             }
             "train" => {
                 let samples = match &recipe.train.data {
-                    Some(data) => formats::read_samples(data, &formats::Options::default())?
+                    Some(data) => formats::read_samples(data, &self.context.reading(false))?
                         .rows
                         .len(),
                     None => self.mixed()?,
@@ -293,7 +293,7 @@ impl Counted<'_> {
         let Some(path) = &mix.general else {
             return Ok(self.training);
         };
-        let rows = formats::read_samples(path, &formats::Options::default())?.rows;
+        let rows = formats::read_samples(path, &self.context.reading(false))?.rows;
         // Once all are used, they come again.
         let wanted = (self.training as f64 * mix.general_ratio).round() as usize;
         Ok(self.training + if rows.is_empty() { 0 } else { wanted })
@@ -384,10 +384,7 @@ fn measure(context: &Context, pairs: &[Pair]) -> Result<Measured> {
 fn few_samples(context: &Context, pairs: &[Pair]) -> Result<Vec<Sample>> {
     let seeds = match seeds_path(context) {
         Some(path) if context.recipe.synthesizer.train.data.is_none() => {
-            let options = formats::Options {
-                check_images: true,
-                ..formats::Options::default()
-            };
+            let options = context.reading(true);
             let mut rows = formats::read_seeds(&path, &options)?.rows;
             rows.truncate(MEASURED);
             rows

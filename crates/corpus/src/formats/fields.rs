@@ -6,8 +6,12 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use super::dataset_info::Tags;
 use super::kind_of;
+use super::source::Embedded;
+use crate::digest;
 use crate::error::{Fault, Reason};
+use crate::images;
 
 /// One row's keys, and where its pictures lie.
 pub(super) struct Fields<'a> {
@@ -16,6 +20,25 @@ pub(super) struct Fields<'a> {
     pub(super) columns: &'a BTreeMap<String, String>,
     pub(super) root: &'a Path,
     pub(super) check_images: bool,
+    /// Names of keys and roles of a turn.
+    pub(super) tags: &'a Tags,
+    /// Pictures that lie in the data file beside the object.
+    pub(super) beside: Vec<Embedded>,
+    /// Columns of a table whose cell is empty.
+    pub(super) empty: Vec<String>,
+    /// Where pictures of the data file are to lie; in nothing but names if none.
+    pub(super) unpack: Option<&'a Path>,
+    /// Pictures of the data file that were taken, under the paths that the record has for them.
+    pub(super) taken: Vec<Inside>,
+}
+
+/// A picture whose content came with its record, and the path that the record has for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inside {
+    /// `DIGEST.ending`, in the folder of [`super::Options::unpack`].
+    pub path: PathBuf,
+    /// The file's content.
+    pub bytes: Vec<u8>,
 }
 
 impl Fields<'_> {
@@ -49,7 +72,12 @@ impl Fields<'_> {
     }
 
     pub(super) fn require<T>(&self, ours: &str, value: Option<T>) -> Result<T, Fault> {
-        value.ok_or_else(|| Fault::shape(format!("has no key `{}`", self.key(ours))))
+        value.ok_or_else(|| {
+            let (key, present) = (self.key(ours), self.present());
+            Fault::shape(format!(
+                "has no key `{key}`, but {present}; `[data.columns] {ours} = \"…\"` names another"
+            ))
+        })
     }
 
     pub(super) fn take_record<T: DeserializeOwned>(
@@ -65,25 +93,83 @@ impl Fields<'_> {
             .map_err(|e| Fault::shape(format!("key `{key}`: {e}")))
     }
 
-    /// The pictures of `images` (a list or one path) or else `image`, from the root on. None is not an error.
+    /// The pictures under `images` (a list or one path), `image` or `file_name`, or else beside the object; paths are from
+    /// the root on. None is not an error.
     pub(super) fn take_images(&mut self) -> Result<Vec<PathBuf>, Fault> {
-        let (name, value) = match self.take("images") {
-            Some(value) => ("images", Some(value)),
-            None if self.columns.contains_key("images") => ("images", None),
-            None => ("image", self.take("image")),
-        };
-        let items = match value {
-            None => Vec::new(),
-            Some(Value::Array(items)) => items,
-            Some(one) => vec![one],
-        };
-        items
-            .into_iter()
-            .map(|item| self.picture(name, item))
-            .collect()
+        let mut names = vec!["images", "image", "file_name"];
+        names.retain(|name| self.columns.contains_key(*name));
+        if names.is_empty() {
+            names = vec!["images", "image", "file_name"];
+        }
+        let beside = self.take_beside(&names);
+        if !beside.is_empty() {
+            let mut paths = Vec::with_capacity(beside.len());
+            for picture in beside {
+                paths.push(self.embed(picture.bytes));
+            }
+            return Ok(paths);
+        }
+        for name in names {
+            let items = match self.take(name) {
+                None => continue,
+                Some(Value::Array(items)) => items,
+                Some(one) => vec![one],
+            };
+            let mut paths = Vec::with_capacity(items.len());
+            for item in items {
+                paths.push(self.picture(name, item)?);
+            }
+            return Ok(paths);
+        }
+        Ok(Vec::new())
     }
 
-    fn picture(&self, name: &str, item: Value) -> Result<PathBuf, Fault> {
+    /// Pictures of the columns of these names, or all if none has one of them and none is mapped.
+    fn take_beside(&mut self, names: &[&str]) -> Vec<Embedded> {
+        let mapped = names.iter().any(|name| self.columns.contains_key(*name));
+        let keys: Vec<String> = names.iter().map(|name| self.key(name).to_owned()).collect();
+        let is_named = |picture: &Embedded| keys.contains(&picture.column);
+        let all = std::mem::take(&mut self.beside);
+        if !mapped && !all.iter().any(is_named) {
+            return all;
+        }
+        let (taken, left) = all.into_iter().partition(is_named);
+        self.beside = left;
+        taken
+    }
+
+    /// The path for a picture whose content came with the record.
+    pub(super) fn embed(&mut self, bytes: Vec<u8>) -> PathBuf {
+        let name = format!(
+            "{}.{}",
+            &digest::bytes(&bytes)[..32],
+            images::extension(&bytes)
+        );
+        let path = self.unpack.unwrap_or(Path::new("")).join(name);
+        self.taken.push(Inside {
+            path: path.clone(),
+            bytes,
+        });
+        path
+    }
+
+    /// The keys of the row, for a message.
+    pub(super) fn present(&self) -> String {
+        let mut keys: Vec<String> = self.map.keys().map(|key| format!("`{key}`")).collect();
+        keys.extend(
+            self.beside
+                .iter()
+                .map(|picture| format!("`{}`", picture.column)),
+        );
+        keys.dedup();
+        if keys.is_empty() {
+            "no other keys".to_owned()
+        } else {
+            keys.join(", ")
+        }
+    }
+
+    pub(super) fn picture(&mut self, name: &str, item: Value) -> Result<PathBuf, Fault> {
         let Value::String(named) = item else {
             return Err(self.wrong(name, "file names", &item));
         };
@@ -91,12 +177,19 @@ impl Fields<'_> {
         if named.is_empty() {
             return missing(format!("an entry of `{}` is empty", self.key(name)));
         }
+        if named.starts_with("data:") {
+            let problem = "an entry begins with `data:`, but is not base64 of a picture";
+            let content = data_url(&named).ok_or_else(|| Fault::shape(problem))?;
+            return Ok(self.embed(content));
+        }
         if named.starts_with("http://") || named.starts_with("https://") {
             return missing(format!(
                 "`{named}` is an address; download the pictures first and name the files"
             ));
         }
-        let path = self.root.join(&named);
+        let path = self
+            .root
+            .join(named.strip_prefix("file://").unwrap_or(&named));
         if !self.check_images || path.is_file() {
             return Ok(path);
         }
@@ -128,4 +221,16 @@ impl Fields<'_> {
             kind_of(found)
         ))
     }
+}
+
+/// The content of `data:image/png;base64,…`.
+fn data_url(text: &str) -> Option<Vec<u8>> {
+    use base64::Engine as _;
+    let (head, content) = text.split_once(',')?;
+    let content = content.trim_end();
+    head.ends_with(";base64").then(|| {
+        base64::engine::general_purpose::STANDARD
+            .decode(content)
+            .ok()
+    })?
 }

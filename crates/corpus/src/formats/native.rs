@@ -106,10 +106,11 @@ pub(super) fn some_images(fields: &mut Fields) -> Result<Vec<std::path::PathBuf>
     let images = fields.take_images()?;
     if images.is_empty() {
         let (many, one) = (fields.key("images"), fields.key("image"));
-        return Err(Fault::new(
-            Reason::NoImage,
-            format!("names no picture under `{many}` or `{one}`"),
-        ));
+        let detail = format!(
+            "names no picture under `{many}` or `{one}`; the other keys are {}",
+            fields.present()
+        );
+        return Err(Fault::new(Reason::NoImage, detail));
     }
     Ok(images)
 }
@@ -119,6 +120,15 @@ fn caption(fields: &mut Fields) -> Result<String, Fault> {
         None if !fields.columns.contains_key("caption") => fields.take_text("text")?,
         found => found,
     };
+    if caption.is_none()
+        && fields
+            .empty
+            .iter()
+            .any(|name| name == fields.key("caption"))
+    {
+        let detail = format!("the cell of `{}` is empty", fields.key("caption"));
+        return Err(Fault::new(Reason::EmptyCaption, detail));
+    }
     let caption = fields.require("caption", caption)?;
     if caption.trim().is_empty() {
         return Err(Fault::new(

@@ -6,6 +6,9 @@ use crate::{Pair, Sample, Seed};
 
 /// A record of a data file.
 pub trait Row: Sealed {
+    /// Its id.
+    fn id(&self) -> &str;
+
     /// The pictures that it names.
     fn images(&self) -> &[PathBuf];
 
@@ -31,6 +34,10 @@ impl Sealed for Pair {
 }
 
 impl Row for Pair {
+    fn id(&self) -> &str {
+        &self.id
+    }
+
     fn images(&self) -> &[PathBuf] {
         &self.images
     }
@@ -51,6 +58,10 @@ impl Sealed for Seed {
 }
 
 impl Row for Seed {
+    fn id(&self) -> &str {
+        &self.id
+    }
+
     fn images(&self) -> &[PathBuf] {
         &self.images
     }
@@ -67,6 +78,10 @@ impl Sealed for Sample {
 }
 
 impl Row for Sample {
+    fn id(&self) -> &str {
+        &self.id
+    }
+
     fn images(&self) -> &[PathBuf] {
         &self.images
     }

@@ -1,5 +1,5 @@
 //! Conversations: `messages` of `role` and `content` (LLaMA-Factory, OpenAI), `conversations` of `from` and `value`
-//! (ShareGPT, LLaVA), with `images` or `image`.
+//! (ShareGPT, LLaVA), with `images` or `image`; pictures may also be parts of a turn (see [`super::openai`]).
 
 use std::path::PathBuf;
 
@@ -7,13 +7,17 @@ use serde_json::{Map, Value, json};
 
 use super::fields::Fields;
 use super::native::{self, without_marks};
-use super::{Notes, Origin, kind_of};
+use super::{Notes, Origin, kind_of, openai};
 use crate::error::{Fault, Reason};
 use crate::{Pair, Role, Sample, Turn};
 
 pub(super) fn pair(fields: &mut Fields, notes: &mut Notes) -> Result<Pair, Fault> {
-    let turns = conversation(fields)?;
-    let images = native::some_images(fields)?;
+    let (turns, parts) = conversation(fields)?;
+    let images = if parts.is_empty() {
+        native::some_images(fields)?
+    } else {
+        parts
+    };
     let group = fields.take_name("group")?;
     let source = fields.take_name("source")?;
     let answer = turns.iter().position(|(role, _)| *role == Role::Assistant);
@@ -54,8 +58,12 @@ pub(super) fn sample(fields: &mut Fields, origin: &Origin) -> Result<Sample, Fau
     let system = fields
         .take_text("system")?
         .filter(|text| !text.trim().is_empty());
-    let mut spoken = conversation(fields)?;
-    let images: Vec<PathBuf> = fields.take_images()?;
+    let (mut spoken, parts) = conversation(fields)?;
+    let images = if parts.is_empty() {
+        fields.take_images()?
+    } else {
+        parts
+    };
     if let Some(text) = system {
         spoken.insert(0, (Role::System, text));
     }
@@ -68,20 +76,25 @@ pub(super) fn sample(fields: &mut Fields, origin: &Origin) -> Result<Sample, Fau
             Role::Assistant => Turn::new(role, text).learned(),
         })
         .collect();
-    let mut from = Map::new();
-    let file = origin.path.file_name().map(|name| name.to_string_lossy());
-    from.insert("file".to_owned(), json!(file));
-    from.insert("row".to_owned(), json!(origin.row));
-    from.append(&mut fields.map);
     let sample = Sample {
         id: String::new(),
         images,
         turns,
         end: false,
-        origin: Value::Object(from),
+        origin: self::origin(fields, origin),
     };
     native::check(&sample)?;
     Ok(sample)
+}
+
+/// File and row of a sample, with the keys that nothing else took.
+pub(super) fn origin(fields: &mut Fields, origin: &Origin) -> Value {
+    let mut from = Map::new();
+    let file = origin.path.file_name().map(|name| name.to_string_lossy());
+    from.insert("file".to_owned(), json!(file));
+    from.insert("row".to_owned(), json!(origin.row));
+    from.append(&mut fields.map);
+    Value::Object(from)
 }
 
 /// User and assistant take turns, the user first and the assistant last; a system turn may stand before them.
@@ -117,12 +130,40 @@ fn check_order(spoken: &[(Role, String)]) -> Result<(), Fault> {
     ))
 }
 
-fn conversation(fields: &mut Fields) -> Result<Vec<(Role, String)>, Fault> {
+/// Who says what, and the pictures that are parts of turns.
+type Spoken = (Vec<(Role, String)>, Vec<PathBuf>);
+
+/// What a conversation may have that no sample here can say; left out in silence it would be learned wrongly.
+pub(super) fn refuse_others(fields: &Fields) -> Result<(), Fault> {
+    for key in ["videos", "audios", "video", "audio"] {
+        let is_there = match fields.map.get(key) {
+            Some(Value::Array(items)) => !items.is_empty(),
+            Some(Value::String(one)) => !one.is_empty(),
+            _ => false,
+        };
+        if is_there {
+            return Err(Fault::shape(format!(
+                "has `{key}`; pictures alone are read"
+            )));
+        }
+    }
+    if let Some(key) = &fields.tags.good
+        && fields.map.get(key) == Some(&Value::Bool(false))
+    {
+        return Err(Fault::shape(format!(
+            "`{key}` is false: the answer is marked as a bad one"
+        )));
+    }
+    Ok(())
+}
+
+fn conversation(fields: &mut Fields) -> Result<Spoken, Fault> {
+    refuse_others(fields)?;
     let (name, value) = match fields.take("messages") {
         Some(value) => ("messages", Some(value)),
         None => ("conversations", fields.take("conversations")),
     };
-    let key = fields.key(name);
+    let key = fields.key(name).to_owned();
     let Some(value) = value else {
         return Err(Fault::shape("has no key `messages` or `conversations`"));
     };
@@ -132,35 +173,55 @@ fn conversation(fields: &mut Fields) -> Result<Vec<(Role, String)>, Fault> {
             kind_of(&value)
         )));
     };
-    let turn = |(at, item)| {
-        turn(item).map_err(|what| Fault::shape(format!("turn {at} of `{key}` (from 0): {what}")))
-    };
-    items.into_iter().enumerate().map(turn).collect()
+    let (mut turns, mut images) = (Vec::with_capacity(items.len()), Vec::new());
+    for (at, item) in items.into_iter().enumerate() {
+        let turn = turn(item, fields, &mut images).map_err(|fault| {
+            let what = fault.detail;
+            Fault::new(
+                fault.reason,
+                format!("turn {at} of `{key}` (from 0): {what}"),
+            )
+        })?;
+        turns.push(turn);
+    }
+    Ok((turns, images))
 }
 
-fn turn(item: Value) -> Result<(Role, String), String> {
+fn turn(
+    item: Value,
+    fields: &mut Fields,
+    images: &mut Vec<PathBuf>,
+) -> Result<(Role, String), Fault> {
     let Value::Object(mut item) = item else {
-        return Err(format!("expected an object, found {}", kind_of(&item)));
+        let what = format!("expected an object, found {}", kind_of(&item));
+        return Err(Fault::shape(what));
     };
-    let role = match item.get("role").or_else(|| item.get("from")) {
-        Some(Value::String(name)) => match name.to_ascii_lowercase().as_str() {
-            "user" | "human" => Role::User,
-            "assistant" | "gpt" => Role::Assistant,
-            "system" => Role::System,
-            _ => {
-                return Err(format!(
-                    "`{name}` speaks; expected user (human), assistant (gpt) or system"
-                ));
-            }
-        },
-        _ => return Err("has no `role` or `from`".to_owned()),
+    let tags = fields.tags;
+    let role = match tags.role.iter().find_map(|key| item.get(key)) {
+        Some(Value::String(name)) => tags.role_of(name).map_err(Fault::shape)?,
+        _ => return Err(Fault::shape(format!("has no {}", tags.shown_role()))),
     };
-    match item
-        .shift_remove("content")
-        .or_else(|| item.shift_remove("value"))
+    // A weight may say that a turn is learned against its role, or in part, which a sample cannot.
+    if let Some(weight) = item.get("loss_weight").and_then(Value::as_f64)
+        && (weight - f64::from(u8::from(role == Role::Assistant))).abs() > 1e-9
     {
+        let who = role.as_str();
+        return Err(Fault::shape(format!(
+            "a turn of the {who} has the `loss_weight` {weight}"
+        )));
+    }
+    let content = tags.content.iter().find_map(|key| item.shift_remove(key));
+    match content {
         Some(Value::String(text)) => Ok((role, text)),
-        Some(other) => Err(format!("expected a text, found {}", kind_of(&other))),
-        None => Err("has no `content` or `value`".to_owned()),
+        Some(Value::Array(parts)) => {
+            let text = openai::text(parts, fields, images)?;
+            Ok((role, text))
+        }
+        // A turn that only calls a tool has no text.
+        Some(other) => Err(Fault::shape(format!(
+            "expected a text or a list of parts, found {}",
+            kind_of(&other)
+        ))),
+        None => Err(Fault::shape(format!("has no {}", tags.shown_content()))),
     }
 }

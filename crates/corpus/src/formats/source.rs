@@ -1,91 +1,225 @@
-//! The JSON objects of a file, one by one: a JSON array, or one object a line.
+//! The JSON objects of a file or folder, one by one, whatever they lie in: lines, a JSON array, a table, an archive, a
+//! folder of pictures. Memory holds one object at a time.
 
-use std::path::Path;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Cursor, Read as _};
+use std::path::{Path, PathBuf};
 
+use flate2::read::MultiGzDecoder;
 use serde_json::{Map, Value};
 
-use crate::error::{Error, Fault, said};
-use crate::jsonl;
-
-/// How the objects lie in the file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Container {
-    Lines,
-    Array,
-}
+use super::array::Array;
+use super::{Format, delimited, image_folder, parquet, webdataset};
+use crate::error::{Error, Fault};
 
 /// One object, or why there is none.
 pub(super) struct Found {
     /// Where it starts, counted from 1.
     pub(super) line: usize,
     pub(super) content: Result<Map<String, Value>, Fault>,
+    /// Pictures that lie beside the object in the same file.
+    pub(super) pictures: Vec<Embedded>,
+    /// Columns of a table whose cell is empty.
+    pub(super) empty: Vec<String>,
 }
 
-/// Tells the container by the first byte that is not blank, and other kinds of files by their first bytes.
-pub(super) fn container(path: &Path, bytes: &[u8]) -> Result<Container, Error> {
-    const OTHERS: [(&[u8], &str); 6] = [
-        (b"PAR1", "Parquet"),
-        (b"\x1f\x8b", "gzip"),
+impl Found {
+    pub(super) fn plain(line: usize, content: Result<Map<String, Value>, Fault>) -> Self {
+        Self {
+            line,
+            content,
+            pictures: Vec::new(),
+            empty: Vec::new(),
+        }
+    }
+}
+
+/// A picture inside a data file.
+pub(super) struct Embedded {
+    /// The column or key that it stands under.
+    pub(super) column: String,
+    pub(super) bytes: Vec<u8>,
+}
+
+/// Objects in file order. After an error there are none.
+pub(super) type Objects = Box<dyn Iterator<Item = Result<Found, Error>>>;
+
+/// A file or folder that was recognised.
+pub(super) struct Source {
+    /// By what holds the objects; conversations in lines or arrays are told apart later.
+    pub(super) format: Format,
+    pub(super) why: String,
+    /// What the objects' places are counts of.
+    pub(super) unit: &'static str,
+    /// Where relative paths of pictures start.
+    pub(super) root: PathBuf,
+    pub(super) objects: Objects,
+}
+
+/// How much of a file is looked at to tell what it is.
+const HEAD: u64 = 8192;
+
+const EXPECTED: &str = "expected one JSON object a line, one JSON array of objects, a CSV or TSV table with known columns, \
+                        Parquet, Arrow, a WebDataset tar, or a folder of pictures with captions";
+
+/// Opens what `path` names. `known` says whether a column's name is one that is understood.
+pub(super) fn open(path: &Path, known: &dyn Fn(&str) -> bool) -> Result<Source, Error> {
+    if path.is_dir() {
+        return image_folder::open(path, known);
+    }
+    let file = File::open(path).map_err(Error::reading(path))?;
+    let (head, input) = look(path, Box::new(BufReader::new(file)))?;
+    let root = path.parent().unwrap_or(Path::new("")).to_owned();
+    if parquet::recognises(&head) {
+        return parquet::open(vec![path.to_owned()], root);
+    }
+    if webdataset::recognises(&head) {
+        return Ok(webdataset::open(vec![path.to_owned()], root));
+    }
+    if head.starts_with(b"\x1f\x8b") {
+        let inside: Box<dyn BufRead> = Box::new(BufReader::new(MultiGzDecoder::new(input)));
+        let (head, input) = look(path, inside)
+            .map_err(|e| Error::file(path, format!("not a sound gzip file: {e}")))?;
+        if webdataset::recognises(&head) {
+            return Ok(webdataset::open(vec![path.to_owned()], root));
+        }
+        let mut source = text(path, &head, input, root, known)?;
+        source.why.insert_str(0, "gzip; ");
+        return Ok(source);
+    }
+    text(path, &head, input, root, known)
+}
+
+/// The first bytes, and the input with them still to come.
+fn look(path: &Path, mut input: Box<dyn BufRead>) -> Result<(Vec<u8>, Box<dyn BufRead>), Error> {
+    let mut head = Vec::new();
+    input
+        .by_ref()
+        .take(HEAD)
+        .read_to_end(&mut head)
+        .map_err(Error::reading(path))?;
+    let whole = Cursor::new(head.clone()).chain(input);
+    Ok((head, Box::new(whole)))
+}
+
+/// A file of text, by the first byte that is not blank; other kinds of files by their first bytes.
+fn text(
+    path: &Path,
+    head: &[u8],
+    input: Box<dyn BufRead>,
+    root: PathBuf,
+    known: &dyn Fn(&str) -> bool,
+) -> Result<Source, Error> {
+    const OTHERS: [(&[u8], &str); 4] = [
         (b"PK\x03\x04", "zip"),
         (b"\x28\xb5\x2f\xfd", "Zstandard"),
         (b"\xff\xfe", "UTF-16"),
         (b"\xfe\xff", "UTF-16"),
     ];
-    const EXPECTED: &str =
-        "expected one JSON object a line, or one JSON array of objects, in UTF-8";
-    if let Some((_, name)) = OTHERS.iter().find(|(magic, _)| bytes.starts_with(magic)) {
+    if let Some((_, name)) = OTHERS.iter().find(|(magic, _)| head.starts_with(magic)) {
         return Err(Error::file(path, format!("looks like {name}; {EXPECTED}")));
     }
-    let start = bytes
-        .strip_prefix(b"\xef\xbb\xbf")
-        .unwrap_or(bytes)
-        .trim_ascii_start();
+    let bare = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
+    let start = bare.trim_ascii_start();
+    let mut source = Source {
+        format: Format::Jsonl,
+        why: "one JSON object a line".to_owned(),
+        unit: "line",
+        root,
+        objects: Box::new(std::iter::empty()),
+    };
     match start.first() {
-        None => Err(Error::file(path, format!("is empty; {EXPECTED}"))),
-        Some(b'[') => Ok(Container::Array),
-        Some(b'{') => {
-            let first = start.split(|&b| b == b'\n').next().unwrap_or(start);
-            let torn = serde_json::from_slice::<Value>(first).is_err_and(|e| e.is_eof());
-            if torn && serde_json::from_slice::<Value>(start).is_ok() {
-                return Err(Error::file(
-                    path,
-                    format!("is one JSON object over several lines; {EXPECTED}"),
-                ));
-            }
-            Ok(Container::Lines)
+        None if (head.len() as u64) < HEAD => {
+            return Err(Error::file(path, format!("is empty; {EXPECTED}")));
         }
-        Some(_) => Err(Error::file(
-            path,
-            format!("does not begin with `{{` or `[`; {EXPECTED}"),
-        )),
+        Some(b'[') => {
+            source.format = Format::JsonArray;
+            "one JSON array".clone_into(&mut source.why);
+            source.objects = Box::new(Array::new(path, skip_mark(path, head, input)?)?);
+        }
+        None | Some(b'{') => {
+            refuse_one_object(path, start)?;
+            source.objects = Box::new(lines(path, skip_mark(path, head, input)?));
+        }
+        Some(_) => {
+            let Some((separator, why)) = delimited::recognise(path, bare, known)? else {
+                let problem = format!("does not begin with `{{` or `[`; {EXPECTED}");
+                return Err(Error::file(path, problem));
+            };
+            source.format = Format::Csv;
+            source.why = why;
+            source.objects = delimited::objects(path, separator, input)?;
+        }
     }
+    Ok(source)
 }
 
-/// All objects of the file. An array that breaks off is an error of the file; a bad line is a fault of that row.
-pub(super) fn objects<'a>(
-    path: &'a Path,
-    bytes: &'a [u8],
-    container: Container,
-) -> Result<Box<dyn Iterator<Item = Result<Found, Error>> + 'a>, Error> {
-    match container {
-        Container::Lines => Ok(Box::new(jsonl::lines(bytes).map(|(line, text)| {
-            Ok(Found {
-                line,
-                content: object(text),
-            })
-        }))),
-        Container::Array => Ok(Box::new(Array::new(path, bytes)?)),
+fn skip_mark(
+    path: &Path,
+    head: &[u8],
+    mut input: Box<dyn BufRead>,
+) -> Result<Box<dyn BufRead>, Error> {
+    if head.starts_with(b"\xef\xbb\xbf") {
+        let mut mark = [0; 3];
+        input.read_exact(&mut mark).map_err(Error::reading(path))?;
     }
+    Ok(input)
 }
 
-fn object(line: &[u8]) -> Result<Map<String, Value>, Fault> {
+/// One object over several lines holds no rows that could be told apart.
+fn refuse_one_object(path: &Path, start: &[u8]) -> Result<(), Error> {
+    let first = start.split(|&b| b == b'\n').next().unwrap_or(start);
+    if first.len() == start.len()
+        || !serde_json::from_slice::<Value>(first).is_err_and(|e| e.is_eof())
+    {
+        return Ok(());
+    }
+    let bytes = std::fs::read(path).map_err(Error::reading(path))?;
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+    if serde_json::from_slice::<serde::de::IgnoredAny>(bytes).is_err() {
+        return Ok(());
+    }
+    let problem = format!("is one JSON object over several lines; {EXPECTED}");
+    Err(Error::file(path, problem))
+}
+
+/// The objects of lines; a bad line is a fault of that row.
+fn lines(
+    path: &Path,
+    mut input: Box<dyn BufRead>,
+) -> impl Iterator<Item = Result<Found, Error>> + use<> {
+    let path = path.to_owned();
+    let (mut line, mut number, mut ended) = (Vec::new(), 0, false);
+    std::iter::from_fn(move || {
+        while !ended {
+            line.clear();
+            match input.read_until(b'\n', &mut line) {
+                Ok(0) => ended = true,
+                Ok(_) => {
+                    number += 1;
+                    if !line.iter().all(u8::is_ascii_whitespace) {
+                        let text = line.strip_suffix(b"\n").unwrap_or(&line);
+                        return Some(Ok(Found::plain(number, object(text))));
+                    }
+                }
+                Err(error) => {
+                    ended = true;
+                    return Some(Err(Error::reading(&path)(error)));
+                }
+            }
+        }
+        None
+    })
+}
+
+pub(super) fn object(line: &[u8]) -> Result<Map<String, Value>, Fault> {
     let text = std::str::from_utf8(line).map_err(Fault::utf8)?;
     serde_json::from_str(text)
         .map_err(|e| Fault::json(&e))
         .and_then(as_object)
 }
 
-fn as_object(value: Value) -> Result<Map<String, Value>, Fault> {
+pub(super) fn as_object(value: Value) -> Result<Map<String, Value>, Fault> {
     match value {
         Value::Object(map) => Ok(map),
         other => Err(Fault::shape(format!(
@@ -95,129 +229,13 @@ fn as_object(value: Value) -> Result<Map<String, Value>, Fault> {
     }
 }
 
-/// Reads an array element by element, so that each has its line and memory holds one at a time.
-struct Array<'a> {
-    path: &'a Path,
-    text: &'a str,
-    at: usize,
-    /// Lines are counted up to here.
-    counted: usize,
-    line: usize,
-    num_read: usize,
-    ended: bool,
-}
-
-impl<'a> Array<'a> {
-    fn new(path: &'a Path, bytes: &'a [u8]) -> Result<Self, Error> {
-        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-        let text = std::str::from_utf8(bytes).map_err(|e| {
-            let line = 1 + count_lines(&bytes[..e.valid_up_to()]);
-            Error::line(path, line, "is not valid UTF-8")
-        })?;
-        let at = text.len() - text.trim_start().len();
-        // The caller saw the `[`.
-        Ok(Self {
-            path,
-            text,
-            at: at + 1,
-            counted: 0,
-            line: 1,
-            num_read: 0,
-            ended: false,
-        })
+/// The pictures of a row whose `meta` column has the keys that have no column, as JSON.
+pub(super) fn unfold_meta(map: &mut Map<String, Value>) {
+    let Some(Value::String(text)) = map.get("meta") else {
+        return;
+    };
+    if let Ok(Value::Object(keys)) = serde_json::from_str(text) {
+        map.shift_remove("meta");
+        map.extend(keys);
     }
-
-    fn skip_blank(&mut self) -> Option<u8> {
-        let rest = &self.text.as_bytes()[self.at..];
-        self.at += rest.len() - rest.trim_ascii_start().len();
-        self.text.as_bytes().get(self.at).copied()
-    }
-
-    /// The line of a byte at or after the last one asked for.
-    fn line_at(&mut self, at: usize) -> usize {
-        self.line += count_lines(&self.text.as_bytes()[self.counted..at]);
-        self.counted = at;
-        self.line
-    }
-
-    fn broken(&mut self, at: usize, problem: &str) -> Error {
-        let at = at.min(self.text.len());
-        let line = self.line_at(at);
-        Error::line(
-            self.path,
-            line,
-            format!("{problem}, after {} complete records", self.num_read),
-        )
-    }
-
-    fn cut_off(&mut self) -> Error {
-        let end = self.text.trim_end().len().max(self.counted);
-        self.broken(end, "the JSON array is cut off")
-    }
-
-    /// The next element's line and value, or none at the end.
-    fn element(&mut self) -> Result<Option<(usize, Value)>, Error> {
-        let separated = match self.skip_blank() {
-            Some(b',') if self.num_read > 0 => {
-                self.at += 1;
-                true
-            }
-            Some(b']') => false,
-            None => return Err(self.cut_off()),
-            Some(_) if self.num_read > 0 => return Err(self.broken(self.at, "expected `,` or `]`")),
-            Some(_) => true,
-        };
-        if !separated {
-            self.at += 1;
-            if self.skip_blank().is_some() {
-                return Err(self.broken(self.at, "there is text after the end of the JSON array"));
-            }
-            return Ok(None);
-        }
-        if self.skip_blank().is_none() {
-            return Err(self.cut_off());
-        }
-        let line = self.line_at(self.at);
-        let mut stream =
-            serde_json::Deserializer::from_str(&self.text[self.at..]).into_iter::<Value>();
-        match stream.next() {
-            Some(Ok(value)) => {
-                self.at += stream.byte_offset();
-                self.num_read += 1;
-                Ok(Some((line, value)))
-            }
-            Some(Err(error)) if error.is_eof() => Err(self.cut_off()),
-            Some(Err(error)) => {
-                // Lines of the error count from the element's start.
-                let line = line + error.line() - 1;
-                let problem = format!(
-                    "{}, in record {} of the JSON array",
-                    said(&error),
-                    self.num_read
-                );
-                Err(Error::line(self.path, line, problem))
-            }
-            None => Err(self.cut_off()),
-        }
-    }
-}
-
-impl Iterator for Array<'_> {
-    type Item = Result<Found, Error>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.ended {
-            return None;
-        }
-        let element = self.element().transpose()?;
-        self.ended = element.is_err();
-        Some(element.map(|(line, value)| Found {
-            line,
-            content: as_object(value),
-        }))
-    }
-}
-
-fn count_lines(bytes: &[u8]) -> usize {
-    bytes.split(|&b| b == b'\n').count() - 1
 }

@@ -1,11 +1,12 @@
 //! What a person would want to know of a data file before using it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 
 use serde::Serialize;
 
 use super::{Format, Loaded, Row};
+use crate::digest;
 
 /// Counts over a file.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -47,50 +48,81 @@ pub struct Lengths {
 
 /// Counts what [`Loaded`] holds.
 pub fn summary<T: Row>(loaded: &Loaded<T>) -> Summary {
-    let mut rejected = BTreeMap::new();
+    let mut tally = Tally::default();
     for row in &loaded.rejected {
-        *rejected.entry(row.reason.clone()).or_default() += 1;
+        tally.reject(&row.reason);
     }
-    let mut images = BTreeSet::new();
-    let mut images_a_row = BTreeMap::new();
-    let mut groups = BTreeSet::new();
-    let mut texts: BTreeMap<String, usize> = BTreeMap::new();
-    let mut lengths = Vec::with_capacity(loaded.rows.len());
     for row in &loaded.rows {
-        images.extend(row.images());
-        *images_a_row.entry(row.images().len()).or_default() += 1;
-        groups.extend(row.group());
-        let text = row.text();
-        lengths.push(text.chars().count());
-        *texts.entry(text).or_default() += 1;
+        tally.add(row);
     }
-    Summary {
-        format: loaded.format,
-        why: loaded.why.clone(),
-        num_rows: loaded.rows.len(),
-        rejected,
-        num_images: images.len(),
-        images_a_row,
-        num_groups: groups.len(),
-        characters: Lengths::of(lengths),
-        num_repeated: texts.values().filter(|&&count| count > 1).sum(),
-        notes: loaded.notes.clone(),
+    tally.summary(loaded.format, &loaded.why, loaded.notes.clone())
+}
+
+/// Counts records one by one; of names and texts it keeps 16 bytes each.
+#[derive(Debug, Default)]
+pub struct Tally {
+    rejected: BTreeMap<String, usize>,
+    images: HashSet<u128>,
+    images_a_row: BTreeMap<usize, usize>,
+    groups: HashSet<u128>,
+    texts: HashMap<u128, u32>,
+    lengths: Vec<u32>,
+}
+
+impl Tally {
+    /// A record that can be used.
+    pub fn add<T: Row>(&mut self, row: &T) {
+        let images = row.images().iter();
+        self.images
+            .extend(images.map(|path| digest::short(path.as_os_str().as_encoded_bytes())));
+        *self.images_a_row.entry(row.images().len()).or_default() += 1;
+        self.groups.extend(row.group().map(digest::short));
+        let text = row.text();
+        self.lengths.push(text.chars().count() as u32);
+        *self.texts.entry(digest::short(&text)).or_default() += 1;
+    }
+
+    /// A record that cannot be used.
+    pub fn reject(&mut self, reason: &str) {
+        *self.rejected.entry(reason.to_owned()).or_default() += 1;
+    }
+
+    /// Lengths of the texts in characters, in file order.
+    pub fn lengths(&self) -> &[u32] {
+        &self.lengths
+    }
+
+    /// The counts.
+    pub fn summary(&self, format: Format, why: &str, notes: Vec<String>) -> Summary {
+        let repeated = self.texts.values().filter(|&&count| count > 1);
+        Summary {
+            format,
+            why: why.to_owned(),
+            num_rows: self.lengths.len(),
+            rejected: self.rejected.clone(),
+            num_images: self.images.len(),
+            images_a_row: self.images_a_row.clone(),
+            num_groups: self.groups.len(),
+            characters: Lengths::of(self.lengths.clone()),
+            num_repeated: repeated.map(|&count| count as usize).sum(),
+            notes,
+        }
     }
 }
 
 impl Lengths {
-    fn of(mut lengths: Vec<usize>) -> Self {
+    /// Of numbers in any order.
+    pub fn of(mut lengths: Vec<u32>) -> Self {
         lengths.sort_unstable();
         let (Some(&min), Some(&max)) = (lengths.first(), lengths.last()) else {
             return Self::default();
         };
-        let mean = lengths.iter().sum::<usize>() as f64 / lengths.len() as f64;
-        let median = lengths[lengths.len() / 2];
+        let sum: u64 = lengths.iter().map(|&length| u64::from(length)).sum();
         Self {
-            min,
-            median,
-            mean,
-            max,
+            min: min as usize,
+            median: lengths[lengths.len() / 2] as usize,
+            mean: sum as f64 / lengths.len() as f64,
+            max: max as usize,
         }
     }
 }

@@ -170,7 +170,7 @@ fn names_bad_turns() {
  {"messages": {}, "images": ["a.png"]},
  {"caption": "c", "images": ["a.png"]},
  {"messages": [{"role": "tool", "content": ""}], "images": ["a.png"]},
- {"messages": [{"role": "user", "content": ["x"]}], "images": ["a.png"]},
+ {"messages": [{"role": "user", "content": [3]}], "images": ["a.png"]},
  {"messages": [{"role": "user", "content": "x"}], "images": ["a.png"]},
  {"messages": [{"role": "user", "content": "x"}, {"role": "assistant"}], "images": ["a.png"]}
 ]"#;

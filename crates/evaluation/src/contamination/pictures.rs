@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 /// Bits of 63 in which a picture and its copy may differ; bits drawn by chance would do so once in 360. What is within the
 /// limit is compared cell by cell, so that a wide limit costs time and hardly any false alarm.
-const COPY_BITS: u32 = 20;
+const LEAK_BITS: u32 = 20;
 /// Bits of 63 in which a picture's window and a crop may differ.
 const CROP_BITS: u32 = 14;
 
@@ -100,11 +100,11 @@ impl PictureIndex {
         let is_same = |at: usize| same.is_some_and(|those| those.contains(&at));
         for at in 0..self.ids.len() {
             let hash = self.hashes[at];
-            if (hash ^ look.fingerprint.hash).count_ones() <= COPY_BITS && !is_same(at) {
+            if (hash ^ look.fingerprint.hash).count_ones() <= LEAK_BITS && !is_same(at) {
                 let difference = self.looks[at]
                     .fingerprint
                     .difference(Window::WHOLE, &look.fingerprint);
-                if is_copy(difference) {
+                if difference.is_copy() {
                     found.push(self.found(at, trained, Likeness::Copy, difference.mean));
                     continue;
                 }
@@ -134,15 +134,6 @@ impl PictureIndex {
             difference,
         }
     }
-}
-
-/// Limits that JPEG of quality 50 and halving keep, and another drawing of the same outline does not (measured on the
-/// embedded pictograms by `examples/leaks.rs`).
-fn is_copy(difference: Difference) -> bool {
-    difference.mean <= 4.0
-        && difference.most <= 26.0
-        && difference.colour <= 3.0
-        && difference.most_colour <= 12.0
 }
 
 /// The difference in the window of `whole` that `part` fits best, if it fits well. `hashes` are those of its windows; only

@@ -11,7 +11,7 @@ const SHIFT: usize = 397;
 /// `random.Random(seed)` for a seed that is not negative.
 ///
 /// ```
-/// let mut random = evaluation::mersenne::Mersenne::new(42);
+/// let mut random = corpus::mersenne::Mersenne::new(42);
 /// let mut numbers: Vec<u32> = (0..10).collect();
 /// random.shuffle(&mut numbers);
 /// assert_eq!(numbers, [7, 3, 2, 8, 5, 6, 9, 4, 0, 1]);

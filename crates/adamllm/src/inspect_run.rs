@@ -1,0 +1,237 @@
+//! `adamllm inspect run` and `adamllm inspect checkpoint`: where a run stands, and what a model folder or checkpoint holds.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail};
+use serde_json::{Map, Value, json};
+
+use crate::cli::Shared;
+use crate::commands::print;
+use crate::run_folder::{Manifest, STAGES};
+
+/// Where each stage of a run stands, what it counted and why records were left out. Takes no lock, so that a run can be
+/// looked at while it goes on.
+pub fn run(shared: &Shared, folder: &Path) -> Result<()> {
+    if !folder.join("recipe.json").is_file() {
+        bail!(
+            "`{}` is no run folder: it has no `recipe.json`; name what was given as --run-dir",
+            folder.display()
+        );
+    }
+    let mut stages = Vec::new();
+    for stage in STAGES {
+        stages.push(look(folder, stage)?);
+    }
+    let recipe = read_json(&folder.join("recipe.json"))?;
+    let chosen: Map<String, Value> = recipe
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter(|(_, key)| key["origin"]["from"] != "preset")
+        .map(|(name, key)| (name.clone(), key["value"].clone()))
+        .collect();
+    let bytes = size(folder)?;
+    let document = json!({"stages": stages, "chosen": chosen, "bytes": bytes});
+    print(shared, &document, || {
+        println!("`{}`, {:.1} MB\n", folder.display(), bytes as f64 / 1e6);
+        for (key, value) in &chosen {
+            println!("{key:<32} {value}");
+        }
+        println!();
+        for stage in &stages {
+            let text = |key: &str| stage[key].as_str().unwrap_or_default();
+            println!(
+                "{:<18} {:<10} {}",
+                text("stage"),
+                text("state"),
+                text("shown")
+            );
+            for (reason, count) in stage["rejected"].as_object().into_iter().flatten() {
+                println!("{:<18} left out, {reason}: {count}", "");
+            }
+        }
+    })
+}
+
+fn look(folder: &Path, stage: &str) -> Result<Value> {
+    let path = folder.join(stage);
+    let mut rejected: BTreeMap<String, usize> = BTreeMap::new();
+    for row in crate::context::read_rejected(&path)? {
+        *rejected.entry(row.reason).or_default() += 1;
+    }
+    let manifest: Option<Manifest> = std::fs::read(path.join("manifest.json"))
+        .ok()
+        .and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    let training = last_step(&path);
+    let (standing, mut shown) = match &manifest {
+        Some(manifest) => {
+            let counts = manifest
+                .counts
+                .iter()
+                .map(|(name, n)| format!("{n} {name}"));
+            let counts: Vec<String> = counts.collect();
+            (
+                "done",
+                format!("{:.1} s, {}", manifest.seconds, counts.join(", ")),
+            )
+        }
+        None if path.exists() => ("half-done", String::new()),
+        None => ("not begun", String::new()),
+    };
+    if let Some(metrics) = &training {
+        let (step, loss) = (
+            &metrics["step"],
+            metrics["loss"].as_f64().unwrap_or(f64::NAN),
+        );
+        let before = if shown.is_empty() { "" } else { "; " };
+        shown = format!("{shown}{before}step {step}, loss {loss:.3}");
+    }
+    Ok(json!({
+        "stage": stage, "state": standing, "shown": shown, "rejected": rejected, "last_step": training,
+        "seconds": manifest.as_ref().map(|m| m.seconds), "counts": manifest.map(|m| m.counts),
+    }))
+}
+
+/// The last whole line of a training's metrics.
+fn last_step(folder: &Path) -> Option<Value> {
+    let text = std::fs::read_to_string(folder.join("metrics.jsonl")).ok()?;
+    text.lines()
+        .rev()
+        .find_map(|line| serde_json::from_str(line).ok())
+}
+
+fn read_json(path: &Path) -> Result<Value> {
+    let bytes = std::fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))?;
+    serde_json::from_slice(&bytes)
+        .with_context(|| format!("`{}` is not sound JSON", path.display()))
+}
+
+fn size(folder: &Path) -> Result<u64> {
+    let mut sum = 0;
+    for entry in std::fs::read_dir(folder)
+        .with_context(|| format!("cannot read the folder `{}`", folder.display()))?
+    {
+        let entry = entry?;
+        let found = entry.metadata()?;
+        sum += if found.is_dir() {
+            size(&entry.path())?
+        } else {
+            found.len()
+        };
+    }
+    Ok(sum)
+}
+
+/// The tensors of a safetensors file, by its header alone: name to dtype and shape.
+fn tensors(path: &Path) -> Result<BTreeMap<String, (String, Vec<u64>)>> {
+    use std::io::Read as _;
+    let reading = || format!("cannot read `{}`", path.display());
+    let mut file = std::fs::File::open(path).with_context(reading)?;
+    let mut length = [0; 8];
+    file.read_exact(&mut length).with_context(reading)?;
+    let length = u64::from_le_bytes(length);
+    let all = file.metadata().with_context(reading)?.len();
+    if length > all.min(100 << 20) {
+        bail!(
+            "`{}` is no sound safetensors file: its header would be longer than the file",
+            path.display()
+        );
+    }
+    let mut header = vec![0; length as usize];
+    file.read_exact(&mut header).with_context(reading)?;
+    let header: Map<String, Value> = serde_json::from_slice(&header)
+        .with_context(|| format!("the header of `{}` is not sound", path.display()))?;
+    let mut found = BTreeMap::new();
+    let mut end = 0;
+    for (name, tensor) in header {
+        if name == "__metadata__" {
+            continue;
+        }
+        let shape = tensor["shape"].as_array().into_iter().flatten();
+        let shape = shape.filter_map(Value::as_u64).collect();
+        end = end.max(tensor["data_offsets"][1].as_u64().unwrap_or(0));
+        found.insert(
+            name,
+            (tensor["dtype"].as_str().unwrap_or("?").to_owned(), shape),
+        );
+    }
+    if 8 + length + end > all {
+        bail!(
+            "`{}` is cut off: it has {all} bytes where {} are needed; copy it again",
+            path.display(),
+            8 + length + end
+        );
+    }
+    Ok(found)
+}
+
+/// What a checkpoint or model folder holds: step, files, parameters by part and dtype. Loads nothing.
+pub fn checkpoint(shared: &Shared, folder: &Path) -> Result<()> {
+    let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
+        .with_context(|| format!("cannot read the folder `{}`", folder.display()))?
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.extension().is_some_and(|e| e == "safetensors"))
+        .collect();
+    files.sort();
+    if files.is_empty() {
+        bail!(
+            "`{}` has no safetensors files; name a model folder or a `checkpoint-N` of a run",
+            folder.display()
+        );
+    }
+    let mut parts: BTreeMap<(String, String, String), (usize, u64)> = BTreeMap::new();
+    let mut largest: Vec<(u64, String, Vec<u64>)> = Vec::new();
+    for file in &files {
+        let name = file
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        for (tensor, (dtype, shape)) in tensors(file)? {
+            let count: u64 = shape.iter().product();
+            // Two levels say which part of a model a tensor is of.
+            let part: Vec<&str> = tensor.split('.').take(2).collect();
+            let entry = parts
+                .entry((name.clone(), part.join("."), dtype))
+                .or_default();
+            *entry = (entry.0 + 1, entry.1 + count);
+            largest.push((count, tensor, shape));
+        }
+    }
+    largest.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+    largest.truncate(5);
+    let state = read_json(&folder.join("state.json"))
+        .map(|sealed| sealed["state"].clone())
+        .ok();
+    let config = read_json(&folder.join("config.json")).ok();
+    let step = state.as_ref().map(|state| state["step"].clone());
+    let family = config.as_ref().map(|config| config["model_type"].clone());
+    let rows: Vec<Value> = parts
+        .iter()
+        .map(|((file, part, dtype), (tensors, numbers))| {
+            json!({"file": file, "part": part, "dtype": dtype, "tensors": tensors, "numbers": numbers})
+        })
+        .collect();
+    let document = json!({
+        "step": step, "plan": state.as_ref().map(|s| &s["plan"]), "model_type": family, "parts": rows,
+        "largest": largest.iter().map(|(_, name, shape)| json!({"name": name, "shape": shape})).collect::<Vec<_>>(),
+    });
+    print(shared, &document, || {
+        println!("`{}`", folder.display());
+        if let Some(family) = &family {
+            println!("model type: {}", family.as_str().unwrap_or("unknown"));
+        }
+        if let Some(step) = &step {
+            println!("checkpoint after step {step}");
+        }
+        println!();
+        for ((file, part, dtype), (tensors, numbers)) in &parts {
+            println!("{file:<28} {part:<34} {dtype:<5} {tensors:>5} tensors {numbers:>14}");
+        }
+        println!("\nlargest");
+        for (_, name, shape) in &largest {
+            println!("  {name} {shape:?}");
+        }
+    })
+}

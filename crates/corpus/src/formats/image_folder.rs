@@ -1,0 +1,195 @@
+//! Folders: pictures with a table (`metadata.csv`, `.tsv`, `.jsonl`; `datasets` calls this `imagefolder`), pictures with a
+//! text file of the same name beside each, and folders of Parquet, Arrow or WebDataset parts.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Map;
+
+use super::source::{Found, Objects, Source};
+use super::{Format, parquet, source, webdataset};
+use crate::error::{Error, Fault, Reason};
+use crate::images::extension_of;
+
+/// Folders below the one that is read.
+const DEPTH: usize = 4;
+/// Endings of a caption's file.
+const TEXTS: [&str; 2] = ["txt", "caption"];
+
+/// Recognises a folder by what lies in it.
+pub(super) fn open(folder: &Path, known: &dyn Fn(&str) -> bool) -> Result<Source, Error> {
+    let top = files(folder, 0)?;
+    let named = |stem: &str, endings: &[&str]| -> Vec<PathBuf> {
+        let fits = |path: &&PathBuf| {
+            let has = path
+                .extension()
+                .is_some_and(|e| endings.iter().any(|x| e == *x));
+            has && (stem.is_empty() || path.file_stem().is_some_and(|s| s == stem))
+        };
+        top.iter().filter(fits).cloned().collect()
+    };
+    let data = ["csv", "tsv", "jsonl", "json", "parquet"];
+    let mut tables = named("metadata", &data);
+    if tables.is_empty() {
+        tables = named("", &["csv", "tsv", "jsonl"]);
+    }
+    if let [table] = tables.as_slice() {
+        let mut source = source::open(table, known)?;
+        folder.clone_into(&mut source.root);
+        let name = table.file_name().unwrap_or_default().to_string_lossy();
+        source.why = format!("a folder with `{name}`: {}", source.why);
+        if source.format == Format::Csv {
+            source.format = Format::ImageFolder;
+        }
+        return Ok(source);
+    }
+    if tables.len() > 1 {
+        return Err(Error::file(
+            folder,
+            format!(
+                "is a folder with {} data files ({} …); name one of them",
+                tables.len(),
+                shown(&tables[..2])
+            ),
+        ));
+    }
+    let archives = named("", &["tar"]);
+    if !archives.is_empty() {
+        return Ok(webdataset::open(archives, folder.to_owned()));
+    }
+    let all = files(folder, DEPTH)?;
+    let parts = of_one_split(
+        folder,
+        all.iter()
+            .filter(|path| {
+                path.extension()
+                    .is_some_and(|e| e == "parquet" || e == "arrow")
+            })
+            .cloned()
+            .collect(),
+    )?;
+    if !parts.is_empty() {
+        return parquet::open(parts, folder.to_owned());
+    }
+    let pictures: Vec<PathBuf> = all
+        .iter()
+        .filter(|path| extension_of(path).is_some())
+        .cloned()
+        .collect();
+    let has_text = |path: &PathBuf| TEXTS.iter().any(|end| path.with_extension(end).is_file());
+    let with_text = pictures.iter().filter(|path| has_text(path)).count();
+    if with_text == 0 {
+        let problem = if pictures.is_empty() {
+            "is a folder without pictures; name a data file, or a folder of pictures with captions"
+                .to_owned()
+        } else {
+            format!(
+                "is a folder of {} pictures without captions; put them into `metadata.csv` with the columns `file_name` \
+                 and `caption`, or into a text file beside each picture (`a.jpg`, `a.txt`)",
+                pictures.len()
+            )
+        };
+        return Err(Error::file(folder, problem));
+    }
+    Ok(Source {
+        format: Format::TextBeside,
+        why: format!(
+            "a folder of {} pictures, {with_text} with a text file of the same name beside them",
+            pictures.len()
+        ),
+        unit: "picture",
+        root: folder.to_owned(),
+        objects: beside(folder.to_owned(), pictures),
+    })
+}
+
+/// A record a picture: its path without the ending is the id, the text beside it the caption.
+fn beside(folder: PathBuf, pictures: Vec<PathBuf>) -> Objects {
+    Box::new(pictures.into_iter().enumerate().map(move |(at, path)| {
+        let inside = path.strip_prefix(&folder).unwrap_or(&path).to_owned();
+        let content = caption_of(&path).map(|caption| {
+            let mut map = Map::new();
+            let id = inside.with_extension("").to_string_lossy().into_owned();
+            map.insert("id".to_owned(), id.into());
+            map.insert("image".to_owned(), inside.to_string_lossy().into());
+            map.insert("caption".to_owned(), caption.into());
+            map
+        });
+        Ok(Found::plain(at + 1, content))
+    }))
+}
+
+fn caption_of(picture: &Path) -> Result<String, Fault> {
+    let text = TEXTS.map(|end| picture.with_extension(end));
+    let Some(text) = text.iter().find(|path| path.is_file()) else {
+        let expected = picture.with_extension("txt");
+        let detail = format!("`{}` is not there", expected.display());
+        return Err(Fault::new(Reason::EmptyCaption, detail));
+    };
+    let bytes = std::fs::read(text).map_err(|e| {
+        let detail = format!("`{}` cannot be read: {e}", text.display());
+        Fault::new(Reason::Unreadable, detail)
+    })?;
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+    let caption = std::str::from_utf8(bytes).map_err(Fault::utf8)?;
+    // Editors end a file with a line end that is no part of the caption.
+    let caption = caption.strip_suffix('\n').unwrap_or(caption);
+    Ok(caption.strip_suffix('\r').unwrap_or(caption).to_owned())
+}
+
+/// The parts of the training split where names tell splits apart.
+fn of_one_split(folder: &Path, parts: Vec<PathBuf>) -> Result<Vec<PathBuf>, Error> {
+    let split_of = |path: &PathBuf| {
+        let inside = path.strip_prefix(folder).unwrap_or(path);
+        let name = inside.to_string_lossy().to_lowercase();
+        ["train", "validation", "test"]
+            .into_iter()
+            .find(|split| name.contains(split))
+    };
+    let mut splits: Vec<Option<&str>> = parts.iter().map(split_of).collect();
+    splits.sort_unstable();
+    splits.dedup();
+    if splits.len() < 2 {
+        return Ok(parts);
+    }
+    Err(Error::file(
+        folder,
+        format!(
+            "is a folder with several splits ({}); name the files or the folder of one",
+            shown(&parts[..parts.len().min(4)])
+        ),
+    ))
+}
+
+fn shown(paths: &[PathBuf]) -> String {
+    let names: Vec<String> = paths
+        .iter()
+        .map(|path| {
+            format!(
+                "`{}`",
+                path.file_name().unwrap_or_default().to_string_lossy()
+            )
+        })
+        .collect();
+    names.join(", ")
+}
+
+/// The files of a folder and of those below it, sorted by path; hidden ones are left out.
+fn files(folder: &Path, depth: usize) -> Result<Vec<PathBuf>, Error> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(Error::reading(folder))? {
+        let entry = entry.map_err(Error::reading(folder))?;
+        if entry.file_name().to_string_lossy().starts_with('.') {
+            continue;
+        }
+        let path = entry.path();
+        if path.is_dir() {
+            if depth > 0 {
+                found.extend(files(&path, depth - 1)?);
+            }
+        } else {
+            found.push(path);
+        }
+    }
+    found.sort();
+    Ok(found)
+}
