@@ -133,7 +133,7 @@ fn pictures() {
             b"a recipe for stew".to_vec(),
             [
                 "`dish-3`: broken-image",
-                "expected PNG, JPEG, WebP, TIFF or SVG",
+                "expected PNG, JPEG, WebP, GIF, BMP, TIFF or SVG",
             ],
         ),
         (Vec::new(), ["`dish-3`: broken-image", "3.png"]),
