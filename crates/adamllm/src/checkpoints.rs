@@ -56,12 +56,11 @@ pub enum Layout {
 }
 
 /// Names of layouts that tell the conversion of a model from that of data.
-const MODEL_LAYOUTS: &[&str] = &["open-llava-next", "hf", "gguf", "llava-model"];
+const MODEL_LAYOUTS: &[&str] = &["open-llava-next", "hf", "gguf"];
 
 /// The arguments of the program. `convert` is one word for people; where a layout of models is named, it is this
 /// module's command.
-pub fn arguments() -> Vec<std::ffi::OsString> {
-    let mut given: Vec<std::ffi::OsString> = std::env::args_os().collect();
+pub fn routed(mut given: Vec<std::ffi::OsString>) -> Vec<std::ffi::OsString> {
     let names_model = |given: &[std::ffi::OsString]| {
         given.windows(2).any(|pair| {
             (pair[0] == "--to" || pair[0] == "--from")

@@ -114,7 +114,9 @@ pub enum Command {
     ///
     /// Layouts are found by content. Records that cannot be read or written are listed beside the output.
     Convert(Convert),
-    /// A model from another layout into this one, or back; also reached by `convert`.
+    /// A model from another layout into this one, or back; `convert` with a layout of models is the same.
+    ///
+    /// Example: adamllm convert-model --from open-llava-next --to hf open-llava-next-llama3-8b model
     ConvertModel(checkpoints::ConvertModel),
     /// Look at data, samples and models.
     #[command(subcommand)]
@@ -457,11 +459,9 @@ mod tests {
         {
             let text = std::fs::read_to_string(file).expect("document");
             for command in commands(&text) {
-                let words: Vec<&str> = command
-                    .split_whitespace()
-                    .map(|w| w.trim_matches('"'))
-                    .collect();
-                let parsed = Cli::try_parse_from(words);
+                let words = command.split_whitespace();
+                let words = words.map(|w| w.trim_matches('"').into()).collect();
+                let parsed = Cli::try_parse_from(crate::checkpoints::routed(words));
                 assert!(
                     parsed.is_ok(),
                     "{}: `{command}`: {}",

@@ -76,12 +76,11 @@ pub fn run(cli: &Cli) -> Result<()> {
         Command::Generate(generate) => run_generate(shared, engine()?, generate),
         Command::Perplexity(perplexity) => run_perplexity(shared, engine()?, perplexity),
         Command::Convert(convert) => convert::run(shared, convert),
-        Command::Inspect(Inspect::Data(data)) => inspect_data::run(shared, data),
-        Command::Inspect(Inspect::Run { folder }) => inspect_run::run(shared, folder),
-        Command::Inspect(Inspect::Checkpoint { folder }) => inspect_run::checkpoint(shared, folder),
         Command::ConvertModel(asked) => checkpoints::convert(shared, engine()?, asked),
         Command::Inspect(inspect) => {
-            engine()?;
+            if matches!(inspect, Inspect::Sample { .. } | Inspect::Model { .. }) {
+                engine()?;
+            }
             run_inspect(shared, inspect)
         }
         Command::Recipe(RecipeCommand::Explain { recipe, set }) => explain(shared, recipe, set),

@@ -35,7 +35,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 fn main() -> ExitCode {
-    let cli = cli::Cli::parse_from(checkpoints::arguments());
+    let cli = cli::Cli::parse_from(checkpoints::routed(std::env::args_os().collect()));
     std::panic::set_hook(Box::new(|panic| {
         let place = panic
             .location()

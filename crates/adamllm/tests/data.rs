@@ -134,7 +134,7 @@ fn lengths_count_image_tokens_with_a_model() {
     assert!(shortest > 72, "a picture alone is 78 tokens: {shortest}");
     let shown = text(&adamllm(&["inspect", "data", &file, "--model", &model]).stdout);
     assert!(
-        shown.contains("image tokens]") && shown.contains("«Red tiles, many"),
+        shown.contains("image tokens]") && shown.contains("« Red tiles, many"),
         "{shown}"
     );
     // Pictures inside a table count the same.

@@ -1,60 +1,25 @@
 //! Token ids, masks and pixels of every family against transformers; see golden/README.md.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use corpus::{Role, Sample, Turn};
-use image::{Rgb, RgbImage};
+use corpus::{Role, Turn};
 use processor::{ImageGrid, Options, Processor, load};
 use serde_json::{Value, json};
 
-const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden");
-const FOLDERS: [&str; 5] = ["text", "qwen", "tile", "dino", "canvas"];
+mod shared;
 
-fn golden(key: &str) -> Vec<Value> {
-    let text = std::fs::read_to_string(Path::new(ROOT).join("families.json")).expect("golden");
-    let mut json: Value = serde_json::from_str(&text).expect("json");
-    serde_json::from_value(json[key].take()).expect("list")
-}
+use shared::{ROOT, digest, golden, noise, sample};
+
+const FOLDERS: [&str; 5] = ["text", "qwen", "tile", "dino", "canvas"];
 
 fn open(folder: &str, options: &Options) -> Box<dyn Processor> {
     load(&Path::new(ROOT).join(folder), options).expect("processor")
 }
 
-fn sample(turns: Vec<Turn>, images: Vec<PathBuf>) -> Sample {
-    Sample {
-        id: "s".to_owned(),
-        images,
-        turns,
-        end: false,
-        origin: Value::Null,
-    }
-}
-
-/// The picture of `make.py`.
-fn noise(height: u32, width: u32, folder: &Path) -> PathBuf {
-    let picture = RgbImage::from_fn(width, height, |x, y| {
-        let edge = (x / 9 + y / 7) % 2 * 128;
-        Rgb([0, 1, 2]
-            .map(|c| ((x * 73 + y * 151 + c * 57 + (x * y) % 251 * 31 + edge) % 256) as u8))
-    });
-    let path = folder.join(format!("{height}x{width}.png"));
-    corpus::images::encode_png(&picture, &path).expect("png");
-    path
-}
-
-fn digest(numbers: impl Iterator<Item = i64>) -> String {
-    let step = |total: u64, number: i64| {
-        total
-            .wrapping_mul(1_000_003)
-            .wrapping_add(number as u64 + 1)
-    };
-    numbers.fold(0, step).to_string()
-}
-
 #[test]
 fn ids_and_masks_equal_those_of_transformers() {
     let folder = tempfile::tempdir().expect("folder");
-    let rows = golden("conversations");
+    let rows = golden("families.json", "conversations");
     for name in FOLDERS {
         let processor = open(name, &Options::default());
         let mut compared = 0;
@@ -90,7 +55,7 @@ fn ids_and_masks_equal_those_of_transformers() {
 fn pixels_equal_those_of_the_torchvision_processors_to_the_bit() {
     let folder = tempfile::tempdir().expect("folder");
     let mut compared = 0;
-    for row in golden("pictures") {
+    for row in golden("families.json", "pictures") {
         let name = row["folder"].as_str().expect("folder");
         let size: (u32, u32) = serde_json::from_value(row["size"].clone()).expect("size");
         let input = open(name, &Options::default())

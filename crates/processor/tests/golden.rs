@@ -3,17 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use corpus::{Open, Request, Role, Sample, Turn};
-use image::{Rgb, RgbImage};
 use processor::{Options, Processor, load};
 use serde_json::Value;
 
-const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden");
+mod shared;
 
-fn golden(key: &str) -> Vec<Value> {
-    let text = std::fs::read_to_string(Path::new(ROOT).join("golden.json")).expect("golden");
-    let mut json: Value = serde_json::from_str(&text).expect("json");
-    serde_json::from_value(json[key].take()).expect("list")
-}
+use shared::{ROOT, digest, golden, noise, sample};
 
 fn open(folder: &str, parse_texts: bool) -> Box<dyn Processor> {
     let options = Options {
@@ -31,39 +26,8 @@ fn turns(row: &Value) -> Vec<Turn> {
     turns
 }
 
-fn sample(turns: Vec<Turn>, images: Vec<PathBuf>) -> Sample {
-    Sample {
-        id: "s".to_owned(),
-        images,
-        turns,
-        end: false,
-        origin: Value::Null,
-    }
-}
-
 fn sizes(value: &Value) -> Vec<(u32, u32)> {
     serde_json::from_value(value.clone()).expect("sizes")
-}
-
-/// The picture of `make.py`.
-fn noise(height: u32, width: u32, folder: &Path) -> PathBuf {
-    let picture = RgbImage::from_fn(width, height, |x, y| {
-        let edge = (x / 9 + y / 7) % 2 * 128;
-        Rgb([0, 1, 2]
-            .map(|c| ((x * 73 + y * 151 + c * 57 + (x * y) % 251 * 31 + edge) % 256) as u8))
-    });
-    let path = folder.join(format!("{height}x{width}.png"));
-    corpus::images::encode_png(&picture, &path).expect("png");
-    path
-}
-
-fn digest(numbers: impl Iterator<Item = i64>) -> String {
-    let step = |total: u64, number: i64| {
-        total
-            .wrapping_mul(1_000_003)
-            .wrapping_add(number as u64 + 1)
-    };
-    numbers.fold(0, step).to_string()
 }
 
 #[test]
@@ -71,7 +35,7 @@ fn ids_and_mask_equal_those_of_transformers() {
     let folder = tempfile::tempdir().expect("folder");
     let processors = ["llama", "inst"].map(|name| (name, open(name, false)));
     let mut compared = 0;
-    for row in golden("conversations")
+    for row in golden("golden.json", "conversations")
         .iter()
         .filter(|row| row["kind"].is_null())
     {
@@ -106,7 +70,7 @@ fn control_tokens_that_someone_typed_are_text_and_parsed_only_on_demand() {
     for (parse_texts, key) in [(false, "escaped"), (true, "parsed")] {
         let processors = ["llama", "inst"].map(|name| (name, open(name, parse_texts)));
         let mut compared = 0;
-        for row in golden("conversations")
+        for row in golden("golden.json", "conversations")
             .iter()
             .filter(|row| row["kind"] == "typed")
         {
@@ -157,7 +121,7 @@ fn ordinary_text_never_becomes_a_control_token() {
 fn pixels_equal_those_of_the_torchvision_processor_to_the_bit() {
     let processor = open("llama", false);
     let folder = tempfile::tempdir().expect("folder");
-    for picture in golden("pictures") {
+    for picture in golden("golden.json", "pictures") {
         let size: (u32, u32) = serde_json::from_value(picture["size"].clone()).expect("size");
         let input = processor
             .image(&noise(size.0, size.1, folder.path()))

@@ -469,7 +469,7 @@ fn samples_that_are_too_long_are_named_before_training() {
     assert!(
         found.contains(
             "of the records are lost before the training, more than `data.max_bad` = 0.01 allows"
-        ) && found.contains("0 of 1400 that were read cannot be used")
+        ) && found.contains("0 of 5000 that were read cannot be used")
             && found.contains("too-long"),
         "{found}"
     );

@@ -9,7 +9,7 @@ use super::Config;
 use super::tiles;
 use crate::error::Error;
 use crate::families::names::{Layout, is_buffer};
-use crate::families::{head, tied_names, with_features};
+use crate::families::{accessors, head, tied_names, with_features};
 use crate::init::Init;
 use crate::mllm::{Batch, Cache, Group, Mllm, Parameter};
 use crate::nn::clip::Clip;
@@ -152,31 +152,5 @@ impl Mllm for LlavaNext {
         Ok(Tensor::f_cat(&packed, 0)?)
     }
 
-    fn head(&self) -> &Tensor {
-        &self.head
-    }
-
-    fn parameters(&self) -> &[Parameter] {
-        &self.parameters
-    }
-
-    fn new_cache(&self, rows: usize, capacity: usize) -> Cache {
-        self.decoder.new_cache(rows, capacity)
-    }
-
-    fn max_positions(&self) -> usize {
-        self.config.text.max_positions
-    }
-
-    fn device(&self) -> Device {
-        self.device
-    }
-
-    fn kind(&self) -> Kind {
-        self.kind
-    }
-
-    fn config_text(&self) -> &str {
-        &self.config_text
-    }
+    accessors!();
 }
