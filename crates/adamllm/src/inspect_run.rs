@@ -201,10 +201,12 @@ pub fn checkpoint(shared: &Shared, folder: &Path) -> Result<()> {
     }
     largest.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
     largest.truncate(5);
-    let state = read_json(&folder.join("state.json"))
-        .map(|sealed| sealed["state"].clone())
-        .ok();
-    let config = read_json(&folder.join("config.json")).ok();
+    let known = |name: &str| {
+        let path = folder.join(name);
+        path.exists().then(|| read_json(&path)).transpose()
+    };
+    let state = known("state.json")?.map(|sealed| sealed["state"].clone());
+    let config = known("config.json")?;
     let step = state.as_ref().map(|state| state["step"].clone());
     let family = config.as_ref().map(|config| config["model_type"].clone());
     let rows: Vec<Value> = parts

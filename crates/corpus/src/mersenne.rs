@@ -1,7 +1,7 @@
 //! CPython's `random.Random`: the Mersenne Twister (Matsumoto and Nishimura, 1998) with Python's seeding and drawing.
 //!
 //! Only for numbers that must equal those of published Python code. Everything of our own draws from
-//! [`corpus::seed::Rng`].
+//! [`crate::seed::Rng`].
 
 /// Words of the generator's state.
 const STATE: usize = 624;

@@ -462,9 +462,11 @@ fn nwpu(path: &Path, root: &Path, seed: u64) -> Result<Imported<Pair>, Error> {
 pub fn seeds(folder: &Path, images: Option<&Path>) -> Result<Imported<Seed>, Error> {
     let root = images.unwrap_or(folder);
     let find = |parts: &[&str]| -> Result<PathBuf, Error> {
-        let mut names: Vec<PathBuf> = std::fs::read_dir(folder)
-            .map_err(Error::reading(folder))?
-            .filter_map(|entry| Some(entry.ok()?.path()))
+        let entries = std::fs::read_dir(folder).map_err(Error::reading(folder))?;
+        let paths = entries.map(|entry| Ok(entry.map_err(Error::reading(folder))?.path()));
+        let paths: Vec<PathBuf> = paths.collect::<Result<_, Error>>()?;
+        let mut names: Vec<PathBuf> = paths
+            .into_iter()
             .filter(|path| {
                 let name = path
                     .file_name()

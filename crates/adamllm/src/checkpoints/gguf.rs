@@ -46,8 +46,14 @@ pub fn to_hf(path: &Path) -> Result<Converted> {
         );
     }
     let config = config(&file)?;
-    let heads = config["num_attention_heads"].as_i64().unwrap_or(1);
-    let key_heads = config["num_key_value_heads"].as_i64().unwrap_or(heads);
+    let number = |key: &str| {
+        let found = config[key].as_i64().filter(|&n| n > 0);
+        found.with_context(|| format!("`{}` has `{key}` = {}", path.display(), config[key]))
+    };
+    let (heads, key_heads) = (
+        number("num_attention_heads")?,
+        number("num_key_value_heads")?,
+    );
     let mut checkpoint = Checkpoint::empty(path);
     for name in file.names() {
         // The factors of scaled positions; the configuration must say the same.
@@ -167,10 +173,11 @@ fn tokenizer(file: &Gguf) -> Result<Vec<(String, Value)>> {
     let texts = |key: &str| -> Result<Vec<String>> {
         let list = get(key).and_then(Meta::list);
         let list = list.with_context(|| format!("the file has no `tokenizer.ggml.{key}`"))?;
-        Ok(list
-            .iter()
-            .map(|value| value.text().unwrap_or_default().to_owned())
-            .collect())
+        let text = |(at, value): (usize, &Meta)| {
+            let text = value.text().map(str::to_owned);
+            text.with_context(|| format!("entry {at} of `tokenizer.ggml.{key}` is no text"))
+        };
+        list.iter().enumerate().map(text).collect()
     };
     let words = texts("tokens")?;
     let types = get("token_type").and_then(Meta::list).unwrap_or_default();

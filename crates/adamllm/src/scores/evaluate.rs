@@ -56,7 +56,7 @@ pub fn run(shared: &Shared, device: Device, kind: Kind, arguments: &Benchmarks) 
     }
     let mut trained = arguments.trained.clone();
     if trained.is_empty() && !arguments.no_contamination {
-        let (files, line) = trained_by(model_folder);
+        let (files, line) = trained_by(model_folder)?;
         trained = files;
         if let Some(line) = line.filter(|_| !shared.quiet) {
             eprintln!("{line}");

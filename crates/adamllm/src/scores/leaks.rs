@@ -133,9 +133,9 @@ fn trained_files(named: &[PathBuf]) -> Result<Vec<PathBuf>> {
 const MIXED: &str = "mix/samples.jsonl";
 
 /// What a model was trained on, if it lies in its run folder (`train/model`, `train/checkpoint-N`), and what to say of it.
-pub fn trained_by(model: &Path) -> (Vec<PathBuf>, Option<String>) {
+pub fn trained_by(model: &Path) -> Result<(Vec<PathBuf>, Option<String>)> {
     let Ok(model) = model.canonicalize() else {
-        return (Vec::new(), None);
+        return Ok((Vec::new(), None));
     };
     let train = model.parent().filter(|p| p.ends_with("train"));
     let Some(run) = train
@@ -144,22 +144,29 @@ pub fn trained_by(model: &Path) -> (Vec<PathBuf>, Option<String>) {
     else {
         let line = "what the model was trained on is not known, so test items are not looked for in it; name it with \
                     `--trained`";
-        return (Vec::new(), Some(line.to_owned()));
+        return Ok((Vec::new(), Some(line.to_owned())));
     };
-    let recipe = std::fs::read(run.join("recipe.json")).unwrap_or_default();
-    let recipe: serde_json::Value = serde_json::from_slice(&recipe).unwrap_or_default();
+    let path = run.join("recipe.json");
+    let reading = || {
+        format!(
+            "`{}`, which says what the model was trained on, cannot be read; name that with `--trained`",
+            path.display()
+        )
+    };
+    let recipe = std::fs::read(&path).with_context(reading)?;
+    let recipe: serde_json::Value = serde_json::from_slice(&recipe).with_context(reading)?;
     if let Some(data) = recipe["train.data"]["value"].as_str() {
         let line = format!(
             "the model was trained on `{data}`, as `train.data` of its recipe says; name that file with `--trained` to \
              look for test items in it"
         );
-        return (Vec::new(), Some(line));
+        return Ok((Vec::new(), Some(line)));
     }
     let line = format!(
         "test items are looked for in `{}`, what the model was trained on",
         run.join(MIXED).display()
     );
-    (vec![run.to_owned()], Some(line))
+    Ok((vec![run.to_owned()], Some(line)))
 }
 
 impl Leaks {

@@ -202,9 +202,10 @@ impl Fields<'_> {
         let hint = if Path::new(&named).is_absolute() {
             String::new()
         } else {
-            let root = match self.root.as_os_str().is_empty() {
-                true => Path::new("."),
-                false => &self.root,
+            let root = if self.root.as_os_str().is_empty() {
+                Path::new(".")
+            } else {
+                self.root
             };
             format!(
                 "; paths are relative to `{}` (`[data] images` or `--image-root` changes that)",

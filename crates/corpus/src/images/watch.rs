@@ -11,7 +11,7 @@ use super::ImageError;
 
 /// Decoding a picture may take so long unless [`set_time_limit`] says otherwise. The largest pictures that are read
 /// take a few seconds.
-pub const MAX_TIME: Duration = Duration::from_secs(60);
+pub const MAX_TIME: Duration = Duration::from_mins(1);
 
 static LIMIT_MICROS: AtomicU64 = AtomicU64::new(60_000_000);
 

@@ -8,6 +8,10 @@
 //! | 5.17, saved fresh | `language_model.model.`, `language_model.lm_head.` | `vision_tower.` | bare |
 //! | 5.17, in memory | `model.language_model.`, `lm_head.` | `model.vision_tower.` | `model.` |
 
+use torch::{Device, Kind};
+
+use crate::weights::{Source, Weights};
+
 /// How a checkpoint names its tensors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Layout {
@@ -32,6 +36,15 @@ impl Layout {
             layout.nested_tower |= name.contains("vision_tower.vision_model.");
         }
         layout
+    }
+
+    /// The layout of a source, and its weights by the names of `transformers` 5.17.0.
+    pub fn weights(source: Source, device: Device, kind: Kind) -> (Self, Weights) {
+        let layout = source
+            .checkpoint()
+            .map_or(Self::CURRENT, |found| Self::of(found.names()));
+        let published = Box::new(move |name: &str| layout.published(name));
+        (layout, Weights::new(source, published, device, kind))
     }
 
     /// The published name of a parameter of `transformers` 5.17.0.

@@ -14,7 +14,7 @@ use crate::nn::clip::Clip;
 use crate::nn::decoder::Decoder;
 use crate::nn::dino::Dino;
 use crate::nn::projector::Projector;
-use crate::weights::{Source, Weights};
+use crate::weights::Source;
 
 const TOWER: &str = "model.vision_tower";
 const TEXT: &str = "model.language_model";
@@ -48,16 +48,7 @@ impl Llava {
         device: Device,
         kind: Kind,
     ) -> Result<Self, Error> {
-        let layout = match source.checkpoint() {
-            Some(checkpoint) => Layout::of(checkpoint.names()),
-            None => Layout::CURRENT,
-        };
-        let mut weights = Weights::new(
-            source,
-            Box::new(move |name| layout.published(name)),
-            device,
-            kind,
-        );
+        let (layout, mut weights) = Layout::weights(source, device, kind);
         weights.group = Group::VisionTower;
         let tower = match &config.vision {
             TowerConfig::Clip(sizes) => {

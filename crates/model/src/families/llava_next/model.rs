@@ -15,7 +15,7 @@ use crate::mllm::{Batch, Cache, Group, Mllm, Parameter};
 use crate::nn::clip::Clip;
 use crate::nn::decoder::Decoder;
 use crate::nn::projector::Projector;
-use crate::weights::{Source, Weights};
+use crate::weights::Source;
 
 const TOWER: &str = "model.vision_tower";
 const TEXT: &str = "model.language_model";
@@ -44,16 +44,7 @@ impl LlavaNext {
         device: Device,
         kind: Kind,
     ) -> Result<Self, Error> {
-        let layout = match source.checkpoint() {
-            Some(checkpoint) => Layout::of(checkpoint.names()),
-            None => Layout::CURRENT,
-        };
-        let mut weights = Weights::new(
-            source,
-            Box::new(move |name| layout.published(name)),
-            device,
-            kind,
-        );
+        let (layout, mut weights) = Layout::weights(source, device, kind);
         let (d, wide) = (config.text.hidden_size, config.vision.hidden_size);
 
         weights.group = Group::VisionTower;

@@ -16,7 +16,7 @@ use crate::mllm::{Batch, Cache, Group, Mllm, Parameter};
 use crate::nn::cross::{Run, Seeing, Sight};
 use crate::nn::decoder::Decoder;
 use crate::nn::layers::Linear;
-use crate::weights::{Source, Weights};
+use crate::weights::Source;
 
 const TOWER: &str = "model.vision_model";
 const TEXT: &str = "model.language_model";
@@ -44,16 +44,7 @@ impl Mllama {
         device: Device,
         kind: Kind,
     ) -> Result<Self, Error> {
-        let layout = match source.checkpoint() {
-            Some(checkpoint) => Layout::of(checkpoint.names()),
-            None => Layout::CURRENT,
-        };
-        let mut weights = Weights::new(
-            source,
-            Box::new(move |name| layout.published(name)),
-            device,
-            kind,
-        );
+        let (_, mut weights) = Layout::weights(source, device, kind);
         weights.group = Group::VisionTower;
         let tower = Tower::new(&mut weights, TOWER, &config.vision)?;
         weights.group = Group::Projector;
