@@ -104,7 +104,7 @@ pub fn train(
     bar.set_position(trainer.steps_done() as u64);
     let mut tokens: u64 = stored.iter().map(|(m, _)| m.tokens as u64).sum();
     let is_complete = stored.len() == trainer.steps_done();
-    let mut trained: usize = stored.iter().map(|(m, _)| m.samples).sum();
+    let mut counted: usize = stored.iter().map(|(m, _)| m.samples).sum();
     let total = trainer.total_steps();
     let checkpoint = |step: usize| folder.join(format!("checkpoint-{step}"));
     loop {
@@ -125,7 +125,7 @@ pub fn train(
             Err(error) => return Err(error.into()),
         };
         tokens += metrics.tokens as u64;
-        trained += metrics.samples;
+        counted += metrics.samples;
         bar.set_position(metrics.step as u64);
         bar.set_message(format!("loss {:.3}", metrics.loss));
         let step = metrics.step;
@@ -160,7 +160,7 @@ pub fn train(
         batches,
         &left_out,
         trainer.dropped(),
-        is_complete.then_some(trained),
+        is_complete.then_some(counted),
     )?;
     let used = drawn.len() - dropped.len();
     if used == 0 {

@@ -39,17 +39,16 @@ pub fn with_image(folder: &Path) -> Result<WithImage> {
         _ => -1,
     };
     let mut size = largest.max(largest_added) + 1;
-    let id = match found {
-        Some(token) => id_of(token),
-        None => {
-            let token = json!({"id": size, "content": IMAGE, "single_word": false, "lstrip": false, "rstrip": false,
+    let id = if let Some(token) = found {
+        id_of(token)
+    } else {
+        let token = json!({"id": size, "content": IMAGE, "single_word": false, "lstrip": false, "rstrip": false,
                                "normalized": false, "special": true});
-            if let Some(list) = tokenizer["added_tokens"].as_array_mut() {
-                list.push(token);
-            }
-            size += 1;
-            size - 1
+        if let Some(list) = tokenizer["added_tokens"].as_array_mut() {
+            list.push(token);
         }
+        size += 1;
+        size - 1
     };
     if config["added_tokens_decoder"].is_object() {
         config["added_tokens_decoder"][id.to_string()] = json!({"content": IMAGE, "single_word": false,

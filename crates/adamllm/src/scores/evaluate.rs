@@ -123,6 +123,34 @@ pub fn run(shared: &Shared, device: Device, kind: Kind, arguments: &Benchmarks) 
     session.finish()
 }
 
+/// The items that can be asked with their requests; the others are told, and are in no score.
+fn requests_of<'b>(spec: &Spec, benchmark: &'b Benchmark) -> (Vec<&'b Item>, Vec<Request>) {
+    let (mut items, mut requests, mut left_out) = (Vec::new(), Vec::new(), Vec::new());
+    for item in &benchmark.items {
+        if let Some(missing) = item.images.iter().find(|image| !image.is_file()) {
+            let picture = missing.display();
+            left_out.push(format!("`{}`: no picture `{picture}`", item.id));
+            continue;
+        }
+        match item.request(spec) {
+            Ok(request) => {
+                items.push(item);
+                requests.push(request);
+            }
+            Err(error) => left_out.push(error.to_string()),
+        }
+    }
+    if let Some(first) = left_out.first() {
+        eprintln!(
+            "{}: {} of {} items are not asked: {first}",
+            spec.id,
+            left_out.len(),
+            benchmark.items.len()
+        );
+    }
+    (items, requests)
+}
+
 /// What all tasks are answered with.
 struct Asking<'a> {
     shared: &'a Shared,
@@ -142,7 +170,7 @@ impl Asking<'_> {
         let benchmark = tasks::benchmark(job, self.reading, &mut Keep::Folder(&pictures))?
             .context("it has no data; name its folder with `--data`")?;
         let spec = named(job, &benchmark, self.reading)?;
-        let (items, requests) = self.requests(&spec, &benchmark);
+        let (items, requests) = requests_of(&spec, &benchmark);
         if requests.is_empty() {
             bail!("none of its {} items can be asked", benchmark.items.len());
         }
@@ -184,34 +212,6 @@ impl Asking<'_> {
             );
         }
         Ok(jsonl::write(&job.file, &answers)?)
-    }
-
-    /// The items that can be asked with their requests; the others are told, and are in no score.
-    fn requests<'b>(&self, spec: &Spec, benchmark: &'b Benchmark) -> (Vec<&'b Item>, Vec<Request>) {
-        let (mut items, mut requests, mut left_out) = (Vec::new(), Vec::new(), Vec::new());
-        for item in &benchmark.items {
-            if let Some(missing) = item.images.iter().find(|image| !image.is_file()) {
-                let picture = missing.display();
-                left_out.push(format!("`{}`: no picture `{picture}`", item.id));
-                continue;
-            }
-            match item.request(spec) {
-                Ok(request) => {
-                    items.push(item);
-                    requests.push(request);
-                }
-                Err(error) => left_out.push(error.to_string()),
-            }
-        }
-        if let Some(first) = left_out.first() {
-            eprintln!(
-                "{}: {} of {} items are not asked: {first}",
-                spec.id,
-                left_out.len(),
-                benchmark.items.len()
-            );
-        }
-        (items, requests)
     }
 
     /// Refuses to go on with answers of another model or to other questions.

@@ -74,8 +74,8 @@ fn digest(context: &Context, folder: &Path) -> Result<String> {
     let model = digests.folder(&folder.join("model"))?;
     let names = ["lengths.json", "metrics.jsonl", "rejected.jsonl"];
     let files = digests.files(&names.map(|name| folder.join(name)))?;
-    let named = names.into_iter().zip(files);
-    Ok(together(named.chain([("model", model)])))
+    let own = names.into_iter().zip(files);
+    Ok(together(own.chain([("model", model)])))
 }
 
 fn samples(context: &Context, control: Control) -> Result<Vec<Sample>> {

@@ -198,7 +198,7 @@ fn multiple_choice() {
     ];
     // What CPython draws of four for the items 0 to 11.
     let draws = "DBABBCACBDAD";
-    let mut drawn = 0;
+    let mut by_lot = 0;
     let all = texts(7, 8_000, 7).into_iter().chain(texts(8, 4, 5_000));
     for (at, text) in all.enumerate() {
         let mut bare = text.clone();
@@ -237,9 +237,9 @@ fn multiple_choice() {
         };
         let found = choice(&text, &options, index);
         assert_eq!((options[found.option].0, found.drawn), expected, "{text:?}");
-        drawn += usize::from(found.drawn);
+        by_lot += usize::from(found.drawn);
     }
-    assert!((500..8_000).contains(&drawn), "{drawn}");
+    assert!((500..8_000).contains(&by_lot), "{by_lot}");
 }
 
 #[test]
@@ -264,7 +264,7 @@ fn lists_of_names() {
     };
     for _ in 0..6_000 {
         let (answer, wanted) = (text(), text());
-        let named = |text: &str| -> BTreeSet<&str> {
+        let held = |text: &str| -> BTreeSet<&str> {
             let mut left = text.to_lowercase();
             let mut found = BTreeSet::new();
             let longest = names
@@ -283,7 +283,7 @@ fn lists_of_names() {
             }
             found
         };
-        let (given, labels) = (named(&answer), named(&wanted));
+        let (given, labels) = (held(&answer), held(&wanted));
         let found: BTreeSet<&str> = multi_label(&answer, &names)
             .iter()
             .map(|&i| names[i])
@@ -333,7 +333,7 @@ fn rouge_of_summaries() {
     let mut rng = Rng::new(10);
     let mut text = || {
         let mut sentences = Vec::new();
-        for _ in 0..1 + rng.below(2) {
+        for _ in 0..=rng.below(2) {
             let count = 1 + rng.below(5);
             let some = ["a", "A", "b", "c", "日本", "mix", "3", "5"];
             let words: Vec<&str> = (0..count).map(|_| *rng.choose(&some)).collect();

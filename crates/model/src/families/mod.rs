@@ -119,7 +119,7 @@ fn build(
     Ok(match config["model_type"].as_str() {
         Some("llama" | "mistral") => {
             let parsed = llama::Config::parse(config)?;
-            Box::new(llama::Llama::new(text, parsed, source()?, device, kind)?)
+            Box::new(llama::Llama::new(text, &parsed, source()?, device, kind)?)
         }
         Some("llava") => {
             let parsed = llava::Config::parse(config)?;

@@ -153,10 +153,6 @@ impl Clip {
 /// Flat patches `[n, p, channels · patch²]` of pictures `[n, channels, height, width]`, and their rows and columns. The
 /// convolution whose stride is its kernel is one linear map of these. A last part of a picture that fills no patch is
 /// left out, as the convolution does.
-#[expect(
-    clippy::many_single_char_names,
-    reason = "the shape letters of the field"
-)]
 pub fn patches(pixels: &Tensor, size: i64) -> Result<(Tensor, (i64, i64)), Error> {
     let shape = pixels.size();
     let [n, c, h, w] = [shape[0], shape[1], shape[2] / size, shape[3] / size];

@@ -58,7 +58,7 @@ impl Dino {
         run: usize,
     ) -> Result<Self, Error> {
         let sizes = &config.sizes;
-        let (d, side, size) = (sizes.hidden_size, sizes.side(), sizes.patch_size);
+        let (d, side, width) = (sizes.hidden_size, sizes.side(), sizes.patch_size);
         let mut tensor = |part: &str, shape: &[i64], init| {
             weights.tensor(&format!("{name}.{part}"), shape, init)
         };
@@ -72,7 +72,7 @@ impl Dino {
             &[1, side * side + 1, d],
             normal,
         )?;
-        let patch_shape = [d, sizes.num_channels, size, size];
+        let patch_shape = [d, sizes.num_channels, width, width];
         let part = "embeddings.patch_embeddings.projection";
         let patch = tensor(&format!("{part}.weight"), &patch_shape, Init::Xavier)?;
         let patch_bias = tensor(&format!("{part}.bias"), &[d], Init::Zeros)?;

@@ -139,7 +139,9 @@ fn gguf() -> Vec<u8> {
     ] {
         text(&mut out, name);
         out.extend(2u32.to_le_bytes());
-        shape.iter().for_each(|n| out.extend(n.to_le_bytes()));
+        for n in shape {
+            out.extend(n.to_le_bytes());
+        }
         out.extend(kind.to_le_bytes());
         out.extend(offset.to_le_bytes());
     }

@@ -90,18 +90,18 @@ impl Tile {
             (Value::Null, _) => Target::ShortestEdge(224),
             (Value::Number(n), _) => Target::ShortestEdge(n.as_u64().unwrap_or(224) as usize),
             (_, Some(edge)) => Target::ShortestEdge(edge),
-            (size, None) => match (number(&size["height"]), number(&size["width"])) {
+            (given, None) => match (number(&given["height"]), number(&given["width"])) {
                 (Some(height), Some(width)) => Target::Exact(height, width),
-                _ => return Err(format!("has a size {size}; expected `height` and `width`")),
+                _ => return Err(format!("has a size {given}; expected `height` and `width`")),
             },
         };
         let crop = if settings["do_center_crop"] == false {
             None
         } else {
-            let size = &settings["crop_size"];
-            let one = number(size).unwrap_or(224);
-            let height = number(&size["height"]).unwrap_or(one);
-            Some((height, number(&size["width"]).unwrap_or(one)))
+            let given = &settings["crop_size"];
+            let one = number(given).unwrap_or(224);
+            let height = number(&given["height"]).unwrap_or(one);
+            Some((height, number(&given["width"]).unwrap_or(one)))
         };
         let (height, width) = match (crop, target) {
             (Some(crop), _) => crop,

@@ -4,6 +4,7 @@
 //! least, or down the least, of those the smallest; black below and to the right. Tiles that fill the picture up to the
 //! largest number are left to the model.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use image::RgbImage;
@@ -88,8 +89,10 @@ impl Canvas {
                     match (scale >= 1.0, found >= 1.0) {
                         (true, false) => true,
                         (false, true) => false,
-                        (true, true) => scale < found || scale == found && smaller,
-                        (false, false) => scale > found || scale == found && smaller,
+                        (both, _) => match scale.total_cmp(&found) {
+                            Ordering::Equal => smaller,
+                            order => (order == Ordering::Less) == both,
+                        },
                     }
                 });
                 if better {

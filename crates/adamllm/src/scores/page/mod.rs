@@ -205,9 +205,9 @@ fn details(done: &Done) -> Markup {
                 (found.pictures.len()) " matches of pictures and " (found.texts.len()) " of texts with the training data"
             } }
         }
-        @for scored in std::iter::once(&done.strict).chain(&done.reference) {
+        @for (at, scored) in std::iter::once(&done.strict).chain(&done.reference).enumerate() {
             @let result = &scored.result;
-            details open[std::ptr::eq(scored, &done.strict)] {
+            details open[at == 0] {
                 summary {
                     (name(result.scorer)) " scorer, version " (result.version) ": " (result.n) " predictions in "
                     (result.clusters) " clusters" @if result.too_few { " (too few)" } "; " (tables::rates(result))

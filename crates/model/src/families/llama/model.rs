@@ -29,7 +29,7 @@ impl Llama {
     /// From a checkpoint or a random start.
     pub fn new(
         config_text: String,
-        config: Config,
+        config: &Config,
         source: Source,
         device: Device,
         kind: Kind,

@@ -207,7 +207,7 @@ impl Layer {
         weights: &mut Weights,
         name: &str,
         config: &VisionConfig,
-        gated: bool,
+        is_global: bool,
     ) -> Result<Self, Error> {
         let (w, f, eps) = (
             config.hidden_size,
@@ -227,7 +227,7 @@ impl Layer {
         let norm1 = LayerNorm::new(weights, &format!("{name}.input_layernorm"), w, eps)?;
         let after = format!("{name}.post_attention_layernorm");
         let norm2 = LayerNorm::new(weights, &after, w, eps)?;
-        let gates = if gated {
+        let gates = if is_global {
             let mut gate =
                 |part: &str| weights.tensor(&format!("{name}.{part}"), &[1], Init::Normal(0.02));
             Some((gate("gate_attn")?, gate("gate_ffn")?))
