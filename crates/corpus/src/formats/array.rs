@@ -59,12 +59,20 @@ impl Array {
     }
 
     fn broken(&self, line: usize, problem: &str) -> Error {
-        let problem = format!("{problem}, after {} complete records", self.num_read);
+        let records = if self.num_read == 1 {
+            "record"
+        } else {
+            "records"
+        };
+        let problem = format!("{problem} after {} complete {records}", self.num_read);
         Error::line(&self.path, line, problem)
     }
 
     fn cut_off(&self) -> Error {
-        self.broken(self.last, "the JSON array is cut off")
+        self.broken(
+            self.last,
+            "the JSON array is cut off (copy or export the file again)",
+        )
     }
 
     /// The bytes of the next element: to the end of its brackets, string or word. False if the file ends before.

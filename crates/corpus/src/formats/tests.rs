@@ -253,7 +253,7 @@ fn broken_files_are_one_clear_error() {
         (b"[]", &["has no records"]),
         (
             b"[{\"id\": 1},",
-            &["line 1", "cut off", "after 1 complete records"],
+            &["line 1", "cut off", "after 1 complete record"],
         ),
         (b"[{\"id\": 1},\n{\"id\": 2", &["line 2", "cut off"]),
         (b"[\n{\"id\": 1}\n", &["line 2", "cut off"]),
