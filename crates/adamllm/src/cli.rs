@@ -166,6 +166,9 @@ pub struct Demo {
     /// A few steps only: shows the road, not the result.
     #[arg(long)]
     pub quick: bool,
+    /// Measure on a training style that is left out of the pairs, not on the test pictures: for choosing settings.
+    #[arg(long)]
+    pub validation: bool,
     /// Say what would be done, with counts, memory, time and disk; writes the demo's data and begins no stage.
     #[arg(long)]
     pub dry_run: bool,
@@ -395,7 +398,7 @@ pub struct DemoBase {
     /// Work folder; the result lies in its `base-model`.
     #[arg(long, default_value = "runs/demo-base")]
     pub work: PathBuf,
-    /// Phases: tower, read, joint, polish, score; all when absent.
+    /// Phases: tower, read, joint, polish, contrast, score; all when absent.
     pub phases: Vec<String>,
     /// Fail if the model made anew scores worse than the shipped one.
     #[arg(long)]

@@ -184,7 +184,7 @@ fn run_demo(shared: &Shared, device: Device, demo: &Demo) -> Result<()> {
          model",
     );
     refresh_shipped(&run, say)?;
-    let path = demo::data::write_domain(&run, &demo.domain, demo.seed)?;
+    let path = demo::data::write_domain(&run, &demo.domain, demo.seed, demo.validation)?;
     let mut overrides = vec![format!("run.seed={}", demo.seed)];
     if demo.quick {
         overrides.extend(demo::data::QUICK.map(str::to_owned));

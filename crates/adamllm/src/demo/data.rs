@@ -1,9 +1,9 @@
 //! The demo's files: the shipped models, seed data on general pictograms, and for `adamllm demo` the pairs of a domain,
 //! their tasks and the truth.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use corpus::pictograms::{self, Domain, Pictogram};
@@ -15,7 +15,7 @@ use synthesis::{Joiner, Prompts};
 
 use super::pretraining::{Part, part};
 use super::world::{self, Asks, Lexicon, Thing};
-use super::{Picture, duplicates, kinds, render};
+use super::{Picture, duplicates, kinds, render, tower};
 use crate::run_folder::RunFolder;
 use crate::stages::{Item, MetricName};
 
@@ -97,13 +97,18 @@ const SEEDS: usize = 5000;
 /// How many general pictures the seed records are about.
 const SEED_PICTURES: usize = 1400;
 /// General pictures and questions for replay.
-const REPLAY: usize = 1400;
+const REPLAY: usize = 3600;
 /// A share of the seed triplets is inconsistent, so that the filter has work.
-const INCONSISTENT: f64 = 0.2;
+const INCONSISTENT: f64 = 0.25;
 /// A share of the seeds is about invented things on blank pictures: it keeps the synthesizer reading.
 const INVENTED: f64 = 0.5;
+/// Pairs of each domain drawing: one as it is, the others turned, moved or lit otherwise, each with a caption of its own.
+const PAIRS: u64 = 3;
 /// Seed data are drawn once for all runs: they stand for data that a user would have.
 const WORLD_SEED: u64 = 11;
+
+/// Replay in the styles of a domain's pairs; a file of the `demo` folder.
+const DOMAIN_REPLAY: &str = "domain-replay.jsonl";
 
 /// Pictures that were left out of the tasks since they repeat a training picture; a file of the `demo` folder.
 pub const DUPLICATES: &str = "duplicates.jsonl";
@@ -159,7 +164,8 @@ pub fn write_shipped(run: &RunFolder) -> Result<PathBuf> {
         &image::RgbImage::from_pixel(super::SIDE, super::SIDE, image::Rgb([255; 3])),
         &blank,
     )?;
-    jsonl::write(&demo.join("seeds.jsonl"), &seeds(&pictures, &mut rng))?;
+    let of_seeds = &pictures[..SEED_PICTURES.min(pictures.len())];
+    jsonl::write(&demo.join("seeds.jsonl"), &seeds(of_seeds, &mut rng))?;
     jsonl::write(
         &demo.join("replay.jsonl"),
         &replay(&pictures[..REPLAY.min(pictures.len())], &mut rng),
@@ -186,19 +192,20 @@ fn seeds(pictures: &[Picture], rng: &mut Rng) -> Vec<Seed> {
     let mut out = Vec::with_capacity(SEEDS);
     for (at, picture) in pictures.iter().cycle().take(SEEDS).enumerate() {
         let invented = rng.chance(INVENTED);
-        let thing = if invented {
-            lexicon.unheard(rng).0
+        let (thing, kinds) = if invented {
+            lexicon.unheard(rng)
         } else {
-            picture.thing.clone()
+            (picture.thing.clone(), lexicon.kinds.clone())
         };
         let image = if invented {
             "general/blank.png".to_owned()
         } else {
             format!("general/{}.png", picture.id)
         };
-        // Wrong options are known kinds: a caption says one new kind, and nobody can guess others.
+        // Wrong options are those of the caption: nobody can guess the kinds of a new domain.
+        let (caption, others) = world::contrasting_caption(&thing, &kinds, rng);
         let asks = *rng.choose(&Asks::ALL);
-        let question = world::question(&thing, asks, &lexicon.kinds, rng);
+        let question = world::question(&thing, asks, &others, rng);
         let task = if rng.chance(INCONSISTENT) {
             let other = world::invented(&lexicon.kinds, rng);
             world::inconsistent(&question, &thing, &other, rng)
@@ -212,7 +219,7 @@ fn seeds(pictures: &[Picture], rng: &mut Rng) -> Vec<Seed> {
         out.push(Seed {
             id: format!("seed-{at:05}"),
             images: vec![image.into()],
-            caption: world::caption(&thing, rng),
+            caption,
             task: Some(question.asks.task().to_owned()),
             tasks: vec![task],
         });
@@ -230,7 +237,7 @@ fn replay(pictures: &[Picture], rng: &mut Rng) -> Vec<Sample> {
         let (question, answer) = if rng.chance(0.2) {
             (
                 "Describe the image.".to_owned(),
-                world::caption(&picture.thing, rng),
+                world::contrasting_caption(&picture.thing, &kinds, rng).0,
             )
         } else {
             let question = world::question(&picture.thing, *rng.choose(&Asks::ALL), &kinds, rng);
@@ -260,7 +267,15 @@ fn replay(pictures: &[Picture], rng: &mut Rng) -> Vec<Sample> {
 }
 
 /// Writes a domain's pairs, tasks and truth of one seed, and gives the path of the recipe.
-pub fn write_domain(run: &RunFolder, domain: &Domain, seed: u64) -> Result<PathBuf> {
+///
+/// With `validation` the tasks are not about the test pictures but about one of the training styles, which is left out
+/// of the pairs: settings are chosen on those.
+pub fn write_domain(
+    run: &RunFolder,
+    domain: &Domain,
+    seed: u64,
+    validation: bool,
+) -> Result<PathBuf> {
     let demo = write_shipped(run)?;
     let all = pictograms::load()?;
     let own: Vec<&Pictogram> = all
@@ -270,35 +285,58 @@ pub fn write_domain(run: &RunFolder, domain: &Domain, seed: u64) -> Result<PathB
     let pictures = render(&own, &demo.join(domain.name))?;
     let kinds = kinds(&pictures);
     let unseen = unseen_concepts(&pictures);
-    let is_new_style = |p: &&Picture| domain.unseen_styles.contains(&p.style);
     let is_unseen = |p: &&Picture| unseen.contains(&p.concept);
-    let training: Vec<&Picture> = pictures
-        .iter()
-        .filter(|p| !is_new_style(p) && !is_unseen(p))
-        .collect();
-    let mut styles: Vec<Picture> = pictures
-        .iter()
-        .filter(|p| is_new_style(p) && !is_unseen(p))
-        .cloned()
-        .collect();
+    let is_new_style = |p: &&Picture| domain.unseen_styles.contains(&p.style);
     let mut concepts: Vec<Picture> = pictures.iter().filter(is_unseen).cloned().collect();
+    let (mut styles, mut training): (Vec<&Picture>, Vec<&Picture>) = pictures
+        .iter()
+        .filter(|p| !is_unseen(p))
+        .partition(is_new_style);
+    if validation {
+        let last = training.iter().map(|p| p.style).max();
+        (styles, training) = training.into_iter().partition(|p| Some(p.style) == last);
+        concepts.clear();
+    }
+    // A style that only general pictures had would say by itself that a picture is not of the domain.
+    let asked: BTreeSet<&str> = styles.iter().map(|p| p.style).collect();
+    let of_asked = |image: &Path| {
+        let name = image.file_stem().unwrap_or_default().to_string_lossy();
+        name.rsplit_once('_')
+            .is_some_and(|(_, style)| asked.contains(style))
+    };
+    let mut replay: Vec<Sample> = jsonl::read(&demo.join("replay.jsonl"))?;
+    replay.retain(|sample| !sample.images.iter().any(|image| of_asked(image)));
+    jsonl::write(&demo.join(DOMAIN_REPLAY), &replay)?;
+    let mut styles: Vec<Picture> = styles.into_iter().cloned().collect();
     let mut repeated = duplicates::remove(&mut styles, &training)?;
     repeated.extend(duplicates::remove(&mut concepts, &training)?);
     jsonl::write(&demo.join(DUPLICATES), &repeated)?;
     let (mut pairs, mut truth) = (Vec::new(), Vec::new());
-    for picture in training {
-        let mut rng = Rng::new(hash(seed, &format!("caption {}", picture.id)));
+    for (picture, nth) in training
+        .iter()
+        .flat_map(|p| (1..=PAIRS).map(move |n| (p, n)))
+    {
+        let id = format!("{}.{nth}", picture.id);
+        let mut image = format!("{}/{}.png", domain.name, picture.id);
+        if nth > 1 {
+            image = format!("{}/{id}.png", domain.name);
+            // The same for every seed, so that the folder's pictures are written once.
+            let mut rng = Rng::new(hash(nth, &picture.id));
+            let redrawn = tower::redrawn(&corpus::images::decode(&picture.path)?, &mut rng);
+            corpus::images::encode_png(&redrawn, &demo.join(&image))?;
+        }
+        let mut rng = Rng::new(hash(seed, &format!("caption {id}")));
         pairs.push(Pair {
-            id: picture.id.clone(),
-            images: vec![format!("{}/{}.png", domain.name, picture.id).into()],
-            caption: world::caption(&picture.thing, &mut rng),
+            id: id.clone(),
+            images: vec![image.into()],
+            caption: world::contrasting_caption(&picture.thing, &kinds, &mut rng).0,
             request: None,
             group: Some(picture.concept.clone()),
             source: Some("pictograms".to_owned()),
             meta: Map::new(),
         });
         truth.push(Truth {
-            id: picture.id.clone(),
+            id,
             thing: picture.thing.clone(),
         });
     }
@@ -309,9 +347,10 @@ pub fn write_domain(run: &RunFolder, domain: &Domain, seed: u64) -> Result<PathB
     for asks in Asks::ALL {
         write(asks.task(), &items(&styles, asks, &kinds))?;
     }
-    write("description", &descriptions(&styles))?;
+    write("description", &descriptions(&styles, &kinds))?;
     // Nobody can name what was never named, so unseen concepts are asked for kind, colour and yes or no only.
-    for asks in [Asks::Kind, Asks::Colour, Asks::YesNo] {
+    let of_unseen = [Asks::Kind, Asks::Colour, Asks::YesNo];
+    for asks in of_unseen.into_iter().filter(|_| !validation) {
         write(
             &format!("unseen-{}", asks.task()),
             &items(&concepts, asks, &kinds),
@@ -365,12 +404,16 @@ pub fn items(pictures: &[Picture], asks: Asks, kinds: &[String]) -> Vec<Item> {
     pictures.iter().map(item).collect()
 }
 
-fn descriptions(pictures: &[Picture]) -> Vec<Item> {
+fn descriptions(pictures: &[Picture], kinds: &[String]) -> Vec<Item> {
+    let label = |picture: &Picture| {
+        let mut rng = Rng::new(hash(8, &picture.id));
+        world::contrasting_caption(&picture.thing, kinds, &mut rng).0
+    };
     let item = |picture: &Picture| Item {
         id: picture.id.clone(),
         images: vec![std::path::absolute(&picture.path).unwrap_or_else(|_| picture.path.clone())],
         question: "Describe the image.".to_owned(),
-        label: world::caption(&picture.thing, &mut Rng::new(hash(8, &picture.id))),
+        label: label(picture),
         metric: MetricName::RougeL,
         cluster: picture.concept.clone(),
         choices: Vec::new(),

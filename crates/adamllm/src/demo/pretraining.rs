@@ -6,7 +6,8 @@
 //!    the captions that are asked about tell of invented things, so that what a caption says is copied and not recalled.
 //! 4. `polish`: the same at a lower rate, with more of what the synthesizer and the judge need: answers that copy from a
 //!    caption, and extraction.
-//! 5. `score`: what it knows is measured ([`super::gates`]) into `<work>/scores.json`.
+//! 5. `contrast`: polish again, with captions that also tell what a thing is not, and questions about that.
+//! 6. `score`: what it knows is measured ([`super::gates`]) into `<work>/scores.json`.
 //!
 //! Food never occurs, not even in the tokenizer's training text: a word that is one token there and never trained could
 //! not be copied. Food words are spelled in pieces that general text has taught.
@@ -32,7 +33,7 @@ use super::world::{self, Asks, Lexicon, Thing};
 use super::{Picture, gates, kinds, render, tower};
 
 /// The phases in the order that makes a base from nothing.
-pub const PHASES: [&str; 5] = ["tower", "read", "joint", "polish", "score"];
+pub const PHASES: [&str; 6] = ["tower", "read", "joint", "polish", "contrast", "score"];
 
 /// Llama 3's format; answers begin with a blank, so that a word that is copied from a caption keeps its tokens.
 const CHAT_TEMPLATE: &str = include_str!("chat_template.jinja");
@@ -49,6 +50,7 @@ const TOWER_STEPS: usize = 2400;
 const READ_STEPS: usize = 2500;
 const JOINT_STEPS: usize = 5000;
 const POLISH_STEPS: usize = 2000;
+const CONTRAST_STEPS: usize = 1000;
 /// A twentieth of the general concepts is never shown, and a twentieth of the other pictures, so that general skill can
 /// be measured.
 const HELD_OUT: f64 = 0.05;
@@ -93,6 +95,9 @@ pub fn run(work: &Path, phases: &[String], check: bool, threads: usize) -> Resul
     }
     if wanted("polish") {
         run_polish(work, &folder, &draw(Part::Shown)?)?;
+    }
+    if wanted("contrast") {
+        run_contrast(work, &folder, &draw(Part::Shown)?)?;
     }
     if wanted("score") || check {
         let found = gates::measure(work)?;
@@ -214,25 +219,47 @@ fn run_joint(work: &Path, folder: &Path, pictures: &[Picture]) -> Result<()> {
             question: 0.42,
             reading: 0.28,
             invented: 0.6,
+            contrasting: 0.0,
         },
     )?;
     let source = Made::new(folder, 3, joint, JOINT_STEPS * 24)?;
     together("joint", model.as_ref(), folder, &source, 1e-3, JOINT_STEPS)
 }
 
+/// What the synthesizer and the judge need most: answers that copy, and extraction.
+const POLISH: Shares = Shares {
+    caption: 0.1,
+    question: 0.25,
+    reading: 0.45,
+    invented: 0.6,
+    contrasting: 0.0,
+};
+
 fn run_polish(work: &Path, folder: &Path, pictures: &[Picture]) -> Result<()> {
-    let model =
-        model::load(folder, Device::Cpu, Kind::Float).context("the `joint` phase comes first")?;
+    polish("polish", work, folder, pictures, POLISH, POLISH_STEPS)
+}
+
+fn run_contrast(work: &Path, folder: &Path, pictures: &[Picture]) -> Result<()> {
     let shares = Shares {
-        caption: 0.1,
-        question: 0.25,
-        reading: 0.45,
-        invented: 0.6,
+        contrasting: 0.7,
+        ..POLISH
     };
+    polish("contrast", work, folder, pictures, shares, CONTRAST_STEPS)
+}
+
+fn polish(
+    name: &str,
+    work: &Path,
+    folder: &Path,
+    pictures: &[Picture],
+    shares: Shares,
+    steps: usize,
+) -> Result<()> {
+    let model = model::load(folder, Device::Cpu, Kind::Float)
+        .context("the phases before this one come first")?;
     let joint = Joint::new(work, pictures, shares)?;
-    let source = Made::new(folder, 5, joint, POLISH_STEPS * 24)?;
-    let steps = POLISH_STEPS;
-    together("polish", model.as_ref(), folder, &source, 7e-4, steps)
+    let source = Made::new(folder, 5, joint, steps * 24)?;
+    together(name, model.as_ref(), folder, &source, 7e-4, steps)
 }
 
 /// Trains all parts of the base together and saves it into its folder now and then.
@@ -459,6 +486,8 @@ struct Shares {
     reading: f64,
     /// Of the readings, those over invented things.
     invented: f64,
+    /// Of the readings, those whose caption tells of other kinds too, which its questions then ask about.
+    contrasting: f64,
 }
 
 /// Pictures and text together.
@@ -534,7 +563,12 @@ impl Kindred for Joint {
             } else {
                 (picture.thing.clone(), kinds.clone(), &picture.path)
             };
-            let caption = world::caption(&thing, rng);
+            let (caption, kinds) = if rng.chance(shares.contrasting) {
+                let (caption, others) = world::contrasting_caption(&thing, &kinds, rng);
+                (caption, others.to_vec())
+            } else {
+                (world::caption(&thing, rng), kinds)
+            };
             let asked = image(&prompts.synthesizer.caption_request);
             let turns = vec![asked, Turn::new(Role::Assistant, caption)];
             return plain(

@@ -114,8 +114,26 @@ pub fn caption(thing: &Thing, rng: &mut Rng) -> String {
     text
 }
 
-/// A question about the thing. `kinds` are the kinds that wrong options and yes/no questions are drawn from; it must
-/// hold at least three.
+/// A caption that ends in two kinds that the thing does not belong to, and these kinds: who knows a domain tells what is
+/// easily confused. At least two of `kinds` must not be the thing's.
+pub fn contrasting_caption(
+    thing: &Thing,
+    kinds: &[String],
+    rng: &mut Rng,
+) -> (String, [String; 2]) {
+    let mut text = caption(thing, rng);
+    let others = two_other_kinds(&thing.kind, kinds, rng);
+    let [first, second] = &others;
+    text.push_str(&if rng.chance(0.5) {
+        format!(" It is neither a kind of {first} nor of {second}.")
+    } else {
+        format!(" Do not take it for a kind of {first} or {second}.")
+    });
+    (text, others)
+}
+
+/// A question about the thing. `kinds` are the kinds that wrong options and yes/no questions are drawn from; at least
+/// two of them must not be the thing's.
 pub fn question(thing: &Thing, asks: Asks, kinds: &[String], rng: &mut Rng) -> Question {
     let Thing {
         name, kind, colour, ..
@@ -171,14 +189,7 @@ pub fn question(thing: &Thing, asks: Asks, kinds: &[String], rng: &mut Rng) -> Q
             )
         }
         Asks::Choice => {
-            let first = other_kind(kind, kinds, rng);
-            let mut second = other_kind(kind, kinds, rng);
-            for _ in 0..20 {
-                if second != first {
-                    break;
-                }
-                second = other_kind(kind, kinds, rng);
-            }
+            let [first, second] = two_other_kinds(kind, kinds, rng);
             let mut options = vec![kind.clone(), first, second];
             rng.shuffle(&mut options);
             (
@@ -384,6 +395,18 @@ fn other_kind(kind: &str, kinds: &[String], rng: &mut Rng) -> String {
         .unwrap_or_else(|| "thing".to_owned())
 }
 
+fn two_other_kinds(kind: &str, kinds: &[String], rng: &mut Rng) -> [String; 2] {
+    let first = other_kind(kind, kinds, rng);
+    let mut second = other_kind(kind, kinds, rng);
+    for _ in 0..20 {
+        if second != first {
+            break;
+        }
+        second = other_kind(kind, kinds, rng);
+    }
+    [first, second]
+}
+
 fn capitalised(text: &str) -> String {
     let mut chars = text.chars();
     chars.next().map_or_else(String::new, |first| {
@@ -414,6 +437,26 @@ mod tests {
                     &question.precise
                 ));
             }
+        }
+    }
+
+    #[test]
+    fn questions_about_a_contrasting_caption_are_answered_by_it() {
+        let kinds: Vec<String> = ["fruit", "drink", "vehicle", "tool"]
+            .map(String::from)
+            .to_vec();
+        let mut rng = Rng::new(5);
+        for _ in 0..100 {
+            let thing = invented(&kinds, &mut rng);
+            let (caption, others) = contrasting_caption(&thing, &kinds, &mut rng);
+            assert!(others[0] != others[1] && !others.contains(&thing.kind));
+            let choice = question(&thing, Asks::Choice, &others, &mut rng);
+            assert!(choice.options.iter().all(|o| caption.contains(o.as_str())));
+            let asked = question(&thing, Asks::YesNo, &others, &mut rng).instruction;
+            let asked = asked
+                .trim_start_matches("Is it a kind of ")
+                .trim_end_matches('?');
+            assert!(caption.contains(asked));
         }
     }
 

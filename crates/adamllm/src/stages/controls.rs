@@ -97,7 +97,7 @@ fn samples(context: &Context, control: Control) -> Result<Vec<Sample>> {
             ..options
         },
         Control::ShuffledPictures => {
-            let own: Vec<String> = pairs.iter().map(|p| p.id.clone()).collect();
+            let own: Vec<String> = pairs.iter().map(pictures).collect();
             swap_pictures(&mut pairs, &own, options.seed);
             options
         }
@@ -113,6 +113,11 @@ fn samples(context: &Context, control: Control) -> Result<Vec<Sample>> {
 
 fn group(pair: &Pair) -> String {
     pair.group.clone().unwrap_or_else(|| pair.id.clone())
+}
+
+/// Pairs of one picture keep having one.
+fn pictures(pair: &Pair) -> String {
+    format!("{:?}", pair.images)
 }
 
 /// Gives the pairs of each group the pictures of another group; no group keeps its own unless there is only one.
