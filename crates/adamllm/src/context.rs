@@ -82,14 +82,24 @@ impl Context<'_> {
 
     /// Opens a model and its processor.
     pub fn open(&self, folder: &Path, kind: Kind) -> Result<(Box<dyn Mllm>, Box<dyn Processor>)> {
-        let options = processor::Options {
+        open(folder, self.device, kind, &self.processing())
+    }
+
+    /// Opens a model's processor alone.
+    pub fn processor(&self, folder: &Path) -> Result<Box<dyn Processor>> {
+        processor::load(folder, &self.processing())
+            .with_context(|| format!("cannot open the processor of `{}`", folder.display()))
+    }
+
+    /// What the recipe says of processors.
+    fn processing(&self) -> processor::Options {
+        processor::Options {
             extra_bos: self.recipe.extra_bos,
             template_date: self.recipe.template_date.clone(),
             min_pixels: self.recipe.min_pixels,
             max_pixels: self.recipe.max_pixels,
             ..processor::Options::default()
-        };
-        open(folder, self.device, kind, &options)
+        }
     }
 
     /// A white picture in the run folder, for blank images; one that is not what was written is written anew.

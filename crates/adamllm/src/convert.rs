@@ -347,7 +347,8 @@ fn told<T>(
         eprintln!("warning: {warning}");
     }
     let document = json!({
-        "written": found.rows.len(), "dev": found.dev.len(), "counts": found.counts, "left_out": reasons,
+        "written": found.rows.len(), "dev": found.dev.len(), "counts": found.counts,
+        "domains": found.domains, "left_out": reasons,
         "warnings": found.warnings, "output": convert.output, "dev_output": dev,
     });
     print(shared, &document, || {
@@ -360,6 +361,12 @@ fn told<T>(
             println!("{} for validation in `{}`", found.dev.len(), dev.display());
         }
         for (name, count) in &found.counts {
+            println!("  {name}: {count}");
+        }
+        if !found.domains.is_empty() {
+            println!("pictures by image domain (tasks were assigned by us):");
+        }
+        for (name, count) in &found.domains {
             println!("  {name}: {count}");
         }
         if !reasons.is_empty() {

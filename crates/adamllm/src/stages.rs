@@ -14,6 +14,7 @@ use anyhow::{Context as _, Result, bail};
 use corpus::formats::{self, Loaded};
 use corpus::{Decoding, Pair, Rejected, Sample, Triplet, jsonl};
 use generate::LocalGenerator;
+use model::checkpoint::Checkpoint;
 use synthesis::{Blank, JudgeKind, JudgeOptions, KeepRule, MixOptions, ParseOptions, SeedOptions};
 
 use crate::context::{Context, write_rejected};
@@ -56,9 +57,58 @@ pub fn places(span: &Span) -> Result<(usize, usize)> {
     Ok((from, until))
 }
 
+/// Folders of models without weights that the stages up to the one at `until` read, and the keys that name them.
+fn without_weights(context: &Context, until: usize) -> Result<Vec<(String, PathBuf)>> {
+    let recipe = context.recipe;
+    let reaches = |stage: &str| STAGES[..=until].contains(&stage);
+    let mut named = Vec::new();
+    if seeds_path(context).is_some() || reaches("train") {
+        named.push(("model.checkpoint", context.base_folder()));
+    }
+    if recipe.mix.synthetic && reaches("synthesize") {
+        let synthesizer = recipe.synthesizer.checkpoint.as_ref();
+        named
+            .extend(synthesizer.map(|path| ("synthesizer.checkpoint", context.model_folder(path))));
+    }
+    if recipe.mix.synthetic && recipe.filter.enabled && reaches("filter") {
+        named.push(match &recipe.filter.checkpoint {
+            Some(path) => ("filter.checkpoint", context.model_folder(path)),
+            None => ("model.checkpoint", context.base_folder()),
+        });
+    }
+    let mut found: Vec<(String, PathBuf)> = Vec::new();
+    for (key, folder) in named {
+        match Checkpoint::open(&folder) {
+            Err(model::Error::NoWeights { .. }) => {}
+            opened => {
+                opened.with_context(|| format!("cannot open the weights of `{key}`"))?;
+                continue;
+            }
+        }
+        let key = format!("`{key}`");
+        match found.iter_mut().find(|(_, known)| *known == folder) {
+            Some((keys, _)) if keys.contains(&key) => {}
+            Some((keys, _)) => *keys = format!("{keys} and {key}"),
+            None => found.push((key, folder)),
+        }
+    }
+    Ok(found)
+}
+
 /// Runs the stages in order; a finished stage with unchanged inputs is skipped.
 pub fn run(context: &Context, span: &Span) -> Result<()> {
     let (from, until) = places(span)?;
+    // Hours of synthesis would come before the first look at the judge.
+    let without: Vec<String> = without_weights(context, until)?
+        .into_iter()
+        .map(|(keys, folder)| format!("  {keys}: `{}`", folder.display()))
+        .collect();
+    if !without.is_empty() {
+        bail!(
+            "there are no weights (`*.safetensors`) in\n{}\nput them there; `--dry-run` plans without them",
+            without.join("\n")
+        );
+    }
     context.mend_blank()?;
     let bases = basis::all(context, until)?;
     let mut before = String::new();

@@ -171,6 +171,149 @@ fn every_family_that_sees_is_adapted_by_a_recipe() {
     }
 }
 
+/// A folder as [`write_model`]'s, wide enough to learn a sentence by heart.
+fn write_wider_model(name: &str, folder: &Path) {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../processor/tests/golden");
+    copy(&golden.join(name), folder);
+    let text = std::fs::read_to_string(folder.join("config.json")).expect("config");
+    let mut config: Value = serde_json::from_str(&text).expect("JSON");
+    let wider = [
+        ("hidden_size", 64),
+        ("intermediate_size", 128),
+        ("num_attention_heads", 8),
+        ("num_key_value_heads", 4),
+    ];
+    for (key, value) in wider {
+        config["text_config"][key] = value.into();
+    }
+    if name == "qwen" {
+        config["vision_config"]["hidden_size"] = 64.into();
+    }
+    std::fs::write(folder.join("config.json"), config.to_string()).expect("config");
+    let model = model::fresh(&config.to_string(), 3, Device::Cpu, Kind::Float).expect("model");
+    for parameter in model.parameters() {
+        if parameter.name.contains("gate") && parameter.tensor.numel() == 1 {
+            let _ = parameter.tensor.shallow_clone().fill_(0.5);
+        }
+    }
+    model::save(model.as_ref(), folder, None, Kind::Float).expect("saved");
+}
+
+/// Lines of a stage's file.
+fn lines(path: &Path) -> Vec<Value> {
+    let text = std::fs::read_to_string(path).expect("file");
+    let parse = |line: &str| serde_json::from_str(line).expect("JSON");
+    text.lines().map(parse).collect()
+}
+
+/// Seed data in; a tuned synthesizer, its tasks, verdicts, samples, an adapted model and a report out.
+#[test]
+fn every_family_goes_the_whole_road() {
+    for name in ["qwen", "canvas", "llama", "tile"] {
+        let folder = tempfile::tempdir().expect("folder");
+        let at = |name: &str| folder.path().join(name);
+        write_wider_model(name, &at("model"));
+        let (mut pairs, mut seeds) = (String::new(), String::new());
+        for i in 0..8 {
+            let picture = format!("{i}.png");
+            write_picture(&at(&picture));
+            let pair =
+                json!({"id": i.to_string(), "images": [picture], "caption": "Two red apples."});
+            pairs += &format!("{pair}\n");
+            let task = json!({"instruction": "How many?", "informative": "There are two.", "precise": "2"});
+            let seed = json!({"id": i.to_string(), "images": [picture], "caption": "Two red apples.",
+                              "task": "count", "tasks": [task]});
+            seeds += &format!("{seed}\n");
+        }
+        std::fs::write(at("pairs.jsonl"), pairs).expect("pairs");
+        std::fs::write(at("seeds.jsonl"), seeds).expect("seeds");
+        std::fs::create_dir(at("tasks")).expect("folder");
+        let item = json!({"id": "0", "images": ["../0.png"], "question": "How many?", "label": "2", "cluster": "0",
+                          "metric": "exact_match"});
+        std::fs::write(at("tasks/count.jsonl"), format!("{item}\n")).expect("task");
+        let recipe = "[model]\ncheckpoint = \"model\"\nmax_pixels = 12544\n[data]\npairs = \"pairs.jsonl\"\nheld_out = 0.25\n\
+                      [synthesizer]\nseed_data = \"seeds.jsonl\"\nmax_new_tokens = 192\n\
+                      [synthesizer.train]\nmax_steps = 120\nepochs = 1000.0\nbatch_size = 4\nlearning_rate = 0.01\n\
+                      [train]\nmax_steps = 40\nepochs = 1000.0\nbatch_size = 4\nlearning_rate = 0.01\n\
+                      [evaluate]\ndata = \"tasks\"\n";
+        std::fs::write(at("my.toml"), recipe).expect("recipe");
+        let (file, run) = (at("my.toml").display().to_string(), at("run"));
+        let run_text = run.display().to_string();
+        let args = ["run", &file, "--run-dir", &run_text];
+        let planned = json_of(&[&args[..], &["--dry-run"]].concat());
+        assert_eq!(planned["stages"][0]["counts"]["steps"], 120, "{name}");
+        assert_eq!(planned["missing"], json!([]), "{name}");
+        let output = adamllm(&args);
+        assert!(output.status.success(), "{name}: {}", text(&output.stderr));
+        // What it was tuned on, in its own words.
+        let triplets = lines(&run.join("synthesize/triplets.jsonl"));
+        let losses = lines(&run.join("tune-synthesizer/metrics.jsonl"));
+        let rejected = std::fs::read_to_string(run.join("synthesize/rejected.jsonl"));
+        let said = lines(&run.join("synthesize/completions.jsonl"));
+        assert_eq!(
+            triplets.len(),
+            6,
+            "{name}: {:?}\n{rejected:?}\n{:?}",
+            losses.last(),
+            said.first()
+        );
+        for triplet in &triplets {
+            assert_eq!(triplet["instruction"], "How many?", "{name}");
+            assert_eq!(triplet["informative"], "There are two.", "{name}");
+            assert_eq!(triplet["precise"], "2", "{name}");
+        }
+        // The judge is the untrained model: whatever it says, everything it was asked has a verdict.
+        assert_eq!(
+            lines(&run.join("filter/completions.jsonl")).len(),
+            6,
+            "{name}"
+        );
+
+        let output = adamllm(&[&args[..], &["--set", "filter.enabled=false"]].concat());
+        let said = text(&output.stderr);
+        assert!(output.status.success(), "{name}: {said}");
+        assert!(
+            said.contains("synthesize: done before, skipped"),
+            "{name}: {said}"
+        );
+        let samples = lines(&run.join("mix/samples.jsonl"));
+        assert!(
+            samples.iter().all(|s| !s["origin"]["triplet"].is_null()),
+            "{name}"
+        );
+        let losses = lines(&run.join("train/metrics.jsonl"));
+        let loss = |at: usize| losses[at]["loss"].as_f64().expect("loss");
+        assert_eq!(losses.len(), 40, "{name}");
+        assert!(
+            loss(39) < 0.2 * loss(0),
+            "{name}: {} to {}",
+            loss(0),
+            loss(39)
+        );
+        let report = std::fs::read_to_string(run.join("report/summary.json")).expect("summary");
+        let report: Value = serde_json::from_str(&report).expect("JSON");
+        assert_eq!(report["tasks"][0]["task"], "count", "{name}");
+        assert_eq!(report["tasks"][0]["base"], 0.0, "{name}");
+        assert_eq!(report["tasks"][0]["n"], 1, "{name}");
+        assert_eq!(report["funnel"]["kept"], 6, "{name}");
+        let adapted = run.join("train/model").display().to_string();
+        let picture = at("0.png").display().to_string();
+        let answer = json_of(&[
+            "generate",
+            "--model",
+            &adapted,
+            "--image",
+            &picture,
+            "--prompt",
+            "How many?",
+        ]);
+        assert!(
+            answer["completion_tokens"].as_u64().expect("tokens") > 0,
+            "{name}"
+        );
+    }
+}
+
 /// The tower of a LLaVA-NeXT as a folder of its own, by the names of a CLIP.
 fn write_tower(next: &Path, folder: &Path) {
     std::fs::create_dir_all(folder).expect("folder");

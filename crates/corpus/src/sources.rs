@@ -13,6 +13,10 @@ use crate::mersenne::Mersenne;
 use crate::seed::{Rng, hash};
 use crate::{Pair, Rejected, Seed, SeedTask};
 
+mod domains;
+
+pub use domains::{DOMAINS, domain};
+
 /// A published data set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
@@ -54,6 +58,8 @@ pub struct Imported<T> {
     pub rejected: Vec<Rejected>,
     /// Counts, by task for seed data.
     pub counts: BTreeMap<String, usize>,
+    /// Seed data alone: pictures by image domain, [`domain`] of their task.
+    pub domains: BTreeMap<String, usize>,
     /// Where a count is not the published one.
     pub warnings: Vec<String>,
 }
@@ -65,6 +71,7 @@ impl<T> Imported<T> {
             dev: Vec::new(),
             rejected: Vec::new(),
             counts: BTreeMap::new(),
+            domains: BTreeMap::new(),
             warnings: Vec::new(),
         }
     }
@@ -365,6 +372,14 @@ fn captions(name: &str, path: &Path, root: &Path, seed: u64) -> Result<Imported<
             "has no list `images` of `filename` and `sentences`",
         ));
     };
+    // All parts together.
+    let published = match name {
+        "rsicd" => 10_921,
+        "rsitmd" => 4_743,
+        "sydney-captions" => 613,
+        _ => 2_100,
+    };
+    out.expect("pictures", rows.len(), published, published);
     for row in rows {
         let file = text(row, "filename");
         let sentences = row["sentences"].as_array().into_iter().flatten();
@@ -588,6 +603,7 @@ pub fn seeds(folder: &Path, images: Option<&Path>) -> Result<Imported<Seed>, Err
         }
     }
     out.expect("tasks", by_task.len(), 191, 191);
+    count_domains(&mut out, &by_task);
     for (task, mut rows) in by_task {
         out.counts.insert(task, rows.len());
         Mersenne::new(42).shuffle(&mut rows);
@@ -603,6 +619,36 @@ pub fn seeds(folder: &Path, images: Option<&Path>) -> Result<Imported<Seed>, Err
         195_000,
     );
     Ok(out)
+}
+
+/// Pictures of each of the paper's 20 image domains; warns of tasks without one, and of domains without a picture.
+fn count_domains(out: &mut Imported<Seed>, by_task: &BTreeMap<String, Vec<Seed>>) {
+    let mut unknown = Vec::new();
+    for (task, rows) in by_task {
+        match domain(task) {
+            Some(domain) => *out.domains.entry(domain.to_owned()).or_default() += rows.len(),
+            None => unknown.push(format!("`{task}`")),
+        }
+    }
+    let absent: Vec<&str> = DOMAINS
+        .into_iter()
+        .filter(|domain| !out.domains.contains_key(*domain))
+        .collect();
+    if !absent.is_empty() {
+        out.warnings.push(format!(
+            "{} image domains where {} were published; without a picture: {}",
+            out.domains.len(),
+            DOMAINS.len(),
+            absent.join(", ")
+        ));
+    }
+    if !unknown.is_empty() {
+        out.warnings.push(format!(
+            "{} tasks are of no image domain that is known here: {}",
+            unknown.len(),
+            unknown.join(", ")
+        ));
+    }
 }
 
 #[cfg(test)]
@@ -659,6 +705,13 @@ mod tests {
         );
         assert_eq!(found.rejected[0].reason, "no-caption");
         assert_eq!(found.counts["vqa"], 10);
+        assert_eq!(found.domains["Objects/General Items"], 10);
+        assert!(
+            found.warnings.iter().any(|w| w
+                .starts_with("1 image domains where 20 were published; without a picture: Animal")),
+            "{:?}",
+            found.warnings
+        );
         assert!(
             found
                 .warnings

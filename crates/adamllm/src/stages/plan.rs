@@ -1,7 +1,8 @@
 //! What a run would do: `--dry-run`, and planned against measured afterwards.
 //!
 //! Counts and steps come from the files, sizes from the model, times from two training steps and a few answers of the
-//! general model. An estimate says what it rests on; it is no promise.
+//! general model. An estimate says what it rests on; it is no promise. Without weights everything but times and
+//! activations is known from `config.json`, and the plan says what is missing.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -12,6 +13,7 @@ use anyhow::{Context as _, Result};
 use corpus::{Decoding, Open, Pair, Request, Role, Sample, Turn, formats};
 use generate::{Generator as _, LocalGenerator};
 use model::Mllm;
+use model::checkpoint::Checkpoint;
 use processor::{Encoded, Processor};
 use serde::{Deserialize, Serialize};
 use synthesis::{Blank, SeedOptions};
@@ -37,6 +39,12 @@ const SHARE: f64 = 0.5;
 pub struct Plan {
     /// The stages in order.
     pub stages: Vec<Step>,
+    /// The general model's parameters by group.
+    #[serde(default)]
+    pub parameters: BTreeMap<String, u64>,
+    /// What is not there yet, one line each; the run would stop without it.
+    #[serde(default)]
+    pub missing: Vec<String>,
     /// Bytes by part, at the largest moment of the run.
     pub memory: BTreeMap<String, u64>,
     /// Bytes by part at the end, checkpoints at the largest moment.
@@ -60,25 +68,61 @@ pub struct Step {
     pub why: String,
     /// Counts by name.
     pub counts: BTreeMap<String, u64>,
-    /// Estimated wall time.
-    pub seconds: f64,
+    /// Estimated wall time; none where there were no weights to measure with.
+    pub seconds: Option<f64>,
+}
+
+/// What the general model's folder told.
+struct Measured {
+    /// What two steps and a few answers took; none without weights.
+    costs: Option<Costs>,
+    /// Mean tokens of a training sample.
+    sample_tokens: f64,
+    prompt_tokens: usize,
+    sizes: Sizes,
 }
 
 /// What a short measurement told.
-struct Measured {
+struct Costs {
     /// Seconds of training for each token.
     train: f64,
     /// Seconds of decoding for each token of an answer, in a group.
     answer: f64,
-    /// Mean tokens of a training sample.
-    sample_tokens: f64,
-    /// Bytes of weights, of trained parameters, and of one cached token.
-    weights: u64,
-    trained: u64,
-    cached_token: u64,
     /// Bytes that two steps took beyond what is counted.
     rest: u64,
-    prompt_tokens: usize,
+}
+
+/// What a model is made of.
+struct Sizes {
+    /// Parameters by group.
+    parameters: BTreeMap<String, u64>,
+    /// Parameters that are trained.
+    trained: u64,
+    /// Bytes of the weights and of one cached token.
+    weights: u64,
+    cached_token: u64,
+}
+
+impl Sizes {
+    fn of(context: &Context, model: &dyn Mllm) -> Self {
+        // An outline has tensors of another dtype than the run would load.
+        let width = context.recipe.dtype.elt_size_in_bytes() as u64;
+        let freeze = &context.recipe.train.config.freeze;
+        let groups = model::inspect::groups(model);
+        let all = groups.iter().map(|g| g.values as u64);
+        let trained = groups.iter().filter(|g| !freeze.contains(&g.group));
+        let cache = model.new_cache(1, 1);
+        let cached = cache.layers.iter().flat_map(|(k, v)| [k, v]);
+        Self {
+            weights: width * all.sum::<u64>(),
+            trained: trained.map(|g| g.values as u64).sum(),
+            cached_token: width * cached.map(|t| t.numel() as u64).sum::<u64>(),
+            parameters: groups
+                .iter()
+                .map(|g| (g.group.as_str().to_owned(), g.values as u64))
+                .collect(),
+        }
+    }
 }
 
 /// Makes the plan and writes it to `plan.json`. Nothing else in the run folder changes, but for notes of what was read.
@@ -91,13 +135,25 @@ pub fn make(context: &Context, span: &Span) -> Result<Plan> {
         .collect();
     let recipe = context.recipe;
     let (training, held_out) = corpus::splits::split(&pairs, recipe.held_out, recipe.seed);
-    let measured = measure(context, &pairs)?;
+    let missing = super::without_weights(context, until)?;
+    let base = context.base_folder();
+    let opened = Checkpoint::open(&base);
+    let has_weights = !matches!(opened, Err(model::Error::NoWeights { .. }));
+    let mut missing: Vec<String> = missing
+        .into_iter()
+        .map(|(keys, folder)| format!("weights of {keys} in `{}`", folder.display()))
+        .collect();
+    let measured = if has_weights {
+        measure(context, &pairs)?
+    } else {
+        outlined(context, &pairs, &mut missing)?
+    };
     let mut counts = Counted {
         context,
         training: training.len(),
         held_out: held_out.len(),
         answers: 0.0,
-        train_seconds: 0.0,
+        train_seconds: None,
     };
     let mut steps = Vec::new();
     let (mut before, mut first_open) = (String::new(), None::<&str>);
@@ -130,7 +186,7 @@ pub fn make(context: &Context, span: &Span) -> Result<Plan> {
             skipped,
             why,
             counts,
-            seconds: if skipped { 0.0 } else { seconds },
+            seconds: if skipped { Some(0.0) } else { seconds },
         });
     }
     let keeps = |training: &Training| {
@@ -142,31 +198,31 @@ pub fn make(context: &Context, span: &Span) -> Result<Plan> {
     };
     let kept = keeps(&recipe.train).max(keeps(&recipe.synthesizer.train)) as u64;
     let is_half = recipe.dtype != Kind::Float;
-    let master = if is_half { 4 * measured.trained } else { 0 };
+    let sizes = &measured.sizes;
+    let master = if is_half { 4 * sizes.trained } else { 0 };
     let longest = measured.prompt_tokens + recipe.synthesizer.max_new_tokens;
-    let memory = BTreeMap::from([
-        ("weights".to_owned(), measured.weights),
+    let mut memory = BTreeMap::from([
+        ("weights".to_owned(), sizes.weights),
         ("master weights".to_owned(), master),
-        ("gradients".to_owned(), 4 * measured.trained),
-        ("moments".to_owned(), 8 * measured.trained),
-        (
-            "activations and the rest (measured)".to_owned(),
-            measured.rest,
-        ),
+        ("gradients".to_owned(), 4 * sizes.trained),
+        ("moments".to_owned(), 8 * sizes.trained),
         (
             "cache of a group of answers".to_owned(),
-            measured.cached_token * (GROUP * longest).min(1 << 17) as u64,
+            sizes.cached_token * (GROUP * longest).min(1 << 17) as u64,
         ),
     ]);
+    if let Some(costs) = &measured.costs {
+        memory.insert("activations and the rest (measured)".to_owned(), costs.rest);
+    }
     let tuned = u64::from(seeds_path(context).is_some());
     let disk = BTreeMap::from([
         (
             "models".to_owned(),
-            (tuned + 1 + recipe.controls.len() as u64) * measured.weights,
+            (tuned + 1 + recipe.controls.len() as u64) * sizes.weights,
         ),
         (
             "checkpoints while training".to_owned(),
-            kept * (measured.weights + 8 * measured.trained + master),
+            kept * (sizes.weights + 8 * sizes.trained + master),
         ),
         (
             "records".to_owned(),
@@ -177,16 +233,23 @@ pub fn make(context: &Context, span: &Span) -> Result<Plan> {
     let free = rustix::fs::statvfs(&context.run.path)
         .map(|found| found.f_bavail * found.f_frsize)
         .context("cannot ask for the free disk space")?;
-    let notes = vec![
+    let times = if measured.costs.is_some() {
         format!(
             "times are from 2 training steps over {MEASURED} samples and {GROUP} answers of {ANSWER} tokens, if answers \
              take {:.0} % of the tokens that they may",
             SHARE * 100.0
-        ),
+        )
+    } else {
+        "times and the memory of activations are measured with weights, so they are not in this plan".to_owned()
+    };
+    let notes = vec![
+        times,
         "filter: at most as many tasks as there are pairs".to_owned(),
     ];
     let plan = Plan {
         stages: steps,
+        parameters: sizes.parameters.clone(),
+        missing,
         memory,
         disk,
         free_disk: free,
@@ -203,11 +266,19 @@ struct Counted<'a> {
     held_out: usize,
     answers: f64,
     /// Of the adapted model, and so of each control.
-    train_seconds: f64,
+    train_seconds: Option<f64>,
 }
 
 impl Counted<'_> {
-    fn of(&mut self, stage: &str, measured: &Measured) -> Result<(BTreeMap<String, u64>, f64)> {
+    fn of(
+        &mut self,
+        stage: &str,
+        measured: &Measured,
+    ) -> Result<(BTreeMap<String, u64>, Option<f64>)> {
+        let costs = measured.costs.as_ref();
+        let training =
+            |samples: usize| Some(costs?.train * measured.sample_tokens * samples as f64);
+        let answering = |answers: f64, tokens: f64| Some(costs?.answer * tokens * SHARE * answers);
         let recipe = self.context.recipe;
         let mut counts = BTreeMap::new();
         let mut count = |name: &str, n: usize| {
@@ -222,7 +293,7 @@ impl Counted<'_> {
         let limit = self.context.limit.unwrap_or(usize::MAX);
         let seconds = match stage {
             "tune-synthesizer" => match seeds_path(self.context) {
-                None => 0.0,
+                None => Some(0.0),
                 Some(path) => {
                     let options = self.context.reading(false);
                     let samples = match &recipe.synthesizer.train.data {
@@ -232,22 +303,22 @@ impl Counted<'_> {
                     let (steps, drawn) = trains(samples, &recipe.synthesizer.train);
                     count("samples", samples);
                     count("steps", steps);
-                    measured.train * measured.sample_tokens * drawn as f64
+                    training(drawn)
                 }
             },
             "synthesize" if recipe.mix.synthetic => {
                 count("requests", self.training);
                 count("held out", self.held_out);
-                let tokens = recipe.synthesizer.max_new_tokens as f64 * SHARE;
-                measured.answer * tokens * self.training as f64
+                let tokens = recipe.synthesizer.max_new_tokens as f64;
+                answering(self.training as f64, tokens)
             }
             "filter" if recipe.filter.enabled && recipe.mix.synthetic => {
                 count("judged", self.training);
-                measured.answer * ANSWER as f64 * SHARE * self.training as f64
+                answering(self.training as f64, ANSWER as f64)
             }
             "mix" => {
                 count("samples", self.mixed()?);
-                0.0
+                Some(0.0)
             }
             "train" => {
                 let samples = match &recipe.train.data {
@@ -259,7 +330,7 @@ impl Counted<'_> {
                 let (steps, drawn) = trains(samples, &recipe.train);
                 count("samples", samples);
                 count("steps", steps);
-                self.train_seconds = measured.train * measured.sample_tokens * drawn as f64;
+                self.train_seconds = training(drawn);
                 self.train_seconds
             }
             "evaluate" => {
@@ -279,10 +350,12 @@ impl Counted<'_> {
                     count("controls", controls);
                 }
                 self.answers = answers as f64;
-                measured.answer * ANSWER as f64 * SHARE * self.answers
-                    + self.train_seconds * controls as f64
+                let answered = answering(self.answers, ANSWER as f64);
+                answered
+                    .zip(self.train_seconds)
+                    .map(|(answered, trained)| answered + trained * controls as f64)
             }
-            _ => 0.0,
+            _ => Some(0.0),
         };
         Ok((counts, seconds))
     }
@@ -316,6 +389,32 @@ impl SampleSource for Few<'_> {
     }
 }
 
+/// What `config.json` and the tokenizer tell without weights. What else is missing is added to `missing`.
+fn outlined(context: &Context, pairs: &[Pair], missing: &mut Vec<String>) -> Result<Measured> {
+    let folder = context.base_folder();
+    let path = folder.join("config.json");
+    let config = std::fs::read_to_string(&path)
+        .with_context(|| format!("cannot read `{}`", path.display()))?;
+    let model = model::outline(&config, None)
+        .with_context(|| format!("cannot use `{}`", path.display()))?;
+    let mut lengths = Vec::new();
+    match context.processor(&folder) {
+        Ok(processor) => {
+            for sample in &few_samples(context, pairs)? {
+                lengths.push(processor.sample(sample)?.ids.len());
+            }
+        }
+        Err(error) => missing.push(format!("tokenizer and picture settings: {error:#}")),
+    }
+    let tokens: usize = lengths.iter().sum();
+    Ok(Measured {
+        costs: None,
+        sample_tokens: tokens as f64 / lengths.len().max(1) as f64,
+        prompt_tokens: lengths.into_iter().max().unwrap_or(0),
+        sizes: Sizes::of(context, model.as_ref()),
+    })
+}
+
 fn measure(context: &Context, pairs: &[Pair]) -> Result<Measured> {
     let (model, processor) = context.open(&context.base_folder(), context.recipe.dtype)?;
     let samples = few_samples(context, pairs)?;
@@ -325,19 +424,7 @@ fn measure(context: &Context, pairs: &[Pair]) -> Result<Measured> {
     }
     let tokens: usize = encoded.iter().map(|(_, e)| e.ids.len()).sum();
     let answer = answers(context, pairs, model.as_ref(), processor.as_ref())?;
-
-    let width = |kind: Kind| kind.elt_size_in_bytes() as u64;
-    let all = model.parameters().iter();
-    let weights = all
-        .map(|p| p.tensor.numel() as u64 * width(p.tensor.kind()))
-        .sum();
-    let cache = model.new_cache(1, 1);
-    let cached_token = cache
-        .layers
-        .iter()
-        .flat_map(|(k, v)| [k, v])
-        .map(|t| t.numel() as u64 * width(t.kind()))
-        .sum();
+    let sizes = Sizes::of(context, model.as_ref());
 
     let before = peak_rss_bytes();
     let config = train::Config {
@@ -348,35 +435,24 @@ fn measure(context: &Context, pairs: &[Pair]) -> Result<Measured> {
         ..context.recipe.train.config.clone()
     };
     let few = Few(&encoded);
-    let groups = &config.freeze;
-    let trained: u64 = model
-        .parameters()
-        .iter()
-        .filter(|p| !groups.contains(&p.group))
-        .map(|p| p.tensor.numel() as u64)
-        .sum();
     let mut stepper = Trainer::new(model.as_ref(), &few, &config)?;
     stepper.step()?;
     let start = Instant::now();
     stepper.step()?;
     let seconds = start.elapsed().as_secs_f64();
-    let counted = trained
-        * if context.recipe.dtype == Kind::Float {
-            12
-        } else {
-            16
-        };
+    let is_half = context.recipe.dtype != Kind::Float;
+    let counted = sizes.trained * if is_half { 16 } else { 12 };
     Ok(Measured {
-        train: seconds / tokens.max(1) as f64,
-        answer,
+        costs: Some(Costs {
+            train: seconds / tokens.max(1) as f64,
+            answer,
+            rest: peak_rss_bytes()
+                .saturating_sub(before)
+                .saturating_sub(counted),
+        }),
         sample_tokens: tokens as f64 / encoded.len().max(1) as f64,
-        weights,
-        trained,
-        cached_token,
-        rest: peak_rss_bytes()
-            .saturating_sub(before)
-            .saturating_sub(counted),
         prompt_tokens: encoded.iter().map(|(_, e)| e.ids.len()).max().unwrap_or(0),
+        sizes,
     })
 }
 
@@ -449,8 +525,8 @@ fn answers(
 }
 
 impl Plan {
-    /// Estimated seconds in all.
-    pub fn seconds(&self) -> f64 {
+    /// Estimated seconds in all; none where a part is not known.
+    pub fn seconds(&self) -> Option<f64> {
         self.stages.iter().map(|step| step.seconds).sum()
     }
 
@@ -479,6 +555,16 @@ impl Plan {
             );
         }
         let _ = writeln!(out, "{:<17} {:>15}", "about", duration(self.seconds()));
+        for missing in &self.missing {
+            let _ = writeln!(out, "not there yet: {missing}");
+        }
+        let groups: Vec<String> = self
+            .parameters
+            .iter()
+            .map(|(group, n)| format!("{group} {n}"))
+            .collect();
+        let total: u64 = self.parameters.values().sum();
+        let _ = writeln!(out, "parameters: {total} ({})", groups.join(", "));
         for (title, parts) in [("memory", &self.memory), ("disk", &self.disk)] {
             let _ = writeln!(out, "{title}: {}", bytes(parts.values().sum()));
             for (part, n) in parts.iter().filter(|(_, n)| **n > 0) {
@@ -499,7 +585,10 @@ impl Plan {
     }
 }
 
-fn duration(seconds: f64) -> String {
+fn duration(seconds: Option<f64>) -> String {
+    let Some(seconds) = seconds else {
+        return "unknown".to_owned();
+    };
     match seconds {
         s if s < 100.0 => format!("{s:.0} s"),
         s if s < 6000.0 => format!("{:.0} min", s / 60.0),
@@ -538,7 +627,7 @@ pub fn against_measured(context: &Context) -> Option<String> {
             "  {:<17} {:>8} planned, {:>8} measured{steps}",
             step.stage,
             duration(step.seconds),
-            duration(manifest.seconds)
+            duration(Some(manifest.seconds))
         );
     }
     let memory: u64 = plan.memory.values().sum();

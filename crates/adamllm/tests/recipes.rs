@@ -1,0 +1,259 @@
+//! Every shipped recipe of the paper planned in a folder that holds the published configurations, stand-ins for the
+//! tokenizers and a few records, and no weights.
+
+mod program;
+
+use std::path::{Path, PathBuf};
+use std::process::Output;
+
+use program::text;
+use serde_json::{Value, json};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn read(path: &Path) -> Value {
+    let text = std::fs::read_to_string(path).expect("file");
+    serde_json::from_str(&text).expect("JSON")
+}
+
+fn write(path: &Path, content: &Value) {
+    let folder = path.parent().expect("folder");
+    std::fs::create_dir_all(folder).expect("folder");
+    std::fs::write(path, content.to_string()).expect("write");
+}
+
+/// Published configurations by name, with the parameters that `transformers` counts in them.
+fn sizes() -> Value {
+    read(&root().join("crates/model/tests/golden/sizes.json"))
+}
+
+/// A small tokenizer of the family in which the image token has the published id.
+fn write_tokenizer(golden: &str, image: (&str, u64), folder: &Path) {
+    let golden = root().join("crates/processor/tests/golden").join(golden);
+    let mut tokenizer = read(&golden.join("tokenizer.json"));
+    for token in tokenizer["added_tokens"].as_array_mut().expect("tokens") {
+        if token["content"] == image.0 {
+            token["id"] = image.1.into();
+        }
+    }
+    tokenizer["model"]["vocab"][image.0] = image.1.into();
+    write(&folder.join("tokenizer.json"), &tokenizer);
+    for name in ["tokenizer_config.json", "chat_template.jinja"] {
+        std::fs::copy(golden.join(name), folder.join(name)).expect("copy");
+    }
+}
+
+/// What the models publish beside their weights.
+fn write_models(folder: &Path) {
+    let clip = json!([0.481_454_66, 0.457_827_5, 0.408_210_73]);
+    let clip_std = json!([0.268_629_54, 0.261_302_58, 0.275_777_11]);
+    let pinpoints = json!([[336, 672], [672, 336], [672, 672], [1008, 336], [336, 1008]]);
+    let next = json!({"image_processor_type": "LlavaNextImageProcessor", "image_grid_pinpoints": pinpoints,
+        "crop_size": {"height": 336, "width": 336}, "size": {"shortest_edge": 336}, "resample": 3,
+        "image_mean": clip, "image_std": clip_std});
+    let qwen = json!({"image_processor_type": "Qwen2VLImageProcessor", "min_pixels": 3136, "max_pixels": 12_845_056,
+        "patch_size": 14, "temporal_patch_size": 2, "merge_size": 2, "image_mean": clip, "image_std": clip_std});
+    let canvas = json!({"image_processor_type": "MllamaImageProcessor", "size": {"height": 560, "width": 560},
+        "max_image_tiles": 4, "resample": 2, "image_mean": [0.5, 0.5, 0.5], "image_std": [0.5, 0.5, 0.5]});
+    let sizes = sizes();
+    let models = [
+        (
+            "open-llava-next-llama3-8b",
+            "open-llava-next-llama3-8b",
+            "llama",
+            ("<image>", 128_256),
+            &next,
+        ),
+        (
+            "synthesizer",
+            "open-llava-next-llama3-8b",
+            "llama",
+            ("<image>", 128_256),
+            &next,
+        ),
+        (
+            "Qwen2-VL-2B-Instruct",
+            "qwen2-vl-2b-instruct",
+            "qwen",
+            ("<|image_pad|>", 151_655),
+            &qwen,
+        ),
+        (
+            "Llama-3.2-11B-Vision-Instruct",
+            "llama-3.2-11b-vision-instruct",
+            "canvas",
+            ("<|image|>", 128_256),
+            &canvas,
+        ),
+    ];
+    for (name, config, golden, image, pictures) in models {
+        let folder = folder.join(name);
+        write(&folder.join("config.json"), &sizes[config]["config"]);
+        write(&folder.join("preprocessor_config.json"), pictures);
+        write_tokenizer(golden, image, &folder);
+    }
+    let judge = json!({"architectures": ["LlamaForCausalLM"], "model_type": "llama", "vocab_size": 128_256,
+        "hidden_size": 4096, "intermediate_size": 14336, "num_hidden_layers": 32, "num_attention_heads": 32,
+        "num_key_value_heads": 8, "rms_norm_eps": 1e-5, "rope_theta": 500_000.0, "max_position_embeddings": 8192,
+        "tie_word_embeddings": false});
+    let folder = folder.join("Meta-Llama-3-8B");
+    write(&folder.join("config.json"), &judge);
+    write_tokenizer("text", ("none", 0), &folder);
+}
+
+fn write_data(folder: &Path) {
+    std::fs::create_dir_all(folder).expect("folder");
+    let (mut pairs, mut seeds) = (String::new(), String::new());
+    for i in 0..10_u8 {
+        let picture =
+            image::RgbImage::from_fn(400, 300, |x, y| image::Rgb([x as u8, y as u8, i * 20]));
+        let name = format!("{i}.png");
+        picture.save(folder.join(&name)).expect("picture");
+        let pair = json!({"id": name, "images": [name], "caption": "A picture of many colours."});
+        pairs += &format!("{pair}\n");
+        let task =
+            json!({"instruction": "How many?", "informative": "There are two.", "precise": "2"});
+        let seed = json!({"id": name, "images": [name], "caption": "Two things.", "task": "count", "tasks": [task]});
+        seeds += &format!("{seed}\n");
+    }
+    for name in [
+        "pairs",
+        "pmc-raw",
+        "pmc-refined",
+        "recipe1m",
+        "remote-sensing",
+    ] {
+        std::fs::write(folder.join(name).with_extension("jsonl"), &pairs).expect("write");
+    }
+    std::fs::write(folder.join("vision-flan-allava.jsonl"), seeds).expect("write");
+}
+
+fn plan(recipe: &Path, run: &Path, more: &[&str]) -> Output {
+    let mut command = program::adamllm();
+    command.args(["run", "--dry-run", "--threads", "1", "--run-dir"]);
+    command.arg(run).arg(recipe).args(more);
+    command.output().expect("the program starts")
+}
+
+#[test]
+fn every_recipe_of_the_paper_is_planned_without_weights() {
+    let folder = tempfile::tempdir().expect("folder");
+    write_models(&folder.path().join("models"));
+    write_data(&folder.path().join("data"));
+    let mut seen = 0;
+    for group in ["synthesizer", "biomed", "food", "remote-sensing"] {
+        let from = root().join("recipes").join(group);
+        let to = folder.path().join("recipes").join(group);
+        std::fs::create_dir_all(&to).expect("folder");
+        for entry in std::fs::read_dir(from).expect("folder") {
+            let entry = entry.expect("entry");
+            let recipe = to.join(entry.file_name());
+            std::fs::copy(entry.path(), &recipe).expect("copy");
+            check(&recipe, &folder.path().join("runs").join(seen.to_string()));
+            seen += 1;
+        }
+    }
+    assert_eq!(seen, 13);
+}
+
+fn check(recipe: &Path, run: &Path) {
+    let output = plan(recipe, run, &["--json"]);
+    let name = recipe.display();
+    assert!(output.status.success(), "{name}: {}", text(&output.stderr));
+    let plan: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let name = recipe.file_stem().expect("name").to_string_lossy();
+    let config = match name.rsplit('-').next() {
+        Some("8b") => "open-llava-next-llama3-8b",
+        Some("2b") => "qwen2-vl-2b-instruct",
+        _ => "llama-3.2-11b-vision-instruct",
+    };
+    // What `transformers` counts.
+    assert_eq!(plan["parameters"], sizes()[config]["groups"], "{name}");
+    let groups = sizes()[config]["groups"].clone();
+    let groups = groups.as_object().expect("groups");
+    let all: u64 = groups.values().filter_map(Value::as_u64).sum();
+    // bf16 weights, and 32-bit masters, gradients and two moments of all of them.
+    let memory = &plan["memory"];
+    let parts = ["weights", "master weights", "gradients", "moments"];
+    let bytes = parts.map(|part| memory[part].as_u64().expect("bytes") / all);
+    assert_eq!(bytes, [2, 4, 4, 8], "{name}");
+    assert!(memory.get("activations and the rest (measured)").is_none());
+    let tunes = recipe.parent().is_some_and(|p| p.ends_with("synthesizer"));
+    let models = if tunes { 2 } else { 1 };
+    assert_eq!(plan["disk"]["models"], models * 2 * all, "{name}");
+    let missing: Vec<&str> = plan["missing"]
+        .as_array()
+        .expect("list")
+        .iter()
+        .filter_map(Value::as_str)
+        .collect();
+    let wanted: &[&str] = if tunes {
+        &["`model.checkpoint`"]
+    } else {
+        &[
+            "`model.checkpoint`",
+            "`synthesizer.checkpoint`",
+            "`filter.checkpoint`",
+        ]
+    };
+    assert_eq!(missing.len(), wanted.len(), "{missing:?}");
+    for (line, key) in missing.iter().zip(wanted) {
+        assert!(line.starts_with(&format!("weights of {key} in ")), "{line}");
+    }
+    let stages = plan["stages"].as_array().expect("stages");
+    assert_eq!(stages.len(), 7);
+    let of = |stage: &str| stages.iter().find(|s| s["stage"] == stage).expect("stage");
+    assert_eq!(of("train")["counts"]["samples"], 9, "{name}");
+    assert_eq!(of("train")["seconds"], Value::Null, "{name}");
+    if tunes {
+        assert_eq!(of("tune-synthesizer")["counts"]["samples"], 10);
+        assert_eq!(of("tune-synthesizer")["counts"]["steps"], 2);
+    }
+}
+
+#[test]
+fn a_plan_says_what_else_is_missing() {
+    let folder = tempfile::tempdir().expect("folder");
+    let at = |name: &str| folder.path().join(name);
+    write_models(&at("models"));
+    write_data(&at("data"));
+    let recipe = at("recipes/food/mine.toml");
+    std::fs::create_dir_all(recipe.parent().expect("folder")).expect("folder");
+    std::fs::copy(
+        root().join("recipes/food/recipe1m-qwen2-vl-2b.toml"),
+        &recipe,
+    )
+    .expect("copy");
+    std::fs::remove_file(at("models/Qwen2-VL-2B-Instruct/tokenizer.json")).expect("removed");
+    let output = plan(&recipe, &at("run"), &[]);
+    let said = text(&output.stdout);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    for part in [
+        "not there yet: weights of `model.checkpoint` in",
+        "not there yet: tokenizer and picture settings: ",
+        "parameters: 2208985600 (language_model 1543714304, projector 34087936, vision_tower 631183360)",
+        "train             do      unknown  samples 9, steps 1; builds on `tune-synthesizer`",
+        "note: times and the memory of activations are measured with weights",
+    ] {
+        assert!(said.contains(part), "{part} is not in:\n{said}");
+    }
+    // A run itself does not begin, not even with what it has weights for.
+    let run = at("run").display().to_string();
+    let recipe = recipe.display().to_string();
+    let output = program::adamllm()
+        .args(["run", &recipe, "--run-dir", &run])
+        .output();
+    let output = output.expect("the program starts");
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    for key in [
+        "`model.checkpoint`",
+        "`synthesizer.checkpoint`",
+        "`filter.checkpoint`",
+    ] {
+        assert!(said.contains(&format!("  {key}: `")), "{said}");
+    }
+    assert!(!at("run/tune-synthesizer").exists());
+}
