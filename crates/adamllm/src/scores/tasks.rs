@@ -11,7 +11,7 @@ use evaluation::tasks::{self, Extraction, Spec, UserTask};
 use super::arguments::{LayoutName, Reading};
 
 /// A task with the file of its predictions.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Job {
     /// How it is scored.
     pub spec: Spec,
@@ -75,6 +75,22 @@ pub fn jobs(names: &[String], predictions: &Path) -> Result<Vec<Job>> {
             Ok(job)
         })
         .collect()
+}
+
+/// The job on other predictions, a file or a folder that may have one of the task's name.
+pub fn on(job: &Job, predictions: &Path) -> Result<Option<Job>> {
+    if !predictions.exists() {
+        bail!("`{}` does not exist", predictions.display());
+    }
+    let file = if predictions.is_dir() {
+        file_of(&job.spec.id, predictions)?
+    } else {
+        Some(predictions.to_owned())
+    };
+    Ok(file.map(|file| Job {
+        file,
+        ..job.clone()
+    }))
 }
 
 /// The jobs of tasks that are to be answered; their files are named later. Without names, all tasks that have a folder

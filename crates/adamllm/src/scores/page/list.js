@@ -84,7 +84,8 @@
     all: () => true,
     wrong: (row) => given(row).some((answer) => answer[STRICT] < 50),
     unreadable: (row) => given(row).some((answer) => answer[UNREADABLE]),
-    changed: (row) => given(row).length > 1 && row[ANSWERS][0][STRICT] !== row[ANSWERS][1][STRICT],
+    changed: (row) => given(row).length > 1 &&
+      [STRICT, REFERENCE].some((by) => row[ANSWERS][0][by] !== row[ANSWERS][1][by]),
     scorers: (row) => given(row).some((answer) => answer[REFERENCE] !== null && answer[REFERENCE] !== answer[STRICT]),
   };
   const choose = () => {
