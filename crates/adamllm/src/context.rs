@@ -136,8 +136,7 @@ fn blank_png() -> Result<Vec<u8>> {
 }
 
 fn holds(path: &Path, content: &[u8]) -> Result<bool> {
-    let found =
-        std::fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))?;
+    let found = std::fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))?;
     Ok(found == content)
 }
 

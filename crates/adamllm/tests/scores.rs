@@ -392,7 +392,8 @@ fn ids_are_checked_against_the_benchmark() {
     assert!(output.status.success(), "{message}");
     assert!(message.contains("1 × missing-id (not scored): the file has no prediction for this item; it is left out: `2`"), "{message}");
     assert!(
-        message.contains("1 × unknown-id (not scored): the benchmark has no item with this id: `9`"),
+        message
+            .contains("1 × unknown-id (not scored): the benchmark has no item with this id: `9`"),
         "{message}"
     );
     assert!(

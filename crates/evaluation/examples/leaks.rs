@@ -28,7 +28,10 @@ fn main() {
         given.unwrap_or(default).max(1)
     };
     if arguments.first().is_some_and(|mode| mode == "large") {
-        println!("{}", large::run(number(1, 100_000), number(2, 10_000), number(3, 2)));
+        println!(
+            "{}",
+            large::run(number(1, 100_000), number(2, 10_000), number(3, 2))
+        );
         return;
     }
     let step = number(0, 1);

@@ -54,7 +54,11 @@ pub fn write(folder: &Path, done: &Done) -> Result<()> {
     let folder = folder.join(&done.spec.id);
     std::fs::create_dir_all(&folder)
         .with_context(|| format!("cannot make the folder `{}`", folder.display()))?;
-    let all = [Some(&done.strict), done.reference.as_ref(), done.blind.as_ref()];
+    let all = [
+        Some(&done.strict),
+        done.reference.as_ref(),
+        done.blind.as_ref(),
+    ];
     for (name, scored) in [STRICT, REFERENCE, BLIND].into_iter().zip(all) {
         if let Some(scored) = scored {
             jsonl::write(&folder.join(format!("{name}.jsonl")), &scored.rows)?;
@@ -178,8 +182,7 @@ pub fn sentences(problems: &[Problem]) -> Vec<String> {
             continue;
         }
         for way in ways {
-            let of_way: Vec<&Problem> =
-                those.iter().copied().filter(|p| p.detail == way).collect();
+            let of_way: Vec<&Problem> = those.iter().copied().filter(|p| p.detail == way).collect();
             out.push(sentence(&of_way, ""));
         }
     }

@@ -98,9 +98,21 @@ fn the_demo_is_planned_and_no_stage_begun() {
     // The demo's own files, the plan, and notes of what was read; nothing of a stage.
     let written: BTreeSet<String> = std::fs::read_dir(&run)
         .expect("run folder")
-        .map(|entry| entry.expect("entry").file_name().to_string_lossy().into_owned())
+        .map(|entry| {
+            entry
+                .expect("entry")
+                .file_name()
+                .to_string_lossy()
+                .into_owned()
+        })
         .collect();
-    let allowed = [".digests.json", ".lock", "checked.json", "demo", "plan.json"];
+    let allowed = [
+        ".digests.json",
+        ".lock",
+        "checked.json",
+        "demo",
+        "plan.json",
+    ];
     assert!(
         written.iter().all(|name| allowed.contains(&name.as_str())),
         "{written:?}"

@@ -60,7 +60,7 @@ pub fn run(trained: usize, test: usize, threads: usize) -> String {
         }
     }
     let mut out = format!(
-        "{trained} pictures of {:.3} MP ({:.1} kB each) against {test} on {threads} threads: {:.0} s, of it {:.0} s for decoding \\
+        "{trained} pictures of {:.3} MP ({:.1} kB each) against {test} on {threads} threads: {:.0} s, of it {:.0} s for decoding \
          and fingerprints",
         f64::from(WIDTH * HEIGHT) / 1e6,
         bytes as f64 / trained as f64 / 1e3,
@@ -107,7 +107,10 @@ fn scene(number: u64) -> RgbImage {
     let (from, to) = (colour(&mut rng), colour(&mut rng));
     let shapes: Vec<_> = (0..6 + rng.below(10))
         .map(|_| {
-            let place = (rng.below(WIDTH as usize) as i32, rng.below(HEIGHT as usize) as i32);
+            let place = (
+                rng.below(WIDTH as usize) as i32,
+                rng.below(HEIGHT as usize) as i32,
+            );
             let half = (8 + rng.below(90) as i32, 8 + rng.below(70) as i32);
             (place, half, rng.below(2) == 0, colour(&mut rng))
         })
@@ -140,7 +143,8 @@ fn scene(number: u64) -> RgbImage {
         let shift = (noise % 64) as i32 * grain / 64;
         bytes.extend(pixel.map(|level| (level + shift).clamp(0, 255) as u8));
     }
-    RgbImage::from_raw(WIDTH, HEIGHT, bytes).unwrap_or_else(|| RgbImage::from_pixel(1, 1, Rgb([0; 3])))
+    RgbImage::from_raw(WIDTH, HEIGHT, bytes)
+        .unwrap_or_else(|| RgbImage::from_pixel(1, 1, Rgb([0; 3])))
 }
 
 /// What a function gives of each, in order.

@@ -49,7 +49,7 @@
   const answerOf = (answer) => make("div", answer[TEXT] === null ? "(no answer)" : answer[TEXT]);
 
   const element = (row) => {
-    const node = make("div", null, "row");
+    const node = make("div", null, data.systems.length > 1 ? "row two" : "row");
     node.append(picture(row), make("div", row[QUESTION] || row[ID]), make("div", row[LABEL], "label"));
     node.append(several(row, make("div", null, "answer"), answerOf), several(row, make("div", null, "score"), points));
     node.onclick = () => open(row);
