@@ -1,6 +1,5 @@
 //! A comparison of the size of a real one, run whole: made pictures as JPEG files of 0.1 MP, some of them leaks.
 
-use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use corpus::seed::Rng;
@@ -17,32 +16,50 @@ const LEAKS: usize = 100;
 /// Files that are in memory at a time.
 const BATCH: usize = 2_000;
 
+/// Wall and processor time of one kind of work.
+#[derive(Default)]
+struct Clock {
+    wall: Duration,
+    processor: f64,
+}
+
+impl Clock {
+    fn time<R>(&mut self, work: impl FnOnce() -> R) -> R {
+        let (start, before) = (Instant::now(), processor_seconds());
+        let out = work();
+        self.wall += start.elapsed();
+        self.processor += processor_seconds() - before;
+        out
+    }
+}
+
+impl std::fmt::Display for Clock {
+    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (wall, processor) = (self.wall.as_secs_f64(), self.processor);
+        write!(to, "{wall:.1} s ({processor:.1} s of processor time)")
+    }
+}
+
 /// Compares `trained` made pictures with `test` ones. Making the files is not part of the time, decoding them is.
 pub fn run(trained: usize, test: usize, threads: usize) -> String {
-    let (mut time, mut bytes) = (Duration::ZERO, 0);
+    let (mut looking, mut comparing) = (Clock::default(), Clock::default());
     let mut index = PictureIndex::default();
     for first in (0..test).step_by(BATCH) {
         let numbers: Vec<usize> = (first..test.min(first + BATCH)).collect();
         let files = on_threads(threads, &numbers, |&at| jpeg(&scene(at as u64), 85));
-        let start = Instant::now();
-        let looks = on_threads(threads, &files, |file| look(file));
+        let looks = looking.time(|| on_threads(threads, &files, |file| look(file)));
         for (at, look) in numbers.into_iter().zip(looks) {
             index.add(&at.to_string(), look);
         }
-        time += start.elapsed();
     }
-    let (mut copies, mut crops, mut others) = ((0, 0), (0, 0), 0);
-    let mut spent = time;
+    let (mut copies, mut crops, mut others, mut bytes) = ((0, 0), (0, 0), 0, 0);
     for first in (0..trained).step_by(BATCH) {
         let numbers: Vec<usize> = (first..trained.min(first + BATCH)).collect();
         let files = on_threads(threads, &numbers, |&at| file(at, test));
         bytes += files.iter().map(Vec::len).sum::<usize>();
-        let start = Instant::now();
-        let looks: Vec<Look> = on_threads(threads, &files, |file| look(file));
-        spent += start.elapsed();
+        let looks: Vec<Look> = looking.time(|| on_threads(threads, &files, |file| look(file)));
         let found: Vec<Vec<PictureMatch>> =
-            on_threads(threads, &looks, |look| index.matches("", look, true));
-        time += start.elapsed();
+            comparing.time(|| on_threads(threads, &looks, |look| index.matches("", look, true)));
         for (at, matches) in numbers.into_iter().zip(found) {
             let source = leaked(at, test);
             let (mut hit, mut wrong) = (0, 0);
@@ -59,23 +76,16 @@ pub fn run(trained: usize, test: usize, threads: usize) -> String {
             }
         }
     }
-    let mut out = format!(
-        "{trained} pictures of {:.3} MP ({:.1} kB each) against {test} on {threads} threads: {:.0} s, of it {:.0} s for decoding \
-         and fingerprints",
+    format!(
+        "{trained} pictures of {:.3} MP ({:.1} kB each) against {test} on {threads} threads: decoding and fingerprints \
+         {looking}, comparing {comparing}; found {} of {} copies and {} of {} crops; {others} pictures taken for another one",
         f64::from(WIDTH * HEIGHT) / 1e6,
         bytes as f64 / trained as f64 / 1e3,
-        time.as_secs_f64(),
-        spent.as_secs_f64()
-    );
-    if let Some(seconds) = processor_seconds() {
-        let _ = write!(out, "; processor time with making the files {seconds:.0} s");
-    }
-    let _ = write!(
-        out,
-        "; found {} of {} copies and {} of {} crops; {others} pictures taken for another one",
-        copies.0, copies.1, crops.0, crops.1
-    );
-    out
+        copies.0,
+        copies.1,
+        crops.0,
+        crops.1
+    )
 }
 
 /// The test picture that a trained one is a leak of, and whether it is a crop.
@@ -163,10 +173,11 @@ fn on_threads<T: Sync, R: Send>(threads: usize, all: &[T], of: impl Fn(&T) -> R 
     })
 }
 
-/// Processor time of this program so far, where `/proc` tells it.
-fn processor_seconds() -> Option<f64> {
-    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
-    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
-    let ticks = |at: usize| fields.get(at)?.parse::<f64>().ok();
-    Some((ticks(11)? + ticks(12)?) / 100.0)
+/// Processor time of this program so far; 0 where `/proc` does not tell it.
+fn processor_seconds() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+    let fields: Vec<&str> = after_name.split_whitespace().collect();
+    let ticks = |at: usize| fields.get(at).and_then(|n| n.parse::<f64>().ok());
+    (ticks(11).unwrap_or(0.0) + ticks(12).unwrap_or(0.0)) / 100.0
 }
