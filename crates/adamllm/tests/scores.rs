@@ -209,6 +209,32 @@ fn two_systems_are_compared_from_files_and_from_results() {
 }
 
 #[test]
+fn a_folder_of_names_serves_several_tasks() {
+    let folder = tempfile::tempdir().expect("folder");
+    let here = folder.path();
+    let row = "{\"id\":\"1\",\"prediction\":\"rice and an egg\",\"label\":[\"egg\"]}\n";
+    for task in ["nutrition5k", "foodseg103"] {
+        write(here, &format!("predictions/{task}.jsonl"), row);
+        write(here, &format!("names/{task}.txt"), "egg\nrice\n");
+    }
+    let path = |name: &str| here.join(name).display().to_string();
+    let predictions = path("predictions");
+    let command = ["score", "--predictions", &predictions, "--vocabulary"];
+    let found = json(&[&command[..], &[&path("names")]].concat());
+    // Recall takes no notice of the rice, F1 does: precision 1/2, recall 1.
+    assert_eq!(found["tasks"][0]["metrics"]["recall"], 100.0);
+    let f1 = found["tasks"][1]["metrics"]["f1"].as_f64();
+    assert!(
+        f1.is_some_and(|f1| (f1 - 200.0 / 3.0).abs() < 1e-9),
+        "{found}"
+    );
+    let output = adamllm(&[&command[..], &[&path("names/foodseg103.txt")]].concat());
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("belongs to one task"), "{said}");
+}
+
+#[test]
 fn the_benchmarks_are_listed() {
     let output = adamllm(&["evaluate", "--list"]);
     let list = text(&output.stdout);

@@ -46,7 +46,7 @@ pub struct Reading {
     /// Columns of a table: id=…,prediction=…,label=…,answer_type=…,cluster=…
     #[arg(long)]
     pub columns: Option<String>,
-    /// Names of the task, one a line in the published order.
+    /// Names of the task, one a line in the published order; or a folder with a file `<task>.txt` for each.
     #[arg(long)]
     pub vocabulary: Option<PathBuf>,
     /// Folder with a folder of the task's name: the benchmark, whose items must all be there.
@@ -124,7 +124,7 @@ pub struct Benchmarks {
     /// Do not look for test items in the training data.
     #[arg(long, requires = "model", conflicts_with = "trained")]
     pub no_contamination: bool,
-    /// Names of the task, one a line in the published order.
+    /// Names of the task, one a line in the published order; or a folder with a file `<task>.txt` for each.
     #[arg(long, requires = "model")]
     pub vocabulary: Option<PathBuf>,
     /// Which scorer's numbers are printed; both are written.

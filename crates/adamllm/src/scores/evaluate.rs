@@ -44,9 +44,7 @@ pub fn run(shared: &Shared, device: Device, kind: Kind, arguments: &Benchmarks) 
             );
         }
     }
-    if jobs.len() > 1 && arguments.vocabulary.is_some() {
-        bail!("`--vocabulary` belongs to one task; name it with `--tasks`");
-    }
+    tasks::check_vocabulary(arguments.vocabulary.as_deref(), jobs.len(), "--tasks")?;
     signals::take_over()?;
     let run = RunFolder::open(output)?;
     let predictions = run.path.join("predictions");
@@ -346,8 +344,7 @@ fn is_first_of(before: &Value, now: &Value, items: &[Item], lines: &[(String, St
 
 /// The task with its names, from the recipe of the call, the data or itself.
 fn named(job: &Job, benchmark: &Benchmark, reading: &Reading) -> Result<Spec> {
-    let given = reading.vocabulary.as_deref();
-    let given = given.map(evaluation::tasks::vocabulary).transpose()?;
+    let given = tasks::vocabulary(reading, &job.spec.id)?;
     let mut spec = job.spec.clone();
     if let Some(names) = given.or_else(|| benchmark.names.clone()) {
         spec.names = names;

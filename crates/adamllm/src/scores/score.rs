@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Context as _, Result, anyhow};
 use evaluation::benchmarks::{Benchmark, Keep};
 use evaluation::scoring::{ScoreError, Scored, Scorer, score};
 use serde_json::{Value, json};
@@ -19,9 +19,8 @@ use crate::commands::print;
 /// Scores every task, each written as soon as it is done; a task that cannot be scored does not stop the others.
 pub fn run(shared: &Shared, arguments: &Score) -> Result<()> {
     let jobs = tasks::jobs(&arguments.tasks, &arguments.predictions)?;
-    if jobs.len() > 1 && arguments.reading.vocabulary.is_some() {
-        bail!("`--vocabulary` belongs to one task; name it with `--task`");
-    }
+    let vocabulary = arguments.reading.vocabulary.as_deref();
+    tasks::check_vocabulary(vocabulary, jobs.len(), "--task")?;
     let mut session = Session::new(shared, arguments, jobs.len())?;
     for job in &jobs {
         session.score(job)?;

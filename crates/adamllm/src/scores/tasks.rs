@@ -270,6 +270,29 @@ pub fn predictions(
     Ok(found)
 }
 
+/// The names of a task from `--vocabulary`: the file, or of a folder the file of the task's name.
+pub fn vocabulary(reading: &Reading, task: &str) -> Result<Option<Vec<String>>> {
+    let of_task = |given: &PathBuf| {
+        if !given.is_dir() {
+            return Some(given.clone());
+        }
+        Some(given.join(format!("{task}.txt"))).filter(|path| path.exists())
+    };
+    let path = reading.vocabulary.as_ref().and_then(of_task);
+    Ok(path.as_deref().map(tasks::vocabulary).transpose()?)
+}
+
+/// Refuses one file of names for several tasks.
+pub fn check_vocabulary(path: Option<&Path>, num_jobs: usize, flag: &str) -> Result<()> {
+    if num_jobs > 1 && path.is_some_and(|path| !path.is_dir()) {
+        bail!(
+            "a file of `--vocabulary` belongs to one task; name it with `{flag}`, or give a folder with a file for each, \
+             such as `nutrition5k.txt`"
+        );
+    }
+    Ok(())
+}
+
 /// How a job is scored.
 pub fn options(
     job: &Job,
@@ -277,11 +300,7 @@ pub fn options(
     scorer: Scorer,
     benchmark: Option<&Benchmark>,
 ) -> Result<Options> {
-    let given = reading
-        .vocabulary
-        .as_deref()
-        .map(tasks::vocabulary)
-        .transpose()?;
+    let given = vocabulary(reading, &job.spec.id)?;
     let from_data = benchmark.and_then(|benchmark| benchmark.names.clone());
     Ok(Options {
         scorer,
