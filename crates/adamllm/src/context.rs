@@ -105,26 +105,12 @@ impl Context<'_> {
     /// A white picture in the run folder, for blank images; one that is not what was written is written anew.
     pub fn blank(&self) -> Result<PathBuf> {
         let path = self.run.path.join(BLANK);
-        // The size of the reference's blank picture.
-        let white = image::RgbImage::from_pixel(237, 150, image::Rgb([255; 3]));
-        let mut png = std::io::Cursor::new(Vec::new());
-        white.write_to(&mut png, image::ImageFormat::Png)?;
-        let png = png.into_inner();
-        if path.exists() {
-            let reading = || format!("cannot read `{}`", path.display());
-            if std::fs::read(&path).with_context(reading)? == png {
-                return Ok(path);
-            }
+        if path.exists() && !holds(&path, &blank_png()?)? {
             self.say(&format!(
                 "`{BLANK}` was changed or damaged; it is written anew"
             ));
         }
-        // A picture that was cut off by a kill must not be taken for the whole one.
-        let aside = path.with_extension("part");
-        std::fs::write(&aside, &png)
-            .and_then(|()| std::fs::rename(&aside, &path))
-            .with_context(|| format!("cannot write `{}`", path.display()))?;
-        Ok(path)
+        blank_picture(&path)
     }
 
     /// Mends the picture of [`Context::blank`] where a run has one.
@@ -137,6 +123,32 @@ impl Context<'_> {
 }
 
 const BLANK: &str = "blank.png";
+
+/// A white picture at a path, written if what is there is not it.
+pub fn blank_picture(path: &Path) -> Result<PathBuf> {
+    let png = blank_png()?;
+    if !path.exists() || !holds(path, &png)? {
+        // A picture that was cut off by a kill must not be taken for the whole one.
+        let aside = path.with_extension("part");
+        std::fs::write(&aside, &png)
+            .and_then(|()| std::fs::rename(&aside, path))
+            .with_context(|| format!("cannot write `{}`", path.display()))?;
+    }
+    Ok(path.to_owned())
+}
+
+fn blank_png() -> Result<Vec<u8>> {
+    // The size of the reference's blank picture.
+    let white = image::RgbImage::from_pixel(237, 150, image::Rgb([255; 3]));
+    let mut png = std::io::Cursor::new(Vec::new());
+    white.write_to(&mut png, image::ImageFormat::Png)?;
+    Ok(png.into_inner())
+}
+
+fn holds(path: &Path, content: &[u8]) -> Result<bool> {
+    let found = std::fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))?;
+    Ok(found == content)
+}
 
 /// Opens a model and its processor.
 pub fn open(

@@ -155,11 +155,32 @@ fn two_systems_are_compared_from_files_and_from_results() {
         (&60.into(), &30.into(), &39.into())
     );
     assert!(row["p_holm"].as_f64().is_some_and(|p| p < 0.01));
-    assert!(
-        std::fs::read_to_string(format!("{out}/slake.html"))
-            .expect("page")
-            .contains("changed")
+    let read = |name: &str| std::fs::read_to_string(format!("{out}/{name}")).expect(name);
+    assert!(read("slake.html").contains("changed"));
+    // Both scorers agree on plain yes and no, and both are in every file.
+    let other = &found["other"]["tasks"][0];
+    assert_eq!(
+        (&other["scorer"], &other["difference"]),
+        (&"reference".into(), &row["difference"])
     );
+    let page = read("index.html");
+    for part in [
+        "Differences, strict scorer",
+        "Differences, reference scorer",
+        "before, reference",
+        "after, strict",
+    ] {
+        assert!(page.contains(part), "no `{part}`");
+    }
+    let markdown = read("comparison.md");
+    assert!(markdown.contains("## strict scorer") && markdown.contains("## reference scorer"));
+    let csv = read("comparison.csv");
+    let scorers: Vec<&str> = csv
+        .lines()
+        .skip(1)
+        .filter_map(|line| line.split(',').nth(2))
+        .collect();
+    assert_eq!(scorers, ["strict", "reference"]);
     let (a, b) = (
         folder.path().join("a").display().to_string(),
         folder.path().join("b").display().to_string(),
@@ -175,13 +196,42 @@ fn two_systems_are_compared_from_files_and_from_results() {
             out,
         ]);
     }
-    assert_eq!(json(&["compare", &a, &b])["tasks"][0], *row);
+    assert_eq!(json(&["compare", &a, &b]), found);
+    let turned = json(&["compare", &a, &b, "--scorer", "reference"]);
+    assert_eq!(turned["tasks"][0], *other);
+    assert_eq!(turned["other"]["tasks"][0], *row);
     let output = adamllm(&["compare", &before, &after]);
     assert!(
         text(&output.stderr).contains("does not say which task it answers"),
         "{}",
         text(&output.stderr)
     );
+}
+
+#[test]
+fn a_folder_of_names_serves_several_tasks() {
+    let folder = tempfile::tempdir().expect("folder");
+    let here = folder.path();
+    let row = "{\"id\":\"1\",\"prediction\":\"rice and an egg\",\"label\":[\"egg\"]}\n";
+    for task in ["nutrition5k", "foodseg103"] {
+        write(here, &format!("predictions/{task}.jsonl"), row);
+        write(here, &format!("names/{task}.txt"), "egg\nrice\n");
+    }
+    let path = |name: &str| here.join(name).display().to_string();
+    let predictions = path("predictions");
+    let command = ["score", "--predictions", &predictions, "--vocabulary"];
+    let found = json(&[&command[..], &[&path("names")]].concat());
+    // Recall takes no notice of the rice, F1 does: precision 1/2, recall 1.
+    assert_eq!(found["tasks"][0]["metrics"]["recall"], 100.0);
+    let f1 = found["tasks"][1]["metrics"]["f1"].as_f64();
+    assert!(
+        f1.is_some_and(|f1| (f1 - 200.0 / 3.0).abs() < 1e-9),
+        "{found}"
+    );
+    let output = adamllm(&[&command[..], &[&path("names/foodseg103.txt")]].concat());
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("belongs to one task"), "{said}");
 }
 
 #[test]
@@ -264,7 +314,11 @@ fn bad_input_is_said_in_words() {
             "1 × duplicate-id (not scored): an earlier row has this id; the first one counts: `1` in line 2",
         ),
     ];
-    for (at, (rows, expected)) in scored.iter().enumerate() {
+    let scored = scored.into_iter().chain([(
+        "{\"id\":\"1\",\"prediction\":\"no\",\"label\":\"no\"}\n{\"id\":\"2\",\"prediction\":NaN,\"label\":\"no\"}",
+        "`NaN` is not JSON, write null where there is no answer: `scored-3-000001` in line 2",
+    )]);
+    for (at, (rows, expected)) in scored.enumerate() {
         let file = write(here, &format!("scored-{at}.jsonl"), rows);
         let output = adamllm(&["score", "--task", "slake", "--predictions", &file]);
         let message = text(&output.stderr);
@@ -363,7 +417,11 @@ fn ids_are_checked_against_the_benchmark() {
     let message = text(&output.stderr);
     assert!(output.status.success(), "{message}");
     assert!(message.contains("1 × missing-id (not scored): the file has no prediction for this item; it is left out: `2`"), "{message}");
-    assert!(message.contains("`9`"), "{message}");
+    assert!(
+        message
+            .contains("1 × unknown-id (not scored): the benchmark has no item with this id: `9`"),
+        "{message}"
+    );
     assert!(
         message.contains("benchmark: 2 × no-picture (scored): the picture"),
         "{message}"
@@ -541,6 +599,31 @@ fn a_model_answers_benchmarks_and_goes_on_where_it_was() {
     std::fs::remove_file(folder.path().join("scores/own/strict.json")).expect("remove");
     json(&command);
     assert_eq!(file("own/completions.jsonl"), answers);
+    // More of the same questions may be asked later, but answers are not thrown away.
+    let more = path("more");
+    let limited = |limit: &[&str]| {
+        let own = [
+            "evaluate", "--model", &model, "--tasks", &own, "--output", &more, "--blind",
+        ];
+        adamllm(&[&own[..], limit].concat())
+    };
+    let output = limited(&["--limit", "2"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let output = limited(&[]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let file_of_more = |name: &str| std::fs::read(format!("{more}/{name}")).expect(name);
+    assert_eq!(file_of_more("own/completions.jsonl"), answers);
+    let output = limited(&["--limit", "2"]);
+    let said = text(&output.stderr);
+    assert!(said.contains("`limit` was null, is 2"), "{said}");
+    // Answers to blank pictures are a row of their own; pictures are still what is resampled.
+    let blind = text(&file_of_more("predictions/blind/own.jsonl"));
+    assert!(
+        blind.lines().count() == 4 && blind.contains("a.png"),
+        "{blind}"
+    );
+    assert!(text(&file_of_more("scores.md")).contains("| blind (strict) | "));
+    assert!(text(&file_of_more("index.html")).contains("<td>blind</td>"));
     // Answers to other questions are not mixed with these.
     let items = text(&std::fs::read(path("own.jsonl")).expect("items"));
     write(

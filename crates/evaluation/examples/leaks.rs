@@ -2,11 +2,15 @@
 //! and how long a large comparison takes.
 //!
 //!     cargo run --release -p adamllm-evaluation --example leaks -- [STEP]
+//!     cargo run --release -p adamllm-evaluation --example leaks -- large [TRAINED [TEST [THREADS]]]
 //!
-//! Every STEP-th pictogram is planted (default 1). The results of a run are in `docs/scores.md`.
+//! Every STEP-th pictogram is planted (default 1). `large` looks for TEST pictures (10,000) among TRAINED ones (100,000)
+//! on THREADS threads (2), from the bytes of JPEG files of 0.1 MP, in both tiers. The results are in `docs/scores.md`.
 
 #![expect(clippy::print_stdout, reason = "the table is what this program is for")]
 
+#[path = "leaks/large.rs"]
+mod large;
 #[path = "../tests/planted/mod.rs"]
 mod planted;
 
@@ -18,10 +22,19 @@ use image::RgbImage;
 use planted::{World, changes, jpeg, look, png};
 
 fn main() {
-    let step = std::env::args()
-        .nth(1)
-        .and_then(|n| n.parse().ok())
-        .unwrap_or(1);
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let number = |at: usize, default: usize| {
+        let given = arguments.get(at).and_then(|n| n.parse().ok());
+        given.unwrap_or(default).max(1)
+    };
+    if arguments.first().is_some_and(|mode| mode == "large") {
+        println!(
+            "{}",
+            large::run(number(1, 100_000), number(2, 10_000), number(3, 2))
+        );
+        return;
+    }
+    let step = number(0, 1);
     let world = World::new(144, step);
     println!(
         "{} pictograms of 144 px, {} of them planted",

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use evaluation::scoring::Scorer;
 
-/// Which scorer's numbers are shown; with `--output` both are written.
+/// Which scorer's numbers are shown first or alone; with `--output` both are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum ScorerName {
     /// What can be defended.
@@ -46,7 +46,7 @@ pub struct Reading {
     /// Columns of a table: id=…,prediction=…,label=…,answer_type=…,cluster=…
     #[arg(long)]
     pub columns: Option<String>,
-    /// Names of the task, one a line in the published order.
+    /// Names of the task, one a line in the published order; or a folder with a file `<task>.txt` for each.
     #[arg(long)]
     pub vocabulary: Option<PathBuf>,
     /// Folder with a folder of the task's name: the benchmark, whose items must all be there.
@@ -72,6 +72,9 @@ pub struct Score {
     /// Predictions: a file, or a folder with a file for each task.
     #[arg(long)]
     pub predictions: PathBuf,
+    /// Predictions made on blank pictures, likewise: what the questions alone give away.
+    #[arg(long)]
+    pub blind: Option<PathBuf>,
     /// Which scorer's numbers are printed.
     #[arg(long, value_enum, default_value = "strict")]
     pub scorer: ScorerName,
@@ -111,6 +114,9 @@ pub struct Benchmarks {
     /// Rank the options of multiple choice by likelihood instead of reading an answer.
     #[arg(long, requires = "model")]
     pub by_likelihood: bool,
+    /// Ask every question a second time with a blank picture: what the questions alone give away.
+    #[arg(long, requires = "model")]
+    pub blind: bool,
     /// What the model was trained on (pairs, samples, or a run folder); repeatable. Known where the model lies in its
     /// run folder.
     #[arg(long, requires = "model")]
@@ -118,7 +124,7 @@ pub struct Benchmarks {
     /// Do not look for test items in the training data.
     #[arg(long, requires = "model", conflicts_with = "trained")]
     pub no_contamination: bool,
-    /// Names of the task, one a line in the published order.
+    /// Names of the task, one a line in the published order; or a folder with a file `<task>.txt` for each.
     #[arg(long, requires = "model")]
     pub vocabulary: Option<PathBuf>,
     /// Which scorer's numbers are printed; both are written.
@@ -145,7 +151,7 @@ pub struct Compare {
     /// Task of two files of predictions; repeatable for folders of predictions.
     #[arg(long = "task", visible_alias = "tasks", value_delimiter = ',')]
     pub tasks: Vec<String>,
-    /// Which scorer's numbers are compared.
+    /// Which scorer's numbers come first; those of the other one follow.
     #[arg(long, value_enum, default_value = "strict")]
     pub scorer: ScorerName,
     /// Where tables and pages go.

@@ -1,7 +1,7 @@
 //! `adamllm evaluate --model`: benchmarks through a generator, each task's answers and scores written as soon as it is
 //! done, then the pages that `adamllm score` writes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
@@ -21,6 +21,7 @@ use super::leaks::trained_by;
 use super::score::Session;
 use super::tasks::{self, Job};
 use crate::cli::Shared;
+use crate::context::blank_picture;
 use crate::digests::{Digests, together};
 use crate::run_folder::{RunFolder, changed_keys, read_sealed, write_sealed};
 use crate::{runner, signals};
@@ -43,9 +44,7 @@ pub fn run(shared: &Shared, device: Device, kind: Kind, arguments: &Benchmarks) 
             );
         }
     }
-    if jobs.len() > 1 && arguments.vocabulary.is_some() {
-        bail!("`--vocabulary` belongs to one task; name it with `--tasks`");
-    }
+    tasks::check_vocabulary(arguments.vocabulary.as_deref(), jobs.len(), "--tasks")?;
     signals::take_over()?;
     let run = RunFolder::open(output)?;
     let predictions = run.path.join("predictions");
@@ -62,9 +61,19 @@ pub fn run(shared: &Shared, device: Device, kind: Kind, arguments: &Benchmarks) 
             eprintln!("{line}");
         }
     }
+    let blind = arguments.blind.then(|| predictions.join("blind"));
+    let blank = match &blind {
+        Some(folder) => {
+            std::fs::create_dir_all(folder)
+                .with_context(|| format!("cannot make the folder `{}`", folder.display()))?;
+            Some(blank_picture(&run.path.join("blank.png"))?)
+        }
+        None => None,
+    };
     let scoring = Score {
         tasks: Vec::new(),
         predictions,
+        blind: blind.clone(),
         scorer: arguments.scorer,
         items: false,
         output: Some(run.path.clone()),
@@ -106,6 +115,7 @@ pub fn run(shared: &Shared, device: Device, kind: Kind, arguments: &Benchmarks) 
         how,
         reading: &scoring.reading,
         by_likelihood: arguments.by_likelihood,
+        blind: blank.zip(blind),
     };
     for job in &jobs {
         signals::check()?;
@@ -124,9 +134,9 @@ pub fn run(shared: &Shared, device: Device, kind: Kind, arguments: &Benchmarks) 
 }
 
 /// The items that can be asked with their requests; the others are told, and are in no score.
-fn requests_of<'b>(spec: &Spec, benchmark: &'b Benchmark) -> (Vec<&'b Item>, Vec<Request>) {
+fn requests_of<'b>(spec: &Spec, all: &'b [Item]) -> (Vec<&'b Item>, Vec<Request>) {
     let (mut items, mut requests, mut left_out) = (Vec::new(), Vec::new(), Vec::new());
-    for item in &benchmark.items {
+    for item in all {
         if let Some(missing) = item.images.iter().find(|image| !image.is_file()) {
             let picture = missing.display();
             left_out.push(format!("`{}`: no picture `{picture}`", item.id));
@@ -145,7 +155,7 @@ fn requests_of<'b>(spec: &Spec, benchmark: &'b Benchmark) -> (Vec<&'b Item>, Vec
             "{}: {} of {} items are not asked: {first}",
             spec.id,
             left_out.len(),
-            benchmark.items.len()
+            all.len()
         );
     }
     (items, requests)
@@ -160,6 +170,20 @@ struct Asking<'a> {
     how: Value,
     reading: &'a Reading,
     by_likelihood: bool,
+    /// A blank picture and the folder of the predictions that are made on it.
+    blind: Option<(PathBuf, PathBuf)>,
+}
+
+/// What of a task is asked.
+struct Asked<'a> {
+    spec: &'a Spec,
+    /// Whether options are ranked.
+    ranks: bool,
+    /// All its items.
+    all: &'a [Item],
+    /// Those that can be asked, as they are asked.
+    items: &'a [&'a Item],
+    requests: &'a [Request],
 }
 
 impl Asking<'_> {
@@ -170,18 +194,54 @@ impl Asking<'_> {
         let benchmark = tasks::benchmark(job, self.reading, &mut Keep::Folder(&pictures))?
             .context("it has no data; name its folder with `--data`")?;
         let spec = named(job, &benchmark, self.reading)?;
-        let (items, requests) = requests_of(&spec, &benchmark);
+        let (items, requests) = requests_of(&spec, &benchmark.items);
         if requests.is_empty() {
             bail!("none of its {} items can be asked", benchmark.items.len());
         }
-        std::fs::create_dir_all(&folder)
-            .with_context(|| format!("cannot make the folder `{}`", folder.display()))?;
         let ranks = self.by_likelihood || job.own.as_ref().is_some_and(|own| own.by_likelihood);
-        self.same_as_before(&folder, &spec, ranks, &requests, digests)?;
+        let asked = Asked {
+            spec: &spec,
+            ranks,
+            all: &benchmark.items,
+            items: &items,
+            requests: &requests,
+        };
+        self.complete(&folder, &asked, &items, &job.file, digests)?;
+        let Some((blank, predictions)) = &self.blind else {
+            return Ok(());
+        };
+        let seen = items.iter().map(|&item| Item {
+            images: vec![blank.clone(); item.images.len()],
+            ..item.clone()
+        });
+        let seen: Vec<Item> = seen.collect();
+        let (blind_items, blind_requests) = requests_of(&spec, &seen);
+        let asked = Asked {
+            items: &blind_items,
+            requests: &blind_requests,
+            ..asked
+        };
+        let file = predictions.join(format!("{}.jsonl", spec.id));
+        self.complete(&folder.join("blind"), &asked, &items, &file, digests)
+    }
+
+    /// Writes the predictions of `answered`, the items as they are in the benchmark, to `file`.
+    fn complete(
+        &self,
+        folder: &Path,
+        asked: &Asked<'_>,
+        answered: &[&Item],
+        file: &Path,
+        digests: &mut Digests,
+    ) -> Result<()> {
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("cannot make the folder `{}`", folder.display()))?;
+        self.same_as_before(folder, asked, digests)?;
+        let (spec, requests) = (asked.spec, asked.requests);
         let mut local;
         let mut ranking;
-        let generator: &mut dyn Generator = if ranks {
-            ranking = ByLikelihood::new(self.model, self.processor, &items, &spec)?;
+        let generator: &mut dyn Generator = if asked.ranks {
+            ranking = ByLikelihood::new(self.model, self.processor, asked.items, spec)?;
             &mut ranking
         } else {
             let options = runner::options(self.reading.seed);
@@ -194,8 +254,8 @@ impl Asking<'_> {
             ProgressBar::new(requests.len() as u64)
         };
         let path = folder.join("completions.jsonl");
-        let completions = runner::run(generator, &requests, &path, &bar)?;
-        let answers: Vec<Prediction> = items
+        let completions = runner::run(generator, requests, &path, &bar)?;
+        let answers: Vec<Prediction> = answered
             .iter()
             .zip(&completions)
             .map(|(item, completion)| prediction(item, completion))
@@ -211,18 +271,18 @@ impl Asking<'_> {
                 first.error.as_deref().unwrap_or_default()
             );
         }
-        Ok(jsonl::write(&job.file, &answers)?)
+        Ok(jsonl::write(file, &answers)?)
     }
 
-    /// Refuses to go on with answers of another model or to other questions.
+    /// Refuses to go on with answers of another model or to other questions. Of the same ones more may be asked than
+    /// before (`--limit`).
     fn same_as_before(
         &self,
         folder: &Path,
-        spec: &Spec,
-        ranks: bool,
-        requests: &[Request],
+        asked: &Asked<'_>,
         digests: &mut Digests,
     ) -> Result<()> {
+        let (spec, requests) = (asked.spec, asked.requests);
         let mut pictures: Vec<PathBuf> = requests.iter().flat_map(|r| r.images.clone()).collect();
         pictures.sort();
         pictures.dedup();
@@ -240,13 +300,17 @@ impl Asking<'_> {
         };
         let mut now = self.how.clone();
         now["task"] = json!(format!("{} version {}", spec.id, spec.version));
-        now["by_likelihood"] = json!(ranks);
+        now["by_likelihood"] = json!(asked.ranks);
         now["limit"] = json!(self.reading.limit);
-        now["requests"] = json!(together(requests.iter().map(line)));
+        let lines: Vec<(String, String)> = requests.iter().map(line).collect();
+        now["requests"] = json!(together(lines.iter().cloned()));
         let path = folder.join("asked.json");
         if folder.join("completions.jsonl").exists() {
             let before: Option<Value> = read_sealed(&path);
             let differences = match &before {
+                Some(before) if is_first_of(before, &now, asked.all, &lines) => {
+                    return write_sealed(&path, &now);
+                }
                 Some(before) => changed_keys(before, &now),
                 None => vec![format!("`{}` is missing or damaged", path.display())],
             };
@@ -263,10 +327,24 @@ impl Asking<'_> {
     }
 }
 
+/// Whether `before` were the first of the requests that are asked `now`, and all else is the same.
+fn is_first_of(before: &Value, now: &Value, items: &[Item], lines: &[(String, String)]) -> bool {
+    let Some(limit) = before["limit"].as_u64() else {
+        return false;
+    };
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let first = items.iter().take(limit);
+    let first: BTreeSet<&str> = first.map(|item| item.id.as_str()).collect();
+    let first = lines.iter().filter(|(id, _)| first.contains(id.as_str()));
+    let mut then = now.clone();
+    then["limit"] = before["limit"].clone();
+    then["requests"] = json!(together(first.cloned()));
+    changed_keys(before, &then).is_empty()
+}
+
 /// The task with its names, from the recipe of the call, the data or itself.
 fn named(job: &Job, benchmark: &Benchmark, reading: &Reading) -> Result<Spec> {
-    let given = reading.vocabulary.as_deref();
-    let given = given.map(evaluation::tasks::vocabulary).transpose()?;
+    let given = tasks::vocabulary(reading, &job.spec.id)?;
     let mut spec = job.spec.clone();
     if let Some(names) = given.or_else(|| benchmark.names.clone()) {
         spec.names = names;

@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Context as _, Result, anyhow};
 use evaluation::benchmarks::{Benchmark, Keep};
 use evaluation::scoring::{ScoreError, Scored, Scorer, score};
 use serde_json::{Value, json};
 
-use super::arguments::Score;
+use super::arguments::{Reading, Score};
 use super::leaks::{Sought, Trained};
 use super::page::{self, Pictures, System};
 use super::results::{self, Done};
@@ -19,9 +19,8 @@ use crate::commands::print;
 /// Scores every task, each written as soon as it is done; a task that cannot be scored does not stop the others.
 pub fn run(shared: &Shared, arguments: &Score) -> Result<()> {
     let jobs = tasks::jobs(&arguments.tasks, &arguments.predictions)?;
-    if jobs.len() > 1 && arguments.reading.vocabulary.is_some() {
-        bail!("`--vocabulary` belongs to one task; name it with `--task`");
-    }
+    let vocabulary = arguments.reading.vocabulary.as_deref();
+    tasks::check_vocabulary(vocabulary, jobs.len(), "--task")?;
     let mut session = Session::new(shared, arguments, jobs.len())?;
     for job in &jobs {
         session.score(job)?;
@@ -75,6 +74,7 @@ impl<'a> Session<'a> {
         let benchmark = tasks::benchmark(job, &arguments.reading, &mut Keep::Show(&mut show));
         let task = benchmark.and_then(|benchmark| {
             let mut task = one(job, arguments, benchmark.as_ref())?;
+            task.blind = blind(job, arguments, benchmark.as_ref())?;
             let items = benchmark.as_ref().map_or(&[][..], |found| &found.items);
             if look {
                 sought.add_files(items);
@@ -119,7 +119,7 @@ impl<'a> Session<'a> {
                 name: "strict".to_owned(),
                 done: &self.done,
             }];
-            page::write(folder, &systems, None, &mut self.pictures)?;
+            page::write(folder, &systems, &[], &mut self.pictures)?;
         }
         let scorer = arguments.scorer.into();
         let found = document(&self.done, scorer, arguments.items)?;
@@ -165,9 +165,21 @@ fn write(folder: &Path, task: &Done) -> Result<()> {
     }
 }
 
-/// Both scorers on one task.
+/// One task by the scorers that are printed or written.
 fn one(job: &Job, arguments: &Score, benchmark: Option<&Benchmark>) -> Result<Done> {
-    let reading = &arguments.reading;
+    let wanted = arguments.scorer.into();
+    let written = arguments.output.is_some();
+    by_both(job, &arguments.reading, wanted, written, benchmark)
+}
+
+/// A task by the strict scorer, and by the published one if it is `wanted`, or if there is one and `also` is set.
+pub(super) fn by_both(
+    job: &Job,
+    reading: &Reading,
+    wanted: Scorer,
+    also: bool,
+    benchmark: Option<&Benchmark>,
+) -> Result<Done> {
     let found = tasks::predictions(job, reading, benchmark)
         .with_context(|| format!("task `{}`", job.spec.id))?;
     let by = |scorer: Scorer| -> Result<Scored> {
@@ -179,12 +191,17 @@ fn one(job: &Job, arguments: &Score, benchmark: Option<&Benchmark>) -> Result<Do
             &options,
         )?)
     };
-    let wanted: Scorer = arguments.scorer.into();
+    let published = wanted == Scorer::Reference || job.spec.reference && also;
+    let (strict, reference) = rayon::join(
+        || by(Scorer::Strict),
+        || published.then(|| by(Scorer::Reference)).transpose(),
+    );
     // What was asked for comes first, so that its error is the one that is told.
-    let asked = (wanted == Scorer::Reference)
-        .then(|| by(Scorer::Reference))
-        .transpose()?;
-    let mut strict = by(Scorer::Strict)?;
+    let reference = match reference {
+        Err(error) if wanted == Scorer::Reference => return Err(error),
+        other => other,
+    };
+    let mut strict = strict?;
     if let Some(benchmark) = benchmark {
         for line in &benchmark.warnings {
             if !strict.result.warnings.contains(line) {
@@ -195,28 +212,39 @@ fn one(job: &Job, arguments: &Score, benchmark: Option<&Benchmark>) -> Result<Do
         let of_data = of_data.into_iter().map(|line| format!("benchmark: {line}"));
         strict.result.warnings.extend(of_data);
     }
-    let reference = if asked.is_some() {
-        asked
-    } else if job.spec.reference && arguments.output.is_some() {
+    let reference = match reference {
+        Ok(scored) => scored,
         // The published rules take fewer kinds of labels; where they score nothing the strict numbers stand alone.
-        match by(Scorer::Reference) {
-            Ok(scored) => Some(scored),
-            Err(error) if error.downcast_ref::<ScoreError>().is_some() => {
-                let why = format!("no reference scores: {error}");
-                strict.result.warnings.push(why);
-                None
-            }
-            Err(error) => return Err(error),
+        Err(error) if error.is::<ScoreError>() => {
+            let why = format!("no reference scores: {error}");
+            strict.result.warnings.push(why);
+            None
         }
-    } else {
-        None
+        Err(error) => return Err(error),
     };
     Ok(Done {
         spec: job.spec.clone(),
         strict,
         reference,
+        blind: None,
         leaks: None,
     })
+}
+
+/// The strict scores of answers to blank pictures.
+fn blind(job: &Job, arguments: &Score, benchmark: Option<&Benchmark>) -> Result<Option<Scored>> {
+    let Some(predictions) = &arguments.blind else {
+        return Ok(None);
+    };
+    let Some(job) = tasks::on(job, predictions)? else {
+        return Ok(None);
+    };
+    let reading = &arguments.reading;
+    let context = || format!("answers of task `{}` to blank pictures", job.spec.id);
+    let found = tasks::predictions(&job, reading, benchmark).with_context(context)?;
+    let options = tasks::options(&job, reading, Scorer::Strict, benchmark)?;
+    let scored = score(&job.spec, found.rows, found.problems, &options).with_context(context)?;
+    Ok(Some(scored))
 }
 
 /// What a reader must know, on stderr.
@@ -263,11 +291,16 @@ fn write_tables(folder: &Path, done: &[Done]) -> Result<()> {
         .flat_map(|task| std::iter::once(&task.strict).chain(&task.reference))
         .map(|scored| &scored.result)
         .collect();
+    let blind: Vec<_> = done
+        .iter()
+        .filter_map(|task| task.blind.as_ref())
+        .map(|scored| &scored.result)
+        .collect();
     let averages: Vec<_> = [Scorer::Strict, Scorer::Reference]
         .map(|scorer| json!({"scorer": scorer, "domains": tables::averages(done, scorer)}))
         .into();
     crate::run_folder::write_json(
         &folder.join("scores.json"),
-        &json!({"tasks": all, "averages": averages}),
+        &json!({"tasks": all, "averages": averages, "blind": blind}),
     )
 }

@@ -75,6 +75,9 @@ pub fn text(done: &[Done], scorer: Scorer) -> String {
             if let Some(majority) = result.majority.get(metric) {
                 let _ = write!(out, "  majority {majority:.1}");
             }
+            if let Some(blind) = blind_of(task, metric) {
+                let _ = write!(out, "  blind (strict) {blind:.1}");
+            }
             out.push('\n');
         }
         let _ = writeln!(out, "  {}", rates(result));
@@ -171,9 +174,13 @@ pub fn markdown(done: &[Done]) -> String {
                 .map(|value| format!("{value:.1}"))
         });
         let _ = writeln!(out, "| majority (strict) | {} | |", cells.join(" | "));
+        if let Some(cells) = blind_cells(&tasks) {
+            let _ = writeln!(out, "| blind (strict) | {} | |", cells.join(" | "));
+        }
     }
     out.push_str(
-        "\nScores are 0 to 100, with 95 % intervals. `majority` is the best constant answer. An average stands only where \
+        "\nScores are 0 to 100, with 95 % intervals. `majority` is the best constant answer, `blind` the same model \
+         on blank pictures. An average stands only where \
          every column of the domain was scored.\n",
     );
     for task in done {
@@ -199,6 +206,27 @@ pub fn cells(
                 .unwrap_or_else(|| "–".to_owned())
         })
         .collect()
+}
+
+/// A metric of the answers to blank pictures.
+fn blind_of(task: &Done, metric: &str) -> Option<f64> {
+    let blind = task.blind.as_ref()?;
+    blind.result.metrics.get(metric).copied()
+}
+
+/// One text for each column of the tasks: what answers to blank pictures reach; `None` if no task has any.
+pub fn blind_cells(tasks: &[&Done]) -> Option<Vec<String>> {
+    if tasks.iter().all(|task| task.blind.is_none()) {
+        return None;
+    }
+    let cells = tasks.iter().flat_map(|task| {
+        let metrics = task.spec.metrics.iter();
+        metrics.map(|metric| {
+            let value = blind_of(task, metric.name());
+            value.map_or_else(|| "–".to_owned(), |value| format!("{value:.1}"))
+        })
+    });
+    Some(cells.collect())
 }
 
 fn details(out: &mut String, scored: &Scored) {
@@ -264,7 +292,7 @@ fn details(out: &mut String, scored: &Scored) {
 
 /// One row a task, scorer and metric.
 pub fn csv(done: &[Done]) -> String {
-    let mut out = "task,scorer,version,metric,score,low,high,n,clusters,majority,unreadable,empty,cut_off,method\n".to_owned();
+    let mut out = "task,scorer,version,metric,score,low,high,n,clusters,majority,blind,unreadable,empty,cut_off,method\n".to_owned();
     for task in done {
         for scored in std::iter::once(&task.strict).chain(&task.reference) {
             let result = &scored.result;
@@ -283,9 +311,14 @@ pub fn csv(done: &[Done]) -> String {
                     .majority
                     .get(metric)
                     .map_or(String::new(), f64::to_string);
+                let blind = match result.scorer {
+                    Scorer::Strict => blind_of(task, metric),
+                    Scorer::Reference => None,
+                };
+                let blind = blind.map_or(String::new(), |value| value.to_string());
                 let _ = writeln!(
                     out,
-                    "{},{},{},{metric},{value},{low},{high},{n},{},{majority},{},{},{},{}",
+                    "{},{},{},{metric},{value},{low},{high},{n},{},{majority},{blind},{},{},{},{}",
                     quoted(&result.task),
                     name(result.scorer),
                     result.version,
@@ -310,8 +343,16 @@ fn quoted(text: &str) -> String {
     }
 }
 
-/// A comparison as a Markdown table, which is also what a person reads in the terminal.
-pub fn comparison_markdown(found: &Comparisons) -> String {
+/// Comparisons by each scorer as Markdown, which is also what a person reads in the terminal.
+pub fn comparisons_markdown(found: &[(Scorer, Comparisons)]) -> String {
+    let tables: Vec<String> = found
+        .iter()
+        .map(|(scorer, by)| format!("## {} scorer\n\n{}", name(*scorer), comparison_markdown(by)))
+        .collect();
+    tables.join("\n")
+}
+
+fn comparison_markdown(found: &Comparisons) -> String {
     let mut out = "| task | metric | n | clusters | base | adapted | difference | 95 % interval | p | p (Holm) | better / worse | \
                    standardised | detectable | McNemar p |\n|---|---|---:|---:|---:|---:|---:|---|---:|---:|---:|---:|---:|---:|\n"
         .to_owned();
@@ -374,12 +415,12 @@ pub fn comparison_markdown(found: &Comparisons) -> String {
     out
 }
 
-/// One row a task and metric.
-pub fn comparison_csv(found: &Comparisons) -> String {
+/// One row a scorer, task and metric.
+pub fn comparison_csv(found: &[(Scorer, Comparisons)]) -> String {
     let mut out = "task,metric,scorer,n,clusters,base,adapted,difference,low,high,p,p_holm,better,worse,standardised,detectable,mcnemar_p,unpaired\n"
         .to_owned();
     let or_empty = |value: Option<f64>| value.map_or(String::new(), |value| value.to_string());
-    for row in &found.tasks {
+    for row in found.iter().flat_map(|(_, by)| &by.tasks) {
         let c = &row.comparison;
         let _ = writeln!(
             out,

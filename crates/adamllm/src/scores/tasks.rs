@@ -11,7 +11,7 @@ use evaluation::tasks::{self, Extraction, Spec, UserTask};
 use super::arguments::{LayoutName, Reading};
 
 /// A task with the file of its predictions.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Job {
     /// How it is scored.
     pub spec: Spec,
@@ -75,6 +75,22 @@ pub fn jobs(names: &[String], predictions: &Path) -> Result<Vec<Job>> {
             Ok(job)
         })
         .collect()
+}
+
+/// The job on other predictions, a file or a folder that may have one of the task's name.
+pub fn on(job: &Job, predictions: &Path) -> Result<Option<Job>> {
+    if !predictions.exists() {
+        bail!("`{}` does not exist", predictions.display());
+    }
+    let file = if predictions.is_dir() {
+        file_of(&job.spec.id, predictions)?
+    } else {
+        Some(predictions.to_owned())
+    };
+    Ok(file.map(|file| Job {
+        file,
+        ..job.clone()
+    }))
 }
 
 /// The jobs of tasks that are to be answered; their files are named later. Without names, all tasks that have a folder
@@ -254,6 +270,29 @@ pub fn predictions(
     Ok(found)
 }
 
+/// The names of a task from `--vocabulary`: the file, or of a folder the file of the task's name.
+pub fn vocabulary(reading: &Reading, task: &str) -> Result<Option<Vec<String>>> {
+    let of_task = |given: &PathBuf| {
+        if !given.is_dir() {
+            return Some(given.clone());
+        }
+        Some(given.join(format!("{task}.txt"))).filter(|path| path.exists())
+    };
+    let path = reading.vocabulary.as_ref().and_then(of_task);
+    Ok(path.as_deref().map(tasks::vocabulary).transpose()?)
+}
+
+/// Refuses one file of names for several tasks.
+pub fn check_vocabulary(path: Option<&Path>, num_jobs: usize, flag: &str) -> Result<()> {
+    if num_jobs > 1 && path.is_some_and(|path| !path.is_dir()) {
+        bail!(
+            "a file of `--vocabulary` belongs to one task; name it with `{flag}`, or give a folder with a file for each, \
+             such as `nutrition5k.txt`"
+        );
+    }
+    Ok(())
+}
+
 /// How a job is scored.
 pub fn options(
     job: &Job,
@@ -261,11 +300,7 @@ pub fn options(
     scorer: Scorer,
     benchmark: Option<&Benchmark>,
 ) -> Result<Options> {
-    let given = reading
-        .vocabulary
-        .as_deref()
-        .map(tasks::vocabulary)
-        .transpose()?;
+    let given = vocabulary(reading, &job.spec.id)?;
     let from_data = benchmark.and_then(|benchmark| benchmark.names.clone());
     Ok(Options {
         scorer,

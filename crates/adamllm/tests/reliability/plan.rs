@@ -1,8 +1,10 @@
 //! A plan first, and planned against measured afterwards.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
-use crate::program::text;
+use crate::program::{adamllm, text};
 use crate::run::Small;
 
 #[test]
@@ -58,4 +60,62 @@ fn a_run_is_planned_and_measured_against_its_plan() {
         told.contains("`train.max_steps` was 4, is 2") && told.contains("builds on `train`"),
         "{told}"
     );
+}
+
+#[test]
+fn the_demo_is_planned_and_no_stage_begun() {
+    let folder = tempfile::tempdir().expect("folder");
+    let run = folder.path().join("run");
+    let sets = ["synthesizer.train.max_steps=6", "train.max_steps=5"];
+    let mut command = adamllm();
+    command.args(["demo", "--dry-run", "--quick", "--threads", "1", "--json"]);
+    command.args(sets.map(|set| ["--set", set]).concat());
+    let output = command.arg("--run-dir").arg(&run).output();
+    let output = output.expect("the program starts");
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let plan: Value = serde_json::from_slice(&output.stdout).expect("json");
+    let stages = plan["stages"].as_array().expect("stages");
+    let names: Vec<&str> = stages.iter().filter_map(|s| s["stage"].as_str()).collect();
+    let all = "tune-synthesizer synthesize filter mix train evaluate report";
+    assert_eq!(names.join(" "), all);
+    let new = |s: &Value| s["skipped"] == false && s["seconds"].as_f64().is_some_and(|n| n >= 0.0);
+    assert!(stages.iter().all(new), "{plan}");
+    assert_eq!(stages[0]["why"], "not done yet");
+    assert_eq!(stages[0]["counts"]["steps"], 6);
+    assert_eq!(stages[4]["counts"]["steps"], 5);
+    // Every seed conversation of the demo is learned from, every one of its pictures asked about.
+    let lines = |name: &str| {
+        let text = std::fs::read_to_string(run.join("demo").join(name)).expect(name);
+        text.lines().count()
+    };
+    assert_eq!(stages[0]["counts"]["samples"], lines("seeds.jsonl"));
+    assert!(
+        stages[1]["counts"]["requests"]
+            .as_u64()
+            .is_some_and(|n| n > 0),
+        "{plan}"
+    );
+    // The demo's own files, the plan, and notes of what was read; nothing of a stage.
+    let written: BTreeSet<String> = std::fs::read_dir(&run)
+        .expect("run folder")
+        .map(|entry| {
+            entry
+                .expect("entry")
+                .file_name()
+                .to_string_lossy()
+                .into_owned()
+        })
+        .collect();
+    let allowed = [
+        ".digests.json",
+        ".lock",
+        "checked.json",
+        "demo",
+        "plan.json",
+    ];
+    assert!(
+        written.iter().all(|name| allowed.contains(&name.as_str())),
+        "{written:?}"
+    );
+    assert!(written.contains("plan.json") && written.contains("demo"));
 }

@@ -31,7 +31,7 @@ pub enum ReadError {
         source: std::io::Error,
     },
     /// A table lacks a column.
-    #[error("`{}` has no column `{column}`, only {found}; map the columns", path.display())]
+    #[error("`{}` has no column `{column}`, only {found}; say which columns to read with `--columns id=…,prediction=…,label=…`", path.display())]
     NoColumn {
         /// The file.
         path: PathBuf,
@@ -84,7 +84,15 @@ pub fn read_for(
     let mut seen = HashSet::new();
     for (at, (line, object)) in objects.into_iter().enumerate() {
         match layout.record(object, at, |id| by_id.get(id).copied()) {
-            Err(problem) => problems.push(problem.at_line(line)),
+            Err(mut problem) => {
+                // A row that the benchmark does not know has no label to take from there.
+                let unknown = !items.is_empty() && !by_id.contains_key(problem.id.as_str());
+                if problem.reason == Reason::Label && unknown {
+                    problem.reason = Reason::UnknownId;
+                    "the benchmark has no item with this id".clone_into(&mut problem.detail);
+                }
+                problems.push(problem.at_line(line));
+            }
             Ok(row) if !seen.insert(row.id.clone()) => {
                 let detail = "an earlier row has this id; the first one counts";
                 problems.push(Problem::new(&row.id, Reason::DuplicateId, detail).at_line(line));
@@ -118,12 +126,16 @@ fn objects(path: &Path) -> Result<(Objects, Vec<Problem>), ReadError> {
         _ => {
             let (values, bad) = jsonl::read_lenient::<Value>(path)?;
             let bad_lines: HashSet<usize> = bad.iter().map(|row| row.line).collect();
+            let content = text(path).unwrap_or_default();
             let mut problems: Vec<Problem> = bad
                 .into_iter()
-                .map(|row| Problem::new(&row.id, Reason::NotARecord, &row.detail).at_line(row.line))
+                .map(|row| {
+                    let line = content.lines().nth(row.line.saturating_sub(1));
+                    let detail = with_hint(&row.detail, line.unwrap_or_default());
+                    Problem::new(&row.id, Reason::NotARecord, &detail).at_line(row.line)
+                })
                 .collect();
             // The lines of the values that could be read are all the others that hold text.
-            let content = text(path).unwrap_or_default();
             let lines = content
                 .lines()
                 .enumerate()
@@ -135,17 +147,32 @@ fn objects(path: &Path) -> Result<(Objects, Vec<Problem>), ReadError> {
 }
 
 fn array(path: &Path) -> Result<(Objects, Vec<Problem>), ReadError> {
-    let values: Vec<Value> = match serde_json::from_str(&text(path)?) {
+    let content = text(path)?;
+    let values: Vec<Value> = match serde_json::from_str(&content) {
         Ok(values) => values,
         Err(error) => {
-            let problem =
-                Problem::new("", Reason::NotARecord, &error.to_string()).at_line(error.line());
+            let line = content.lines().nth(error.line().saturating_sub(1));
+            let detail = with_hint(&error.to_string(), line.unwrap_or_default());
+            let problem = Problem::new("", Reason::NotARecord, &detail).at_line(error.line());
             return Ok((Vec::new(), vec![problem]));
         }
     };
     let mut problems = Vec::new();
     let objects = only_objects((1..).zip(values), &mut problems);
     Ok((objects, problems))
+}
+
+/// What is wrong with a line, and how to mend what Python writes where a number is missing.
+fn with_hint(detail: &str, line: &str) -> String {
+    let word = ["NaN", "Infinity"]
+        .into_iter()
+        .find(|word| line.contains(word));
+    match word {
+        Some(word) if detail.starts_with("expected value") => {
+            format!("{detail}; `{word}` is not JSON, write null where there is no answer")
+        }
+        _ => detail.to_owned(),
+    }
 }
 
 fn only_objects(

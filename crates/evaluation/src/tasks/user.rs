@@ -133,6 +133,13 @@ impl UserTask {
             path: path.to_owned(),
             problem,
         };
+        let in_name = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
+        if !file.id.starts_with(char::is_alphanumeric) || !file.id.chars().all(in_name) {
+            return Err(wrong(format!(
+                "`id` is `{}`; expected letters, digits, `-`, `_` and `.`, for files and folders are named after it",
+                file.id
+            )));
+        }
         let folder = path.parent().unwrap_or(Path::new(""));
         let names = match (&file.names_file, file.names.is_empty()) {
             (Some(_), false) => {
@@ -337,6 +344,14 @@ mod tests {
             read_text("id = \"x\"\nprompt = \"{querstion}\"\ndata = \"d\"\nscoring = \"exact\"\n")
                 .expect_err("wrong");
         assert!(message.contains("asks for `{querstion}`"), "{message}");
+        // Results go to a folder of this name.
+        for id in ["", "../x", "a/b", ".", "a b"] {
+            let text = format!(
+                "id = \"{id}\"\nprompt = \"{{question}}\"\ndata = \"d\"\nscoring = \"exact\"\n"
+            );
+            let message = read_text(&text).expect_err("wrong");
+            assert!(message.contains(&format!("`id` is `{id}`")), "{message}");
+        }
     }
 
     #[test]

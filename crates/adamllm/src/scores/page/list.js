@@ -49,7 +49,7 @@
   const answerOf = (answer) => make("div", answer[TEXT] === null ? "(no answer)" : answer[TEXT]);
 
   const element = (row) => {
-    const node = make("div", null, "row");
+    const node = make("div", null, data.systems.length > 1 ? "row two" : "row");
     node.append(picture(row), make("div", row[QUESTION] || row[ID]), make("div", row[LABEL], "label"));
     node.append(several(row, make("div", null, "answer"), answerOf), several(row, make("div", null, "score"), points));
     node.onclick = () => open(row);
@@ -84,7 +84,8 @@
     all: () => true,
     wrong: (row) => given(row).some((answer) => answer[STRICT] < 50),
     unreadable: (row) => given(row).some((answer) => answer[UNREADABLE]),
-    changed: (row) => given(row).length > 1 && row[ANSWERS][0][STRICT] !== row[ANSWERS][1][STRICT],
+    changed: (row) => given(row).length > 1 &&
+      [STRICT, REFERENCE].some((by) => row[ANSWERS][0][by] !== row[ANSWERS][1][by]),
     scorers: (row) => given(row).some((answer) => answer[REFERENCE] !== null && answer[REFERENCE] !== answer[STRICT]),
   };
   const choose = () => {

@@ -31,7 +31,7 @@ const STYLE: &str = include_str!("style.css");
 pub fn write(
     folder: &Path,
     systems: &[System<'_>],
-    comparison: Option<&Comparisons>,
+    comparisons: &[(Scorer, Comparisons)],
     pictures: &mut Pictures,
 ) -> Result<()> {
     let put = |name: &str, text: String| {
@@ -56,14 +56,14 @@ pub fn write(
             put(&leaks_page(id), leaks::render(done, found, pictures))?;
         }
     }
-    put("index.html", index(systems, comparison))
+    put("index.html", index(systems, comparisons))
 }
 
 fn leaks_page(task: &str) -> String {
     format!("{task}.leaks.html")
 }
 
-fn index(systems: &[System<'_>], comparison: Option<&Comparisons>) -> String {
+fn index(systems: &[System<'_>], comparisons: &[(Scorer, Comparisons)]) -> String {
     let names: Vec<&str> = systems.iter().map(|system| system.name.as_str()).collect();
     let title = if systems.len() > 1 {
         format!("Scores: {}", names.join(" and "))
@@ -82,20 +82,24 @@ fn index(systems: &[System<'_>], comparison: Option<&Comparisons>) -> String {
         }
         p.soft {
             "Scores are 0 to 100 with 95 % intervals in brackets. Strict: an answer that cannot be read is wrong. Reference: "
-            "the rules of the method's published code. Majority: the best constant answer, by the scorer of the first row. An "
-            "average stands only where every column of the domain was scored."
+            "the rules of the method's published code. Majority: the best constant answer, blind: the same "
+            "model on blank pictures, both by the strict scorer and of the first system. An average "
+            "stands only where every column of the domain was scored."
         }
-        @if let Some(found) = comparison { h2 { "Differences" } (differences(found)) }
+        @for (scorer, found) in comparisons {
+            h2 { "Differences, " (name(*scorer)) " scorer" }
+            (differences(found))
+        }
         h2 { "Tasks" }
-        @for done in first.done { (details(done)) }
+        @for done in first.done {
+            h3 { a href=(format!("{}.html", done.spec.id)) { (done.spec.title) ": every answer" } }
+            @for system in systems {
+                @let of_system = system.done.iter().find(|other| other.spec.id == done.spec.id);
+                @if let Some(own) = of_system { (details(own, (systems.len() > 1).then_some(&system.name))) }
+            }
+        }
     };
     frame(&title, STYLE, &body)
-}
-
-/// The scorer of a row: scores that are shown alone stand in the place of the strict ones.
-fn of_scorer(tasks: &[&Done], place: Scorer) -> &'static str {
-    let scored = tasks.iter().find_map(|task| task.by(place));
-    name(scored.map_or(place, |scored| scored.result.scorer))
 }
 
 /// The paper's layout: a column a task and metric.
@@ -130,7 +134,7 @@ fn domain_table(domain: &str, systems: &[System<'_>]) -> Markup {
         });
         html! {
             tr {
-                td { @if systems.len() > 1 { (system.name) ", " } (of_scorer(&tasks, scorer)) }
+                td { @if systems.len() > 1 { (system.name) ", " } (name(scorer)) }
                 @for (score, interval) in scores.iter().zip(&intervals) {
                     td { (score) br; span.soft { (interval) } }
                 }
@@ -151,6 +155,9 @@ fn domain_table(domain: &str, systems: &[System<'_>]) -> Markup {
                 @for system in systems { (row(system, scorer)) }
             }
             tr.soft { td { "majority" } @for cell in &majority { td { (cell) } } td {} }
+            @if let Some(blind) = tables::blind_cells(&first) {
+                tr.soft { td { "blind" } @for cell in &blind { td { (cell) } } td {} }
+            }
         } }
     }
 }
@@ -197,9 +204,8 @@ fn differences(found: &Comparisons) -> Markup {
     }
 }
 
-fn details(done: &Done) -> Markup {
+fn details(done: &Done, system: Option<&String>) -> Markup {
     html! {
-        h3 { a href=(format!("{}.html", done.spec.id)) { (done.spec.title) ": every answer" } }
         @if let Some(found) = &done.leaks {
             p { a href=(leaks_page(&done.spec.id)) {
                 (found.pictures.len()) " matches of pictures and " (found.texts.len()) " of texts with the training data"
@@ -207,8 +213,9 @@ fn details(done: &Done) -> Markup {
         }
         @for (at, scored) in std::iter::once(&done.strict).chain(&done.reference).enumerate() {
             @let result = &scored.result;
-            details open[at == 0] {
+            details open[at == 0 && system.is_none()] {
                 summary {
+                    @if let Some(system) = system { (system) ", " }
                     (name(result.scorer)) " scorer, version " (result.version) ": " (result.n) " predictions in "
                     (result.clusters) " clusters" @if result.too_few { " (too few)" } "; " (tables::rates(result))
                 }
