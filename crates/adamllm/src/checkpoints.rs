@@ -16,6 +16,7 @@ use torch::{Device, Kind, Tensor};
 use crate::cli::Shared;
 use crate::commands::print;
 use crate::hub;
+use crate::proof;
 
 /// A model in another layout, tensor by tensor.
 ///
@@ -140,7 +141,12 @@ pub fn convert(shared: &Shared, device: Device, asked: &ConvertModel) -> Result<
     for (name, content) in &converted.files {
         write_file(&asked.output, name, content)?;
     }
-    report(shared, asked, model.parameters())
+    let counts = counts(model.parameters());
+    let output = &asked.output;
+    proof::converted(model, output, output, || {
+        Ok(model::load(output, device, kind)?)
+    })?;
+    report(shared, asked, counts)
 }
 
 /// From a folder of `transformers` to the original code's.
@@ -154,20 +160,47 @@ fn back(shared: &Shared, device: Device, asked: &ConvertModel) -> Result<()> {
     };
     let model = model::load(&folder, device, kind)?;
     let config: Value = serde_json::from_str(model.config_text())?;
+    let vision = config["vision_config"].clone();
     let (parameters, config) = open_llava_next::from_hf(model.parameters(), &config)?;
     let text = serde_json::to_string_pretty(&config)? + "\n";
     model::save_as(&parameters, &text, &asked.output, Some(&folder), kind)?;
-    report(shared, asked, &parameters)
+    let counts = counts(&parameters);
+    // The renamed parameters share their memory with the model's.
+    drop(parameters);
+    if asked.output.join("tokenizer.json").exists() {
+        proof::converted(model, &folder, &asked.output, || {
+            let again = open_llava_next::to_hf(&asked.output, None)?;
+            // That layout keeps the tower's configuration in a folder of its own.
+            let mut config = again.config;
+            config["vision_config"] = vision.clone();
+            let text = config.to_string();
+            Ok(model::with_checkpoint(
+                &text,
+                again.checkpoint,
+                device,
+                kind,
+            )?)
+        })?;
+    } else {
+        eprintln!(
+            "warning: `{}` was not compared by logits, since it has no `tokenizer.json` to be read with",
+            asked.output.display()
+        );
+    }
+    report(shared, asked, counts)
 }
 
-fn report(shared: &Shared, asked: &ConvertModel, parameters: &[model::Parameter]) -> Result<()> {
-    let values: usize = parameters.iter().map(|p| p.tensor.numel()).sum();
-    let document =
-        json!({"output": asked.output, "tensors": parameters.len(), "parameters": values});
+/// Numbers of tensors and of values.
+fn counts(parameters: &[model::Parameter]) -> (usize, usize) {
+    let values = parameters.iter().map(|p| p.tensor.numel());
+    (parameters.len(), values.sum())
+}
+
+fn report(shared: &Shared, asked: &ConvertModel, (tensors, values): (usize, usize)) -> Result<()> {
+    let document = json!({"output": asked.output, "tensors": tensors, "parameters": values});
     print(shared, &document, || {
         println!(
-            "{} tensors, {values} parameters in `{}`",
-            parameters.len(),
+            "{tensors} tensors, {values} parameters in `{}`",
             asked.output.display()
         );
     })

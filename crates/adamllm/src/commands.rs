@@ -554,8 +554,14 @@ fn inspect_sample(shared: &Shared, model: &Path, data: &Path, index: usize) -> R
     let processor = processor::load(&hub::resolve(model)?, &processor::Options::default())?;
     let loaded = read_samples(data, &formats::Options::default())?;
     let sample = loaded.rows.get(index).with_context(|| {
+        let bad = loaded.rejected.first().map_or_else(String::new, |bad| {
+            format!(
+                "; the first that cannot be used is `{}`: {} ({})",
+                bad.id, bad.reason, bad.detail
+            )
+        });
         format!(
-            "`{}` has {} usable samples; there is no index {index}",
+            "`{}` has {} usable samples; there is no index {index}{bad}",
             data.display(),
             loaded.rows.len()
         )

@@ -20,6 +20,7 @@ mod inspect_run;
 mod pictures;
 mod preview;
 mod progress;
+mod proof;
 mod recipe;
 mod report;
 mod run_folder;

@@ -13,6 +13,7 @@ use processor::{Encoded, Processor};
 use train::{Metrics, SampleSource, Trainer};
 
 use crate::context::Context;
+use crate::proof;
 use crate::recipe::Training;
 use crate::signals;
 
@@ -170,22 +171,24 @@ pub fn train(
             folder.join("rejected.jsonl").display()
         );
     }
-    model::save(
-        model.as_ref(),
-        &folder.join("model"),
-        Some(base),
-        context.recipe.dtype,
-    )
-    .context("cannot save the trained model")?;
+    let (saved, dtype) = (folder.join("model"), context.recipe.dtype);
+    model::save(model.as_ref(), &saved, Some(base), dtype)
+        .context("cannot save the trained model")?;
+    let steps = trainer.steps_done();
+    // The optimizer's memory is not needed any more.
+    drop(trainer);
+    proof::saved(model, processor.as_ref(), &saved, || {
+        context.open(&saved, dtype)
+    })?;
     let counts = BTreeMap::from([
         ("samples".to_owned(), samples.len() as u64),
         ("trained on".to_owned(), used as u64),
         ("not drawn".to_owned(), (samples.len() - drawn.len()) as u64),
         ("dropped".to_owned(), dropped.len() as u64),
-        ("steps".to_owned(), trainer.steps_done() as u64),
+        ("steps".to_owned(), steps as u64),
         ("tokens".to_owned(), tokens),
     ]);
-    crate::cards::write(context, stage, &folder.join("model"), samples, &counts)?;
+    crate::cards::write(context, stage, &saved, samples, &counts)?;
     Ok(counts)
 }
 

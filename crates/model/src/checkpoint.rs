@@ -1,17 +1,16 @@
 //! Reads safetensors, single or sharded, one tensor at a time.
 //!
-//! Tensors are read at their place in the file instead of through a mapping: what is in memory twice is at most one
-//! tensor, and training needs writable memory anyway.
+//! A tensor's place in the file is mapped while it is read and copied piece by piece into memory of its own, which
+//! training needs to write to. Nothing but a piece is in memory twice, whatever the dtypes are.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::File;
 use std::io::Read as _;
-use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use safetensors::Dtype;
 use safetensors::tensor::TensorInfo;
-use torch::{Device, Kind, Tensor};
+use torch::{Device, Kind, Mapped, Tensor};
 
 use crate::error::Error;
 
@@ -21,6 +20,8 @@ pub const SINGLE: &str = "model.safetensors";
 pub const INDEX: &str = "model.safetensors.index.json";
 /// What the format's own reader accepts.
 const MAX_HEADER: u64 = 100_000_000;
+/// What is converted at once, in bytes: a whole number of values of any dtype.
+const PIECE: usize = 1 << 20;
 
 /// The weights of a folder.
 pub struct Checkpoint {
@@ -203,33 +204,35 @@ impl Checkpoint {
             problem: torch::short(&error),
         };
         let bytes = self.bytes(name)?;
-        let tensor = Tensor::f_from_data_size(&bytes, &shape, stored)
-            .and_then(|tensor| tensor.f_to_kind(kind))
-            .and_then(|tensor| tensor.f_to_device(device))
-            .map_err(refused)?;
+        let tensor = Tensor::f_empty(&shape, (kind, device)).map_err(refused)?;
+        let values = tensor.f_view(-1).map_err(refused)?;
+        let mut done = 0;
+        for piece in bytes.chunks(PIECE) {
+            let count = (piece.len() / stored.elt_size_in_bytes()) as i64;
+            Tensor::f_from_data_size(piece, &[count], stored)
+                .and_then(|piece| values.f_narrow(0, done, count)?.f_copy_(&piece))
+                .map_err(refused)?;
+            done += count;
+        }
         self.read.insert(name.to_owned());
         Ok(tensor)
     }
 
-    /// The stored bytes of a tensor in a file.
-    pub fn bytes(&self, name: &str) -> Result<Vec<u8>, Error> {
+    /// The stored bytes of a tensor in a file, mapped.
+    pub fn bytes(&self, name: &str) -> Result<Mapped, Error> {
         let (file, info) = &self.tensors[name];
         let shard = &self.files[*file];
-        let mut bytes = vec![0; info.data_offsets.1 - info.data_offsets.0];
-        shard
-            .file
-            .read_exact_at(&mut bytes, shard.data + info.data_offsets.0 as u64)
-            .map_err(|source| Error::Io {
-                action: "read",
-                path: shard.path.clone(),
-                source,
-            })?;
-        Ok(bytes)
+        let (from, to) = info.data_offsets;
+        Mapped::new(&shard.file, shard.data + from as u64, to - from).map_err(|source| Error::Io {
+            action: "read",
+            path: shard.path.clone(),
+            source,
+        })
     }
 
     pub(crate) fn same_bytes(&self, a: &str, b: &str) -> Result<bool, Error> {
         if self.tensors.contains_key(a) && self.tensors.contains_key(b) {
-            return Ok(self.bytes(a)? == self.bytes(b)?);
+            return Ok(*self.bytes(a)? == *self.bytes(b)?);
         }
         Ok(false)
     }

@@ -54,16 +54,23 @@ pub fn save(
     source: Option<&Path>,
     kind: Kind,
 ) -> Result<(), Error> {
+    save_sharded(model, folder, source, kind, SHARD)
+}
+
+/// As [`save`], with at most `limit` bytes of weights in a file instead of five gigabytes. A tensor is never cut: one
+/// that is larger has a file of its own.
+pub fn save_sharded(
+    model: &dyn Mllm,
+    folder: &Path,
+    source: Option<&Path>,
+    kind: Kind,
+    limit: usize,
+) -> Result<(), Error> {
     if model.config_text().is_empty() {
         return Err(Error::NoConfig);
     }
-    save_as(
-        model.parameters(),
-        model.config_text(),
-        folder,
-        source,
-        kind,
-    )
+    let (parameters, config) = (model.parameters(), model.config_text());
+    write(parameters, config, folder, source, kind, limit)
 }
 
 /// As [`save`], for parameters under any names and any text of a `config.json`.
@@ -73,6 +80,17 @@ pub fn save_as(
     folder: &Path,
     source: Option<&Path>,
     kind: Kind,
+) -> Result<(), Error> {
+    write(parameters, config, folder, source, kind, SHARD)
+}
+
+fn write(
+    parameters: &[Parameter],
+    config: &str,
+    folder: &Path,
+    source: Option<&Path>,
+    kind: Kind,
+    limit: usize,
 ) -> Result<(), Error> {
     fs::create_dir_all(folder).map_err(writing(folder))?;
     let mut finished = Vec::new();
@@ -94,7 +112,7 @@ pub fn save_as(
         "config.json",
         config_for(config, kind)?.as_bytes(),
     )?);
-    let weights = save_tensors(parameters, folder, kind)?;
+    let weights = save_tensors(parameters, folder, kind, limit)?;
     let kept: Vec<PathBuf> = weights.iter().map(|staged| staged.place.clone()).collect();
     for staged in finished.into_iter().chain(weights) {
         fs::rename(&staged.written, &staged.place).map_err(writing(&staged.place))?;
@@ -152,9 +170,14 @@ fn config_for(text: &str, kind: Kind) -> Result<String, Error> {
 }
 
 /// Writes the tensors into one file or several with an index, all still under their passing names.
-fn save_tensors(parameters: &[Parameter], folder: &Path, kind: Kind) -> Result<Vec<Staged>, Error> {
+fn save_tensors(
+    parameters: &[Parameter],
+    folder: &Path,
+    kind: Kind,
+    limit: usize,
+) -> Result<Vec<Staged>, Error> {
     let width = kind.elt_size_in_bytes();
-    let shards = shards(parameters, width);
+    let shards = shards(parameters, width, limit);
     if let [only] = shards.as_slice() {
         return Ok(vec![write_shard(only, folder, SINGLE, kind)?]);
     }
@@ -174,12 +197,12 @@ fn save_tensors(parameters: &[Parameter], folder: &Path, kind: Kind) -> Result<V
 }
 
 /// Parameters in their order, cut where a file would grow past its limit.
-fn shards(parameters: &[Parameter], width: usize) -> Vec<Vec<&Parameter>> {
+fn shards(parameters: &[Parameter], width: usize, limit: usize) -> Vec<Vec<&Parameter>> {
     let mut shards: Vec<Vec<&Parameter>> = vec![Vec::new()];
     let mut size = 0;
     for parameter in parameters {
         let bytes = parameter.tensor.numel() * width;
-        if size > 0 && size + bytes > SHARD {
+        if size > 0 && size + bytes > limit {
             shards.push(Vec::new());
             size = 0;
         }
@@ -244,7 +267,7 @@ fn write_shard(
     let back = Checkpoint::open_file(path)?;
     for parameter in &ordered {
         if back.shape(&parameter.name) != Some(parameter.tensor.size())
-            || back.bytes(&parameter.name)? != bytes_of(&parameter.tensor, kind)?
+            || *back.bytes(&parameter.name)? != *bytes_of(&parameter.tensor, kind)?
         {
             return Err(Error::ReadBack {
                 path: staged.place,

@@ -52,6 +52,43 @@ fn ids_and_masks_equal_those_of_transformers() {
 }
 
 #[test]
+fn control_tokens_that_someone_typed_are_text_and_parsed_only_on_demand() {
+    let folder = tempfile::tempdir().expect("folder");
+    let rows = golden("families.json", "typed");
+    for name in ["text", "qwen", "tile", "canvas"] {
+        for parse_texts in [false, true] {
+            let processor = open(
+                name,
+                &Options {
+                    parse_texts,
+                    ..Options::default()
+                },
+            );
+            let (mut compared, mut matters) = (0, 0);
+            for row in &rows {
+                let expected = &row["of"][name][usize::from(parse_texts)];
+                if expected.is_null() {
+                    continue;
+                }
+                let turns = serde_json::from_value(row["turns"].clone()).expect("turns");
+                let sizes: Vec<(u32, u32)> =
+                    serde_json::from_value(row["sizes"].clone()).expect("sizes");
+                let images = sizes
+                    .into_iter()
+                    .map(|(h, w)| noise(h, w, folder.path()))
+                    .collect();
+                let encoded = processor.sample(&sample(turns, images)).expect("encoded");
+                assert_eq!(*expected, digest(encoded.ids.into_iter()), "{name} {row}");
+                compared += 1;
+                matters += usize::from(row["of"][name][2] == true);
+            }
+            let found = format!("{name}: {compared} compared, {matters} differ with the switch");
+            assert!(compared >= 30 && matters >= 15, "{found}");
+        }
+    }
+}
+
+#[test]
 fn pixels_equal_those_of_the_torchvision_processors_to_the_bit() {
     let folder = tempfile::tempdir().expect("folder");
     let mut compared = 0;

@@ -1,6 +1,8 @@
-//! Memory: tensors over foreign bytes, and an allocator that keeps what it has.
+//! Memory: tensors over foreign bytes, mapped files, and an allocator that keeps what it has.
 
 use std::ffi::{c_int, c_void};
+use std::fs::File;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use tch::{Kind, Tensor};
@@ -69,6 +71,40 @@ pub fn from_owner<T: AsRef<[u8]> + Send + Sync + 'static>(
     check(code)?;
     // SAFETY: on success `out` is a new tensor that we own.
     Ok(unsafe { Tensor::from_ptr(out) })
+}
+
+/// Bytes of a file that are read through a mapping: they are pages of the file, not memory of the process's own.
+#[derive(Debug)]
+pub struct Mapped(memmap2::Mmap);
+
+impl Mapped {
+    /// Maps `length` bytes from byte `offset` on, which need not be a multiple of anything. The file must have them;
+    /// whoever cuts it off while it is mapped ends the process with a bus error.
+    pub fn new(file: &File, offset: u64, length: usize) -> std::io::Result<Self> {
+        let end = offset.checked_add(length as u64);
+        if end.is_none_or(|end| file.metadata().is_ok_and(|found| found.len() < end)) {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
+        // SAFETY: the mapping is private and never written through. Another process that rewrites the file changes
+        // numbers that any bytes can stand for; all that is made of them is plain data.
+        let map = unsafe {
+            memmap2::MmapOptions::new()
+                .offset(offset)
+                .len(length)
+                .map(file)
+        }?;
+        // What is read is read once and from front to back. Advice may be ignored, so may its failure.
+        let _ = map.advise(memmap2::Advice::Sequential);
+        Ok(Self(map))
+    }
+}
+
+impl Deref for Mapped {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
 }
 
 /// The number of a dtype in libtorch's `ScalarType.h`; the order of [`Kind`] leaves gaps out.

@@ -521,6 +521,21 @@ def open_saved(family, folder, golden, case):
     print(f"{folder}: opens in transformers, no missing or unexpected keys, logits within {error:.1e}")
 
 
+def full_size(folder):
+    """What `examples/full_size.rs` saved: all keys known, and its logits of the last token up to what bf16 or f32 leave open."""
+    proof = json.loads((folder / "proof.json").read_text())
+    model, info = Qwen2VLForConditionalGeneration.from_pretrained(folder, dtype="auto", output_loading_info=True)
+    bad = {key: value for key, value in info.items() if value}
+    assert not bad, f"{folder}: {bad}"
+    images = [dict(name="picture", shape=[192, 3, 14, 14], patches=[16, 12], num_tokens=48)]
+    with torch.no_grad():
+        given = inputs(Qwen2Vl, model.config, proof["ids"], images, model.dtype)
+        logits = model(**given, logits_to_keep=1).logits[0, -1].double()
+    expected = torch.tensor(proof["logits"], dtype=torch.float64)
+    print(f"{folder}: opens in transformers as {model.dtype}, no missing or unexpected keys; logits of the last token differ by "
+          f"{relative(logits, expected):.1e} (RMS, relative); largest at {int(logits.argmax())}, {int(expected.argmax())} here")
+
+
 # The sizes that the published configurations state.
 PUBLISHED = {
     "open-llava-next-llama3-8b": LlavaNext.config(
@@ -580,12 +595,66 @@ def gguf_file(path):
     return values
 
 
+def rope_factors():
+    """By what `transformers` divides the frequencies of Llama 3.1 and 3.2 text models; llama.cpp stores these numbers."""
+    from transformers import LlamaConfig
+    from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
+    rows = []
+    for width, factor in [(128, 8.0), (64, 32.0)]:
+        settings = dict(rope_type="llama3", factor=factor, low_freq_factor=1.0, high_freq_factor=4.0, original_max_position_embeddings=8192)
+        config = LlamaConfig(hidden_size=width, num_attention_heads=1, head_dim=width, max_position_embeddings=131072,
+                             rope_parameters=settings | dict(rope_theta=500000.0))
+        scaled, _ = ROPE_INIT_FUNCTIONS["llama3"](config, "cpu")
+        plain = 1.0 / 500000.0 ** (torch.arange(0, width, 2).float() / width)
+        rows.append(dict(theta=500000.0, settings=settings, factors=[short(f) for f in (plain / scaled).tolist()]))
+    return rows
+
+
+PIECES = ["The quick brown fox jumps over the lazy dog.", "What is shown? A red apple on a white plate!", "the answer is 42, not 1234567",
+          "  two blanks  inside ", "don't it's we'll", "two\nlines\tand a tab", "Hëllo ñandú, naïve café", "世界、こんにちは", "emoji 🍎🍏 and 👩‍🍳", "aaaa bbbb abababab",
+          "plate plates plated plating", "x" * 30, "(a) [b] {c} <d> e/f", "مرحبا", "a", " ", "\n", "over and over again", "no no no", "3.14 + 2.72 = 5.86"]
+
+
+def pieces_file(path, folder, prefix):
+    """A BPE tokenizer that sentencepiece 0.2.3 trains, with the settings of Llama 2's; llama.cpp's package stores it. Gives
+    texts with their ids."""
+    import gguf, sentencepiece
+    texts = folder / "texts.txt"
+    texts.write_text("\n".join(t.replace("\n", " ") for t in PIECES * 3) + "\n")
+    sentencepiece.SentencePieceTrainer.train(
+        input=str(texts), model_prefix=str(folder / "pieces"), model_type="bpe", vocab_size=420, byte_fallback=True, character_coverage=0.98,
+        normalization_rule_name="identity", remove_extra_whitespaces=False, add_dummy_prefix=prefix, split_digits=True,
+        allow_whitespace_only_pieces=True, num_threads=1, minloglevel=2)
+    model = sentencepiece.SentencePieceProcessor(model_file=str(folder / "pieces.model"))
+    kind = lambda i: 2 if model.is_unknown(i) else 3 if model.is_control(i) else 6 if model.is_byte(i) else 1
+    writer = gguf.GGUFWriter(path, "llama")
+    writer.add_tokenizer_model("llama")
+    writer.add_token_list([model.id_to_piece(i) for i in range(len(model))])
+    writer.add_token_scores([model.get_score(i) for i in range(len(model))])
+    writer.add_token_types([kind(i) for i in range(len(model))])
+    writer.add_bos_token_id(model.bos_id())
+    writer.add_eos_token_id(model.eos_id())
+    writer.add_unk_token_id(model.unk_id())
+    if not prefix:
+        writer.add_add_space_prefix(False)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    words = " ".join(PIECES).split(" ")
+    mixed = [" ".join(words[int((hashed("pieces", 1, 8 * i + k)[0] + 1) / 2 * len(words))] for k in range(1 + i % 7)) for i in range(90)]
+    return [[text, model.encode(text)] for text in [""] + PIECES + mixed]
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("families", nargs="*", help="all when none is named")
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--saved", type=Path, help="where the Rust test left its folders: target/tmp/golden")
+    parser.add_argument("--full-size", type=Path, help="where examples/full_size.rs saved; nothing else is done")
     options = parser.parse_args()
+    if options.full_size:
+        return full_size(options.full_size)
     failed = False
     if not options.families and not options.saved:
         path, golden = HERE / "sizes.json", sizes()
@@ -597,7 +666,15 @@ def main():
         with tempfile.TemporaryDirectory() as folder:
             made = Path(folder) / "types.gguf"
             values = json.dumps(gguf_file(made)) + "\n"
-            for path, content in [(HERE / "types.gguf", made.read_bytes()), (HERE / "types.json", values.encode())]:
+            contents = [(HERE / "types.gguf", made.read_bytes()), (HERE / "types.json", values.encode())]
+            contents.append((HERE / "rope_factors.json", (json.dumps(rope_factors()) + "\n").encode()))
+            ids = {}
+            for name, prefix in [("pieces.gguf", True), ("pieces-bare.gguf", False)]:
+                made = Path(folder) / name
+                ids[name] = pieces_file(made, Path(folder), prefix)
+                contents.append((HERE / name, made.read_bytes()))
+            contents.append((HERE / "pieces.json", (json.dumps(ids, ensure_ascii=False, separators=(",", ":")) + "\n").encode()))
+            for path, content in contents:
                 if not options.check:
                     path.write_bytes(content)
                 elif content != path.read_bytes():

@@ -6,4 +6,5 @@ mod checkpoint;
 mod forward;
 mod golden;
 mod hostile;
+mod memory;
 mod support;

@@ -19,7 +19,8 @@ golden_of_models = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(golden_of_models)
 
 CASE = "train"
-RAW = golden_of_models.llava(tie_word_embeddings=True)
+FAMILY = golden_of_models.LlavaNext
+RAW = FAMILY.config(tie_word_embeddings=True)
 # Numbers of text tokens and picture sizes; the texts after the last picture are learned, of the first plan all but 4.
 PLANS = [[9], [3, (11, 23), 8], [2, (30, 30), 3], [21], [1, (12, 12), 5], [4, (20, 9), 6, (5, 5), 7]]
 SETTINGS = dict(
@@ -35,13 +36,14 @@ def group(name):
 
 
 def samples(config):
-    for ids, pixels, images in golden_of_models.sequences(config, CASE, PLANS):
-        start = len(ids) - ids[::-1].index(config.image_token_id) if images else 4
-        yield ids, [i >= start for i in range(len(ids))], pixels, images
+    token = golden_of_models.image_token(config)
+    for ids, images in golden_of_models.sequences(FAMILY, config, CASE, PLANS):
+        start = len(ids) - ids[::-1].index(token) if images else 4
+        yield ids, [i >= start for i in range(len(ids))], images
 
 
 def train(config, dtype):
-    model = golden_of_models.model_of(config, dtype)
+    model = golden_of_models.model_of(FAMILY, config, dtype)
     sets = {}
     for name, parameter in model.named_parameters():
         sets.setdefault((group(name), parameter.dim() > 1), []).append(parameter)
@@ -56,10 +58,10 @@ def train(config, dtype):
     for step in range(SETTINGS["steps"]):
         start = step * SETTINGS["batch_size"] % len(data)
         batch = data[start:start + SETTINGS["batch_size"]]
-        count = sum(sum(learn[1:]) for _, learn, _, _ in batch)
+        count = sum(sum(learn[1:]) for _, learn, _ in batch)
         total = 0.0
-        for ids, learn, pixels, images in batch:
-            logits = model(**golden_of_models.inputs(ids, pixels, images, dtype)).logits[0]
+        for ids, learn, images in batch:
+            logits = model(**golden_of_models.inputs(FAMILY, config, ids, images, dtype)).logits[0]
             targets = torch.tensor([i if l else -100 for i, l in zip(ids, learn)][1:])
             total = total + torch.nn.functional.cross_entropy(logits[:-1], targets, reduction="sum")
         loss = total / count
@@ -89,7 +91,8 @@ def make():
     return dict(
         config=RAW,
         settings=SETTINGS,
-        samples=[dict(ids=ids, learn=[int(l) for l in learn], images=images) for ids, learn, _, images in samples(config)],
+        samples=[dict(ids=ids, learn=[int(l) for l in learn], images=[{k: v for k, v in i.items() if k != "shape"} for i in images])
+                 for ids, learn, images in samples(config)],
         steps=[dict(loss=short(s["loss"]), grad_norm=short(s["grad_norm"]),
                     learning_rate={g: short(r) for g, r in s["learning_rate"].items()}) for s in steps],
         weights={name: [short(v) for v in values] for name, values in weights.items()},
