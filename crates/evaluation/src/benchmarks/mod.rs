@@ -166,34 +166,7 @@ fn count_warning(task: &Spec, items: &[Item]) -> Option<String> {
         .iter()
         .filter(|item| item.answer_type.as_deref() == Some("CLOSED"))
         .count();
-    let counts = |variant: Option<&str>, name: &str| {
-        task.splits
-            .iter()
-            .find(|split| split.variant.as_deref() == variant && split.name == name)
-            .map(|split| split.items)
-    };
-    let found = (Some(items.len() - closed), Some(closed));
-    let published = (counts(None, "open"), counts(None, "closed"));
-    if published == found || published.0.is_none() {
-        return task.count_warning(items.len());
-    }
-    for split in &task.splits {
-        let variant = split.variant.as_deref();
-        if variant.is_some() && (counts(variant, "open"), counts(variant, "closed")) == found {
-            return Some(format!(
-                "`{}` is in the split of {}, not in the one of the paper; scores are not comparable",
-                task.id,
-                variant.unwrap_or_default()
-            ));
-        }
-    }
-    Some(format!(
-        "`{}` has {} open and {closed} closed questions here, {} and {} in the published test set; scores are not comparable",
-        task.id,
-        items.len() - closed,
-        published.0.unwrap_or_default(),
-        published.1.unwrap_or_default()
-    ))
+    task.split_warning(items.len() - closed, closed)
 }
 
 /// Loads a built-in benchmark from its folder, whatever layout it is in.

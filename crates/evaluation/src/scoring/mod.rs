@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::metrics::{Bleu, Confusion, Names, cider};
 use crate::predictions::{Problem, Reason};
 use crate::statistics::{Bootstrap, Clusters, Error, FEW, INTERVAL_METHOD, breakdown, interval};
-use crate::tasks::{Extraction, Scoring, Spec};
+use crate::tasks::{Extraction, Metric, Scoring, Spec};
 
 pub use compare::{CompareError, Comparisons, TaskComparison, compare};
 pub use result::{ClassRow, DomainAverage, Rates, Scored, ScoredRow, TaskResult};
@@ -241,7 +241,11 @@ fn summarise(
         }
     }
     let clusters = Clusters::new(&keys).count();
-    let mut warnings: Vec<String> = task.count_warning(scored.len()).into_iter().collect();
+    let closed = counts.get(Metric::ClosedAccuracy.name()).copied();
+    let closed = closed.unwrap_or_default();
+    let few_or_many = task.count_warning(scored.len());
+    let other = few_or_many.or_else(|| task.split_warning(scored.len() - closed, closed));
+    let mut warnings: Vec<String> = other.into_iter().collect();
     if keys
         .iter()
         .zip(&scored)

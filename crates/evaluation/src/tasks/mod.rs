@@ -166,5 +166,18 @@ mod tests {
             task.count_warning(10)
                 .is_some_and(|text| text.contains("10 items here and 25250"))
         );
+        // Both splits of VQA-RAD have 451 questions.
+        let task = find("vqa-rad").expect("built in");
+        assert_eq!(task.split_warning(179, 272), None);
+        for (open, expected) in [
+            (200, "the split of 200/251"),
+            (180, "180 open and 271 closed"),
+        ] {
+            let text = task.split_warning(open, 451 - open);
+            assert!(
+                text.as_ref().is_some_and(|t| t.contains(expected)),
+                "{text:?}"
+            );
+        }
     }
 }

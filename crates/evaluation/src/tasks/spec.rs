@@ -129,6 +129,44 @@ impl Spec {
         ))
     }
 
+    /// A sentence if so many open and closed questions are not the published test set; it tells another known split by
+    /// name. Tasks without such questions are told by their number of items.
+    pub fn split_warning(&self, open: usize, closed: usize) -> Option<String> {
+        let counts = |variant: Option<&str>, name: &str| {
+            let mut splits = self.splits.iter();
+            let split =
+                splits.find(|split| split.variant.as_deref() == variant && split.name == name);
+            split.map(|split| split.items)
+        };
+        let found = (Some(open), Some(closed));
+        let published = (counts(None, "open"), counts(None, "closed"));
+        if published == found || published.0.is_none() {
+            return self.count_warning(open + closed);
+        }
+        let id = &self.id;
+        let variants = self
+            .splits
+            .iter()
+            .filter_map(|split| split.variant.as_deref());
+        for variant in variants {
+            if (
+                counts(Some(variant), "open"),
+                counts(Some(variant), "closed"),
+            ) == found
+            {
+                return Some(format!(
+                    "`{id}` is in the split of {variant}, not in the one of the paper; scores are not comparable"
+                ));
+            }
+        }
+        Some(format!(
+            "`{id}` has {open} open and {closed} closed questions here, {} and {} in the published test set; scores are \
+             not comparable",
+            published.0.unwrap_or_default(),
+            published.1.unwrap_or_default()
+        ))
+    }
+
     /// The columns' table heads, such as `SLAKE open`.
     pub fn column_titles(&self) -> Vec<String> {
         let title = |metric: &Metric| match (self.scoring, metric) {
