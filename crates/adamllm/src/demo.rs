@@ -7,16 +7,21 @@ pub mod pretraining;
 pub mod tower;
 pub mod world;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use corpus::pictograms::{Concept, Pictogram};
 use rayon::prelude::*;
 
+use crate::run_folder::{read_sealed, write_sealed};
 use world::Thing;
 
 /// Side of the demo's pictures in pixels; the size that its vision tower takes.
 pub const SIDE: u32 = 72;
+
+/// Digests of the pictures that [`render_once`] drew; a file beside them.
+pub const DRAWN: &str = "drawn.json";
 
 /// A pictogram on disk with what is true of it.
 #[derive(Clone, Debug)]
@@ -37,26 +42,62 @@ pub struct Picture {
 
 /// Renders pictograms as PNG files of the folder, on all cores, and gives them in their order.
 pub fn render(pictograms: &[&Pictogram], folder: &Path) -> Result<Vec<Picture>> {
-    std::fs::create_dir_all(folder)
-        .with_context(|| format!("cannot make `{}`", folder.display()))?;
-    pictograms.par_iter().map(|p| picture(p, folder)).collect()
+    make(folder)?;
+    let pictures = described(pictograms, folder);
+    let both = pictograms.par_iter().zip(&pictures);
+    both.try_for_each(|(pictogram, picture)| draw(pictogram, picture))?;
+    Ok(pictures)
 }
 
-fn picture(pictogram: &Pictogram, folder: &Path) -> Result<Picture> {
+/// As [`render`], but pictures that lie there as they were drawn before are left alone; [`DRAWN`] has their digests.
+pub fn render_once(pictograms: &[&Pictogram], folder: &Path) -> Result<()> {
+    make(folder)?;
+    let known: BTreeMap<String, String> = read_sealed(&folder.join(DRAWN)).unwrap_or_default();
+    let pictures = described(pictograms, folder);
+    let both = pictograms.par_iter().zip(&pictures);
+    let drawn: Result<BTreeMap<String, String>> = both
+        .map(|(pictogram, picture)| {
+            let there = corpus::digest::file(&picture.path).ok();
+            if there.is_none() || there.as_ref() != known.get(&picture.id) {
+                draw(pictogram, picture)?;
+            }
+            Ok((picture.id.clone(), corpus::digest::file(&picture.path)?))
+        })
+        .collect();
+    let drawn = drawn?;
+    if drawn != known {
+        write_sealed(&folder.join(DRAWN), &drawn)?;
+    }
+    Ok(())
+}
+
+/// The pictograms as pictures of the folder, which need not be drawn yet.
+pub fn described(pictograms: &[&Pictogram], folder: &Path) -> Vec<Picture> {
+    let picture = |pictogram: &&Pictogram| {
+        let concept = &pictogram.concept;
+        let id = format!("{}_{}", concept.id, pictogram.style);
+        Picture {
+            path: folder.join(format!("{id}.png")),
+            id,
+            concept: concept.id.clone(),
+            subgroup: concept.subgroup.clone(),
+            style: pictogram.style,
+            thing: thing(concept, pictogram.main_colour),
+        }
+    };
+    pictograms.iter().map(picture).collect()
+}
+
+fn make(folder: &Path) -> Result<()> {
+    std::fs::create_dir_all(folder).with_context(|| format!("cannot make `{}`", folder.display()))
+}
+
+fn draw(pictogram: &Pictogram, picture: &Picture) -> Result<()> {
     let rendered = pictogram.render(SIDE)?;
-    let concept = &pictogram.concept;
-    let id = format!("{}_{}", concept.id, pictogram.style);
-    let path = folder.join(format!("{id}.png"));
-    corpus::images::encode_png(&rendered.picture, &path)?;
-    let thing = thing(concept, rendered.colour);
-    Ok(Picture {
-        id,
-        concept: concept.id.clone(),
-        subgroup: concept.subgroup.clone(),
-        style: pictogram.style,
-        path,
-        thing,
-    })
+    Ok(corpus::images::encode_png(
+        &rendered.picture,
+        &picture.path,
+    )?)
 }
 
 /// What is true of a concept drawn in this colour.

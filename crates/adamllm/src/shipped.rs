@@ -32,7 +32,8 @@ pub fn refresh(run: &RunFolder, digests: &mut Digests) -> Result<bool> {
     if was_there && known.as_ref().is_some_and(is_ours) {
         return Ok(false);
     }
-    for mark in ["shipped", "contents.json"] {
+    let drawn = format!("{}/{}", data::REPLAY, crate::demo::DRAWN);
+    for mark in ["shipped", "contents.json", &drawn] {
         let path = demo.join(mark);
         if path.exists() {
             std::fs::remove_file(&path)
@@ -49,7 +50,7 @@ pub fn refresh(run: &RunFolder, digests: &mut Digests) -> Result<bool> {
 
 /// Digests of what `write_shipped` writes.
 fn contents(demo: &Path, digests: &mut Digests) -> Result<BTreeMap<String, String>> {
-    let mut names: Vec<PathBuf> = ["seeds.jsonl", "replay.jsonl"].map(PathBuf::from).into();
+    let mut names: Vec<PathBuf> = vec![PathBuf::from("seeds.jsonl")];
     for folder in ["base-model", "general"] {
         for entry in std::fs::read_dir(demo.join(folder)).into_iter().flatten() {
             names.push(Path::new(folder).join(entry?.file_name()));

@@ -15,7 +15,7 @@ use synthesis::{Joiner, Prompts};
 
 use super::pretraining::{Part, part};
 use super::world::{self, Asks, Lexicon, Thing};
-use super::{Picture, duplicates, kinds, render, tower};
+use super::{Picture, described, duplicates, kinds, render, render_once, tower};
 use crate::run_folder::RunFolder;
 use crate::stages::{Item, MetricName};
 
@@ -96,8 +96,6 @@ pub const RECIPE: &str = include_str!("../../../../recipes/demo.toml");
 const SEEDS: usize = 5000;
 /// How many general pictures the seed records are about.
 const SEED_PICTURES: usize = 1400;
-/// General pictures and questions for replay.
-const REPLAY: usize = 3600;
 /// A share of the seed triplets is inconsistent, so that the filter has work.
 const INCONSISTENT: f64 = 0.25;
 /// A share of the seeds is about invented things on blank pictures: it keeps the synthesizer reading.
@@ -107,8 +105,8 @@ const PAIRS: u64 = 3;
 /// Seed data are drawn once for all runs: they stand for data that a user would have.
 const WORLD_SEED: u64 = 11;
 
-/// Replay in the styles of a domain's pairs; a file of the `demo` folder.
-const DOMAIN_REPLAY: &str = "domain-replay.jsonl";
+/// The pictures that replay shows; a folder in the `demo` folder.
+pub const REPLAY: &str = "replay";
 
 /// Pictures that were left out of the tasks since they repeat a training picture; a file of the `demo` folder.
 pub const DUPLICATES: &str = "duplicates.jsonl";
@@ -149,34 +147,21 @@ pub fn write_shipped(run: &RunFolder) -> Result<PathBuf> {
             .with_context(|| format!("cannot write `{file}` in `{}`", folder.display()))?;
     }
     let all = pictograms::load()?;
-    let general: Vec<&Pictogram> = all.iter().filter(|p| p.concept.is_general()).collect();
-    let mut rng = Rng::new(WORLD_SEED);
-    let mut shown: Vec<&Pictogram> = general
-        .iter()
-        .copied()
-        .filter(|p| part(p) == Part::Shown)
-        .collect();
-    rng.shuffle(&mut shown);
-    shown.truncate(SEED_PICTURES.max(REPLAY));
-    let pictures = render(&shown, &demo.join("general"))?;
+    let folder = demo.join("general");
+    let general = General::new(&all, &folder);
+    render(&general.pictograms[..SEED_PICTURES], &folder)?;
     let blank = demo.join("general/blank.png");
     corpus::images::encode_png(
         &image::RgbImage::from_pixel(super::SIDE, super::SIDE, image::Rgb([255; 3])),
         &blank,
     )?;
-    let of_seeds = &pictures[..SEED_PICTURES.min(pictures.len())];
-    jsonl::write(&demo.join("seeds.jsonl"), &seeds(of_seeds, &mut rng))?;
-    jsonl::write(
-        &demo.join("replay.jsonl"),
-        &replay(&pictures[..REPLAY.min(pictures.len())], &mut rng),
-    )?;
-    let held: Vec<&Pictogram> = general
+    jsonl::write(&demo.join("seeds.jsonl"), &general.seeds)?;
+    let held: Vec<&Pictogram> = all
         .iter()
-        .copied()
-        .filter(|p| part(p) == Part::HeldPicture)
+        .filter(|p| p.concept.is_general() && part(p) == Part::HeldPicture)
         .collect();
-    let held = render(&held, &demo.join("general"))?;
-    let kinds = kinds(&pictures);
+    let held = render(&held, &folder)?;
+    let kinds = kinds(&general.pictures);
     fs::create_dir_all(demo.join("tasks"))?;
     for asks in Asks::ALL {
         let path = demo.join(format!("tasks/general-{}.jsonl", asks.task()));
@@ -184,6 +169,35 @@ pub fn write_shipped(run: &RunFolder) -> Result<PathBuf> {
     }
     fs::write(&done, "")?;
     Ok(demo)
+}
+
+/// General pictures with seed data and replay about them, drawn one after the other: the same for every run.
+struct General<'a> {
+    pictograms: Vec<&'a Pictogram>,
+    pictures: Vec<Picture>,
+    seeds: Vec<Seed>,
+    replay: Vec<Sample>,
+}
+
+impl<'a> General<'a> {
+    /// Of all pictograms; the pictures will lie in `folder`. Nothing is drawn.
+    fn new(all: &'a [Pictogram], folder: &Path) -> Self {
+        let mut rng = Rng::new(WORLD_SEED);
+        let mut pictograms: Vec<&Pictogram> = all
+            .iter()
+            .filter(|p| p.concept.is_general() && part(p) == Part::Shown)
+            .collect();
+        rng.shuffle(&mut pictograms);
+        let pictures = described(&pictograms, folder);
+        let seeds = seeds(&pictures[..SEED_PICTURES], &mut rng);
+        let replay = replay(&pictures, &mut rng);
+        Self {
+            pictograms,
+            pictures,
+            seeds,
+            replay,
+        }
+    }
 }
 
 fn seeds(pictures: &[Picture], rng: &mut Rng) -> Vec<Seed> {
@@ -254,7 +268,7 @@ fn replay(pictures: &[Picture], rng: &mut Rng) -> Vec<Sample> {
         };
         Sample {
             id: format!("general-{at:05}"),
-            images: vec![format!("general/{}.png", picture.id).into()],
+            images: vec![format!("{REPLAY}/{}.png", picture.id).into()],
             turns: vec![
                 Turn::new(Role::User, format!("<image>\n{question}")).with_marks(),
                 Turn::new(Role::Assistant, answer).learned(),
@@ -299,14 +313,17 @@ pub fn write_domain(
     }
     // A style that only general pictures had would say by itself that a picture is not of the domain.
     let asked: BTreeSet<&str> = styles.iter().map(|p| p.style).collect();
-    let of_asked = |image: &Path| {
-        let name = image.file_stem().unwrap_or_default().to_string_lossy();
-        name.rsplit_once('_')
-            .is_some_and(|(_, style)| asked.contains(style))
-    };
-    let mut replay: Vec<Sample> = jsonl::read(&demo.join("replay.jsonl"))?;
-    replay.retain(|sample| !sample.images.iter().any(|image| of_asked(image)));
-    jsonl::write(&demo.join(DOMAIN_REPLAY), &replay)?;
+    let folder = demo.join(REPLAY);
+    let general = General::new(&all, &folder);
+    let (mut replay, mut replayed) = (Vec::new(), Vec::new());
+    for (sample, pictogram) in general.replay.iter().zip(general.pictograms) {
+        if !asked.contains(pictogram.style) {
+            replay.push(sample);
+            replayed.push(pictogram);
+        }
+    }
+    render_once(&replayed, &folder)?;
+    jsonl::write(&demo.join("replay.jsonl"), replay)?;
     let mut styles: Vec<Picture> = styles.into_iter().cloned().collect();
     let mut repeated = duplicates::remove(&mut styles, &training)?;
     repeated.extend(duplicates::remove(&mut concepts, &training)?);
