@@ -219,11 +219,11 @@ fn every_family_goes_the_whole_road() {
             write_picture(&at(&picture));
             let pair =
                 json!({"id": i.to_string(), "images": [picture], "caption": "Two red apples."});
-            pairs += &format!("{pair}\n");
+            pairs.extend([pair.to_string(), "\n".to_owned()]);
             let task = json!({"instruction": "How many?", "informative": "There are two.", "precise": "2"});
             let seed = json!({"id": i.to_string(), "images": [picture], "caption": "Two red apples.",
                               "task": "count", "tasks": [task]});
-            seeds += &format!("{seed}\n");
+            seeds.extend([seed.to_string(), "\n".to_owned()]);
         }
         std::fs::write(at("pairs.jsonl"), pairs).expect("pairs");
         std::fs::write(at("seeds.jsonl"), seeds).expect("seeds");

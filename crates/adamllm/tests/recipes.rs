@@ -112,11 +112,11 @@ fn write_data(folder: &Path) {
         let name = format!("{i}.png");
         picture.save(folder.join(&name)).expect("picture");
         let pair = json!({"id": name, "images": [name], "caption": "A picture of many colours."});
-        pairs += &format!("{pair}\n");
+        pairs.extend([pair.to_string(), "\n".to_owned()]);
         let task =
             json!({"instruction": "How many?", "informative": "There are two.", "precise": "2"});
         let seed = json!({"id": name, "images": [name], "caption": "Two things.", "task": "count", "tasks": [task]});
-        seeds += &format!("{seed}\n");
+        seeds.extend([seed.to_string(), "\n".to_owned()]);
     }
     for name in [
         "pairs",

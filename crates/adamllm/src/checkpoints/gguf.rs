@@ -174,7 +174,10 @@ fn rope_scaling(factors: &[f32], theta: f64, head: usize) -> Option<Value> {
     const CONTEXT: f64 = 8192.0;
     const SLOW: f64 = 1.0;
     const FAST: f64 = 4.0;
-    if factors.iter().all(|&factor| factor == 1.0) {
+    if factors
+        .iter()
+        .all(|&factor| (factor - 1.0).abs() < f32::EPSILON)
+    {
         return Some(Value::Null);
     }
     // The slowest turns are slowed down by the whole of it, which f32 may miss by a little.

@@ -124,11 +124,11 @@ pub fn contrasting_caption(
     let mut text = caption(thing, rng);
     let others = two_other_kinds(&thing.kind, kinds, rng);
     let [first, second] = &others;
-    text.push_str(&if rng.chance(0.5) {
-        format!(" It is neither a kind of {first} nor of {second}.")
+    if rng.chance(0.5) {
+        text.extend([" It is neither a kind of ", first, " nor of ", second, "."]);
     } else {
-        format!(" Do not take it for a kind of {first} or {second}.")
-    });
+        text.extend([" Do not take it for a kind of ", first, " or ", second, "."]);
+    }
     (text, others)
 }
 
