@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use corpus::pictograms::{Concept, Pictogram};
+use image::RgbImage;
 use rayon::prelude::*;
 
 use crate::run_folder::{read_sealed, write_sealed};
@@ -20,7 +21,7 @@ use world::Thing;
 /// Side of the demo's pictures in pixels; the size that its vision tower takes.
 pub const SIDE: u32 = 72;
 
-/// Digests of the pictures that [`render_once`] drew; a file beside them.
+/// Digests of the pictures that [`draw_once`] drew; a file beside them.
 pub const DRAWN: &str = "drawn.json";
 
 /// A pictogram on disk with what is true of it.
@@ -45,28 +46,39 @@ pub fn render(pictograms: &[&Pictogram], folder: &Path) -> Result<Vec<Picture>> 
     make(folder)?;
     let pictures = described(pictograms, folder);
     let both = pictograms.par_iter().zip(&pictures);
-    both.try_for_each(|(pictogram, picture)| draw(pictogram, picture))?;
+    both.try_for_each(|(pictogram, picture)| -> Result<()> {
+        let drawn = pictogram.render(SIDE)?;
+        Ok(corpus::images::encode_png(&drawn, &picture.path)?)
+    })?;
     Ok(pictures)
 }
 
-/// As [`render`], but pictures that lie there as they were drawn before are left alone; [`DRAWN`] has their digests.
-pub fn render_once(pictograms: &[&Pictogram], folder: &Path) -> Result<()> {
+/// Draws `<id>.png` of the folder with `draw` for each id, on all cores. Pictures that lie there as they were drawn before
+/// are left alone; [`DRAWN`] has their digests.
+pub fn draw_once(
+    ids: &[String],
+    folder: &Path,
+    draw: impl Fn(usize) -> Result<RgbImage> + Sync,
+) -> Result<()> {
     make(folder)?;
-    let known: BTreeMap<String, String> = read_sealed(&folder.join(DRAWN)).unwrap_or_default();
-    let pictures = described(pictograms, folder);
-    let both = pictograms.par_iter().zip(&pictures);
-    let drawn: Result<BTreeMap<String, String>> = both
-        .map(|(pictogram, picture)| {
-            let there = corpus::digest::file(&picture.path).ok();
-            if there.is_none() || there.as_ref() != known.get(&picture.id) {
-                draw(pictogram, picture)?;
-            }
-            Ok((picture.id.clone(), corpus::digest::file(&picture.path)?))
-        })
-        .collect();
+    let note = folder.join(DRAWN);
+    // Without the note, or with a damaged one, all are drawn.
+    let known: BTreeMap<String, String> = read_sealed(&note).unwrap_or_default();
+    let digest = |(at, id): (usize, &String)| {
+        let path = folder.join(format!("{id}.png"));
+        let before = known.get(id);
+        if let Some(before) = before
+            && corpus::digest::file(&path).is_ok_and(|there| there == *before)
+        {
+            return Ok((id.clone(), before.clone()));
+        }
+        corpus::images::encode_png(&draw(at)?, &path)?;
+        Ok((id.clone(), corpus::digest::file(&path)?))
+    };
+    let drawn: Result<BTreeMap<String, String>> = ids.par_iter().enumerate().map(digest).collect();
     let drawn = drawn?;
     if drawn != known {
-        write_sealed(&folder.join(DRAWN), &drawn)?;
+        write_sealed(&note, &drawn)?;
     }
     Ok(())
 }
@@ -90,14 +102,6 @@ pub fn described(pictograms: &[&Pictogram], folder: &Path) -> Vec<Picture> {
 
 fn make(folder: &Path) -> Result<()> {
     std::fs::create_dir_all(folder).with_context(|| format!("cannot make `{}`", folder.display()))
-}
-
-fn draw(pictogram: &Pictogram, picture: &Picture) -> Result<()> {
-    let rendered = pictogram.render(SIDE)?;
-    Ok(corpus::images::encode_png(
-        &rendered.picture,
-        &picture.path,
-    )?)
 }
 
 /// What is true of a concept drawn in this colour.

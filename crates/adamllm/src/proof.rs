@@ -25,7 +25,7 @@ impl Proof {
     pub fn of(model: &dyn Mllm, processor: Option<&dyn Processor>, folder: &Path) -> Result<Self> {
         let encoded = match processor {
             Some(processor) => request(model, processor, folder)?,
-            None => ids(model),
+            None => ids(model)?,
         };
         let logits = logits(model, &encoded)?;
         Ok(Self { encoded, logits })
@@ -134,18 +134,18 @@ fn request(model: &dyn Mllm, processor: &dyn Processor, folder: &Path) -> Result
 }
 
 /// The first ids of the vocabulary but the one of pictures.
-fn ids(model: &dyn Mllm) -> Encoded {
-    let config: Value = serde_json::from_str(model.config_text()).unwrap_or_default();
+fn ids(model: &dyn Mllm) -> Result<Encoded> {
+    let config: Value = serde_json::from_str(model.config_text())?;
     let pictures = ["image_token_index", "image_token_id"].map(|key| config[key].as_i64());
     let rows = model.head().size()[0];
     let ids: Vec<i64> = (0..rows.min(8))
         .filter(|id| !pictures.contains(&Some(*id)))
         .collect();
-    Encoded {
+    Ok(Encoded {
         learn: vec![false; ids.len()],
         ids,
         images: Vec::new(),
-    }
+    })
 }
 
 fn logits(model: &dyn Mllm, encoded: &Encoded) -> Result<Tensor> {

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
+use corpus::pictograms::DOMAINS;
 use serde::{Deserialize, Serialize};
 
-use crate::demo::data;
+use crate::demo::{DRAWN, data};
 use crate::digests::Digests;
 use crate::run_folder::{RunFolder, read_sealed, write_sealed};
 
@@ -32,8 +33,12 @@ pub fn refresh(run: &RunFolder, digests: &mut Digests) -> Result<bool> {
     if was_there && known.as_ref().is_some_and(is_ours) {
         return Ok(false);
     }
-    let drawn = format!("{}/{}", data::REPLAY, crate::demo::DRAWN);
-    for mark in ["shipped", "contents.json", &drawn] {
+    let folders = DOMAINS.map(|domain| domain.name).into_iter();
+    let drawn = folders
+        .chain([data::REPLAY])
+        .map(|folder| Path::new(folder).join(DRAWN));
+    let marks = ["shipped", "contents.json"].map(PathBuf::from);
+    for mark in marks.into_iter().chain(drawn) {
         let path = demo.join(mark);
         if path.exists() {
             std::fs::remove_file(&path)

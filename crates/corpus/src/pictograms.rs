@@ -8,7 +8,7 @@
 //! let apple = catalogue.concepts().iter().find(|c| c.id == "red-apple").expect("an apple");
 //! let drawn = &catalogue.pictograms(apple)[0];
 //! assert_eq!((drawn.style, drawn.main_colour), ("noto", "red"));
-//! assert_eq!(catalogue.render(drawn, 48)?.dimensions(), (48, 48));
+//! assert_eq!(drawn.render(48)?.dimensions(), (48, 48));
 //! # Ok::<(), corpus::pictograms::Error>(())
 //! ```
 
@@ -18,10 +18,9 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use image::RgbImage;
 use serde::Deserialize;
 
-pub use drawing::{Rendered, STYLES};
+pub use drawing::STYLES;
 
 /// What a general model is adapted to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -222,11 +221,6 @@ impl Catalogue {
     pub fn pictograms(&self, concept: &Concept) -> &[Pictogram] {
         let range = self.of_concept.get(&concept.id).cloned();
         &self.pictograms[range.unwrap_or_default()]
-    }
-
-    /// The picture on white, `side` pixels wide and high.
-    pub fn render(&self, pictogram: &Pictogram, side: u32) -> Result<RgbImage, Error> {
-        pictogram.render(side).map(|rendered| rendered.picture)
     }
 }
 

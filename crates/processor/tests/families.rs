@@ -1,6 +1,6 @@
 //! Token ids, masks and pixels of every family against transformers; see golden/README.md.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use corpus::{Role, Turn};
 use processor::{ImageGrid, Options, Processor, load};
@@ -14,6 +14,13 @@ const FOLDERS: [&str; 5] = ["text", "qwen", "tile", "dino", "canvas"];
 
 fn open(folder: &str, options: &Options) -> Box<dyn Processor> {
     load(&Path::new(ROOT).join(folder), options).expect("processor")
+}
+
+/// The pictures of a conversation, by their sizes.
+fn pictures(row: &Value, folder: &Path) -> Vec<PathBuf> {
+    let sizes: Vec<(u32, u32)> = serde_json::from_value(row["sizes"].clone()).expect("sizes");
+    let files = sizes.into_iter().map(|(h, w)| noise(h, w, folder));
+    files.collect()
 }
 
 #[test]
@@ -31,12 +38,7 @@ fn ids_and_masks_equal_those_of_transformers() {
             for turn in &mut turns {
                 turn.learn = turn.role == Role::Assistant;
             }
-            let sizes: Vec<(u32, u32)> =
-                serde_json::from_value(row["sizes"].clone()).expect("sizes");
-            let images = sizes
-                .into_iter()
-                .map(|(h, w)| noise(h, w, folder.path()))
-                .collect();
+            let images = pictures(row, folder.path());
             let encoded = processor.sample(&sample(turns, images)).expect("encoded");
             let found = json!([
                 encoded.ids.len(),
@@ -71,12 +73,7 @@ fn control_tokens_that_someone_typed_are_text_and_parsed_only_on_demand() {
                     continue;
                 }
                 let turns = serde_json::from_value(row["turns"].clone()).expect("turns");
-                let sizes: Vec<(u32, u32)> =
-                    serde_json::from_value(row["sizes"].clone()).expect("sizes");
-                let images = sizes
-                    .into_iter()
-                    .map(|(h, w)| noise(h, w, folder.path()))
-                    .collect();
+                let images = pictures(row, folder.path());
                 let encoded = processor.sample(&sample(turns, images)).expect("encoded");
                 assert_eq!(*expected, digest(encoded.ids.into_iter()), "{name} {row}");
                 compared += 1;

@@ -15,7 +15,7 @@ use synthesis::{Joiner, Prompts};
 
 use super::pretraining::{Part, part};
 use super::world::{self, Asks, Lexicon, Thing};
-use super::{Picture, described, duplicates, kinds, render, render_once, tower};
+use super::{Picture, described, draw_once, duplicates, kinds, render, tower};
 use crate::run_folder::RunFolder;
 use crate::stages::{Item, MetricName};
 
@@ -296,7 +296,8 @@ pub fn write_domain(
         .iter()
         .filter(|p| p.concept.group == domain.group)
         .collect();
-    let pictures = render(&own, &demo.join(domain.name))?;
+    let folder = demo.join(domain.name);
+    let pictures = described(&own, &folder);
     let kinds = kinds(&pictures);
     let unseen = unseen_concepts(&pictures);
     let is_unseen = |p: &&Picture| unseen.contains(&p.concept);
@@ -311,6 +312,8 @@ pub fn write_domain(
         (styles, training) = training.into_iter().partition(|p| Some(p.style) == last);
         concepts.clear();
     }
+    let trained: BTreeSet<&str> = training.iter().map(|p| p.id.as_str()).collect();
+    draw_domain(&own, &pictures, &trained, &folder)?;
     // A style that only general pictures had would say by itself that a picture is not of the domain.
     let asked: BTreeSet<&str> = styles.iter().map(|p| p.style).collect();
     let folder = demo.join(REPLAY);
@@ -322,7 +325,11 @@ pub fn write_domain(
             replayed.push(pictogram);
         }
     }
-    render_once(&replayed, &folder)?;
+    let ids: Vec<String> = described(&replayed, &folder)
+        .into_iter()
+        .map(|p| p.id)
+        .collect();
+    draw_once(&ids, &folder, |at| Ok(replayed[at].render(super::SIDE)?))?;
     jsonl::write(&demo.join("replay.jsonl"), replay)?;
     let mut styles: Vec<Picture> = styles.into_iter().cloned().collect();
     let mut repeated = duplicates::remove(&mut styles, &training)?;
@@ -334,18 +341,11 @@ pub fn write_domain(
         .flat_map(|p| (1..=PAIRS).map(move |n| (p, n)))
     {
         let id = format!("{}.{nth}", picture.id);
-        let mut image = format!("{}/{}.png", domain.name, picture.id);
-        if nth > 1 {
-            image = format!("{}/{id}.png", domain.name);
-            // The same for every seed, so that the folder's pictures are written once.
-            let mut rng = Rng::new(hash(nth, &picture.id));
-            let redrawn = tower::redrawn(&corpus::images::decode(&picture.path)?, &mut rng);
-            corpus::images::encode_png(&redrawn, &demo.join(&image))?;
-        }
+        let shown = shown(&picture.id, nth);
         let mut rng = Rng::new(hash(seed, &format!("caption {id}")));
         pairs.push(Pair {
             id: id.clone(),
-            images: vec![image.into()],
+            images: vec![format!("{}/{shown}.png", domain.name).into()],
             caption: world::contrasting_caption(&picture.thing, &kinds, &mut rng).0,
             request: None,
             group: Some(picture.concept.clone()),
@@ -376,6 +376,41 @@ pub fn write_domain(
     let path = demo.join("recipe.toml");
     fs::write(&path, RECIPE).with_context(|| format!("cannot write `{}`", path.display()))?;
     Ok(path)
+}
+
+/// The drawing that the `nth` pair of a picture shows: the picture as it is, then others.
+fn shown(picture: &str, nth: u64) -> String {
+    if nth == 1 {
+        picture.to_owned()
+    } else {
+        format!("{picture}.{nth}")
+    }
+}
+
+/// Draws a domain's pictures, and of those that are trained on what else its pairs show; the same for every seed.
+fn draw_domain(
+    own: &[&Pictogram],
+    pictures: &[Picture],
+    trained: &BTreeSet<&str>,
+    folder: &Path,
+) -> Result<()> {
+    let drawings: Vec<(usize, u64)> = (0..own.len())
+        .flat_map(|at| (1..=PAIRS).map(move |nth| (at, nth)))
+        .filter(|(at, nth)| *nth == 1 || trained.contains(pictures[*at].id.as_str()))
+        .collect();
+    let ids: Vec<String> = drawings
+        .iter()
+        .map(|&(at, nth)| shown(&pictures[at].id, nth))
+        .collect();
+    draw_once(&ids, folder, |drawing| {
+        let (at, nth) = drawings[drawing];
+        let drawn = own[at].render(super::SIDE)?;
+        if nth == 1 {
+            return Ok(drawn);
+        }
+        let mut rng = Rng::new(hash(nth, &pictures[at].id));
+        Ok(tower::redrawn(&drawn, &mut rng))
+    })
 }
 
 /// A fifth of each subgroup, the same for every seed: no number is ever chosen on them.

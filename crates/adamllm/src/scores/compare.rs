@@ -163,9 +163,10 @@ fn system(path: &Path, arguments: &Compare, scorer: Scorer) -> Result<Vec<Done>>
         .map(|job| {
             let benchmark = tasks::benchmark(job, &arguments.reading, &mut Keep::Nothing)?;
             let done = score::by_both(job, &arguments.reading, scorer, true, benchmark.as_ref())?;
-            let problems = done.by(scorer).map(|scored| &scored.result.problems[..]);
-            for line in results::sentences(problems.unwrap_or_default()) {
-                eprintln!("{}: {line}", job.file.display());
+            if let Some(scored) = done.by(scorer) {
+                for line in results::sentences(&scored.result.problems) {
+                    eprintln!("{}: {line}", job.file.display());
+                }
             }
             Ok(done)
         })

@@ -50,18 +50,9 @@ struct Drawing {
     body: String,
 }
 
-/// A rendered picture and the colour that most of it has.
-#[derive(Clone, Debug)]
-pub struct Rendered {
-    /// On white.
-    pub picture: RgbImage,
-    /// The pictogram's main colour.
-    pub colour: &'static str,
-}
-
 impl Pictogram {
-    /// Renders a square picture of `side` pixels.
-    pub fn render(&self, side: u32) -> Result<Rendered, Error> {
+    /// Renders a square picture of `side` pixels on white.
+    pub fn render(&self, side: u32) -> Result<RgbImage, Error> {
         if side == 0 || side > LARGEST {
             return Err(Error::Side { side });
         }
@@ -85,16 +76,12 @@ impl Pictogram {
         let mut canvas = tiny_skia::Pixmap::new(side, side).ok_or(Error::Side { side })?;
         let whole = tiny_skia::Transform::identity();
         resvg::render(&tree, whole, &mut canvas.as_mut());
-        let picture = RgbImage::from_fn(side, side, |x, y| {
+        Ok(RgbImage::from_fn(side, side, |x, y| {
             let pixel = canvas.pixels()[(y * side + x) as usize];
             // Premultiplied colours over white.
             let rest = 255 - pixel.alpha();
             image::Rgb([pixel.red(), pixel.green(), pixel.blue()].map(|c| c.saturating_add(rest)))
-        });
-        Ok(Rendered {
-            picture,
-            colour: self.main_colour,
-        })
+        }))
     }
 }
 

@@ -122,7 +122,7 @@ fn shares_are_those_of_the_rendered_picture() {
                 .map_or(0, |s| s.percent)
         };
         let reddest = of_style.max_by_key(|p| percent(p)).expect("a picture");
-        let picture = all.render(reddest, 24).expect("a picture");
+        let picture = reddest.render(24).expect("a picture");
         let drawn: Vec<_> = picture
             .pixels()
             .filter(|p| p.0.iter().any(|c| *c < 230))
@@ -148,7 +148,7 @@ fn pictures_show_something_on_white() {
             .iter()
             .filter(|p| !p.concept.is_general() && p.style == style);
         for pictogram in own.skip(at).step_by(10) {
-            let picture = all.render(pictogram, 36).expect("a picture");
+            let picture = pictogram.render(36).expect("a picture");
             let drawn = picture.pixels().filter(|pixel| pixel.0 != [255; 3]).count();
             assert!(
                 drawn > 36 * 36 / 25,
@@ -183,7 +183,7 @@ fn names_what_is_wrong_with_data_and_size() {
         "`beige` is not one of the colours",
     );
     let all = catalogue();
-    let error = all.render(&all.pictograms[0], 0).expect_err("no pixels");
+    let error = all.pictograms[0].render(0).expect_err("no pixels");
     assert_eq!(
         error.to_string(),
         "cannot render a pictogram at 0 pixels; the side has to be 1 to 4096"

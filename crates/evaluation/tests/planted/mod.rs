@@ -27,7 +27,7 @@ impl World {
             .expect("data")
             .into_iter()
             .map(|pictogram| {
-                let picture = pictogram.render(side).expect("picture").picture;
+                let picture = pictogram.render(side).expect("picture");
                 let concept = pictogram.concept.id.clone();
                 (format!("{concept} {}", pictogram.style), concept, picture)
             })
