@@ -109,6 +109,11 @@ impl Bundle {
         }
     }
 
+    /// The folder's name in the cache.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
     /// Files whose sizes the manifest holds.
     fn files(&self) -> impl Iterator<Item = &'static str> {
         self.libraries
@@ -128,7 +133,8 @@ impl Bundle {
         Ok(text)
     }
 
-    fn is_complete(&self, folder: &Path) -> bool {
+    /// Whether all of it lies in `folder`.
+    pub fn is_complete(&self, folder: &Path) -> bool {
         let recorded = fs::read_to_string(folder.join(MANIFEST));
         matches!((recorded, self.manifest(folder)), (Ok(recorded), Ok(found)) if recorded == found)
     }

@@ -3,6 +3,7 @@
 
 mod bundle;
 mod check;
+mod doctor;
 mod fuzz;
 mod golden;
 mod kill;
@@ -19,6 +20,7 @@ const HELP: &str = "\
 usage: cargo xtask <verb>
 
   setup             fetch libtorch into the user's cache folder, once
+  doctor [ARGS]     whether the built program starts and finds its libtorch, then `adamllm doctor`
   demo [ARGS]       setup, then the whole road on the embedded pictograms
   demo-base [ARGS]  setup, then remake the demo's base model
   test [ARGS]       setup, then all tests (ARGS go to `cargo test`)
@@ -53,6 +55,8 @@ fn dispatch(verb: &str, rest: &[String]) -> Result<ExitCode> {
             setup::run(&root)?;
             Ok(ExitCode::SUCCESS)
         }
+        // Without set-up: what is missing is what it should say.
+        ("doctor", _) => doctor::run(&root, rest),
         ("demo" | "demo-base", _) => {
             setup::run(&root)?;
             let mut program = process::cargo(&root, &["run", "--release", "-p", "adamllm", "--"]);

@@ -44,6 +44,26 @@ pub fn run(root: &Path) -> Result<()> {
     }
 }
 
+/// What is wrong with the libtorch that the next build would use, and what to do; looks only.
+pub fn problem(root: &Path) -> Option<String> {
+    let variable = |name: &str| std::env::var_os(name);
+    let complete = || -> Result<bool> {
+        let own =
+            source(root, variable("LIBTORCH_USE_PYTORCH"), variable("LIBTORCH"))? == Source::Own;
+        let cache = cache_folder(variable("XDG_CACHE_HOME"), variable("HOME"))?;
+        let bundle = Bundle::pinned();
+        let target = cache.join(bundle.name());
+        let is_linked =
+            std::fs::read_link(root.join(LINK)).is_ok_and(|to| to == target.join("torch"));
+        Ok(!own || is_linked && bundle.is_complete(&target))
+    };
+    match complete() {
+        Ok(true) => None,
+        Ok(false) => Some("libtorch is missing or incomplete: `cargo xtask setup`".to_owned()),
+        Err(error) => Some(format!("{error:#}")),
+    }
+}
+
 /// Whether this value of `LIBTORCH` is the one that `.cargo/config.toml` gives to cargo's children.
 pub fn is_default(root: &Path, value: &OsStr) -> bool {
     let path = Path::new(value);

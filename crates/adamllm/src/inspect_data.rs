@@ -8,7 +8,7 @@ use clap::Args;
 use corpus::duplicates::Duplicates;
 use corpus::fingerprint::{Fingerprint, Sketch};
 use corpus::formats::{Entry, Inside, Kind, Lengths, Reader, Row, Summary, Tally};
-use corpus::{Pair, Rejected, Role, Sample, Seed, Turn, digest, images};
+use corpus::{Pair, Reason, Rejected, Role, Sample, Seed, Turn, digest, images};
 use processor::Processor;
 use rayon::prelude::*;
 use serde::Serialize;
@@ -23,6 +23,8 @@ use crate::progress::{self, colour};
 const CHUNK: usize = 256;
 /// Records that are shown of a long list.
 const SHOWN: usize = 10;
+/// Bad records that are told; one page.
+const BAD_SHOWN: usize = 50;
 
 /// `adamllm inspect data`.
 #[derive(Debug, Args)]
@@ -480,13 +482,17 @@ fn report(
             }
             bars("pixels of pictures", &found.pixels);
         }
-        bars(&format!("{unit} of records"), &found.lengths);
-        if inspect.model.is_none() {
-            println!("  (--model DIR counts tokens, pictures among them)");
-        }
-        println!("\nlongest");
-        for (length, id) in &found.longest {
-            println!("  {length:>9}  {id}");
+        if found.lengths.is_empty() {
+            println!("\nno record can be used{}", hint(kind, summary));
+        } else {
+            bars(&format!("{unit} of records"), &found.lengths);
+            if inspect.model.is_none() {
+                println!("  (--model DIR counts tokens, pictures among them)");
+            }
+            println!("\nlongest");
+            for (length, id) in &found.longest {
+                println!("  {length:>9}  {id}");
+            }
         }
         if !found.shown.is_empty() {
             println!(
@@ -498,10 +504,25 @@ fn report(
         if !found.rejected.is_empty() {
             println!("\nleft out:");
         }
-        for bad in &found.rejected {
+        for bad in found.rejected.iter().take(BAD_SHOWN) {
             println!("  `{}`: {} ({})", bad.id, bad.reason, bad.detail);
         }
+        if found.rejected.len() > BAD_SHOWN {
+            println!("  … {} in all; --json lists them", found.rejected.len());
+        }
     })
+}
+
+/// What to do about records none of which can be used.
+fn hint(kind: As, summary: &Summary) -> &'static str {
+    let no_image = Reason::NoImage.as_str();
+    let all_without = summary.rejected.keys().all(|reason| reason == no_image);
+    if kind == As::Pairs && !summary.rejected.is_empty() && all_without {
+        ": a pair needs a picture, and these name none; conversations of text alone are training samples (`--as samples`), and \
+         pictures under another key are named by `--column image=KEY`"
+    } else {
+        ""
+    }
 }
 
 /// Texts with the learned ones in colour, or between « and » where there is none.

@@ -122,6 +122,30 @@ fn inspect_data_tells_what_is_there() {
 }
 
 #[test]
+fn text_alone_is_told_how_it_can_be_read() {
+    let folder = tempfile::tempdir().expect("folder");
+    let file = at(folder.path(), "alpaca.json");
+    let rows: Vec<Value> = (0..60)
+        .map(|at| serde_json::json!({"instruction": format!("Add {at} and 1."), "input": "", "output": "It is done."}))
+        .collect();
+    std::fs::write(&file, Value::from(rows).to_string()).expect("write");
+    let output = adamllm(&["inspect", "data", &file, "--quiet"]);
+    assert!(output.status.success());
+    let said = text(&output.stdout);
+    for expected in ["no record can be used", "`--as samples`", "… 60 in all"] {
+        assert!(said.contains(expected), "{said}");
+    }
+    assert!(
+        !said.contains("longest") && !said.contains("pictures: 0"),
+        "{said}"
+    );
+    assert_eq!(
+        json(&["inspect", "data", &file, "--as", "samples"])["summary"]["num_rows"],
+        60
+    );
+}
+
+#[test]
 fn lengths_count_image_tokens_with_a_model() {
     let folder = tempfile::tempdir().expect("folder");
     let file = mixed(folder.path());

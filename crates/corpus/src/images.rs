@@ -1,7 +1,7 @@
 //! Pictures from files: PNG, JPEG, WebP, GIF (the first frame), BMP, TIFF and SVG, found by content, as 8-bit RGB, turned
 //! as EXIF says.
 //!
-//! Transparent pixels lie on white. Of 16 bits the upper eight are taken, as Pillow does with colours (its grey pictures of
+//! Transparent pixels lie on white unless a model wants it otherwise ([`Alpha`]). Of 16 bits the upper eight are taken, as Pillow does with colours (its grey pictures of
 //! 16 bits saturate at 255, which nobody wants). Sizes are checked before memory is asked for, and
 //! decoding has a time limit.
 
@@ -24,6 +24,16 @@ pub use watch::{MAX_TIME, set_time_limit};
 pub const MAX_BYTES: u64 = 200_000_000;
 /// Pictures with more pixels are refused.
 pub const MAX_PIXELS: u64 = 100_000_000;
+
+/// What becomes of transparent pixels.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Alpha {
+    /// They lie on white.
+    #[default]
+    White,
+    /// They show the colours that are stored in them, as Pillow's `convert("RGB")` gives; drawings are on white.
+    Dropped,
+}
 
 /// Why a picture cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -73,9 +83,14 @@ pub enum ImageError {
     },
 }
 
-/// Decodes a picture file, in at most the time of [`set_time_limit`].
+/// Decodes a picture file, in at most the time of [`set_time_limit`]. Transparent pixels lie on white.
 pub fn decode(path: &Path) -> Result<RgbImage, ImageError> {
-    decode_owned(read(path)?, path, watch::time_limit())
+    decode_as(path, Alpha::White)
+}
+
+/// As [`decode`], with another rule for transparent pixels.
+pub fn decode_as(path: &Path, alpha: Alpha) -> Result<RgbImage, ImageError> {
+    decode_owned(read(path)?, path, watch::time_limit(), alpha)
 }
 
 /// Reads a picture file as it is; anything but a file of at most [`MAX_BYTES`] is refused before it is opened.
@@ -115,15 +130,20 @@ pub fn read(path: &Path) -> Result<Vec<u8>, ImageError> {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn decode_bytes(bytes: &[u8], path: &Path) -> Result<RgbImage, ImageError> {
-    decode_owned(bytes.to_vec(), path, watch::time_limit())
+    decode_owned(bytes.to_vec(), path, watch::time_limit(), Alpha::White)
 }
 
-fn decode_owned(bytes: Vec<u8>, path: &Path, limit: Duration) -> Result<RgbImage, ImageError> {
+fn decode_owned(
+    bytes: Vec<u8>,
+    path: &Path,
+    limit: Duration,
+    alpha: Alpha,
+) -> Result<RgbImage, ImageError> {
     let name = path.to_owned();
-    watch::within(limit, path, move || decode_unwatched(&bytes, &name))
+    watch::within(limit, path, move || decode_unwatched(&bytes, &name, alpha))
 }
 
-fn decode_unwatched(bytes: &[u8], path: &Path) -> Result<RgbImage, ImageError> {
+fn decode_unwatched(bytes: &[u8], path: &Path, alpha: Alpha) -> Result<RgbImage, ImageError> {
     if looks_like_svg(bytes) {
         return svg::draw(bytes, path);
     }
@@ -142,7 +162,7 @@ fn decode_unwatched(bytes: &[u8], path: &Path) -> Result<RgbImage, ImageError> {
         picture = paletted.coloured(&picture).into();
     }
     picture.apply_orientation(orientation);
-    Ok(on_white(&picture))
+    Ok(flat(picture, alpha))
 }
 
 /// The usual ending of a picture file whose name is `path`; `None` if it has none of a picture.
@@ -256,7 +276,8 @@ fn check_size(width: u64, height: u64, path: &Path) -> Result<(), ImageError> {
     })
 }
 
-fn on_white(picture: &DynamicImage) -> RgbImage {
+/// Colours of 8 bits without transparency.
+fn flat(picture: DynamicImage, alpha: Alpha) -> RgbImage {
     let high = |v: u16| (v >> 8) as u8;
     let rgba = match picture {
         DynamicImage::ImageLuma16(grey) => {
@@ -280,11 +301,14 @@ fn on_white(picture: &DynamicImage) -> RgbImage {
                 image::Rgba(rgba.get_pixel(x, y).0.map(high))
             })
         }
-        _ if !picture.color().has_alpha() => return picture.to_rgb8(),
-        _ => picture.to_rgba8(),
+        other if !other.color().has_alpha() => return other.into_rgb8(),
+        other => other.into_rgba8(),
     };
     RgbImage::from_fn(rgba.width(), rgba.height(), |x, y| {
         let [r, g, b, a] = rgba.get_pixel(x, y).0;
+        if alpha == Alpha::Dropped {
+            return Rgb([r, g, b]);
+        }
         // Rounded, so that opaque pixels stay as they are.
         Rgb([r, g, b].map(|c| {
             ((u16::from(c) * u16::from(a) + 255 * (255 - u16::from(a)) + 127) / 255) as u8
@@ -449,7 +473,7 @@ mod tests {
     fn a_picture_that_takes_too_long_is_not_called_broken() {
         let picture = RgbImage::from_fn(1500, 1500, |x, y| Rgb([x as u8, y as u8, (x * y) as u8]));
         let bytes = png(&DynamicImage::ImageRgb8(picture));
-        let found = |limit| decode_owned(bytes.clone(), Path::new("x"), limit);
+        let found = |limit| decode_owned(bytes.clone(), Path::new("x"), limit, Alpha::White);
         let error = found(Duration::from_micros(1)).expect_err("too slow");
         assert!(matches!(error, ImageError::Unfinished { .. }), "{error}");
         assert_eq!(

@@ -3,12 +3,16 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use corpus::images::Alpha;
 use serde::Deserialize;
 
 #[derive(Deserialize)]
 struct Truth {
     size: (u32, u32),
+    /// On white.
     pixels: String,
+    /// With the transparency dropped, where that is something else.
+    dropped: Option<String>,
 }
 
 fn pixels(hex: &str) -> Vec<u8> {
@@ -33,39 +37,31 @@ fn pictures_are_what_pillow_reads() {
     let truth: BTreeMap<String, Truth> = serde_json::from_slice(&truth).expect("golden");
     assert_eq!(truth.len(), 45);
     let mut wrong = Vec::new();
-    for (
-        name,
-        Truth {
-            size,
-            pixels: expected,
-        },
-    ) in truth
-    {
+    let mut transparent = 0;
+    for (name, truth) in truth {
         let path = folder.join("pictures").join(&name);
         let bytes = corpus::images::read(&path).expect("file");
-        let picture = match corpus::images::decode(&path) {
-            Ok(picture) => picture,
-            Err(error) => {
-                wrong.push(error.to_string());
-                continue;
+        let size = corpus::images::size(&bytes, &path).expect("size");
+        assert_eq!(size, truth.size, "{name}");
+        transparent += usize::from(truth.dropped.is_some());
+        let dropped = truth.dropped.as_ref().unwrap_or(&truth.pixels);
+        for (alpha, expected) in [(Alpha::White, &truth.pixels), (Alpha::Dropped, dropped)] {
+            let picture = match corpus::images::decode_as(&path, alpha) {
+                Ok(picture) => picture,
+                Err(error) => {
+                    wrong.push(error.to_string());
+                    continue;
+                }
+            };
+            assert_eq!(picture.dimensions(), truth.size, "{name}");
+            let expected = pixels(expected);
+            let both = picture.as_raw().iter().zip(&expected);
+            let off = both.map(|(a, b)| a.abs_diff(*b)).max();
+            if off > Some(tolerance(&name)) {
+                wrong.push(format!("{name}, {alpha:?}: differs by {off:?}"));
             }
-        };
-        assert_eq!(picture.dimensions(), size, "{name}");
-        assert_eq!(
-            corpus::images::size(&bytes, &path).expect("size"),
-            size,
-            "{name}"
-        );
-        let expected = pixels(&expected);
-        let off = picture
-            .as_raw()
-            .iter()
-            .zip(&expected)
-            .map(|(a, b)| a.abs_diff(*b))
-            .max();
-        if off > Some(tolerance(&name)) {
-            wrong.push(format!("{name} differs by {off:?}"));
         }
     }
+    assert_eq!(transparent, 8);
     assert_eq!(wrong, Vec::<String>::new());
 }

@@ -39,6 +39,7 @@ pub use chat::LLAMA3_TEMPLATE;
 pub use encoded::{Encoded, ImageGrid, ImageInput};
 pub use error::Error;
 pub use families::{KNOWN, load};
+pub use resize::{Kernel, resize};
 
 /// Settings that a recipe can change.
 #[derive(Clone, Debug)]

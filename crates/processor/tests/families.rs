@@ -128,6 +128,48 @@ fn pixels_equal_those_of_the_torchvision_processors_to_the_bit() {
     assert_eq!(compared, 48);
 }
 
+/// `convert_to_rgb` of transformers 5.17.0: Mllama's lays pictures on white, the others' is Pillow's `convert("RGB")`.
+#[test]
+fn transparent_pixels_follow_the_family() {
+    let folder = tempfile::tempdir().expect("folder");
+    let (width, height) = (60, 72);
+    let colour = |x: u32, y: u32| [x as u8 * 4, y as u8 * 3, 90];
+    let is_seen = |x: u32, y: u32| (x / 10 + y / 9).is_multiple_of(2);
+    let save = |name: &str, picture: image::DynamicImage| {
+        let path = folder.path().join(name);
+        picture.save(&path).expect("picture");
+        path
+    };
+    let given = image::RgbaImage::from_fn(width, height, |x, y| {
+        let [r, g, b] = colour(x, y);
+        image::Rgba([r, g, b, if is_seen(x, y) { 255 } else { 0 }])
+    });
+    let white = image::RgbImage::from_fn(width, height, |x, y| {
+        image::Rgb(if is_seen(x, y) {
+            colour(x, y)
+        } else {
+            [255; 3]
+        })
+    });
+    let dropped = image::RgbImage::from_fn(width, height, |x, y| image::Rgb(colour(x, y)));
+    let given = save("given.png", given.into());
+    let (white, dropped) = (
+        save("white.png", white.into()),
+        save("dropped.png", dropped.into()),
+    );
+    for name in ["llama", "qwen", "tile", "dino", "canvas"] {
+        let processor = open(name, &Options::default());
+        let pixels = |path: &Path| processor.image(path).expect("input").pixels;
+        let (same, other) = if name == "canvas" {
+            (&white, &dropped)
+        } else {
+            (&dropped, &white)
+        };
+        assert_eq!(pixels(&given), pixels(same), "{name}");
+        assert_ne!(pixels(&given), pixels(other), "{name}");
+    }
+}
+
 #[test]
 fn a_budget_of_pixels_bounds_pictures_of_their_own_size() {
     let folder = tempfile::tempdir().expect("folder");

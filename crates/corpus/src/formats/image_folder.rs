@@ -1,6 +1,7 @@
 //! Folders: pictures with a table (`metadata.csv`, `.tsv`, `.jsonl`; `datasets` calls this `imagefolder`), pictures with a
 //! text file of the same name beside each, and folders of Parquet, Arrow or WebDataset parts.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use serde_json::Map;
@@ -14,23 +15,31 @@ use crate::images::extension_of;
 const DEPTH: usize = 4;
 /// Endings of a caption's file.
 const TEXTS: [&str; 2] = ["txt", "caption"];
+/// JSON files that tell of data and hold none.
+const ABOUT: [&str; 3] = ["dataset_info.json", "dataset_dict.json", "state.json"];
 
 /// Recognises a folder by what lies in it.
 pub(super) fn open(folder: &Path, known: &dyn Fn(&str) -> bool) -> Result<Source, Error> {
     let top = files(folder, 0)?;
-    let named = |stem: &str, endings: &[&str]| -> Vec<PathBuf> {
-        let fits = |path: &&PathBuf| {
-            let has = path
-                .extension()
-                .is_some_and(|e| endings.iter().any(|x| e == *x));
-            has && (stem.is_empty() || path.file_stem().is_some_and(|s| s == stem))
-        };
-        top.iter().filter(fits).cloned().collect()
-    };
-    let data = ["csv", "tsv", "jsonl", "json", "parquet"];
-    let mut tables = named("metadata", &data);
-    if tables.is_empty() {
-        tables = named("", &["csv", "tsv", "jsonl"]);
+    let all = files(folder, DEPTH)?;
+    let tables = tables(&top);
+    let archives: Vec<PathBuf> = top.iter().filter(|p| ends(p, &["tar"])).cloned().collect();
+    let parts = all.iter().filter(|p| ends(p, &["parquet", "arrow"]));
+    let parts: Vec<PathBuf> = parts.cloned().collect();
+    // What is named `metadata` is meant.
+    let meant = tables.first().is_some_and(|table| is_metadata(table));
+    let first = [&tables, &archives, &parts].map(|kind| kind.first().cloned());
+    let first: Vec<PathBuf> = first.into_iter().flatten().collect();
+    if tables.len() > 1 || first.len() > 1 && !meant {
+        let several = if tables.len() > 1 { &tables } else { &first };
+        return Err(Error::file(
+            folder,
+            format!(
+                "is a folder with several data files ({}{}); name one of them",
+                shown(&several[..2]),
+                if several.len() > 2 { " …" } else { "" }
+            ),
+        ));
     }
     if let [table] = tables.as_slice() {
         let mut source = source::open(table, known)?;
@@ -42,32 +51,12 @@ pub(super) fn open(folder: &Path, known: &dyn Fn(&str) -> bool) -> Result<Source
         }
         return Ok(source);
     }
-    if tables.len() > 1 {
-        return Err(Error::file(
-            folder,
-            format!(
-                "is a folder with {} data files ({} …); name one of them",
-                tables.len(),
-                shown(&tables[..2])
-            ),
-        ));
-    }
-    let archives = named("", &["tar"]);
     if !archives.is_empty() {
+        let archives = of_one_split(folder, archives)?;
         return Ok(webdataset::open(archives, folder.to_owned()));
     }
-    let all = files(folder, DEPTH)?;
-    let parts = of_one_split(
-        folder,
-        all.iter()
-            .filter(|path| {
-                path.extension()
-                    .is_some_and(|e| e == "parquet" || e == "arrow")
-            })
-            .cloned()
-            .collect(),
-    )?;
     if !parts.is_empty() {
+        let parts = of_one_split(folder, parts)?;
         return parquet::open(parts, folder.to_owned());
     }
     let pictures: Vec<PathBuf> = all
@@ -100,6 +89,37 @@ pub(super) fn open(folder: &Path, known: &dyn Fn(&str) -> bool) -> Result<Source
         root: folder.to_owned(),
         objects: beside(folder.to_owned(), pictures),
     })
+}
+
+/// The tables of a folder: those that are named `metadata`, or else all that could be one.
+fn tables(top: &[PathBuf]) -> Vec<PathBuf> {
+    const DATA: [&str; 5] = ["csv", "tsv", "jsonl", "json", "parquet"];
+    let metadata = top.iter().filter(|p| is_metadata(p) && ends(p, &DATA));
+    let metadata: Vec<PathBuf> = metadata.cloned().collect();
+    if !metadata.is_empty() {
+        return metadata;
+    }
+    let stem = |path: &Path| path.with_extension("");
+    let pictures = top.iter().filter(|path| extension_of(path).is_some());
+    let beside: HashSet<PathBuf> = pictures.map(|path| stem(path)).collect();
+    let is_table = |path: &&PathBuf| {
+        let about = path
+            .file_name()
+            .is_some_and(|n| ABOUT.iter().any(|x| n == *x));
+        // A JSON file beside each picture is what crawlers write about it.
+        let is_json = ends(path, &["json"]) && !about && !beside.contains(&stem(path));
+        is_json || ends(path, &["csv", "tsv", "jsonl"])
+    };
+    top.iter().filter(is_table).cloned().collect()
+}
+
+fn is_metadata(path: &Path) -> bool {
+    path.file_stem().is_some_and(|stem| stem == "metadata")
+}
+
+fn ends(path: &Path, endings: &[&str]) -> bool {
+    path.extension()
+        .is_some_and(|e| endings.iter().any(|x| e == *x))
 }
 
 /// A record a picture: its path without the ending is the id, the text beside it the caption.

@@ -134,6 +134,9 @@ impl fmt::Display for Summary {
         for (reason, count) in &self.rejected {
             writeln!(f, "left out, {reason}: {count}")?;
         }
+        if self.num_rows == 0 {
+            return self.write_notes(f);
+        }
         let counts: Vec<String> = self
             .images_a_row
             .iter()
@@ -160,6 +163,12 @@ impl fmt::Display for Summary {
                 self.num_repeated
             )?;
         }
+        self.write_notes(f)
+    }
+}
+
+impl Summary {
+    fn write_notes(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.notes
             .iter()
             .try_for_each(|note| writeln!(f, "note: {note}"))

@@ -386,3 +386,43 @@ fn seeds_need_tasks_with_text() {
         ]
     );
 }
+
+#[test]
+fn a_folder_with_several_data_files_is_not_guessed_at() {
+    let folder = tempfile::tempdir().expect("folder");
+    let put = |name: &str, text: &str| fs::write(folder.path().join(name), text).expect("write");
+    let remove = |name: &str| fs::remove_file(folder.path().join(name)).expect("there");
+    let row = r#"[{"image": "a.png", "caption": "A pear"}]"#;
+    put("a.png", "x");
+    put("dataset_info.json", "{}");
+    put("data.json", row);
+    let read = || read_pairs(folder.path(), &Options::default());
+    assert_eq!(read().expect("one table").rows[0].caption, "A pear");
+    let check = |expected: &str| {
+        let message = read().expect_err("several").to_string();
+        assert!(message.contains("several data files"), "{message}");
+        assert!(message.contains(expected), "{message}");
+    };
+    put("more.csv", "image,caption\na.png,A plum\n");
+    check("(`data.json`, `more.csv`)");
+    remove("more.csv");
+    put("part.parquet", "PAR1");
+    check("(`data.json`, `part.parquet`)");
+    put("metadata.csv", "file_name,caption\na.png,A plum\n");
+    assert_eq!(read().expect("what is meant").rows[0].caption, "A plum");
+    remove("metadata.csv");
+    remove("data.json");
+    put("shard.tar", "");
+    check("(`shard.tar`, `part.parquet`)");
+    remove("shard.tar");
+    remove("part.parquet");
+    // What crawlers write beside each picture is no table.
+    put("a.json", "{}");
+    put("a.txt", "A quince");
+    assert_eq!(read().expect("texts").rows[0].caption, "A quince");
+    for name in ["train-0.tar", "test-0.tar"] {
+        put(name, "");
+    }
+    let message = read().expect_err("two splits").to_string();
+    assert!(message.contains("several splits"), "{message}");
+}

@@ -41,6 +41,15 @@ def deep_png(pixels):
     )
 
 
+def pixels(read):
+    """On white, as transformers' Mllama does, and with the transparency dropped, as its other image processors do."""
+    ground = Image.new("RGBA", read.size, "white")
+    white = Image.alpha_composite(ground, read.convert("RGBA")).convert("RGB")
+    dropped = read.convert("RGB")
+    entry = {"size": list(read.size), "pixels": white.tobytes().hex()}
+    return entry if dropped.tobytes() == white.tobytes() else entry | {"dropped": dropped.tobytes().hex()}
+
+
 def main():
     FOLDER.mkdir(exist_ok=True)
     y, x = numpy.mgrid[0:12, 0:20]
@@ -98,9 +107,7 @@ def main():
         image.save(buffer, format=FORMATS[name.rsplit(".")[-1]], **options)
         put(FOLDER / name, buffer.getvalue())
         read = ImageOps.exif_transpose(Image.open(io.BytesIO(buffer.getvalue())))
-        ground = Image.new("RGBA", read.size, "white")
-        read = Image.alpha_composite(ground, read.convert("RGBA")).convert("RGB")
-        truth[name] = {"size": list(read.size), "pixels": read.tobytes().hex()}
+        truth[name] = pixels(read)
     deep = numpy.stack([x * 3276, y * 5461, x * y * 313, x * 2000 + y * 2300], -1).astype(numpy.uint16)
     for name, channels in (("grey-16.png", 1), ("grey-alpha-16.png", 2), ("rgb-16.png", 3), ("rgba-16.png", 4)):
         data = deep_png(deep[..., -channels:])
@@ -111,9 +118,7 @@ def main():
             read = Image.fromarray(high[..., 0]) if channels == 1 else Image.fromarray(high, "LA")
         else:
             read = Image.open(io.BytesIO(data))
-        ground = Image.new("RGBA", read.size, "white")
-        read = Image.alpha_composite(ground, read.convert("RGBA")).convert("RGB")
-        truth[name] = {"size": list(read.size), "pixels": read.tobytes().hex()}
+        truth[name] = pixels(read)
     lines = [f"{json.dumps(name)}: {json.dumps(entry)}" for name, entry in sorted(truth.items())]
     put(FOLDER.parent / "pictures.json", ("{" + ",\n".join(lines) + "}\n").encode())
 

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use corpus::images::Alpha;
 use corpus::{Open, Request, Sample, Turn};
 use image::RgbImage;
 
@@ -18,6 +19,11 @@ const NO_TOKEN: i64 = -1;
 
 /// What a family does to a picture. What is wrong with one is said in words.
 pub(super) trait Pictures: Send + Sync {
+    /// What `transformers` does to transparent pixels.
+    fn alpha(&self) -> Alpha {
+        Alpha::White
+    }
+
     fn input(&self, picture: &RgbImage) -> Result<ImageInput, String>;
 }
 
@@ -216,7 +222,7 @@ impl Processor for Conversation {
             path: path.to_owned(),
         })?;
         let input = pictures
-            .input(&corpus::images::decode(path)?)
+            .input(&corpus::images::decode_as(path, pictures.alpha())?)
             .map_err(|problem| Error::Picture {
                 path: path.to_owned(),
                 problem,

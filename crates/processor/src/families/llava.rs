@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use corpus::images::Alpha;
 use image::{Rgb, RgbImage};
 use serde_json::Value;
 
@@ -146,6 +147,10 @@ impl Tile {
 }
 
 impl Pictures for Tile {
+    fn alpha(&self) -> Alpha {
+        Alpha::Dropped
+    }
+
     fn input(&self, picture: &RgbImage) -> Result<ImageInput, String> {
         let squared;
         let picture = if self.square && picture.width() != picture.height() {

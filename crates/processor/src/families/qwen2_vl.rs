@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use corpus::images::Alpha;
 use image::RgbImage;
 use serde_json::Value;
 
@@ -126,6 +127,10 @@ impl Patches {
 }
 
 impl Pictures for Patches {
+    fn alpha(&self) -> Alpha {
+        Alpha::Dropped
+    }
+
     fn input(&self, picture: &RgbImage) -> Result<ImageInput, String> {
         let size = (picture.height() as usize, picture.width() as usize);
         let (height, width) = self.fitted(size)?;

@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use corpus::images::Alpha;
 use image::RgbImage;
 use serde_json::Value;
 
@@ -150,6 +151,10 @@ impl Tiling {
 }
 
 impl Pictures for Tiling {
+    fn alpha(&self) -> Alpha {
+        Alpha::Dropped
+    }
+
     fn input(&self, picture: &RgbImage) -> Result<ImageInput, String> {
         Ok(Self::input(self, picture))
     }
