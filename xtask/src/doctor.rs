@@ -35,6 +35,7 @@ pub fn run(root: &Path, args: &[String]) -> Result<ExitCode> {
     process::pass_through(Command::new(program).arg("doctor").args(args))
 }
 
+#[expect(clippy::print_stdout, reason = "the result of the command")]
 fn told(mends: &[String]) -> ExitCode {
     println!("to mend:");
     for (at, mend) in mends.iter().enumerate() {

@@ -3,6 +3,7 @@
 //! `cargo run --release -p adamllm-processor --example pictures -- FOLDER [exact|fingerprints] [THREADS]`.
 //!
 //! `pictures.py` beside it makes such a folder and does the same with Pillow.
+#![expect(clippy::print_stdout, reason = "an example tells what it found")]
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -25,12 +26,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     paths.sort();
     let one = |path: &PathBuf| -> Result<u64, corpus::images::ImageError> {
+        let picture = corpus::images::decode(path)?;
         if is_exact {
-            let picture = corpus::images::decode(path)?;
             let small = resize(&picture, SIDE, SIDE, Kernel::Bicubic);
             return Ok(u64::from(small[0]));
         }
-        let picture = corpus::images::decode(path)?;
         Ok(Fingerprint::new(&picture).hash)
     };
     let next = AtomicUsize::new(0);

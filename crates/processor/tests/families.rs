@@ -160,12 +160,12 @@ fn transparent_pixels_follow_the_family() {
     for name in ["llama", "qwen", "tile", "dino", "canvas"] {
         let processor = open(name, &Options::default());
         let pixels = |path: &Path| processor.image(path).expect("input").pixels;
-        let (same, other) = if name == "canvas" {
+        let (alike, other) = if name == "canvas" {
             (&white, &dropped)
         } else {
             (&dropped, &white)
         };
-        assert_eq!(pixels(&given), pixels(same), "{name}");
+        assert_eq!(pixels(&given), pixels(alike), "{name}");
         assert_ne!(pixels(&given), pixels(other), "{name}");
     }
 }

@@ -1,6 +1,11 @@
 //! The passes with AVX2: two neighbours are multiplied by their weights and added in one instruction. Sums of whole
 //! numbers do not depend on their order, so that the result is that of one by one.
 
+#![expect(
+    clippy::inline_always,
+    reason = "a function of its own would not have the instructions on"
+)]
+
 use std::arch::x86_64::{__m128i, __m256i};
 
 use pulp::x86::V3;
