@@ -2,8 +2,9 @@
 
     python pictures.py make FOLDER [COUNT]      # JPEG, quality 90, colours at half size as cameras write them
     python pictures.py time FOLDER [PROCESSES]
+    python pictures.py compare FOLDER           # with the .rgb files that `pictures.rs` wrote
 """
-import multiprocessing, os, sys, time
+import collections, multiprocessing, os, sys, time
 from PIL import Image, ImageFilter
 
 SIZE, SIDE = (864, 576), 336
@@ -30,8 +31,26 @@ def one(path):
     return Image.open(path).convert("RGB").resize((SIDE, SIDE), Image.BICUBIC).tobytes()[0]
 
 
+def pictures(folder):
+    return sorted(os.path.join(folder, name) for name in os.listdir(folder) if name.endswith(".jpg"))
+
+
+def compare(folder):
+    """By how many levels bytes differ from libjpeg-turbo's, as decoded and after resizing by Pillow."""
+    kinds = {"decoded": collections.Counter(), "resized": collections.Counter()}
+    for path in pictures(folder):
+        theirs = Image.open(path).convert("RGB")
+        ours = Image.frombytes("RGB", theirs.size, open(path[:-3] + "rgb", "rb").read())
+        small = [image.resize((SIDE, SIDE), Image.BICUBIC) for image in (ours, theirs)]
+        for kind, (a, b) in zip(kinds, ((ours, theirs), small)):
+            kinds[kind].update(abs(x - y) for x, y in zip(a.tobytes(), b.tobytes()))
+    for kind, counts in kinds.items():
+        shares = ", ".join(f"{levels}: {100 * count / counts.total():.4f} %" for levels, count in sorted(counts.items()))
+        print(f"{kind}: {shares}")
+
+
 def run(folder, processes):
-    paths = sorted(os.path.join(folder, name) for name in os.listdir(folder))
+    paths = pictures(folder)
     with multiprocessing.Pool(processes) as pool:
         pool.map(one, paths[:processes])
         start = time.perf_counter()
@@ -43,4 +62,9 @@ def run(folder, processes):
 
 if __name__ == "__main__":
     what, folder, *rest = sys.argv[1:]
-    make(folder, int(rest[0]) if rest else 400) if what == "make" else run(folder, int(rest[0]) if rest else 2)
+    if what == "make":
+        make(folder, int(rest[0]) if rest else 400)
+    elif what == "time":
+        run(folder, int(rest[0]) if rest else 2)
+    else:
+        compare(folder)
