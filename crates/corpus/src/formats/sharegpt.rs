@@ -13,7 +13,7 @@ use crate::{Pair, Role, Sample, Turn};
 
 pub(super) fn pair(fields: &mut Fields, notes: &mut Notes) -> Result<Pair, Fault> {
     let (turns, parts) = conversation(fields)?;
-    let images = if parts.is_empty() {
+    let mut images = if parts.is_empty() {
         native::some_images(fields)?
     } else {
         parts
@@ -42,6 +42,11 @@ pub(super) fn pair(fields: &mut Fields, notes: &mut Notes) -> Result<Pair, Fault
         .filter(|text| !text.trim().is_empty());
     if turns.len() > answer + 1 {
         notes.num_longer += 1;
+        // Pictures of later questions are no part of the pair, where the marks tell which they are.
+        let (first, later) = (marks(&turns[..answer]), marks(&turns[answer..]));
+        if first > 0 && first + later == images.len() {
+            images.truncate(first);
+        }
     }
     Ok(Pair {
         id: String::new(),
@@ -85,6 +90,12 @@ pub(super) fn sample(fields: &mut Fields, origin: &Origin) -> Result<Sample, Fau
     };
     native::check(&sample)?;
     Ok(sample)
+}
+
+/// Places for pictures in what the user says.
+fn marks(turns: &[(Role, String)]) -> usize {
+    let asked = turns.iter().filter(|(role, _)| *role == Role::User);
+    asked.map(|(_, text)| text.matches(native::MARK).count()).sum()
 }
 
 /// File and row of a sample, with the keys that nothing else took.

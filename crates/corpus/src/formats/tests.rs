@@ -103,6 +103,15 @@ fn reads_llama_factory_and_llava_conversations() {
 }
 
 #[test]
+fn a_pair_has_the_pictures_of_its_own_question() {
+    let text = r#"[{"images": ["a.png", "a.png", "a.png"], "messages": [
+         {"role": "user", "content": "<image><image>Who are they?"}, {"role": "assistant", "content": "Two players."},
+         {"role": "user", "content": "And here?<image>"}, {"role": "assistant", "content": "A third."}]}]"#;
+    let loaded = check(text, &["data-000000|Two players.|Who are they?"], &[]);
+    assert_eq!(loaded.rows[0].images.len(), 2);
+}
+
+#[test]
 fn image_marks_take_one_newline_with_them() {
     for (text, expected) in [
         ("<image>\nWhat?", "What?"),
