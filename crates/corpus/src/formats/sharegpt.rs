@@ -95,7 +95,9 @@ pub(super) fn sample(fields: &mut Fields, origin: &Origin) -> Result<Sample, Fau
 /// Places for pictures in what the user says.
 fn marks(turns: &[(Role, String)]) -> usize {
     let asked = turns.iter().filter(|(role, _)| *role == Role::User);
-    asked.map(|(_, text)| text.matches(native::MARK).count()).sum()
+    asked
+        .map(|(_, text)| text.matches(native::MARK).count())
+        .sum()
 }
 
 /// File and row of a sample, with the keys that nothing else took.
