@@ -1,9 +1,9 @@
 //! Pictures from files: PNG, JPEG, WebP, GIF (the first frame), BMP, TIFF and SVG, found by content, as 8-bit RGB, turned
 //! as EXIF says.
 //!
-//! Transparent pixels lie on white unless a model wants it otherwise ([`Alpha`]). Of 16 bits the upper eight are taken, as Pillow does with colours (its grey pictures of
-//! 16 bits saturate at 255, which nobody wants). Sizes are checked before memory is asked for, and
-//! decoding has a time limit.
+//! Transparent pixels lie on white unless a model wants it otherwise ([`Alpha`]). Of 16 bits the upper eight are taken, as
+//! Pillow does with colours (its grey pictures of 16 bits saturate at 255, which nobody wants). Sizes are checked before
+//! memory is asked for, and decoding has a time limit.
 
 use std::io::{Cursor, Read as _};
 use std::path::{Path, PathBuf};
