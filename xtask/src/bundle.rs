@@ -109,9 +109,9 @@ impl Bundle {
         }
     }
 
-    /// The folder's name in the cache.
-    pub fn name(&self) -> &'static str {
-        self.name
+    /// Where it lies in the cache.
+    pub fn folder(&self, cache: &Path) -> PathBuf {
+        cache.join(self.name)
     }
 
     /// Files whose sizes the manifest holds.
@@ -165,7 +165,7 @@ impl Tools {
 
 /// Gives the folder of the complete bundle below `cache`, fetching it if it is not there.
 pub fn install(bundle: &Bundle, cache: &Path, tools: &Tools) -> Result<PathBuf> {
-    let target = cache.join(bundle.name);
+    let target = bundle.folder(cache);
     if bundle.is_complete(&target) {
         return Ok(target);
     }

@@ -81,12 +81,14 @@ fn mend(said: &str, others: &OsStr, has_problem: bool) -> Vec<String> {
         ));
     }
     if said.contains("error while loading shared libraries") && said.contains("No such file") {
-        let again = "build again, `cargo build --release -p adamllm`: the folder of libtorch that the program was built \
-                     with is gone, and it is looked up by its path";
         if !has_problem {
             mends.push("make sure that libtorch is there: `cargo xtask setup`".to_owned());
         }
-        mends.push(again.to_owned());
+        mends.push(
+            "if it still does not start, build again, `cargo build --release -p adamllm`: the program looks up libtorch by the \
+             path of the folder that it was built with"
+                .to_owned(),
+        );
     } else if said.contains("symbol lookup error") || said.contains("undefined symbol") {
         mends.push(
             "the libtorch that is found is not the one of the build: `cargo xtask setup`, then build again, `cargo build \

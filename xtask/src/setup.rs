@@ -48,14 +48,14 @@ pub fn run(root: &Path) -> Result<()> {
 pub fn problem(root: &Path) -> Option<String> {
     let variable = |name: &str| std::env::var_os(name);
     let complete = || -> Result<bool> {
-        let own =
-            source(root, variable("LIBTORCH_USE_PYTORCH"), variable("LIBTORCH"))? == Source::Own;
+        if source(root, variable("LIBTORCH_USE_PYTORCH"), variable("LIBTORCH"))? != Source::Own {
+            return Ok(true);
+        }
         let cache = cache_folder(variable("XDG_CACHE_HOME"), variable("HOME"))?;
         let bundle = Bundle::pinned();
-        let target = cache.join(bundle.name());
-        let is_linked =
-            std::fs::read_link(root.join(LINK)).is_ok_and(|to| to == target.join("torch"));
-        Ok(!own || is_linked && bundle.is_complete(&target))
+        let target = bundle.folder(&cache);
+        let link = std::fs::read_link(root.join(LINK));
+        Ok(link.is_ok_and(|to| to == target.join("torch")) && bundle.is_complete(&target))
     };
     match complete() {
         Ok(true) => None,

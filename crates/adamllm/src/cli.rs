@@ -150,7 +150,7 @@ pub enum Command {
 
 /// `adamllm demo`.
 #[derive(Debug, Args)]
-#[allow(clippy::struct_excessive_bools)]
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command")]
 pub struct Demo {
     /// Where everything goes.
     #[arg(long, default_value = "runs/demo")]

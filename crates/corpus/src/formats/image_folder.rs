@@ -21,35 +21,36 @@ const ABOUT: [&str; 3] = ["dataset_info.json", "dataset_dict.json", "state.json"
 /// Recognises a folder by what lies in it.
 pub(super) fn open(folder: &Path, known: &dyn Fn(&str) -> bool) -> Result<Source, Error> {
     let top = files(folder, 0)?;
-    let all = files(folder, DEPTH)?;
     let tables = tables(&top);
-    let archives: Vec<PathBuf> = top.iter().filter(|p| ends(p, &["tar"])).cloned().collect();
-    let parts = all.iter().filter(|p| ends(p, &["parquet", "arrow"]));
-    let parts: Vec<PathBuf> = parts.cloned().collect();
-    // What is named `metadata` is meant.
-    let meant = tables.first().is_some_and(|table| is_metadata(table));
-    let first = [&tables, &archives, &parts].map(|kind| kind.first().cloned());
-    let first: Vec<PathBuf> = first.into_iter().flatten().collect();
-    if tables.len() > 1 || first.len() > 1 && !meant {
-        let several = if tables.len() > 1 { &tables } else { &first };
+    // What is named `metadata` is meant, whatever lies beside it.
+    if let [table] = tables.as_slice()
+        && is_metadata(table)
+    {
+        return with_table(folder, table, known);
+    }
+    let all = files(folder, DEPTH)?;
+    let ending = |files: &[PathBuf], endings: &[&str]| -> Vec<PathBuf> {
+        let fit = files.iter().filter(|path| ends(path, endings));
+        fit.cloned().collect()
+    };
+    let archives = ending(&top, &["tar"]);
+    let parts = ending(&all, &["parquet", "arrow"]);
+    // Each table is data of its own; archives are parts of one, and so are the others.
+    let mut data = tables;
+    data.extend(
+        [&archives, &parts]
+            .into_iter()
+            .filter_map(|of_one| of_one.first().cloned()),
+    );
+    if data.len() > 1 {
         return Err(Error::file(
             folder,
             format!(
                 "is a folder with several data files ({}{}); name one of them",
-                shown(&several[..2]),
-                if several.len() > 2 { " …" } else { "" }
+                shown(&data[..2]),
+                if data.len() > 2 { " …" } else { "" }
             ),
         ));
-    }
-    if let [table] = tables.as_slice() {
-        let mut source = source::open(table, known)?;
-        folder.clone_into(&mut source.root);
-        let name = table.file_name().unwrap_or_default().to_string_lossy();
-        source.why = format!("a folder with `{name}`: {}", source.why);
-        if source.format == Format::Csv {
-            source.format = Format::ImageFolder;
-        }
-        return Ok(source);
     }
     if !archives.is_empty() {
         let archives = of_one_split(folder, archives)?;
@@ -58,6 +59,9 @@ pub(super) fn open(folder: &Path, known: &dyn Fn(&str) -> bool) -> Result<Source
     if !parts.is_empty() {
         let parts = of_one_split(folder, parts)?;
         return parquet::open(parts, folder.to_owned());
+    }
+    if let [table] = data.as_slice() {
+        return with_table(folder, table, known);
     }
     let pictures: Vec<PathBuf> = all
         .iter()
@@ -89,6 +93,18 @@ pub(super) fn open(folder: &Path, known: &dyn Fn(&str) -> bool) -> Result<Source
         root: folder.to_owned(),
         objects: beside(folder.to_owned(), pictures),
     })
+}
+
+/// A folder whose records stand in one of its files.
+fn with_table(folder: &Path, table: &Path, known: &dyn Fn(&str) -> bool) -> Result<Source, Error> {
+    let mut source = source::open(table, known)?;
+    folder.clone_into(&mut source.root);
+    let name = table.file_name().unwrap_or_default().to_string_lossy();
+    source.why = format!("a folder with `{name}`: {}", source.why);
+    if source.format == Format::Csv {
+        source.format = Format::ImageFolder;
+    }
+    Ok(source)
 }
 
 /// The tables of a folder: those that are named `metadata`, or else all that could be one.

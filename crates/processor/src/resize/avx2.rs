@@ -39,30 +39,35 @@ fn two(weights: &[i16]) -> i32 {
     i32::from_le_bytes([a, b, c, d])
 }
 
-pub(super) fn along_rows(simd: V3, pixels: &[u8], old_width: usize, taps: &Taps) -> Vec<u8> {
-    let mut table: Vec<[i32; 8]> = Vec::with_capacity(taps.weights.len());
-    for (_, weights) in taps.iter() {
-        table.extend(weights.chunks(PIXELS).map(|four| {
-            let (a, b) = (two(four), two(&four[four.len().min(2)..]));
-            [a, a, a, a, b, b, b, b]
-        }));
-    }
-    simd.vectorize(Rows {
-        simd,
-        pixels,
-        stride: old_width * 3,
-        taps,
-        table: &table,
-    })
-}
-
-/// What is done with the instructions has to be one function that they are on for: a closure may stay one without.
-struct Rows<'a> {
+/// One pass over a picture whose rows have `stride` bytes.
+struct Pass<'a> {
     simd: V3,
     pixels: &'a [u8],
     stride: usize,
     taps: &'a Taps,
-    table: &'a [[i32; 8]],
+}
+
+// What is done with the instructions has to be one function that they are on for: a closure may stay one without.
+struct Rows<'a>(Pass<'a>);
+struct Columns<'a>(Pass<'a>);
+
+pub(super) fn along_rows(simd: V3, pixels: &[u8], old_width: usize, taps: &Taps) -> Vec<u8> {
+    simd.vectorize(Rows(Pass {
+        simd,
+        pixels,
+        stride: old_width * 3,
+        taps,
+    }))
+}
+
+/// `stride` is the number of bytes of a row, at least [`COLUMNS`].
+pub(super) fn along_columns(simd: V3, pixels: &[u8], stride: usize, taps: &Taps) -> Vec<u8> {
+    simd.vectorize(Columns(Pass {
+        simd,
+        pixels,
+        stride,
+        taps,
+    }))
 }
 
 impl NullaryFnOnce for Rows<'_> {
@@ -70,13 +75,19 @@ impl NullaryFnOnce for Rows<'_> {
 
     #[inline(always)]
     fn call(self) -> Vec<u8> {
-        let Self {
+        let Pass {
             simd,
             pixels,
             stride: old_stride,
             taps,
-            table,
-        } = self;
+        } = self.0;
+        let mut table: Vec<[i32; 8]> = Vec::with_capacity(taps.weights.len());
+        for (_, weights) in taps.iter() {
+            table.extend(weights.chunks(PIXELS).map(|four| {
+                let (a, b) = (two(four), two(&four[four.len().min(2)..]));
+                [a, a, a, a, b, b, b, b]
+            }));
+        }
         let stride = taps.ranges.len() * 3;
         let mut out = vec![0; pixels.len() / old_stride * stride];
         let mask: __m256i = cast(SIDE_BY_SIDE);
@@ -96,7 +107,7 @@ impl NullaryFnOnce for Rows<'_> {
             {
                 row[..old_stride].copy_from_slice(from);
             }
-            let mut table = table;
+            let mut table = table.as_slice();
             for (at, &(first, count)) in taps.ranges.iter().enumerate() {
                 let (weights, rest) = table.split_at(count.div_ceil(PIXELS));
                 table = rest;
@@ -104,10 +115,9 @@ impl NullaryFnOnce for Rows<'_> {
                 for (four, weights) in weights.iter().enumerate() {
                     let place = 3 * (first + PIXELS * four);
                     for (sum, row) in sums.iter_mut().zip(buffer.chunks_exact(padded)) {
-                        let Some(bytes) = row[place..].first_chunk::<READ>() else {
-                            continue;
-                        };
-                        let twice = simd.avx2._mm256_broadcastsi128_si256(cast(*bytes));
+                        let mut bytes = [0; READ];
+                        bytes.copy_from_slice(&row[place..place + READ]);
+                        let twice = simd.avx2._mm256_broadcastsi128_si256(cast(bytes));
                         let values = simd.avx2._mm256_shuffle_epi8(twice, mask);
                         let products = simd.avx2._mm256_madd_epi16(values, cast(*weights));
                         *sum = simd.avx2._mm256_add_epi32(*sum, products);
@@ -127,34 +137,17 @@ impl NullaryFnOnce for Rows<'_> {
     }
 }
 
-/// `stride` is the number of bytes of a row, at least [`COLUMNS`].
-pub(super) fn along_columns(simd: V3, pixels: &[u8], stride: usize, taps: &Taps) -> Vec<u8> {
-    simd.vectorize(Columns {
-        simd,
-        pixels,
-        stride,
-        taps,
-    })
-}
-
-struct Columns<'a> {
-    simd: V3,
-    pixels: &'a [u8],
-    stride: usize,
-    taps: &'a Taps,
-}
-
 impl NullaryFnOnce for Columns<'_> {
     type Output = Vec<u8>;
 
     #[inline(always)]
     fn call(self) -> Vec<u8> {
-        let Self {
+        let Pass {
             simd,
             pixels,
             stride,
             taps,
-        } = self;
+        } = self.0;
         let mut out = vec![0; stride * taps.ranges.len()];
         let precision: __m128i = cast([u64::from(taps.precision), 0]);
         let start = simd.avx._mm256_set1_epi32(taps.half());
