@@ -21,8 +21,14 @@ use crate::stages::{Item, request, score};
 
 /// The scores of the shipped model.
 const SHIPPED: &str = include_str!("../../../../assets/demo/scores.json");
-/// How many points a model made anew may stay behind the shipped one.
+/// How many points a model made anew may stay behind the shipped one in any skill, and in the mean of the skills of a place
+/// (`new picture`, `new concept`, `read`, `judge`).
 const TOLERANCE: f64 = 6.0;
+/// A single skill may stay behind by so many standard errors of the difference, if that is more: of 19 skills of models that
+/// are equally good, some differ by more than [`TOLERANCE`], since a share of half of 188 answers has an error of 3.6 points.
+const ERRORS: f64 = 2.6;
+/// How many points the answers about new pictures and concepts are above the most frequent answer.
+const ABOVE_MAJORITY: f64 = 10.0;
 /// Invented things that are read about, for each question.
 const READ: usize = 200;
 
@@ -35,6 +41,14 @@ pub struct Gate {
     pub majority: Option<f64>,
     /// How many questions were asked.
     pub n: usize,
+}
+
+impl Gate {
+    /// The standard error of the score as a share of `n` answers, in points.
+    fn error(self) -> f64 {
+        let share = self.score / 100.0;
+        100.0 * (share * (1.0 - share) / self.n.max(1) as f64).sqrt()
+    }
 }
 
 /// Skills by name.
@@ -93,25 +107,60 @@ pub fn table(gates: &Gates) -> String {
     gates.iter().map(row).collect()
 }
 
-/// Fails if a model made anew stays behind the shipped one.
+/// Fails if a model made anew stays behind the shipped one, or is not competent: less than ten points above the majority
+/// answer somewhere.
 pub fn compare(found: &Gates) -> Result<()> {
     let shipped: Gates =
         serde_json::from_str(SHIPPED).context("`assets/demo/scores.json` cannot be read")?;
-    let behind: Vec<String> = shipped
-        .iter()
-        .filter_map(|(name, shipped)| {
-            let score = found.get(name).map_or(0.0, |g| g.score);
-            (score + TOLERANCE < shipped.score)
-                .then(|| format!("`{name}`: {score:.1}, shipped {:.1}", shipped.score))
-        })
-        .collect();
-    if !behind.is_empty() {
+    let faults = faults(found, &shipped);
+    if !faults.is_empty() {
         bail!(
-            "the model made anew is more than {TOLERANCE} points behind the shipped one:\n  {}",
-            behind.join("\n  ")
+            "the model made anew is not as good as the shipped one:\n  {}",
+            faults.join("\n  ")
         );
     }
     Ok(())
+}
+
+/// In what a model falls short of the shipped one.
+fn faults(found: &Gates, shipped: &Gates) -> Vec<String> {
+    let mut out = Vec::new();
+    let mut places: BTreeMap<&str, Vec<(f64, f64)>> = BTreeMap::new();
+    for (name, shipped) in shipped {
+        let Some(found) = found.get(name) else {
+            out.push(format!("`{name}` was not measured"));
+            continue;
+        };
+        let allowed = TOLERANCE.max(ERRORS * shipped.error().hypot(found.error()));
+        if found.score + allowed < shipped.score {
+            out.push(format!(
+                "`{name}`: {:.1}, shipped {:.1}; {allowed:.1} less is allowed",
+                found.score, shipped.score
+            ));
+        }
+        if let Some(majority) = found.majority
+            && found.score < majority + ABOVE_MAJORITY
+        {
+            out.push(format!(
+                "`{name}`: {:.1}, majority {majority:.1}; it must be {ABOVE_MAJORITY} above",
+                found.score
+            ));
+        }
+        let place = name.split(':').next().unwrap_or(name);
+        let scores = (found.score, shipped.score);
+        places.entry(place).or_default().push(scores);
+    }
+    for (place, scores) in places {
+        let mean =
+            |of: fn(&(f64, f64)) -> f64| scores.iter().map(of).sum::<f64>() / scores.len() as f64;
+        let (found, shipped) = (mean(|s| s.0), mean(|s| s.1));
+        if found + TOLERANCE < shipped {
+            out.push(format!(
+                "`{place}` in the mean: {found:.1}, shipped {shipped:.1}; {TOLERANCE} less is allowed"
+            ));
+        }
+    }
+    out
 }
 
 /// A model that answers.
@@ -249,5 +298,73 @@ fn plain_request(at: usize, turns: Vec<Turn>, images: Vec<PathBuf>) -> Request {
             max_new_tokens: 32,
             ..Decoding::default()
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shipped() -> Gates {
+        serde_json::from_str(SHIPPED).expect("the shipped scores")
+    }
+
+    /// The shipped scores with some changed by so many points.
+    fn changed(by: &[(&str, f64)]) -> Gates {
+        let mut out = shipped();
+        for (name, points) in by {
+            out.get_mut(*name).expect("a skill").score += points;
+        }
+        out
+    }
+
+    #[test]
+    fn the_shipped_model_is_competent() {
+        assert_eq!(faults(&shipped(), &shipped()), Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_a_few_questions_cannot_tell_is_no_fault() {
+        // 188 questions: the difference has a standard error of about 5 points.
+        assert!(faults(&changed(&[("new picture: kind", -12.0)]), &shipped()).is_empty());
+        let faults = faults(&changed(&[("new picture: kind", -16.0)]), &shipped());
+        assert_eq!(faults.len(), 1, "{faults:?}");
+        assert!(faults[0].starts_with("`new picture: kind`: 29.2, shipped 45.2"));
+    }
+
+    #[test]
+    fn small_losses_everywhere_are_a_fault() {
+        let all: Vec<String> = shipped().into_keys().collect();
+        let less: Vec<(&str, f64)> = all
+            .iter()
+            .filter(|name| name.starts_with("new concept"))
+            .map(|name| (name.as_str(), -7.0))
+            .collect();
+        let faults = faults(&changed(&less), &shipped());
+        assert_eq!(faults.len(), 1, "{faults:?}");
+        assert!(
+            faults[0].starts_with("`new concept` in the mean"),
+            "{faults:?}"
+        );
+    }
+
+    #[test]
+    fn competence_is_ten_points_above_the_majority() {
+        let faults = faults(
+            &changed(&[("new picture: open-question", -4.0)]),
+            &shipped(),
+        );
+        assert_eq!(faults.len(), 1, "{faults:?}");
+        assert!(faults[0].contains("majority 1.6"), "{faults:?}");
+    }
+
+    #[test]
+    fn what_was_not_measured_is_a_fault() {
+        let mut found = shipped();
+        found.remove("judge: kind");
+        assert_eq!(
+            faults(&found, &shipped()),
+            ["`judge: kind` was not measured"]
+        );
     }
 }

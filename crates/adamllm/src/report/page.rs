@@ -42,8 +42,8 @@ pub struct Card {
     pub verdict: String,
     /// Whether the triplet was kept.
     pub kept: bool,
-    /// The right short answer, where it is known.
-    pub truth: Option<String>,
+    /// The right short answer and whether both answers of the triplet are true, where it is known.
+    pub truth: Option<(String, bool)>,
 }
 
 /// One question before and after.
@@ -75,7 +75,7 @@ h1{font-size:1.7rem;margin:0 0 .3em}h2{font-size:1.2rem;margin:2.2em 0 .6em;bord
 p{max-width:70ch}.soft{color:var(--soft)}.scroll{overflow-x:auto}
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}th,td{padding:.4em .7em;text-align:right;border-bottom:1px solid var(--line)}th:first-child,td:first-child,td.text,th.text{text-align:left}
 tr.average td{font-weight:600;border-top:2px solid var(--ink)}.good{color:var(--good)}.bad{color:var(--bad)}
-.bar{display:grid;grid-template-columns:11em 1fr 4em;gap:.6em;align-items:center;margin:.25em 0}.bar div{height:1.1em;background:var(--bar);border-radius:3px;min-width:2px}.bar span:last-child{text-align:right}
+.bar{display:grid;grid-template-columns:11em 1fr 4em;gap:.6em;align-items:center;margin:.25em 0}.bar div{height:1.1em;background:var(--bar);border-radius:3px;min-width:2px;print-color-adjust:exact;-webkit-print-color-adjust:exact}.bar span:last-child{text-align:right}
 .cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(300px,1fr));gap:14px}.card{border:1px solid var(--line);border-radius:8px;padding:12px;break-inside:avoid;font-size:.92rem}
 .card img{float:right;margin:0 0 8px 10px;width:84px;height:84px;object-fit:contain;background:#fff;border-radius:6px}.card dl{margin:0}.card dt{color:var(--soft);font-size:.78rem;margin-top:.45em}.card dd{margin:0}
 .tag{display:inline-block;border:1px solid currentColor;border-radius:99px;padding:0 .6em;font-size:.8rem}
@@ -96,7 +96,7 @@ pub fn render(page: &Page) -> String {
         (forest(&summary.tasks, summary.average.as_ref()))
         @if !summary.against.is_empty() {
             h2 { "Against other explanations" }
-            (against(&summary.against))
+            (against(summary))
         }
         h2 { "From pairs to training data" }
         (funnel(summary))
@@ -167,17 +167,22 @@ fn table(summary: &Summary) -> Markup {
             "Scores are 0 to 100. Majority: always the most frequent answer, and guessing where options are given. "
             "Blind: the adapted model on a blank picture. The interval of the difference resamples clusters (all questions about one concept or picture "
             "together), paired between base and adapted model. The average holds the tasks whose names start with "
-            "neither `unseen-` (concepts that training never showed) nor `general-` (what adapting may forget)."
+            "neither " code { "unseen-" } " (concepts that training never showed) nor " code { "general-" }
+            " (what adapting may forget)."
         }
     }
 }
 
+/// A score of 0 to 100, or a dash where there is none.
+fn score(score: Option<f64>) -> String {
+    score.map_or_else(|| "–".to_owned(), |x| format!("{x:.1}"))
+}
+
 fn row(task: &TaskScore) -> Markup {
-    let number = |x: Option<f64>| x.map_or_else(|| "–".to_owned(), |x| format!("{x:.1}"));
     let class = sign(task.interval);
     html! {
-        td { (task.task) } td.text { (task.metric) } td { (task.n) } td { (number(task.majority)) }
-        td { (number(task.blind)) } td { (format!("{:.1}", task.base)) } td { (format!("{:.1}", task.adapted)) }
+        td { (task.task) } td.text { (task.metric) } td { (task.n) } td { (score(task.majority)) }
+        td { (score(task.blind)) } td { (format!("{:.1}", task.base)) } td { (format!("{:.1}", task.adapted)) }
         td class=(class) { (format!("{:+.1}", task.difference)) }
         td class=(class) { (format!("{:+.1} to {:+.1}", task.interval[0], task.interval[1])) }
     }
@@ -205,14 +210,19 @@ fn funnel(summary: &Summary) -> Markup {
         }
         p.soft { "Trained on " (funnel.trained_on) " samples, those without a task and replayed ones too." }
         @if !funnel.rejects.is_empty() {
-            p.soft { "Left out: " @for (reason, count) in &funnel.rejects { (reason) " " (count) " · " } }
+            p.soft {
+                "Left out: "
+                @for (at, (reason, count)) in funnel.rejects.iter().enumerate() {
+                    @if at > 0 { " · " }
+                    (reason) " " (count)
+                }
+            }
         }
     }
 }
 
 /// The filter against the truth: in all, by kind of question, and for every threshold.
 fn filter_of(filter: &FilterScore) -> Markup {
-    let percent = |x: Option<f64>| x.map_or_else(|| "–".to_owned(), |x| format!("{x:.1}"));
     let points = |value: fn(&CurvePoint) -> Option<f64>| {
         let point = |p: &CurvePoint| Some((p.counts.recall()?, value(p)?));
         filter.curve.iter().filter_map(point).collect()
@@ -234,8 +244,8 @@ fn filter_of(filter: &FilterScore) -> Markup {
             "Of " (filter.known) " triplets whose true answer is known, both answers were right in "
             (format!("{:.1} %", filter.before)) " before the filter and in "
             (format!("{:.1} %", filter.precision)) " after it; " (format!("{:.1} %", filter.recall))
-            " of the right ones were kept. Precise answers alone: " (percent(filter.precise.before())) " and "
-            (percent(filter.precise.precision())) " %."
+            " of the right ones were kept. Precise answers alone: " (score(filter.precise.before())) " and "
+            (score(filter.precise.precision())) " %."
         }
         div.scroll { table {
             tr {
@@ -245,8 +255,8 @@ fn filter_of(filter: &FilterScore) -> Markup {
             @for (kind, counts) in &filter.kinds {
                 tr {
                     td { (kind) } td { (counts.total()) } td { (counts.kept_right + counts.kept_wrong) }
-                    td { (percent(counts.before())) } td { (percent(counts.precision())) }
-                    td { (percent(counts.recall())) }
+                    td { (score(counts.before())) } td { (score(counts.precision())) }
+                    td { (score(counts.recall())) }
                 }
             }
         } }
@@ -264,8 +274,9 @@ fn forest(tasks: &[TaskScore], average: Option<&TaskScore>) -> Markup {
     let most = rows
         .iter()
         .flat_map(|r| r.interval)
-        .fold(10.0_f64, |most, x| most.max(x.abs()))
-        .min(100.0);
+        .fold(10.0_f64, |most, x| most.max(x.abs()));
+    // Half of it is a round number too.
+    let most = ((most / 20.0).ceil() * 20.0).min(100.0);
     let place = |x: f64| 170.0 + (x.clamp(-most, most) + most) / (2.0 * most) * 500.0;
     let height = 24 * rows.len() + 30;
     html! {
@@ -288,42 +299,61 @@ fn forest(tasks: &[TaskScore], average: Option<&TaskScore>) -> Markup {
     }
 }
 
-/// The adapted model beside each control, task by task.
-fn against(all: &[Against]) -> Markup {
-    let tasks = all.first().map_or(&[][..], |a| &a.tasks);
+/// The adapted model beside everything that it is compared with, task by task; intervals for what was trained or chosen
+/// as a rival.
+fn against(summary: &Summary) -> Markup {
+    let all: &[Against] = &summary.against;
+    let averaged = all.first().map_or(&[][..], |a| &a.tasks);
+    let known = |task: &TaskScore| {
+        [
+            task.majority,
+            task.blind,
+            Some(task.base),
+            Some(task.adapted),
+        ]
+        .map(score)
+    };
+    // The rivals' rows hold the rival where the summary's hold the base.
+    let rows = summary
+        .tasks
+        .iter()
+        .filter(|task| averaged.iter().any(|a| a.task == task.task));
     html! {
         div.scroll { table {
             tr {
-                th { "task" } th { "adapted" }
-                @for control in all { th { (control.name) } }
+                @for name in ["task", "majority", "blind", "base", "adapted"] { th { (name) } }
+                @for rival in all { th { (rival.name) } }
             }
-            @for (at, task) in tasks.iter().enumerate() {
+            @for (at, task) in rows.enumerate() {
                 tr {
-                    td { (task.task) } td { (format!("{:.1}", task.adapted)) }
-                    @for control in all { td { (format!("{:.1}", control.tasks[at].base)) } }
+                    td { (task.task) }
+                    @for score in known(task) { td { (score) } }
+                    @for rival in all { td { (format!("{:.1}", rival.tasks[at].base)) } }
                 }
             }
-            tr.average {
-                td { "average" }
-                td { (all.first().map_or(String::new(), |a| format!("{:.1}", a.average.adapted))) }
-                @for control in all { td { (format!("{:.1}", control.average.base)) } }
-            }
-            tr {
-                td { "adapted minus it" } td {}
-                @for control in all {
-                    td class=(sign(control.average.interval)) { (format!("{:+.1}", control.average.difference)) }
+            @if let Some(average) = &summary.average {
+                tr.average {
+                    td { "average" }
+                    @for score in known(average) { td { (score) } }
+                    @for rival in all { td { (format!("{:.1}", rival.average.base)) } }
                 }
             }
             tr {
-                td { "95 % interval" } td {}
-                @for control in all {
-                    td class=(sign(control.average.interval)) {
-                        (format!("{:+.1} to {:+.1}", control.average.interval[0], control.average.interval[1]))
+                td colspan="5" { "adapted minus it" }
+                @for rival in all {
+                    td class=(sign(rival.average.interval)) { (format!("{:+.1}", rival.average.difference)) }
+                }
+            }
+            tr {
+                td colspan="5" { "95 % interval" }
+                @for rival in all {
+                    td class=(sign(rival.average.interval)) {
+                        (format!("{:+.1} to {:+.1}", rival.average.interval[0], rival.average.interval[1]))
                     }
                 }
             }
         } }
-        ul.soft { @for control in all { li { b { (control.name) } ": " (control.about) "." } } }
+        ul.soft { @for rival in all { li { b { (rival.name) } ": " (rival.about) "." } } }
     }
 }
 
@@ -342,21 +372,26 @@ fn card_of(card: &Card) -> Markup {
     html! {
         div.card {
             @if let Some(picture) = &card.picture { img src=(picture) alt=(card.caption); }
-            span.tag.good[card.kept].bad[!card.kept] { (if card.kept { "kept" } else { "left out" }) }
+            span.tag { (if card.kept { "kept" } else { "left out" }) }
+            @if let Some((_, right)) = card.truth { " " (tag(right)) }
             dl {
                 dt { "caption" } dd { (card.caption) }
                 dt { "instruction" } dd { (card.instruction) }
                 dt { "informative" } dd { (card.informative) }
                 dt { "precise" } dd { (card.precise) }
                 dt { "judge" } dd { (card.verdict) }
-                @if let Some(truth) = &card.truth { dt { "truth" } dd { (truth) } }
+                @if let Some((truth, _)) = &card.truth { dt { "truth" } dd { (truth) } }
             }
         }
     }
 }
 
+/// A word and a colour for right and wrong.
+fn tag(right: bool) -> Markup {
+    html! { span.tag.good[right].bad[!right] { (if right { "right" } else { "wrong" }) } }
+}
+
 fn flips(flips: &[Flip]) -> Markup {
-    let mark = |right: bool| if right { "good" } else { "bad" };
     html! {
         div.cards { @for flip in flips {
             div.card {
@@ -364,8 +399,8 @@ fn flips(flips: &[Flip]) -> Markup {
                 dl {
                     dt { (flip.task) } dd { (flip.question) }
                     dt { "right answer" } dd { (flip.label) }
-                    dt { "base" } dd class=(mark(flip.base_right)) { (flip.base) }
-                    dt { "adapted" } dd class=(mark(flip.adapted_right)) { (flip.adapted) }
+                    dt { "base " (tag(flip.base_right)) } dd { (flip.base) }
+                    dt { "adapted " (tag(flip.adapted_right)) } dd { (flip.adapted) }
                 }
             }
         } }

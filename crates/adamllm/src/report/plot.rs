@@ -37,11 +37,9 @@ pub fn curves(curve: &Curve) -> String {
         points[points.len() - 1].0.max(points[0].0 + 1.0),
     );
     let high = points.iter().map(|p| p.1).fold(f64::MIN, f64::max);
-    let low = points
-        .iter()
-        .map(|p| p.1)
-        .fold(f64::MAX, f64::min)
-        .min(high - 1e-9);
+    let low = points.iter().map(|p| p.1).fold(f64::MAX, f64::min);
+    let ticks = Ticks::over(low, high);
+    let (low, high) = (ticks.low, ticks.high());
     let place = |(x, y): (f64, f64)| {
         (
             LEFT + (x - x0) / (x1 - x0) * (WIDTH - LEFT - 8.0),
@@ -62,15 +60,16 @@ pub fn curves(curve: &Curve) -> String {
         escape(&curve.name),
         escape(&curve.name)
     );
-    for step in 0..=3 {
-        let y = low + (high - low) * f64::from(step) / 3.0;
+    for tick in 0..=ticks.steps {
+        let y = ticks.at(tick);
         let (_, py) = place((x0, y));
         let _ = write!(
             svg,
             "<line class=\"grid\" x1=\"{LEFT}\" x2=\"{WIDTH}\" y1=\"{py:.1}\" y2=\"{py:.1}\"/>\
-             <text x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{y:.2}</text>",
+             <text x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{y:.places$}</text>",
             LEFT - 6.0,
-            py + 4.0
+            py + 4.0,
+            places = ticks.places,
         );
     }
     let _ = write!(
@@ -96,6 +95,49 @@ pub fn curves(curve: &Curve) -> String {
         line(&shown)
     );
     svg
+}
+
+/// Round numbers along an axis.
+#[derive(Debug)]
+struct Ticks {
+    low: f64,
+    step: f64,
+    steps: u32,
+    /// Decimal places that tell the ticks apart.
+    places: usize,
+}
+
+impl Ticks {
+    /// Two to five ticks, steps of 1, 2 or 5 times a power of ten, the outer ones at or beyond the range.
+    fn over(low: f64, high: f64) -> Self {
+        let range = (high - low).max(1e-6 * high.abs()).max(1e-9);
+        let mut power = range.log10().floor() - 1.0;
+        loop {
+            for digit in [1.0, 2.0, 5.0] {
+                let step = digit * 10f64.powf(power);
+                // A last bit of rounding is no step of its own.
+                let first = (low / step + 1e-9).floor();
+                let last = (high / step - 1e-9).ceil().max(first + 1.0);
+                if last - first <= 4.0 {
+                    return Self {
+                        low: first * step,
+                        step,
+                        steps: (last - first) as u32,
+                        places: (-power).max(0.0) as usize,
+                    };
+                }
+            }
+            power += 1.0;
+        }
+    }
+
+    fn at(&self, tick: u32) -> f64 {
+        self.low + self.step * f64::from(tick)
+    }
+
+    fn high(&self) -> f64 {
+        self.at(self.steps)
+    }
 }
 
 /// A mean over a window of a twentieth of the curve, centred.
@@ -133,6 +175,30 @@ mod tests {
         };
         let svg = curves(&curve);
         assert!(svg.contains("polyline") && !svg.contains("NaN"));
+    }
+
+    #[test]
+    fn ticks_are_round_and_hold_the_range() {
+        for (low, high, places, expected) in [
+            (0.0, 1.0, 1, vec![0.0, 0.5, 1.0]),
+            (64.11, 100.0, 0, vec![60.0, 70.0, 80.0, 90.0, 100.0]),
+            (0.04, 6.4, 0, vec![0.0, 2.0, 4.0, 6.0, 8.0]),
+            (0.12, 0.13, 3, vec![0.12, 0.125, 0.13]),
+        ] {
+            let ticks = Ticks::over(low, high);
+            let found: Vec<f64> = (0..=ticks.steps).map(|t| ticks.at(t)).collect();
+            assert_eq!(ticks.places, places, "{low} to {high}: {ticks:?}");
+            assert_eq!(found.len(), expected.len(), "{low} to {high}: {found:?}");
+            assert!(
+                found
+                    .iter()
+                    .zip(&expected)
+                    .all(|(a, b)| (a - b).abs() < 1e-9),
+                "{low} to {high}: {found:?}"
+            );
+        }
+        let constant = Ticks::over(3.0, 3.0);
+        assert!(constant.low <= 3.0 && constant.high() >= 3.0 && constant.steps >= 1);
     }
 
     #[test]

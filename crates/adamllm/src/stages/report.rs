@@ -188,8 +188,7 @@ fn about(context: &Context) -> Vec<String> {
     }
     if context.recipe.mix.general.is_some() && context.recipe.mix.general_ratio > 0.0 {
         out.push(format!(
-            "General replay is on ({} samples for each domain sample), which the paper does not have. Tasks named \
-             `unseen-` and `general-` are shown but not averaged.",
+            "General replay is on ({} samples for each domain sample), which the paper does not have.",
             context.recipe.mix.general_ratio
         ));
     }
@@ -329,7 +328,7 @@ fn cards(context: &Context, truth: &BTreeMap<String, Truth>) -> Result<Vec<Card>
                     .get(triplet.id.as_str())
                     .map_or_else(|| "not asked".to_owned(), |v| v.raw.clone()),
                 kept: kept.contains(&triplet.id),
-                truth: check(triplet, truth).map(|c| c.answer),
+                truth: check(triplet, truth).map(|c| (c.answer, c.both)),
             })
         })
         .collect())
