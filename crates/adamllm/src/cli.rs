@@ -399,7 +399,7 @@ pub struct DemoBase {
     /// Work folder; the result lies in its `base-model`.
     #[arg(long, default_value = "runs/demo-base")]
     pub work: PathBuf,
-    /// Phases: tower, read, joint, polish, contrast, score; all when absent.
+    /// Phases: tower, read, joint, polish, contrast, compare, score; all when absent.
     pub phases: Vec<String>,
     /// Fail if the model made anew scores worse than the shipped one.
     #[arg(long)]

@@ -7,7 +7,9 @@
 //! 4. `polish`: the same at a lower rate, with more of what the synthesizer and the judge need: answers that copy from a
 //!    caption, and extraction.
 //! 5. `contrast`: polish again, with captions that also tell what a thing is not, and questions about that.
-//! 6. `score`: what it knows is measured ([`super::gates`]) into `<work>/scores.json`.
+//! 6. `compare`: polish again, with many questions whether a thing is of a kind that a caption names or does not. Telling two
+//!    spelled words apart is learned late and all at once, and not by every run of the phases before.
+//! 7. `score`: what it knows is measured ([`super::gates`]) into `<work>/scores.json`.
 //!
 //! Food never occurs, not even in the tokenizer's training text: a word that is one token there and never trained could
 //! not be copied. Food words are spelled in pieces that general text has taught.
@@ -33,7 +35,9 @@ use super::world::{self, Asks, Lexicon, Thing};
 use super::{Picture, gates, kinds, render, tower};
 
 /// The phases in the order that makes a base from nothing.
-pub const PHASES: [&str; 6] = ["tower", "read", "joint", "polish", "contrast", "score"];
+pub const PHASES: [&str; 7] = [
+    "tower", "read", "joint", "polish", "contrast", "compare", "score",
+];
 
 /// Llama 3's format; answers begin with a blank, so that a word that is copied from a caption keeps its tokens.
 const CHAT_TEMPLATE: &str = include_str!("chat_template.jinja");
@@ -51,6 +55,9 @@ const READ_STEPS: usize = 2500;
 const JOINT_STEPS: usize = 5000;
 const POLISH_STEPS: usize = 2000;
 const CONTRAST_STEPS: usize = 1000;
+const COMPARE_STEPS: usize = 1000;
+/// Trainings of the `compare` phase, one after the other, each with a rate that rises and falls anew.
+const COMPARE_CYCLES: u64 = 2;
 /// A twentieth of the general concepts is never shown, and a twentieth of the other pictures, so that general skill can
 /// be measured.
 const HELD_OUT: f64 = 0.05;
@@ -98,6 +105,9 @@ pub fn run(work: &Path, phases: &[String], check: bool, threads: usize) -> Resul
     }
     if wanted("contrast") {
         run_contrast(work, &folder, &draw(Part::Shown)?)?;
+    }
+    if wanted("compare") {
+        run_compare(work, &folder, &draw(Part::Shown)?)?;
     }
     if wanted("score") || check {
         let found = gates::measure(work)?;
@@ -220,6 +230,7 @@ fn run_joint(work: &Path, folder: &Path, pictures: &[Picture]) -> Result<()> {
             reading: 0.28,
             invented: 0.6,
             contrasting: 0.0,
+            asks: &Asks::ALL,
         },
     )?;
     let source = Made::new(folder, 3, joint, JOINT_STEPS * 24)?;
@@ -233,10 +244,11 @@ const POLISH: Shares = Shares {
     reading: 0.45,
     invented: 0.6,
     contrasting: 0.0,
+    asks: &Asks::ALL,
 };
 
 fn run_polish(work: &Path, folder: &Path, pictures: &[Picture]) -> Result<()> {
-    polish("polish", work, folder, pictures, POLISH, POLISH_STEPS)
+    polish("polish", 5, work, folder, pictures, POLISH, POLISH_STEPS)
 }
 
 fn run_contrast(work: &Path, folder: &Path, pictures: &[Picture]) -> Result<()> {
@@ -244,11 +256,37 @@ fn run_contrast(work: &Path, folder: &Path, pictures: &[Picture]) -> Result<()> 
         contrasting: 0.7,
         ..POLISH
     };
-    polish("contrast", work, folder, pictures, shares, CONTRAST_STEPS)
+    let steps = CONTRAST_STEPS;
+    polish("contrast", 5, work, folder, pictures, shares, steps)
+}
+
+fn run_compare(work: &Path, folder: &Path, pictures: &[Picture]) -> Result<()> {
+    use Asks::{Choice, Colour, Kind, Name, YesNo};
+    let shares = Shares {
+        reading: 0.55,
+        invented: 0.7,
+        contrasting: 0.3,
+        asks: &[YesNo, YesNo, YesNo, YesNo, Choice, Kind, Name, Colour],
+        ..POLISH
+    };
+    for cycle in 0..COMPARE_CYCLES {
+        let seed = 6 + cycle;
+        polish(
+            "compare",
+            seed,
+            work,
+            folder,
+            pictures,
+            shares,
+            COMPARE_STEPS,
+        )?;
+    }
+    Ok(())
 }
 
 fn polish(
     name: &str,
+    seed: u64,
     work: &Path,
     folder: &Path,
     pictures: &[Picture],
@@ -258,7 +296,7 @@ fn polish(
     let model = model::load(folder, Device::Cpu, Kind::Float)
         .context("the phases before this one come first")?;
     let joint = Joint::new(work, pictures, shares)?;
-    let source = Made::new(folder, 5, joint, steps * 24)?;
+    let source = Made::new(folder, seed, joint, steps * 24)?;
     together(name, model.as_ref(), folder, &source, 7e-4, steps)
 }
 
@@ -406,11 +444,12 @@ impl Reading {
         mut turns: Vec<Turn>,
         thing: &Thing,
         kinds: &[String],
+        asks: &[Asks],
         rng: &mut Rng,
     ) -> Vec<Turn> {
         let prompts = &self.prompts.synthesizer;
         for _ in 0..2 {
-            let question = world::question(thing, *rng.choose(&Asks::ALL), kinds, rng);
+            let question = world::question(thing, *rng.choose(asks), kinds, rng);
             let precise = rng.chance(0.5);
             let hint = if precise {
                 &prompts.hint_precise
@@ -471,7 +510,8 @@ impl Kindred for Reading {
             Turn::new(Role::User, self.prompts.synthesizer.caption_request.clone()),
             told,
         ];
-        plain(self.answers(turns, &thing, &kinds, rng), Vec::new())
+        let turns = self.answers(turns, &thing, &kinds, &Asks::ALL, rng);
+        plain(turns, Vec::new())
     }
 }
 
@@ -488,6 +528,8 @@ struct Shares {
     invented: f64,
     /// Of the readings, those whose caption tells of other kinds too, which its questions then ask about.
     contrasting: f64,
+    /// What is asked after a caption; one of them is drawn for each question.
+    asks: &'static [Asks],
 }
 
 /// Pictures and text together.
@@ -572,7 +614,7 @@ impl Kindred for Joint {
             let asked = image(&prompts.synthesizer.caption_request);
             let turns = vec![asked, Turn::new(Role::Assistant, caption)];
             return plain(
-                reading.answers(turns, &thing, &kinds, rng),
+                reading.answers(turns, &thing, &kinds, shares.asks, rng),
                 vec![path.clone()],
             );
         }
