@@ -99,8 +99,8 @@ pub(super) fn open(folder: &Path, known: &dyn Fn(&str) -> bool) -> Result<Source
 fn with_table(folder: &Path, table: &Path, known: &dyn Fn(&str) -> bool) -> Result<Source, Error> {
     let mut source = source::open(table, known)?;
     folder.clone_into(&mut source.root);
-    let name = table.file_name().unwrap_or_default().to_string_lossy();
-    source.why = format!("a folder with `{name}`: {}", source.why);
+    let name = shown(std::slice::from_ref(&table));
+    source.why = format!("a folder with {name}: {}", source.why);
     if source.format == Format::Csv {
         source.format = Format::ImageFolder;
     }
@@ -196,13 +196,17 @@ fn of_one_split(folder: &Path, parts: Vec<PathBuf>) -> Result<Vec<PathBuf>, Erro
     ))
 }
 
-fn shown(paths: &[PathBuf]) -> String {
+/// The names of some files.
+fn shown(paths: &[impl AsRef<Path>]) -> String {
     let names: Vec<String> = paths
         .iter()
         .map(|path| {
             format!(
                 "`{}`",
-                path.file_name().unwrap_or_default().to_string_lossy()
+                path.as_ref()
+                    .file_name()
+                    .unwrap_or_default()
+                    .to_string_lossy()
             )
         })
         .collect();
