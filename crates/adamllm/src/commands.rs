@@ -19,16 +19,17 @@ use crate::cli::{
 };
 use crate::context::{Context, open};
 use crate::demo;
-use crate::digests::Digests;
 use crate::recipe::{Control, Recipe, help_of, origin_text, resolve};
 use crate::report::Summary;
-use crate::run_folder::{RunFolder, STAGES, changed_keys, read_sealed, write_json, write_sealed};
+use crate::run_folder::{RunFolder, STAGES};
 use crate::runner;
 use crate::stages::{self, Span, plan};
 use crate::{
     checkpoints, convert, doctor, hub, inspect_data, inspect_model, inspect_run, preview, progress,
     recipe, scores, shipped, signals,
 };
+use corpus::digests::Digests;
+use corpus::sealed::{changed_keys, read_sealed, write_json, write_sealed};
 
 /// Runs the command.
 pub fn run(cli: &Cli) -> Result<()> {

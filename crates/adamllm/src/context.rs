@@ -11,11 +11,11 @@ use processor::Processor;
 use synthesis::Prompts;
 use torch::{Device, Kind};
 
-use crate::digests::Digests;
 use crate::hub;
 use crate::progress;
 use crate::recipe::{DEMO, Recipe};
 use crate::run_folder::RunFolder;
+use corpus::digests::Digests;
 
 /// One invocation of the road.
 pub struct Context<'a> {

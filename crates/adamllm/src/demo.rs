@@ -15,7 +15,7 @@ use corpus::pictograms::{Concept, Pictogram};
 use image::RgbImage;
 use rayon::prelude::*;
 
-use crate::run_folder::{read_sealed, write_sealed};
+use corpus::sealed::{read_sealed, write_sealed};
 use world::Thing;
 
 /// Side of the demo's pictures in pixels; the size that its vision tower takes.

@@ -11,7 +11,6 @@ mod commands;
 mod context;
 mod convert;
 mod demo;
-mod digests;
 mod doctor;
 mod hub;
 mod inspect_data;

@@ -14,8 +14,8 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::context::Context;
-use crate::run_folder::{read_sealed, write_sealed};
 use crate::stages::{basis, refuse_many_bad};
+use corpus::sealed::{read_sealed, write_sealed};
 
 /// Moves records with a picture that cannot be decoded to the rejects (`broken-image`). Decodes on all cores. A picture
 /// that takes too long is an error: whether it is left out must not depend on the machine.

@@ -5,11 +5,11 @@ use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use crate::digests::{Digests, together};
+use corpus::digests::{Digests, together};
+use corpus::sealed::{changed_keys, read_sealed, write_sealed};
 
 /// The stages in order.
 pub const STAGES: [&str; 7] = [
@@ -247,7 +247,10 @@ impl RunFolder {
 
     /// Writes the manifest, which makes the stage count as done.
     pub fn finish(&self, manifest: &Manifest) -> Result<()> {
-        write_sealed(&self.stage(&manifest.stage).join(MANIFEST), manifest)
+        Ok(write_sealed(
+            &self.stage(&manifest.stage).join(MANIFEST),
+            manifest,
+        )?)
     }
 }
 
@@ -318,62 +321,6 @@ fn differences(old: &Basis, new: &Basis) -> Vec<String> {
         out.push("a stage before it changed".to_owned());
     }
     out
-}
-
-/// Keys of two flat tables that differ, with both values.
-pub fn changed_keys(old: &Value, new: &Value) -> Vec<String> {
-    let nothing = Map::new();
-    let (old, new) = (
-        old.as_object().unwrap_or(&nothing),
-        new.as_object().unwrap_or(&nothing),
-    );
-    let keys: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
-    let shown = |value: Option<&Value>| value.map_or_else(|| "absent".to_owned(), Value::to_string);
-    let changed = keys.into_iter().filter(|k| old.get(*k) != new.get(*k));
-    changed
-        .map(|k| format!("`{k}` was {}, is {}", shown(old.get(k)), shown(new.get(k))))
-        .collect()
-}
-
-/// The key of the checksum in a sealed file.
-const SEAL: &str = "sha256";
-
-/// Writes an object as [`write_json`] does, with a checksum of its own.
-pub fn write_sealed(path: &Path, value: &impl Serialize) -> Result<()> {
-    let mut value = serde_json::to_value(value)?;
-    let seal = corpus::digest::bytes(value.to_string().as_bytes());
-    if let Some(object) = value.as_object_mut() {
-        object.insert(SEAL.to_owned(), seal.into());
-    }
-    write_json(path, &value)
-}
-
-/// Reads what [`write_sealed`] wrote; nothing if it is not there or not what was written.
-pub fn read_sealed<T: DeserializeOwned>(path: &Path) -> Option<T> {
-    let mut value: Value = serde_json::from_slice(&fs::read(path).ok()?).ok()?;
-    let seal = value.as_object_mut()?.remove(SEAL)?;
-    if seal != corpus::digest::bytes(value.to_string().as_bytes()) {
-        return None;
-    }
-    serde_json::from_value(value).ok()
-}
-
-/// Writes pretty JSON aside, waits for the disk and renames it into place.
-pub fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
-    let aside = path.with_extension("json.part");
-    let text = serde_json::to_string_pretty(value)?;
-    let written = fs::write(&aside, text + "\n")
-        .and_then(|()| File::open(&aside)?.sync_all())
-        .and_then(|()| fs::rename(&aside, path))
-        .and_then(|()| match path.parent() {
-            Some(folder) => File::open(folder)?.sync_all(),
-            None => Ok(()),
-        });
-    if written.is_err() {
-        // The first error is the one to tell; what is left of the attempt is in nobody's way.
-        let _ = fs::remove_file(&aside);
-    }
-    written.with_context(|| format!("cannot write `{}`", path.display()))
 }
 
 #[cfg(test)]
@@ -455,22 +402,5 @@ mod tests {
             state(&one, "x"),
             State::Damaged(vec!["`model/weights`".to_owned()])
         );
-    }
-
-    #[test]
-    fn a_flipped_byte_breaks_the_seal() {
-        let folder = tempfile::tempdir().expect("temp folder");
-        let path = folder.path().join("x.json");
-        let value = serde_json::json!({"b": 2e-5, "a": [1.234, "text"], "c": null});
-        write_sealed(&path, &value).expect("write");
-        assert_eq!(read_sealed::<Value>(&path), Some(value));
-        let sound = fs::read(&path).expect("read");
-        // The line ends and indents carry nothing.
-        for at in (0..sound.len()).filter(|&at| !sound[at].is_ascii_whitespace()) {
-            let mut flipped = sound.clone();
-            flipped[at] ^= 1;
-            fs::write(&path, flipped).expect("write");
-            assert_eq!(read_sealed::<Value>(&path), None, "byte {at}");
-        }
     }
 }

@@ -9,8 +9,9 @@ use corpus::pictograms::DOMAINS;
 use serde::{Deserialize, Serialize};
 
 use crate::demo::{DRAWN, data};
-use crate::digests::Digests;
-use crate::run_folder::{RunFolder, read_sealed, write_sealed};
+use crate::run_folder::RunFolder;
+use corpus::digests::Digests;
+use corpus::sealed::{read_sealed, write_sealed};
 
 /// What was written, and by which program.
 #[derive(PartialEq, Serialize, Deserialize)]

@@ -24,8 +24,6 @@ use crate::runner;
 use crate::signals;
 use crate::training::{self, Data};
 
-pub use evaluate::{Item, MetricName, request, score};
-
 type Counts = BTreeMap<String, u64>;
 
 /// Which stages run.

@@ -3,6 +3,7 @@
 //! Takes files, gives typed records, and tells what it left out and why. It renders no prompt and knows no model.
 
 pub mod digest;
+pub mod digests;
 pub mod duplicates;
 mod error;
 pub mod fingerprint;
@@ -12,6 +13,7 @@ pub mod jsonl;
 pub mod mersenne;
 pub mod pictograms;
 pub mod record;
+pub mod sealed;
 pub mod seed;
 pub mod sources;
 pub mod splits;

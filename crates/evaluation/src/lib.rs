@@ -8,6 +8,7 @@ pub use corpus::mersenne;
 pub mod metrics;
 pub mod predictions;
 mod python;
+pub mod questions;
 pub mod reference;
 pub mod scoring;
 pub mod statistics;

@@ -17,7 +17,7 @@ use super::pretraining::{Part, part};
 use super::world::{self, Asks, Lexicon, Thing};
 use super::{Picture, described, draw_once, duplicates, kinds, render, tower};
 use crate::run_folder::RunFolder;
-use crate::stages::{Item, MetricName};
+use evaluation::questions::{Item, MetricName};
 
 macro_rules! folder {
     ($name:literal) => {

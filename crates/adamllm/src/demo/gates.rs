@@ -17,7 +17,7 @@ use super::pretraining::{Part, part};
 use super::world::{self, Asks, Lexicon, Thing};
 use super::{Picture, kinds, render};
 use crate::context::open;
-use crate::stages::{Item, request, score};
+use evaluation::questions::{Item, request, score};
 
 /// The scores of the shipped model.
 const SHIPPED: &str = include_str!("../../../../assets/demo/scores.json");

@@ -112,7 +112,7 @@ pub fn run(work: &Path, phases: &[String], check: bool, threads: usize) -> Resul
     if wanted("score") || check {
         let found = gates::measure(work)?;
         eprint!("{}", gates::table(&found));
-        crate::run_folder::write_json(&work.join("scores.json"), &found)?;
+        corpus::sealed::write_json(&work.join("scores.json"), &found)?;
         if check {
             gates::compare(&found)?;
         }

@@ -7,7 +7,7 @@ use corpus::SeedTask;
 use corpus::seed::Rng;
 use serde::{Deserialize, Serialize};
 
-use crate::stages::MetricName;
+use evaluation::questions::MetricName;
 
 /// The eleven colour names of the world.
 pub const COLOURS: [&str; 11] = [

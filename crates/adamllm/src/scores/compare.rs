@@ -12,7 +12,7 @@ use super::results::Done;
 use super::{results, score, tables, tasks};
 use crate::cli::Shared;
 use crate::commands::print;
-use crate::run_folder::write_json;
+use corpus::sealed::write_json;
 
 /// Compares two systems.
 pub fn run(shared: &Shared, arguments: &Compare) -> Result<()> {

@@ -22,9 +22,10 @@ use super::score::Session;
 use super::tasks::{self, Job};
 use crate::cli::Shared;
 use crate::context::blank_picture;
-use crate::digests::{Digests, together};
-use crate::run_folder::{RunFolder, changed_keys, read_sealed, write_sealed};
+use crate::run_folder::RunFolder;
 use crate::{runner, signals};
+use corpus::digests::{Digests, together};
+use corpus::sealed::{changed_keys, read_sealed, write_sealed};
 
 /// Tokens of one packed forward when options are ranked.
 const MICRO_TOKENS: usize = 4096;
@@ -309,7 +310,7 @@ impl Asking<'_> {
             let before: Option<Value> = read_sealed(&path);
             let differences = match &before {
                 Some(before) if is_first_of(before, &now, asked.all, &lines) => {
-                    return write_sealed(&path, &now);
+                    return Ok(write_sealed(&path, &now)?);
                 }
                 Some(before) => changed_keys(before, &now),
                 None => vec![format!("`{}` is missing or damaged", path.display())],
@@ -323,7 +324,7 @@ impl Asking<'_> {
             }
             return Ok(());
         }
-        write_sealed(&path, &now)
+        Ok(write_sealed(&path, &now)?)
     }
 }
 

@@ -9,7 +9,7 @@ use evaluation::scoring::{Scored, ScoredRow, Scorer, TaskResult};
 use evaluation::tasks::{self, Spec};
 
 use super::leaks::Leaks;
-use crate::run_folder::write_json;
+use corpus::sealed::write_json;
 
 /// A task with what both scorers give.
 #[derive(Clone, Debug)]

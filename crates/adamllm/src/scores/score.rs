@@ -158,9 +158,10 @@ fn roots(arguments: &Score) -> Vec<PathBuf> {
 fn write(folder: &Path, task: &Done) -> Result<()> {
     results::write(folder, task)?;
     match &task.leaks {
-        Some(leaks) => {
-            crate::run_folder::write_json(&folder.join(&task.spec.id).join("leaks.json"), leaks)
-        }
+        Some(leaks) => Ok(corpus::sealed::write_json(
+            &folder.join(&task.spec.id).join("leaks.json"),
+            leaks,
+        )?),
         None => Ok(()),
     }
 }
@@ -299,8 +300,8 @@ fn write_tables(folder: &Path, done: &[Done]) -> Result<()> {
     let averages: Vec<_> = [Scorer::Strict, Scorer::Reference]
         .map(|scorer| json!({"scorer": scorer, "domains": tables::averages(done, scorer)}))
         .into();
-    crate::run_folder::write_json(
+    Ok(corpus::sealed::write_json(
         &folder.join("scores.json"),
         &json!({"tasks": all, "averages": averages, "blind": blind}),
-    )
+    )?)
 }

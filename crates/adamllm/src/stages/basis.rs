@@ -9,8 +9,8 @@ use serde_json::json;
 
 use super::{evaluate, seeds_path};
 use crate::context::Context;
-use crate::digests::together;
 use crate::run_folder::{Basis, STAGES};
+use corpus::digests::together;
 
 type Inputs = BTreeMap<String, String>;
 
@@ -106,7 +106,7 @@ pub fn inputs(context: &Context, stage: &str) -> Result<Inputs> {
         "evaluate" => {
             for path in evaluate::task_files(context)? {
                 let name = path.file_stem().unwrap_or_default().to_string_lossy();
-                let items: Vec<evaluate::Item> = corpus::jsonl::read(&path)?;
+                let items: Vec<evaluation::questions::Item> = corpus::jsonl::read(&path)?;
                 let folder = path.parent().unwrap_or(Path::new("."));
                 let images = items.into_iter().flat_map(|i| i.images);
                 let images = images.map(|image| folder.join(image));

@@ -12,10 +12,10 @@ use synthesis::MixOptions;
 
 use super::{mix_options, samples_of};
 use crate::context::Context;
-use crate::digests::together;
 use crate::recipe::Control;
-use crate::run_folder::{read_sealed, write_sealed};
 use crate::training::{self, Data};
+use corpus::digests::together;
+use corpus::sealed::{read_sealed, write_sealed};
 
 /// Written when a control is trained: a folder with a model may be one that a killed run was writing.
 const TRAINED: &str = "trained.json";

@@ -24,8 +24,9 @@ use super::{Span, basis, evaluate, places, seeds_path};
 use crate::context::Context;
 use crate::pictures;
 use crate::recipe::Training;
-use crate::run_folder::{STAGES, State, write_json};
+use crate::run_folder::{STAGES, State};
 use crate::runner::GROUP;
+use corpus::sealed::write_json;
 
 /// Samples of the measured training steps.
 const MEASURED: usize = 8;
@@ -336,7 +337,7 @@ impl Counted<'_> {
             "evaluate" => {
                 let mut items = 0;
                 for path in evaluate::task_files(self.context)? {
-                    let task: Vec<evaluate::Item> = corpus::jsonl::read(&path)?;
+                    let task: Vec<evaluation::questions::Item> = corpus::jsonl::read(&path)?;
                     items += task.len().min(limit);
                 }
                 if recipe.tasks_folder.is_none() {

@@ -9,14 +9,16 @@ use evaluation::{Paired, average, majority};
 use synthesis::{Funnel, measure};
 
 use super::Counts;
-use super::evaluate::{Item, MetricName, tasks};
+use super::evaluate::tasks;
 use crate::context::{Context, read_if_there, read_rejected};
 use crate::demo::data::{Truth, truth_of};
 use crate::demo::world;
 use crate::report::{
     Against, Card, Curve, FilterScore, Flip, Page, Summary, embedded_picture, render,
 };
-use crate::run_folder::{STAGES, write_json};
+use crate::run_folder::STAGES;
+use corpus::sealed::write_json;
+use evaluation::questions::{Item, MetricName};
 
 const CARDS: usize = 12;
 const FLIPS: usize = 12;

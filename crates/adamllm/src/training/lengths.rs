@@ -9,8 +9,8 @@ use train::{Config, Dropped, SampleSource, TooLong, left_out};
 
 use super::Data;
 use crate::context::Context;
-use crate::run_folder::{read_sealed, write_sealed};
 use crate::signals;
+use corpus::sealed::{read_sealed, write_sealed};
 
 /// How many ids a message names; the file holds all of them.
 const SHOWN: usize = 10;

@@ -10,11 +10,11 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context as _, Result};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::run_folder::{read_sealed, write_sealed};
+use crate::Error;
+use crate::sealed::{read_sealed, write_sealed};
 
 /// How long before reading a file must have been left alone, in seconds; time stamps are coarser than writes.
 const SETTLED: i64 = 2;
@@ -48,15 +48,16 @@ impl Digests {
     }
 
     /// SHA-256 of a file's content.
-    pub fn file(&mut self, path: &Path) -> Result<String> {
+    pub fn file(&mut self, path: &Path) -> Result<String, Error> {
         let found = find(&self.known, path)?;
         Ok(self.noted(found))
     }
 
     /// SHA-256 of each file's content, in order; files that are not remembered are read on all cores.
-    pub fn files(&mut self, paths: &[PathBuf]) -> Result<Vec<String>> {
+    pub fn files(&mut self, paths: &[PathBuf]) -> Result<Vec<String>, Error> {
         let known = &self.known;
-        let all: Result<Vec<Found>> = paths.par_iter().map(|path| find(known, path)).collect();
+        let all: Result<Vec<Found>, Error> =
+            paths.par_iter().map(|path| find(known, path)).collect();
         Ok(all?.into_iter().map(|found| self.noted(found)).collect())
     }
 
@@ -70,11 +71,10 @@ impl Digests {
     }
 
     /// One digest for all files of a folder that are no hidden ones, by name and content; folders in it are left out.
-    pub fn folder(&mut self, folder: &Path) -> Result<String> {
-        let reading = || format!("cannot read the folder `{}`", folder.display());
+    pub fn folder(&mut self, folder: &Path) -> Result<String, Error> {
         let mut files = Vec::new();
-        for entry in fs::read_dir(folder).with_context(reading)? {
-            let entry = entry.with_context(reading)?;
+        for entry in fs::read_dir(folder).map_err(Error::reading(folder))? {
+            let entry = entry.map_err(Error::reading(folder))?;
             let name = entry.file_name().to_string_lossy().into_owned();
             if !name.starts_with('.') && entry.path().is_file() {
                 files.push((name, entry.path()));
@@ -86,13 +86,12 @@ impl Digests {
     }
 
     /// One digest for all files of a folder and of those below it, by name and content; hidden ones are left out.
-    pub fn tree(&mut self, folder: &Path) -> Result<String> {
+    pub fn tree(&mut self, folder: &Path) -> Result<String, Error> {
         let mut folders = vec![folder.to_owned()];
         let mut paths = Vec::new();
         while let Some(inside) = folders.pop() {
-            let reading = || format!("cannot read the folder `{}`", inside.display());
-            for entry in fs::read_dir(&inside).with_context(reading)? {
-                let entry = entry.with_context(reading)?;
+            for entry in fs::read_dir(&inside).map_err(Error::reading(&inside))? {
+                let entry = entry.map_err(Error::reading(&inside))?;
                 if entry.file_name().to_string_lossy().starts_with('.') {
                     continue;
                 }
@@ -128,7 +127,7 @@ impl Digests {
 /// One digest of named digests.
 pub fn together<N: AsRef<str>>(named: impl Iterator<Item = (N, String)>) -> String {
     let lines = named.map(|(name, digest)| format!("{digest}  {}\n", name.as_ref()));
-    corpus::digest::bytes(lines.collect::<String>().as_bytes())
+    crate::digest::bytes(lines.collect::<String>().as_bytes())
 }
 
 struct Found {
@@ -138,17 +137,20 @@ struct Found {
     stamp: Option<Stamp>,
 }
 
-fn find(known: &BTreeMap<PathBuf, (Stamp, String)>, path: &Path) -> Result<Found> {
+fn find(known: &BTreeMap<PathBuf, (Stamp, String)>, path: &Path) -> Result<Found, Error> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     let now = now.map_or(0, |d| i64::try_from(d.as_secs()).unwrap_or(0));
     find_at(known, path, now)
 }
 
 /// `now` is what the clock says, in seconds. It is asked only whether a digest may be remembered.
-fn find_at(known: &BTreeMap<PathBuf, (Stamp, String)>, path: &Path, now: i64) -> Result<Found> {
-    let reading = || format!("cannot read `{}`", path.display());
-    let full = std::path::absolute(path).with_context(reading)?;
-    let before = stamp(path).with_context(reading)?;
+fn find_at(
+    known: &BTreeMap<PathBuf, (Stamp, String)>,
+    path: &Path,
+    now: i64,
+) -> Result<Found, Error> {
+    let full = std::path::absolute(path).map_err(Error::reading(path))?;
+    let before = stamp(path).map_err(Error::reading(path))?;
     if let Some((stamp, digest)) = known.get(&full)
         && *stamp == before
     {
@@ -158,7 +160,7 @@ fn find_at(known: &BTreeMap<PathBuf, (Stamp, String)>, path: &Path, now: i64) ->
             stamp: None,
         });
     }
-    let digest = corpus::digest::file(path).with_context(reading)?;
+    let digest = crate::digest::file(path).map_err(Error::reading(path))?;
     let is_settled = before.changed.0 + SETTLED < now && stamp(path).is_ok_and(|s| s == before);
     Ok(Found {
         path: full,
@@ -192,12 +194,12 @@ mod tests {
             .and_then(|m| m.modified())
             .expect("time");
         let first = digests.file(&path).expect("digest");
-        assert_eq!(first, corpus::digest::bytes(b"one"));
+        assert_eq!(first, crate::digest::bytes(b"one"));
         fs::write(&path, "two").expect("write");
         let file = fs::File::options().write(true).open(&path).expect("open");
         file.set_modified(modified).expect("time");
         let second = digests.file(&path).expect("digest");
-        assert_eq!(second, corpus::digest::bytes(b"two"));
+        assert_eq!(second, crate::digest::bytes(b"two"));
     }
 
     #[test]
@@ -243,7 +245,7 @@ mod tests {
                 (written(&path) - 1_000_000, true),
             ] {
                 let found = find_at(&known, &path, now).expect("digest");
-                assert_eq!(found.digest, corpus::digest::bytes(content.as_bytes()));
+                assert_eq!(found.digest, crate::digest::bytes(content.as_bytes()));
                 if let Some(stamp) = found.stamp {
                     known.insert(found.path, (stamp, found.digest));
                 }

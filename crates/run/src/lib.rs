@@ -1,0 +1,1 @@
+//! Recipes, the graph of stages with their keys, run folders, events. No tensors, no models.
