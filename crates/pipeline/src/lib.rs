@@ -1,1 +1,31 @@
 //! The stages of a run, one file each, and the driver that goes through their graph.
+//!
+//! Takes a recipe and a run folder, leaves finished stages there. It parses no arguments, prints nothing (whoever waits
+//! listens to [`run::events`]) and knows no domain.
+
+mod bad_records;
+pub mod blank;
+mod cards;
+pub mod driver;
+pub mod engine;
+mod estimate;
+pub mod likelihood;
+pub mod pictures;
+pub mod planner;
+mod proof;
+pub mod reader;
+pub mod records;
+pub mod runner;
+mod samples;
+pub mod settings;
+pub mod sources;
+pub mod stage;
+pub mod stages;
+mod swap;
+mod tasks;
+mod trained;
+mod training;
+
+pub use driver::Driver;
+pub use engine::Engine;
+pub use stages::Stages;

@@ -8,21 +8,31 @@ use anyhow::{Context as _, Result, anyhow};
 use corpus::jsonl::{Appender, read_prefix};
 use corpus::{Completion, Request};
 use generate::Generator;
-use indicatif::ProgressBar;
+use run::Stop;
+use run::events::Reporter;
 use serde::{Deserialize, Serialize};
-
-use crate::signals;
 
 /// Requests that are decoded and made durable together.
 pub const GROUP: usize = 32;
 
-/// How the local engine runs everywhere in the program.
+/// How the local engine runs everywhere.
 pub fn options(seed: u64) -> generate::Options {
     generate::Options {
         group_size: GROUP,
         seed,
         ..generate::Options::default()
     }
+}
+
+/// Who hears how it goes, and who may stop it.
+#[derive(Clone, Copy)]
+pub struct Progress<'a> {
+    /// What is answered, such as `base colour`.
+    pub label: &'a str,
+    /// Who hears of it.
+    pub report: Reporter<'a>,
+    /// Whether the run is asked to stop.
+    pub stop: Stop<'a>,
 }
 
 /// The checksum of what lies before `end` and after the line before.
@@ -39,7 +49,7 @@ pub fn run(
     generator: &mut dyn Generator,
     requests: &[Request],
     path: &Path,
-    bar: &ProgressBar,
+    progress: Progress<'_>,
 ) -> Result<Vec<Completion>> {
     let mut stored: Vec<(Completion, u64)> = read_prefix(path)?;
     let sums_path = beside(path);
@@ -49,11 +59,11 @@ pub fn run(
         let before = stored.len();
         stored.retain(|(_, end)| *end <= sound);
         if before / GROUP > stored.len() / GROUP {
-            eprintln!(
-                "warning: `{}` is damaged after {} records; what follows is done again",
+            progress.report.warn(format!(
+                "`{}` is damaged after {} records; what follows is done again",
                 path.display(),
                 stored.len()
-            );
+            ));
         }
     }
     let fits = stored
@@ -76,9 +86,11 @@ pub fn run(
     if summed < keep {
         summed = add_sum(path, &mut sums_file, summed)?;
     }
-    bar.set_position(out.len() as u64);
+    let total = requests.len() as u64;
+    let tell = |done: usize| progress.report.progress(progress.label, done as u64, total);
+    tell(out.len());
     for group in requests[out.len()..].chunks(GROUP) {
-        signals::check()?;
+        progress.stop.check()?;
         let mut done: Vec<Completion> = Vec::with_capacity(group.len());
         generator.generate(&mut group.iter().cloned(), &mut |completion| {
             done.push(completion);
@@ -94,10 +106,9 @@ pub fn run(
         }
         file.append(&ordered)?;
         summed = add_sum(path, &mut sums_file, summed)?;
-        bar.inc(ordered.len() as u64);
         out.extend(ordered);
+        tell(out.len());
     }
-    bar.finish_and_clear();
     Ok(out)
 }
 
@@ -142,6 +153,10 @@ fn sound_bytes(path: &Path, sums: &[(Sum, u64)]) -> Result<u64> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicBool;
+
+    use run::events::Nobody;
+
     use super::*;
 
     /// Answers with the id; gives each group in reverse.
@@ -170,6 +185,15 @@ mod tests {
         }
     }
 
+    fn unheard() -> Progress<'static> {
+        static NEVER: AtomicBool = AtomicBool::new(false);
+        Progress {
+            label: "answers",
+            report: Reporter::new("test", &Nobody),
+            stop: Stop::when(&NEVER),
+        }
+    }
+
     fn requests(count: usize) -> Vec<Request> {
         let one = |i: usize| Request {
             id: i.to_string(),
@@ -186,18 +210,18 @@ mod tests {
     fn goes_on_after_the_last_whole_group() {
         let folder = tempfile::tempdir().expect("folder");
         let path = folder.path().join("completions.jsonl");
-        let (bar, all) = (ProgressBar::hidden(), requests(70));
-        let whole = run(&mut Echo(0), &all, &path, &bar).expect("run");
+        let all = requests(70);
+        let whole = run(&mut Echo(0), &all, &path, unheard()).expect("run");
         assert!(whole.iter().zip(&all).all(|(c, r)| c.id == r.id));
         let bytes = std::fs::read(&path).expect("read");
         // Cut in the middle of the second group.
         std::fs::write(&path, &bytes[..bytes.len() * 6 / 10]).expect("write");
         let mut again = Echo(0);
-        assert_eq!(run(&mut again, &all, &path, &bar).expect("run"), whole);
+        assert_eq!(run(&mut again, &all, &path, unheard()).expect("run"), whole);
         assert_eq!(again.0, 70 - GROUP);
         assert_eq!(std::fs::read(&path).expect("read"), bytes);
         let mut nothing = Echo(0);
-        run(&mut nothing, &all, &path, &bar).expect("run");
+        run(&mut nothing, &all, &path, unheard()).expect("run");
         assert_eq!(nothing.0, 0);
     }
 
@@ -205,8 +229,8 @@ mod tests {
     fn a_flipped_byte_is_found_and_its_group_done_again() {
         let folder = tempfile::tempdir().expect("folder");
         let path = folder.path().join("completions.jsonl");
-        let (bar, all) = (ProgressBar::hidden(), requests(70));
-        let whole = run(&mut Echo(0), &all, &path, &bar).expect("run");
+        let all = requests(70);
+        let whole = run(&mut Echo(0), &all, &path, unheard()).expect("run");
         let bytes = std::fs::read(&path).expect("read");
         let sums = std::fs::read(beside(&path)).expect("read");
         // A letter of an answer in the second group: still sound JSON with the right id.
@@ -216,7 +240,7 @@ mod tests {
         flipped[at] ^= 1;
         std::fs::write(&path, &flipped).expect("write");
         let mut again = Echo(0);
-        assert_eq!(run(&mut again, &all, &path, &bar).expect("run"), whole);
+        assert_eq!(run(&mut again, &all, &path, unheard()).expect("run"), whole);
         assert_eq!(again.0, 70 - GROUP);
         assert_eq!(std::fs::read(&path).expect("read"), bytes);
         assert_eq!(std::fs::read(beside(&path)).expect("read"), sums);
@@ -226,11 +250,11 @@ mod tests {
     fn answers_of_another_engine_are_taken_as_they_are() {
         let folder = tempfile::tempdir().expect("folder");
         let path = folder.path().join("completions.jsonl");
-        let (bar, all) = (ProgressBar::hidden(), requests(40));
-        run(&mut Echo(0), &all, &path, &bar).expect("run");
+        let all = requests(40);
+        run(&mut Echo(0), &all, &path, unheard()).expect("run");
         std::fs::remove_file(beside(&path)).expect("remove");
         let mut again = Echo(0);
-        run(&mut again, &all, &path, &bar).expect("run");
+        run(&mut again, &all, &path, unheard()).expect("run");
         assert_eq!(again.0, 0);
         assert!(beside(&path).exists(), "from now on it has checksums");
     }

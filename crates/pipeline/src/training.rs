@@ -1,10 +1,12 @@
 //! One training for synthesizer and adapted model alike: samples and a base in, a model folder out.
 
+pub mod checkpoints;
+mod data;
 mod lengths;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 use corpus::jsonl::{Appender, read_prefix};
@@ -12,10 +14,16 @@ use corpus::{Rejected, Sample};
 use processor::{Encoded, Processor};
 use train::{Metrics, SampleSource, Trainer};
 
-use crate::context::Context;
+use run::Stopped;
+
+use self::checkpoints::{clear_leftovers, found, prune};
+pub use self::data::{Data, Task};
+use crate::cards;
 use crate::proof;
-use crate::recipe::Training;
-use crate::signals;
+use crate::records::{read_rejected, write_rejected};
+use crate::settings;
+use crate::trained::Trained;
+use crate::stage::Site;
 
 struct Samples<'a> {
     samples: &'a [Sample],
@@ -38,122 +46,94 @@ impl SampleSource for Samples<'_> {
     }
 }
 
-/// The samples of a training, and what was lost of the records that they were made of.
-pub struct Data<'a> {
-    /// The samples.
-    pub samples: &'a [Sample],
-    /// Records that were read.
-    pub read: usize,
-    /// Of these, how many cannot be used.
-    pub unusable: usize,
-}
+/// The name of the unit that a training's progress counts.
+pub const STEPS: &str = "steps";
 
-/// Trains and saves `<folder>/model`; goes on from the newest sound checkpoint of the folder. Gives the counts.
+/// Trains and saves `model` in the site's folder; goes on from the newest sound checkpoint there. Gives the counts.
 ///
 /// When the run is asked to stop, a checkpoint of the last whole step is saved first. The last checkpoints stay until
-/// the caller has noted the stage as done and calls [`clear_checkpoints`].
-pub fn train(
-    context: &Context,
-    stage: &str,
-    folder: &Path,
-    base: &Path,
-    data: &Data,
-    training: &Training,
-) -> Result<BTreeMap<String, u64>> {
-    let samples = data.samples;
+/// the stage is noted as done and [`checkpoints::clear`] is called.
+pub fn train(site: &Site<'_>, task: &Task<'_>) -> Result<Trained> {
+    let (folder, training) = (site.folder, task.training);
+    let samples = task.data.samples;
+    let config = settings::config(training);
     clear_leftovers(folder)?;
-    let (model, processor) = context.open(base, context.recipe.dtype)?;
+    let (model, processor) = site.engine.open(task.base)?;
     let source = Samples {
         samples,
         processor: processor.as_ref(),
     };
-    let left_out = lengths::audit(context, folder, &source, data, &training.config)?;
-    let mut trainer = Trainer::new(model.as_ref(), &source, &training.config)?;
-    let mut checkpoints = checkpoints(folder);
-    while let Some((_, path)) = checkpoints.pop() {
-        match trainer.resume(&path) {
-            Ok(()) => {
-                context.say(&format!("  going on from {}", path.display()));
-                break;
-            }
-            Err(error) => {
-                eprintln!("warning: {error}");
-                match checkpoints.last() {
-                    Some((step, _)) => eprintln!("  going on from the one before, step {step}"),
-                    None => eprintln!("  there is none before it; training starts anew"),
-                }
-                // It cannot be used, and would be in the way of the one that takes its place.
-                fs::remove_dir_all(&path)
-                    .with_context(|| format!("cannot remove `{}`", path.display()))?;
-            }
-        }
-    }
+    let left_out = lengths::audit(site, &source, task, &config)?;
+    let mut trainer = Trainer::new(model.as_ref(), &source, &config)?;
+    resume(site, &mut trainer)?;
     let metrics_path = folder.join("metrics.jsonl");
     let mut stored: Vec<(Metrics, u64)> = read_prefix(&metrics_path)?;
     stored.retain(|(m, _)| m.step <= trainer.steps_done());
     if stored.len() < trainer.steps_done() {
-        eprintln!(
-            "warning: `{}` is damaged; the lines of steps {} to {} are lost, the training is not",
+        site.report.warn(format!(
+            "`{}` is damaged; the lines of steps {} to {} are lost, the training is not",
             metrics_path.display(),
             stored.len() + 1,
             trainer.steps_done()
-        );
+        ));
     }
     let keep = stored.last().map_or(0, |(_, end)| *end);
     let mut metrics_file = Appender::open(&metrics_path, keep)?;
-    let bar = context.bar(trainer.total_steps(), stage);
-    bar.set_position(trainer.steps_done() as u64);
     let mut tokens: u64 = stored.iter().map(|(m, _)| m.tokens as u64).sum();
     let is_complete = stored.len() == trainer.steps_done();
     let mut counted: usize = stored.iter().map(|(m, _)| m.samples).sum();
     let total = trainer.total_steps();
+    site.report
+        .progress(STEPS, trainer.steps_done() as u64, total as u64);
     let checkpoint = |step: usize| folder.join(format!("checkpoint-{step}"));
     loop {
-        let metrics = match trainer.step_unless(signals::asked()) {
+        let metrics = match trainer.step_unless(site.stop.flag()) {
             Ok(Some(metrics)) => metrics,
             Ok(None) => break,
             Err(train::Error::Stopped { .. }) => {
                 let step = trainer.steps_done();
-                bar.finish_and_clear();
                 if step > 0 && !checkpoint(step).exists() {
                     metrics_file.sync()?;
                     trainer.save_checkpoint(&checkpoint(step))?;
                     prune(folder, training.keep.max(1))?;
                 }
-                context.say(&format!("  saved after step {step} of {total}"));
-                return Err(signals::stopped().into());
+                site.report.note(format!("saved after step {step} of {total}"));
+                return Err(Stopped.into());
             }
             Err(error) => return Err(error.into()),
         };
         tokens += metrics.tokens as u64;
         counted += metrics.samples;
-        bar.set_position(metrics.step as u64);
-        bar.set_message(format!("loss {:.3}", metrics.loss));
         let step = metrics.step;
+        let numbers = BTreeMap::from([
+            ("loss".to_owned(), metrics.loss),
+            ("grad_norm".to_owned(), metrics.grad_norm),
+        ]);
         metrics_file.write(&[metrics])?;
+        site.report
+            .measured(STEPS, step as u64, total as u64, numbers);
         if training.save_steps > 0 && step % training.save_steps == 0 && step < total {
             metrics_file.sync()?;
             trainer.save_checkpoint(&checkpoint(step))?;
             prune(folder, training.keep.max(1))?;
         }
     }
-    bar.finish_and_clear();
     metrics_file.sync()?;
     let dropped: Vec<Rejected> = trainer
         .dropped()
         .iter()
         .map(|d| Rejected {
             id: d.id.clone(),
-            stage: stage.to_owned(),
+            stage: site.stage().to_owned(),
             reason: d.reason.as_str().to_owned(),
             detail: d.detail.clone(),
         })
         .collect();
-    let mut rejected = crate::context::read_rejected(folder)?;
+    let mut rejected = read_rejected(folder)?;
     // An attempt that was stopped after this may have noted them already.
     rejected.retain(|known| !dropped.contains(known));
     rejected.extend(dropped.iter().cloned());
-    crate::context::write_rejected(folder, &rejected)?;
+    write_rejected(folder, site.stage(), &rejected)?;
     let drawn: BTreeSet<usize> = (0..total).flat_map(|s| trainer.plan().batch(s)).collect();
     let batches = (0..total).flat_map(|s| trainer.plan().batch(s));
     check_totals(
@@ -171,25 +151,48 @@ pub fn train(
             folder.join("rejected.jsonl").display()
         );
     }
-    let (saved, dtype) = (folder.join("model"), context.recipe.dtype);
-    model::save(model.as_ref(), &saved, Some(base), dtype)
+    let saved = folder.join("model");
+    model::save(model.as_ref(), &saved, Some(task.base), site.engine.dtype)
         .context("cannot save the trained model")?;
     let steps = trainer.steps_done();
     // The optimizer's memory is not needed any more.
     drop(trainer);
     proof::saved(model, processor.as_ref(), &saved, || {
-        context.open(&saved, dtype)
+        site.engine.open(&saved)
     })?;
-    let counts = BTreeMap::from([
-        ("samples".to_owned(), samples.len() as u64),
-        ("trained on".to_owned(), used as u64),
-        ("not drawn".to_owned(), (samples.len() - drawn.len()) as u64),
-        ("dropped".to_owned(), dropped.len() as u64),
-        ("steps".to_owned(), steps as u64),
-        ("tokens".to_owned(), tokens),
-    ]);
-    crate::cards::write(context, stage, &saved, samples, &counts)?;
-    Ok(counts)
+    let trained = Trained {
+        samples: samples.len() as u64,
+        trained_on: used as u64,
+        not_drawn: (samples.len() - drawn.len()) as u64,
+        dropped: dropped.len() as u64,
+        steps: steps as u64,
+        tokens,
+    };
+    cards::write(site, task.card, &saved, samples, &trained)?;
+    Ok(trained)
+}
+
+/// Goes on from the newest checkpoint of the folder that is sound.
+fn resume(site: &Site<'_>, trainer: &mut Trainer<'_>) -> Result<()> {
+    let mut checkpoints = found(site.folder);
+    while let Some((step, path)) = checkpoints.pop() {
+        let error = match trainer.resume(&path) {
+            Ok(()) => {
+                site.report.note(format!("going on from step {step}"));
+                break;
+            }
+            Err(error) => error,
+        };
+        let next = match checkpoints.last() {
+            Some((step, _)) => format!("going on from the one before, step {step}"),
+            None => "there is none before it; training starts anew".to_owned(),
+        };
+        site.report.warn(format!("{error}\n  {next}"));
+        // It cannot be used, and would be in the way of the one that takes its place.
+        fs::remove_dir_all(&path)
+            .with_context(|| format!("cannot remove `{}`", path.display()))?;
+    }
+    Ok(())
 }
 
 /// What was left out is what the audit foretold of the samples that were drawn, and every other draw was trained on;
@@ -228,67 +231,6 @@ fn check_totals(
         }
         _ => Ok(()),
     }
-}
-
-/// Removes the checkpoints of a stage that is done.
-pub fn clear_checkpoints(folder: &Path) -> Result<()> {
-    clear_leftovers(folder)?;
-    prune(folder, 0)
-}
-
-/// Removes what an attempt that was killed had only half written: it fills the disk and is read by nobody.
-fn clear_leftovers(folder: &Path) -> Result<()> {
-    let is_half = |name: &str| {
-        let ending = Path::new(name).extension().unwrap_or_default();
-        name.starts_with("checkpoint-") && (ending == "part" || ending == "old")
-    };
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        if is_half(&entry.file_name().to_string_lossy()) {
-            let path = entry.path();
-            fs::remove_dir_all(&path)
-                .with_context(|| format!("cannot remove `{}`", path.display()))?;
-        }
-    }
-    for entry in fs::read_dir(folder.join("model"))
-        .into_iter()
-        .flatten()
-        .flatten()
-    {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if name.starts_with('.') && name.ends_with(".partial") {
-            let path = entry.path();
-            fs::remove_file(&path)
-                .with_context(|| format!("cannot remove `{}`", path.display()))?;
-        }
-    }
-    Ok(())
-}
-
-/// Checkpoints of the folder, the newest last.
-fn checkpoints(folder: &Path) -> Vec<(usize, PathBuf)> {
-    let mut found: Vec<(usize, PathBuf)> = fs::read_dir(folder)
-        .into_iter()
-        .flatten()
-        .flatten()
-        .filter_map(|entry| {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            Some((
-                name.strip_prefix("checkpoint-")?.parse().ok()?,
-                entry.path(),
-            ))
-        })
-        .collect();
-    found.sort();
-    found
-}
-
-fn prune(folder: &Path, keep: usize) -> Result<()> {
-    let mut all = checkpoints(folder);
-    all.truncate(all.len().saturating_sub(keep));
-    for (_, path) in all {
-        fs::remove_dir_all(&path).with_context(|| format!("cannot remove `{}`", path.display()))?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]

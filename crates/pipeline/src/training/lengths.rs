@@ -7,10 +7,11 @@ use anyhow::{Result, bail};
 use serde::{Deserialize, Serialize};
 use train::{Config, Dropped, SampleSource, TooLong, left_out};
 
-use super::Data;
-use crate::context::Context;
-use crate::signals;
 use corpus::sealed::{read_sealed, write_sealed};
+use run::Stop;
+
+use super::data::{Data, Task};
+use crate::stage::Site;
 
 /// How many ids a message names; the file holds all of them.
 const SHOWN: usize = 10;
@@ -46,30 +47,29 @@ pub struct Long {
 /// Looks at all samples on all cores, once a stage, and says what is over the limit. With `too_long = error` that is an
 /// error, and so it is when more records are lost than the recipe allows. Gives what the training will leave out.
 pub fn audit(
-    context: &Context,
-    folder: &Path,
+    site: &Site<'_>,
     source: &dyn SampleSource,
-    data: &Data,
+    task: &Task<'_>,
     config: &Config,
 ) -> Result<Vec<Dropped>> {
-    let path = folder.join("lengths.json");
+    let path = site.folder.join("lengths.json");
     let known = read_sealed(&path).filter(|known: &Lengths| {
         (known.limit, known.samples) == (config.max_seq_len, source.len())
     });
     let (lengths, is_new) = match known {
         Some(known) => (known, false),
-        None => (measure(source, config)?, true),
+        None => (measure(site.stop, source, config)?, true),
     };
     if is_new {
         write_sealed(&path, &lengths)?;
     }
-    say_what_is_long(context, &path, &lengths, config, is_new)?;
-    refuse_many_lost(context.recipe.max_bad, data, &lengths.left_out)?;
+    say_what_is_long(site, &path, &lengths, config, is_new)?;
+    refuse_many_lost(task.max_bad, &task.data, &lengths.left_out)?;
     Ok(lengths.left_out)
 }
 
 fn say_what_is_long(
-    context: &Context,
+    site: &Site<'_>,
     path: &Path,
     lengths: &Lengths,
     config: &Config,
@@ -101,7 +101,7 @@ fn say_what_is_long(
         TooLong::Drop => "they are left out",
     };
     if is_new {
-        context.say(&format!("  {text}\n  {becomes}"));
+        site.report.note(format!("{text}\n  {becomes}"));
     }
     Ok(())
 }
@@ -137,7 +137,7 @@ fn refuse_many_lost(max_bad: f64, data: &Data, left_out: &[Dropped]) -> Result<(
 /// The tokens of a sample and why it is left out, or why it cannot be prepared.
 type Look = Result<(usize, Option<Dropped>), String>;
 
-fn measure(source: &dyn SampleSource, config: &Config) -> Result<Lengths> {
+fn measure(stop: Stop<'_>, source: &dyn SampleSource, config: &Config) -> Result<Lengths> {
     let limit = config.max_seq_len;
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
     let indices: Vec<usize> = (0..source.len()).collect();
@@ -148,7 +148,7 @@ fn measure(source: &dyn SampleSource, config: &Config) -> Result<Lengths> {
     };
     let mut broken = Vec::new();
     for part in indices.chunks(PART) {
-        signals::check()?;
+        stop.check()?;
         let share = part.len().div_ceil(workers).max(1);
         let look = |&i: &usize| -> Look {
             let encoded = source.encode(i)?;

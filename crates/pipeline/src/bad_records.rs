@@ -1,0 +1,92 @@
+//! Records that cannot be used: how many a run may lose, and pictures that are decoded before anything is built on them, so
+//! that a damaged one is a counted reject and not an error in the middle of a training.
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result, bail};
+use corpus::Rejected;
+use corpus::formats::Loaded;
+use corpus::images::ImageError;
+use rayon::prelude::*;
+use run::events::Reporter;
+
+use crate::records::Pictured;
+
+/// Stops a run that would lose a larger share of a file's records than `max_bad`; tells of fewer.
+pub fn refuse_many(
+    report: Reporter<'_>,
+    max_bad: f64,
+    path: &Path,
+    good: usize,
+    rejected: &[Rejected],
+) -> Result<()> {
+    let all = good + rejected.len();
+    let allowed = (all as f64 * max_bad).floor() as usize;
+    let shown: Vec<String> = rejected
+        .iter()
+        .take(5)
+        .map(|r| format!("  `{}`: {} ({})", r.id, r.reason, r.detail))
+        .collect();
+    if rejected.len() > allowed {
+        bail!(
+            "{} of {all} records of `{}` cannot be used, more than `data.max_bad` = {max_bad} allows:\n{}\nmend them, or \
+             raise `data.max_bad`",
+            rejected.len(),
+            path.display(),
+            shown.join("\n")
+        );
+    }
+    if !rejected.is_empty() {
+        report.note(format!(
+            "{} of {all} records are left out:\n{}",
+            rejected.len(),
+            shown.join("\n")
+        ));
+    }
+    if good == 0 {
+        bail!("`{}` holds no record that can be used", path.display());
+    }
+    Ok(())
+}
+
+/// Moves records with a picture that cannot be decoded to the rejects (`broken-image`). Decodes on all cores. A picture
+/// that takes too long is an error: whether it is left out must not depend on the machine.
+pub fn reject_broken<T: Pictured + Sync>(loaded: &mut Loaded<T>) -> Result<()> {
+    let problem = |row: &T| {
+        let mut decoded = row
+            .images()
+            .iter()
+            .map(|image| corpus::images::decode(image).map(drop));
+        Ok(problem_of(row.id(), decoded.try_for_each(|x| x))?.err())
+    };
+    let problems = loaded.rows.par_iter().map(problem);
+    let problems: Vec<Option<String>> = problems.collect::<Result<_>>()?;
+    let rows = std::mem::take(&mut loaded.rows);
+    for (row, problem) in rows.into_iter().zip(problems) {
+        match problem {
+            None => loaded.rows.push(row),
+            Some(detail) => loaded.rejected.push(broken(row.id(), detail)),
+        }
+    }
+    Ok(())
+}
+
+/// What is wrong with a record's pictures in words; that one takes too long is an error.
+pub fn problem_of<T>(id: &str, looked: Result<T, ImageError>) -> Result<Result<T, String>> {
+    match looked {
+        Err(error @ ImageError::Unfinished { .. }) => {
+            Err(error).with_context(|| format!("record `{id}` cannot be read"))
+        }
+        looked => Ok(looked.map_err(|e| e.to_string())),
+    }
+}
+
+/// The reject of a record with a picture that cannot be decoded.
+pub fn broken(id: &str, detail: String) -> Rejected {
+    Rejected {
+        id: id.to_owned(),
+        stage: "read".to_owned(),
+        reason: "broken-image".to_owned(),
+        detail,
+    }
+}

@@ -1,0 +1,242 @@
+//! The cards beside every trained model: what it is made of and for (`README.md`), and what it was trained on (`DATA.md`).
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use corpus::{Pair, Sample, jsonl};
+use run::recipe::{DEMO, Recipe, origin_text};
+use serde_json::Value;
+
+use crate::stage::{Link, Site};
+use crate::stages::pairs::Pairs;
+use crate::trained::Trained;
+
+/// What the cards of a model say beyond what its training counted.
+#[derive(Clone, Debug)]
+pub struct Card {
+    /// What the model is, in a sentence.
+    what: &'static str,
+    /// The general model that it was made from.
+    base: String,
+    is_toy: bool,
+    /// Key, value and origin of what the recipe says of this training.
+    recipe: Vec<(String, String, String)>,
+    data: Source,
+}
+
+/// What a model was trained on.
+#[derive(Clone, Debug)]
+enum Source {
+    /// Seed data, with a share of blank pictures.
+    Seeds { name: String, blank: f64 },
+    /// A file of samples.
+    File(String),
+    /// Pairs, and replay with its ratio.
+    Pairs {
+        name: String,
+        pairs: Link<Pairs>,
+        general: Option<(String, f64)>,
+    },
+}
+
+impl Card {
+    /// Of a synthesizer that is tuned on seed data.
+    pub fn of_synthesizer(recipe: &Recipe) -> Self {
+        let seeds = recipe.synthesizer.seed_data.as_deref();
+        Self::new(
+            recipe,
+            "a synthesizer: it reads a picture with its caption and writes an instruction with both answers",
+            "synthesizer",
+            Source::Seeds {
+                name: seeds.map_or_else(|| "the shipped demo seed set".to_owned(), name_of),
+                blank: recipe.synthesizer.blank_images,
+            },
+        )
+    }
+
+    /// Of an adapted model.
+    pub fn of_adapted(recipe: &Recipe, pairs: &Link<Pairs>) -> Self {
+        let mix = &recipe.mix;
+        let data = match &recipe.train.data {
+            Some(file) => Source::File(name_of(file)),
+            None => Source::Pairs {
+                name: name_of(&recipe.pairs),
+                pairs: pairs.clone(),
+                general: mix
+                    .general
+                    .as_ref()
+                    .map(|path| (name_of(path), mix.general_ratio)),
+            },
+        };
+        Self::new(
+            recipe,
+            "an adapted multimodal model: a general one, trained further on a domain's pictures",
+            "train",
+            data,
+        )
+    }
+
+    fn new(recipe: &Recipe, what: &'static str, section: &str, data: Source) -> Self {
+        // Paths are this machine's; the data card names the files.
+        let is_path = |text: Option<&str>| text.is_some_and(|text| text.contains('/'));
+        let is_told = |key: &str| {
+            let sections = [section, "run.", "mix.", "model."];
+            sections.iter().any(|section| key.starts_with(section))
+        };
+        let told = recipe.resolution.iter().filter(|(key, resolved)| {
+            is_told(key) && !is_path(resolved.value.as_str())
+        });
+        Self {
+            what,
+            base: name_of(&recipe.checkpoint),
+            is_toy: recipe.uses_demo_base(),
+            recipe: told
+                .map(|(key, resolved)| {
+                    let value = resolved.value.to_string().replace('|', "\\|");
+                    (key.clone(), value, origin_text(&resolved.origin))
+                })
+                .collect(),
+            data,
+        }
+    }
+}
+
+/// Writes both cards into a model's folder. They hold no time and no place of this machine, so that the same run writes the
+/// same cards.
+pub fn write(
+    site: &Site<'_>,
+    card: &Card,
+    model: &Path,
+    samples: &[Sample],
+    trained: &Trained,
+) -> Result<()> {
+    for (name, text) in [
+        ("README.md", model_card(site.stage(), card, trained)?),
+        ("DATA.md", data_card(site, card, samples, trained)?),
+    ] {
+        let path = model.join(name);
+        std::fs::write(&path, text)
+            .with_context(|| format!("cannot write `{}`", path.display()))?;
+    }
+    Ok(())
+}
+
+/// A model's or file's name without the folders that only this machine has.
+fn name_of(path: &Path) -> String {
+    if path == Path::new(DEMO) {
+        return "the shipped demo base (a toy on pictograms)".to_owned();
+    }
+    path.file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned()
+}
+
+fn model_card(stage: &str, card: &Card, trained: &Trained) -> Result<String> {
+    let mut out = String::from(
+        "---\npipeline_tag: image-text-to-text\ntags: [domain-adaptation, adamllm]\n---\n\n",
+    );
+    let _ = writeln!(
+        out,
+        "# Model card\n\nThis is {}. It was made from {} by adamllm {}, stage `{stage}`, in the manner of \"On \
+        Domain-Specific Post-Training for Multimodal Large Language Models\" (arXiv 2411.19930).\n",
+        card.what,
+        card.base,
+        env!("CARGO_PKG_VERSION")
+    );
+    out += "## Training\n\n";
+    let counts = serde_json::to_value(trained)?;
+    let counts: BTreeMap<&String, &Value> = counts.as_object().into_iter().flatten().collect();
+    for (name, count) in counts {
+        let _ = writeln!(out, "- {name}: {count}");
+    }
+    out += "\n## Recipe\n\n| key | value | from |\n|---|---|---|\n";
+    for (key, value, origin) in &card.recipe {
+        let _ = writeln!(out, "| `{key}` | `{value}` | {origin} |");
+    }
+    out += "\n## Scores\n\nThe run's `report/summary.json` and `report/index.html` have the scores before and after on the same \
+            questions, with intervals; they are made after this file and are not repeated here.\n\n\
+            ## Licence\n\nThat of the base model holds for this one too, and the licences of the data (`DATA.md`) may bind its use.\n\n\
+            ## Limits\n\n- It was trained on answers that a model wrote and another filtered; some are wrong.\n\
+            - What it says of pictures outside of its domain may be worse than what the base said: see the forgetting table of the report.\n\
+            - It must not be used for decisions about people's health or safety without people who check them.\n";
+    if card.is_toy {
+        out += "- It is a toy of a few million parameters on pictograms, of use for nothing but showing the road.\n";
+    }
+    Ok(out)
+}
+
+fn data_card(
+    site: &Site<'_>,
+    card: &Card,
+    samples: &[Sample],
+    trained: &Trained,
+) -> Result<String> {
+    let mut out = String::from("# Data card\n\n");
+    let turns: usize = samples
+        .iter()
+        .map(|s| s.turns.iter().filter(|t| t.learn).count())
+        .sum();
+    let _ = writeln!(
+        out,
+        "{} training samples with {turns} learned turns; {} of them were drawn.\n",
+        samples.len(),
+        trained.trained_on
+    );
+    let (name, pairs, general) = match &card.data {
+        Source::Seeds { name, blank } => {
+            let _ = writeln!(
+                out,
+                "Seed data: {name}. A share of {blank} of the pictures was blank."
+            );
+            return Ok(out);
+        }
+        Source::File(name) => {
+            let _ = writeln!(
+                out,
+                "Samples of the file `{name}`, which says where they come from."
+            );
+            return Ok(out);
+        }
+        Source::Pairs {
+            name,
+            pairs,
+            general,
+        } => (name, pairs, general),
+    };
+    let _ = writeln!(
+        out,
+        "Image-caption pairs of `{name}`, with tasks that the synthesizer wrote and the filter kept.\n"
+    );
+    let pairs: Vec<Pair> = jsonl::read(&site.of(pairs, crate::stages::pairs::PAIRS))?;
+    let mut sources: BTreeMap<(String, String), usize> = BTreeMap::new();
+    for pair in &pairs {
+        let licence = ["licence", "license"]
+            .iter()
+            .find_map(|key| pair.meta.get(*key));
+        let licence = match licence {
+            None => "not stated".to_owned(),
+            Some(Value::String(text)) => text.clone(),
+            Some(other) => other.to_string(),
+        };
+        let source = pair
+            .source
+            .clone()
+            .unwrap_or_else(|| "not stated".to_owned());
+        *sources.entry((source, licence)).or_default() += 1;
+    }
+    out += "| source | licence | pairs |\n|---|---|---:|\n";
+    for ((source, licence), count) in sources {
+        let _ = writeln!(out, "| {source} | {licence} | {count} |");
+    }
+    if let Some((general, ratio)) = general {
+        let _ = writeln!(
+            out,
+            "\nGeneral samples of `{general}` were replayed, {ratio} for each of the domain."
+        );
+    }
+    out += "\nSources come from the pairs' key `source`, licences from their key `licence`; what is not stated there is not known here.\n";
+    Ok(out)
+}

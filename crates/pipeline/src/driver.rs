@@ -1,0 +1,259 @@
+//! Goes through the graph: what is finished is skipped, what was stopped goes on, what changed is done again.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use anyhow::{Context as _, Result, bail};
+use corpus::digests::Digests;
+use model::checkpoint::Checkpoint;
+use run::events::{All, EventFile, Listener, Reporter, What};
+use run::graph::Wish;
+use run::identity::FORMAT;
+use run::recipe::Recipe;
+use run::{Basis, Manifest, Node, Reads, RunFolder, Span, StageFolder, State, Stop, Stopped};
+use serde_json::json;
+
+use crate::blank;
+use crate::engine::Engine;
+use crate::pictures::PictureStore;
+use crate::reader::{ModelRead, Reader};
+use crate::stage::{AnyStage, Site};
+use crate::stages::Stages;
+use crate::training::checkpoints;
+
+/// A run of a recipe in a folder.
+pub struct Driver<'a> {
+    /// The checked recipe.
+    pub recipe: &'a Recipe,
+    /// Its stages.
+    pub stages: &'a Stages,
+    /// Where everything goes.
+    pub run: &'a RunFolder,
+    /// Where models run.
+    pub engine: &'a Engine,
+    /// Who hears how it goes, beside the run folder.
+    pub listener: &'a dyn Listener,
+    /// Whether the run is asked to stop.
+    pub stop: Stop<'a>,
+    /// Content digests of files, remembered between runs.
+    pub digests: RefCell<Digests>,
+}
+
+/// The process of a run that writes its events alone.
+const PROCESS: &str = "0";
+
+/// What is known of a stage before it runs.
+pub(crate) struct Identified<'a> {
+    pub stage: &'a dyn AnyStage,
+    pub node: &'a Node,
+    pub wish: Wish,
+    pub folder: StageFolder,
+    /// None for a stage that is not asked for.
+    pub basis: Option<Basis>,
+    pub models: Vec<ModelRead>,
+}
+
+impl<'a> Driver<'a> {
+    /// Runs the stages of a span.
+    pub fn run(&self, span: &Span) -> Result<()> {
+        let file = EventFile::open(&self.run.path, PROCESS)?;
+        let listener = All(vec![&file, self.listener]);
+        let whole = Reporter::new("", &listener);
+        let stages = self.identify(span)?;
+        self.refuse_without_weights(&stages)?;
+        if blank::place(&self.run.path).exists() && blank::write(&self.run.path)?.1 {
+            whole.note("`blank.png` was changed or damaged; it is written anew");
+        }
+        self.stages.graph().write(&self.run.path)?;
+        let mut given: BTreeMap<&str, String> = BTreeMap::new();
+        for stage in &stages {
+            let Some(basis) = &stage.basis else { continue };
+            self.stop.check()?;
+            let name = stage.node.name.as_str();
+            let report = Reporter::new(name, &listener);
+            let inputs = given_of(stage.node, &given);
+            let mut digests = self.digests.borrow_mut();
+            let state = stage.folder.state(basis, &inputs, &mut digests)?;
+            drop(digests);
+            match (state, stage.wish) {
+                (State::Done(manifest), Wish::Done | Wish::Finished) => {
+                    report.tell(What::Skipped {
+                        key: basis.key.clone(),
+                    });
+                    checkpoints::clear(&stage.folder.path)?;
+                    given.insert(name, manifest.gave());
+                    continue;
+                }
+                (_, Wish::Finished) => bail!(
+                    "`--from {}` needs stage `{name}`, which is not finished with this recipe",
+                    span.from.as_deref().unwrap_or_default()
+                ),
+                (_, Wish::Anew) => {
+                    stage.folder.clear()?;
+                    report.tell(What::Begun {
+                        key: basis.key.clone(),
+                        text: "done anew, as `--from` says".to_owned(),
+                    });
+                }
+                (state, _) => report.tell(What::Begun {
+                    key: basis.key.clone(),
+                    text: state.why(),
+                }),
+            }
+            let done = self.one(stage, basis, inputs, report);
+            if let Err(error) = &done
+                && !error.is::<Stopped>()
+            {
+                report.tell(What::Failed {
+                    text: format!("{error:#}"),
+                });
+            }
+            given.insert(name, done?);
+            file.check()?;
+        }
+        self.digests.borrow_mut().remember();
+        Ok(())
+    }
+
+    /// Does one stage; gives what it gave.
+    fn one(
+        &self,
+        stage: &Identified<'_>,
+        basis: &Basis,
+        given: BTreeMap<String, String>,
+        report: Reporter<'_>,
+    ) -> Result<String> {
+        let folder = &stage.folder;
+        folder.begin(basis, &given)?;
+        let start = Instant::now();
+        let store = PictureStore::of(&self.run.path);
+        let site = Site {
+            folder: &folder.path,
+            run: &self.run.path,
+            graph: self.stages.graph(),
+            engine: self.engine,
+            report,
+            stop: self.stop,
+            pictures: &store,
+            digests: &self.digests,
+        };
+        let counts = match stage.stage.run(&site) {
+            Ok(counts) => counts,
+            Err(error) if error.is::<Stopped>() => return Err(error),
+            Err(error) => {
+                return Err(error.context(format!("stage `{}` failed", folder.stage)));
+            }
+        };
+        let seconds = (start.elapsed().as_secs_f64() * 1000.0).round() / 1000.0;
+        let (now, _) = self.reads(stage.stage)?;
+        let (before, now) = (&basis.reads.contents, &now.contents);
+        if let Some((role, _)) = now.iter().find(|(role, d)| before.get(*role) != Some(d)) {
+            bail!(
+                "{role} changed while stage `{}` read it; give the command again once nothing writes to it",
+                folder.stage
+            );
+        }
+        let outputs = folder.outputs(&mut self.digests.borrow_mut())?;
+        let manifest = Manifest {
+            format: FORMAT,
+            stage: folder.stage.clone(),
+            basis: basis.clone(),
+            given,
+            outputs,
+            counts: counts.clone(),
+            seconds,
+            machine: json!({
+                "device": format!("{:?}", self.engine.device),
+                "threads": self.engine.threads,
+            }),
+        };
+        folder.finish(&manifest)?;
+        report.tell(What::Finished { counts, seconds });
+        checkpoints::clear(&folder.path)?;
+        Ok(manifest.gave())
+    }
+
+    /// What a stage reads from outside of the stages.
+    fn reads(&self, stage: &dyn AnyStage) -> Result<(Reads, Vec<ModelRead>)> {
+        let store = PictureStore::of(&self.run.path);
+        let mut digests = self.digests.borrow_mut();
+        let mut reader = Reader::new(self.recipe, &store, &mut digests);
+        stage.reads(&mut reader)?;
+        Ok(reader.done())
+    }
+
+    /// The stages with what a span asks of each, where each lies and what it is made of.
+    pub(crate) fn identify(&self, span: &Span) -> Result<Vec<Identified<'a>>> {
+        let graph = self.stages.graph();
+        let folders = graph.nodes().iter().map(|node| node.folder.as_path());
+        self.run.refuse_earlier_layout(folders)?;
+        let mut keys: BTreeMap<&str, String> = BTreeMap::new();
+        let mut out = Vec::new();
+        let wishes = graph.wishes(span)?;
+        for ((stage, node), wish) in self.stages.all().zip(graph.nodes()).zip(wishes) {
+            let (mut basis, mut models) = (None, Vec::new());
+            if wish != Wish::No {
+                let (reads, found) = self.reads(stage)?;
+                let inputs = given_of(node, &keys);
+                let made = Basis::new(stage.kind(), stage.version(), reads, inputs);
+                keys.insert(&node.name, made.key.clone());
+                (basis, models) = (Some(made), found);
+            }
+            out.push(Identified {
+                stage,
+                node,
+                wish,
+                folder: graph.stage_folder(&self.run.path, node),
+                basis,
+                models,
+            });
+        }
+        self.digests.borrow_mut().remember();
+        Ok(out)
+    }
+
+    /// Hours of synthesis would come before the first look at the judge.
+    fn refuse_without_weights(&self, stages: &[Identified<'_>]) -> Result<()> {
+        let without: Vec<String> = without_weights(stages)?
+            .into_iter()
+            .map(|(keys, folder)| format!("  {keys}: `{}`", folder.display()))
+            .collect();
+        if !without.is_empty() {
+            bail!(
+                "there are no weights (`*.safetensors`) in\n{}\nput them there; `--dry-run` plans without them",
+                without.join("\n")
+            );
+        }
+        Ok(())
+    }
+}
+
+/// What is known of a stage's inputs, by the stage's word for each.
+pub(crate) fn given_of(node: &Node, known: &BTreeMap<&str, String>) -> BTreeMap<String, String> {
+    let inputs = node.inputs.iter();
+    let of = inputs.filter_map(|(role, name)| Some((role.clone(), known.get(name.as_str())?.clone())));
+    of.collect()
+}
+
+/// Folders of models without weights that stages read, and the keys that name them.
+pub(crate) fn without_weights(stages: &[Identified<'_>]) -> Result<Vec<(String, PathBuf)>> {
+    let mut found: Vec<(String, PathBuf)> = Vec::new();
+    for ModelRead { key, folder } in stages.iter().flat_map(|stage| &stage.models) {
+        match Checkpoint::open(folder) {
+            Err(model::Error::NoWeights { .. }) => {}
+            opened => {
+                opened.with_context(|| format!("cannot open the weights of `{key}`"))?;
+                continue;
+            }
+        }
+        let key = format!("`{key}`");
+        match found.iter_mut().find(|(_, known)| known == folder) {
+            Some((keys, _)) if keys.contains(&key) => {}
+            Some((keys, _)) => *keys = format!("{keys} and {key}"),
+            None => found.push((key, folder.clone())),
+        }
+    }
+    Ok(found)
+}

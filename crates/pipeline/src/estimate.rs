@@ -1,0 +1,93 @@
+//! What stages would cost: counts from their files, sizes from the model, times from a short measurement.
+
+mod measured;
+
+use std::collections::BTreeMap;
+
+use run::plan::Cost;
+use run::recipe::Training;
+
+pub use self::measured::{ANSWER, Costs, Measured, Probe, SAMPLES, Sizes, caption_samples};
+use crate::settings;
+
+/// Estimated share of the allowed tokens that an answer takes.
+pub const SHARE: f64 = 0.5;
+
+/// Bytes of a pair's records in a stage, and of an answer.
+const PAIR_BYTES: u64 = 4096;
+const ANSWER_BYTES: u64 = 1024;
+
+/// What is known when a stage says what it would cost.
+pub struct Estimate<'a> {
+    /// Pairs that are trained on.
+    pub training: usize,
+    /// Pairs that are kept for evaluation.
+    pub held_out: usize,
+    /// What the general model's folder told.
+    pub measured: &'a Measured,
+    /// The costs of the stages before.
+    pub before: BTreeMap<String, Cost>,
+}
+
+impl Estimate<'_> {
+    /// What a stage before would cost.
+    pub fn cost(&self, stage: &str) -> Cost {
+        self.before.get(stage).cloned().unwrap_or_default()
+    }
+
+    /// Records that a stage before would hand on.
+    pub fn records(&self, stage: &str) -> usize {
+        self.before.get(stage).map_or(0, |cost| cost.records)
+    }
+
+    /// A training of the general model on so many samples.
+    pub fn training_of(&self, samples: usize, training: &Training) -> Cost {
+        let ids: Vec<String> = (0..samples).map(|i| i.to_string()).collect();
+        let config = settings::config(training);
+        let plan = train::Plan::new(ids.iter().map(String::as_str), &config);
+        let drawn: usize = (0..plan.total_steps()).map(|s| plan.batch(s).len()).sum();
+        let sizes = &self.measured.sizes;
+        let kept = if training.save_steps > 0 {
+            training.keep.max(1) + 1
+        } else {
+            1
+        };
+        let each = sizes.weights + 8 * sizes.trained + sizes.masters();
+        let seconds = self.measured.costs.as_ref();
+        let cost = Cost {
+            records: samples,
+            seconds: seconds.map(|c| c.train * self.measured.sample_tokens * drawn as f64),
+            disk: BTreeMap::from([("models".to_owned(), sizes.weights)]),
+            passing_disk: BTreeMap::from([(
+                "checkpoints while training".to_owned(),
+                kept as u64 * each,
+            )]),
+            ..Cost::default()
+        };
+        cost.with("samples", samples)
+            .with("steps", plan.total_steps())
+    }
+
+    /// So many answers that may have so many tokens each.
+    pub fn answers_of(&self, answers: usize, tokens: f64) -> Cost {
+        let seconds = self.measured.costs.as_ref();
+        Cost {
+            records: answers,
+            seconds: seconds.map(|c| c.answer * tokens * SHARE * answers as f64),
+            disk: records(answers as u64 * ANSWER_BYTES),
+            ..Cost::default()
+        }
+    }
+
+    /// Records of so many pairs or samples.
+    pub fn records_of(&self, pairs: usize) -> Cost {
+        Cost {
+            disk: records(pairs as u64 * PAIR_BYTES),
+            ..Cost::nothing(pairs)
+        }
+    }
+}
+
+fn records(bytes: u64) -> BTreeMap<String, u64> {
+    BTreeMap::from([("records".to_owned(), bytes)])
+}

@@ -1,0 +1,242 @@
+//! The measurement behind a plan: two training steps and a few answers of the general model. Without weights everything but
+//! times and activations is known from `config.json`.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::{Context as _, Result};
+use corpus::{Decoding, Open, Pair, Request, Role, Sample, Turn};
+use generate::{Generator as _, LocalGenerator};
+use model::Mllm;
+use model::checkpoint::Checkpoint;
+use processor::{Encoded, Processor};
+use torch::Kind;
+use train::{SampleSource, TooLong, Trainer, peak_rss_bytes};
+
+use crate::engine::Engine;
+use crate::runner::{self, GROUP};
+
+/// Samples of the measured training steps.
+pub const SAMPLES: usize = 8;
+/// Tokens of each measured answer.
+pub const ANSWER: usize = 16;
+
+/// What the general model's folder told.
+#[derive(Clone, Debug)]
+pub struct Measured {
+    /// What two steps and a few answers took; none without weights.
+    pub costs: Option<Costs>,
+    /// Mean tokens of a training sample.
+    pub sample_tokens: f64,
+    /// Tokens of the longest of them.
+    pub prompt_tokens: usize,
+    /// What the model is made of.
+    pub sizes: Sizes,
+}
+
+/// What a short measurement told.
+#[derive(Clone, Debug)]
+pub struct Costs {
+    /// Seconds of training for each token.
+    pub train: f64,
+    /// Seconds of decoding for each token of an answer, in a group.
+    pub answer: f64,
+    /// Bytes that two steps took beyond what is counted.
+    pub rest: u64,
+}
+
+/// What a model is made of.
+#[derive(Clone, Debug)]
+pub struct Sizes {
+    /// Parameters by group.
+    pub parameters: BTreeMap<String, u64>,
+    /// Parameters that are trained.
+    pub trained: u64,
+    /// Bytes of the weights.
+    pub weights: u64,
+    /// Bytes of one cached token.
+    pub cached_token: u64,
+    /// Whether weights are not in f32, so that an optimizer keeps masters.
+    pub is_half: bool,
+}
+
+impl Sizes {
+    fn of(engine: &Engine, config: &train::Config, model: &dyn Mllm) -> Self {
+        // An outline has tensors of another dtype than the run would load.
+        let width = engine.dtype.elt_size_in_bytes() as u64;
+        let groups = model::inspect::groups(model);
+        let all = groups.iter().map(|g| g.values as u64);
+        let trained = groups.iter().filter(|g| !config.freeze.contains(&g.group));
+        let cache = model.new_cache(1, 1);
+        let cached = cache.layers.iter().flat_map(|(k, v)| [k, v]);
+        Self {
+            weights: width * all.sum::<u64>(),
+            trained: trained.map(|g| g.values as u64).sum(),
+            cached_token: width * cached.map(|t| t.numel() as u64).sum::<u64>(),
+            parameters: groups
+                .iter()
+                .map(|g| (g.group.as_str().to_owned(), g.values as u64))
+                .collect(),
+            is_half: engine.dtype != Kind::Float,
+        }
+    }
+
+    /// Bytes of the optimizer's copy of the weights.
+    pub fn masters(&self) -> u64 {
+        if self.is_half { 4 * self.trained } else { 0 }
+    }
+}
+
+/// What is measured on.
+pub struct Probe<'a> {
+    /// Where models run.
+    pub engine: &'a Engine,
+    /// The general model.
+    pub base: &'a Path,
+    /// How it would be trained.
+    pub config: &'a train::Config,
+    /// Some samples as the run would train on them.
+    pub samples: &'a [Sample],
+    /// Some pairs that are asked about.
+    pub pairs: &'a [Pair],
+    /// What is asked about them.
+    pub caption_request: &'a str,
+    /// The run's seed.
+    pub seed: u64,
+}
+
+impl Probe<'_> {
+    /// Measures, or without weights finds out what can be known. What else is missing is added to `missing`.
+    pub fn measure(&self, missing: &mut Vec<String>) -> Result<Measured> {
+        match Checkpoint::open(self.base) {
+            Err(model::Error::NoWeights { .. }) => self.outline(missing),
+            _ => self.with_weights(),
+        }
+    }
+
+    /// What `config.json` and the tokenizer tell.
+    fn outline(&self, missing: &mut Vec<String>) -> Result<Measured> {
+        let path = self.base.join("config.json");
+        let config = std::fs::read_to_string(&path)
+            .with_context(|| format!("cannot read `{}`", path.display()))?;
+        let model = model::outline(&config, None)
+            .with_context(|| format!("cannot use `{}`", path.display()))?;
+        let mut lengths = Vec::new();
+        match self.engine.processor(self.base) {
+            Ok(processor) => {
+                for sample in self.samples {
+                    lengths.push(processor.sample(sample)?.ids.len());
+                }
+            }
+            Err(error) => missing.push(format!("tokenizer and picture settings: {error:#}")),
+        }
+        let tokens: usize = lengths.iter().sum();
+        Ok(Measured {
+            costs: None,
+            sample_tokens: tokens as f64 / lengths.len().max(1) as f64,
+            prompt_tokens: lengths.into_iter().max().unwrap_or(0),
+            sizes: Sizes::of(self.engine, self.config, model.as_ref()),
+        })
+    }
+
+    fn with_weights(&self) -> Result<Measured> {
+        let (model, processor) = self.engine.open(self.base)?;
+        let mut encoded = Vec::new();
+        for sample in self.samples {
+            encoded.push((sample.id.clone(), processor.sample(sample)?));
+        }
+        let tokens: usize = encoded.iter().map(|(_, e)| e.ids.len()).sum();
+        let answer = self.answers(model.as_ref(), processor.as_ref())?;
+        let sizes = Sizes::of(self.engine, self.config, model.as_ref());
+
+        let before = peak_rss_bytes();
+        let config = train::Config {
+            epochs: 1e6,
+            max_steps: Some(2),
+            batch_size: encoded.len(),
+            too_long: TooLong::TruncateText,
+            ..self.config.clone()
+        };
+        let few = Few(&encoded);
+        let mut stepper = Trainer::new(model.as_ref(), &few, &config)?;
+        stepper.step()?;
+        let start = Instant::now();
+        stepper.step()?;
+        let seconds = start.elapsed().as_secs_f64();
+        let counted = sizes.trained * if sizes.is_half { 16 } else { 12 };
+        Ok(Measured {
+            costs: Some(Costs {
+                train: seconds / tokens.max(1) as f64,
+                answer,
+                rest: peak_rss_bytes()
+                    .saturating_sub(before)
+                    .saturating_sub(counted),
+            }),
+            sample_tokens: tokens as f64 / encoded.len().max(1) as f64,
+            prompt_tokens: encoded.iter().map(|(_, e)| e.ids.len()).max().unwrap_or(0),
+            sizes,
+        })
+    }
+
+    /// Seconds for each token of an answer.
+    fn answers(&self, model: &dyn Mllm, processor: &dyn Processor) -> Result<f64> {
+        let request = |pair: &Pair| Request {
+            id: pair.id.clone(),
+            images: pair.images.clone(),
+            turns: vec![asked(pair, self.caption_request)],
+            open: Open::Assistant,
+            prompt: None,
+            decoding: Decoding {
+                max_new_tokens: ANSWER,
+                ..Decoding::default()
+            },
+        };
+        let options = runner::options(self.seed);
+        let mut generator = LocalGenerator::new(model, processor, options);
+        let (mut tokens, start) = (0, Instant::now());
+        // A whole group, since decoding many together is what makes it fast.
+        let mut requests = self.pairs.iter().take(GROUP).map(request);
+        generator.generate(&mut requests, &mut |completion| {
+            tokens += completion.completion_tokens;
+            Ok(())
+        })?;
+        Ok(start.elapsed().as_secs_f64() / tokens.max(1) as f64)
+    }
+}
+
+/// Samples of pairs with their captions alone.
+pub fn caption_samples(pairs: &[Pair], caption_request: &str) -> Vec<Sample> {
+    let sample = |pair: &Pair| Sample {
+        id: pair.id.clone(),
+        images: pair.images.clone(),
+        turns: vec![
+            asked(pair, caption_request),
+            Turn::new(Role::Assistant, pair.caption.clone()).learned(),
+        ],
+        end: false,
+        origin: serde_json::Value::Null,
+    };
+    pairs.iter().take(SAMPLES).map(sample).collect()
+}
+
+fn asked(pair: &Pair, caption_request: &str) -> Turn {
+    let marks = "<image>\n".repeat(pair.images.len());
+    Turn::new(Role::User, format!("{marks}{caption_request}")).with_marks()
+}
+
+struct Few<'a>(&'a [(String, Encoded)]);
+
+impl SampleSource for Few<'_> {
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn id(&self, index: usize) -> &str {
+        &self.0[index].0
+    }
+
+    fn encode(&self, index: usize) -> Result<Encoded, String> {
+        Ok(self.0[index].1.clone())
+    }
+}

@@ -1,0 +1,160 @@
+//! Pictures by content: a run's records name `pictures/<digest>.<ending>` in the run folder, a link to where the picture
+//! lies on this machine. A run that was moved, or whose data were, lays its links anew at its next start.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use corpus::digests::Digests;
+
+use crate::records::Pictured;
+
+/// The folder of a run's pictures.
+#[derive(Clone, Debug)]
+pub struct PictureStore {
+    folder: PathBuf,
+}
+
+/// Digits of a digest in a name.
+const DIGITS: usize = 32;
+
+impl PictureStore {
+    /// Of the run folder `run`, a full path.
+    pub fn of(run: &Path) -> Self {
+        Self {
+            folder: run.join("pictures"),
+        }
+    }
+
+    /// Where pictures that lie inside of data files are unpacked to.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Content digests of the rows' pictures by path; one that is not there has none.
+    pub fn digests<T: Pictured>(
+        &self,
+        rows: &[T],
+        digests: &mut Digests,
+    ) -> Result<BTreeMap<PathBuf, String>> {
+        let mut images: Vec<PathBuf> = rows.iter().flat_map(|r| r.images().to_vec()).collect();
+        images.sort();
+        images.dedup();
+        // One that is not there is a reject of the stage that reads it; when it comes, the digest changes.
+        images.retain(|image| image.is_file());
+        let found = digests.files(&images)?;
+        Ok(images.into_iter().zip(found).collect())
+    }
+
+    /// Gives the rows' pictures their names in the store and lays the links.
+    pub fn take_in<T: Pictured>(&self, rows: &mut [T], digests: &mut Digests) -> Result<()> {
+        let known = self.digests(rows, digests)?;
+        self.lay(&known)?;
+        for row in rows {
+            for image in row.images_mut() {
+                if let Some(digest) = known.get(image) {
+                    *image = self.place(image, digest);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Where a picture of this content lies in the store.
+    fn place(&self, image: &Path, digest: &str) -> PathBuf {
+        let ending = image.extension().unwrap_or_default().to_string_lossy();
+        let ending = match ending.to_lowercase().as_str() {
+            "jpeg" => "jpg".to_owned(),
+            "tiff" => "tif".to_owned(),
+            other => other.to_owned(),
+        };
+        let name = &digest[..DIGITS.min(digest.len())];
+        self.folder.join(if ending.is_empty() {
+            name.to_owned()
+        } else {
+            format!("{name}.{ending}")
+        })
+    }
+
+    /// Makes each picture findable under its name in the store.
+    pub fn lay(&self, pictures: &BTreeMap<PathBuf, String>) -> Result<()> {
+        if pictures.is_empty() {
+            return Ok(());
+        }
+        fs::create_dir_all(&self.folder)
+            .with_context(|| format!("cannot make `{}`", self.folder.display()))?;
+        for (image, digest) in pictures {
+            let place = self.place(image, digest);
+            let image = std::path::absolute(image)?;
+            // A picture that was unpacked here lies where it should.
+            if image == place {
+                continue;
+            }
+            if let Ok(target) = fs::read_link(&place) {
+                if target == image {
+                    continue;
+                }
+                fs::remove_file(&place)
+                    .with_context(|| format!("cannot remove `{}`", place.display()))?;
+            } else if place.is_file() {
+                continue;
+            }
+            // A file system without links gets a copy.
+            std::os::unix::fs::symlink(&image, &place)
+                .or_else(|_| copy(&image, &place))
+                .with_context(|| format!("cannot write `{}`", place.display()))?;
+        }
+        Ok(())
+    }
+}
+
+fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
+    let aside = to.with_extension("part");
+    fs::copy(from, &aside)?;
+    fs::rename(&aside, to)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use corpus::Pair;
+
+    fn pair(image: PathBuf) -> Pair {
+        Pair {
+            id: "a".to_owned(),
+            images: vec![image],
+            caption: String::new(),
+            request: None,
+            group: None,
+            source: None,
+            meta: serde_json::Map::new(),
+        }
+    }
+
+    #[test]
+    fn pictures_are_named_by_content_and_links_mended() {
+        let folder = tempfile::tempdir().expect("folder");
+        let (run, data) = (folder.path().join("run"), folder.path().join("data"));
+        fs::create_dir_all(&data).expect("folder");
+        fs::write(data.join("x.JPEG"), "content").expect("write");
+        let store = PictureStore::of(&run);
+        let mut rows = [pair(data.join("x.JPEG"))];
+        store
+            .take_in(&mut rows, &mut Digests::default())
+            .expect("take in");
+        let digest = corpus::digest::bytes(b"content");
+        let place = run.join(format!("pictures/{}.jpg", &digest[..32]));
+        assert_eq!(rows[0].images, std::slice::from_ref(&place));
+        assert_eq!(fs::read(&place).expect("read"), b"content");
+        // The data move: the next start finds them again.
+        let moved = folder.path().join("moved");
+        fs::rename(&data, &moved).expect("move");
+        assert!(!place.exists());
+        let mut rows = [pair(moved.join("x.JPEG"))];
+        store
+            .take_in(&mut rows, &mut Digests::default())
+            .expect("take in");
+        assert_eq!(fs::read(&place).expect("read"), b"content");
+    }
+}

@@ -1,0 +1,183 @@
+//! What a run would do: `--dry-run`. Begins no stage; writes `plan.json` and notes of what was read.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use corpus::sealed::write_json;
+use corpus::{Pair, Sample, formats};
+use run::events::Reporter;
+use run::graph::Wish;
+use run::plan::{self, Plan, Step};
+use run::{Span, State};
+use synthesis::{Blank, SeedOptions};
+
+use crate::driver::{Driver, Identified, given_of, without_weights};
+use crate::estimate::{self, Estimate, Measured, Probe};
+use crate::pictures::PictureStore;
+use crate::reader::Reader;
+use crate::runner::GROUP;
+use crate::settings;
+use crate::sources::Sources;
+
+/// Makes the plan and writes it. Nothing else in the run folder changes, but for notes of what was read.
+pub fn make(driver: &Driver<'_>, span: &Span, limit: Option<usize>) -> Result<Plan> {
+    let stages = driver.identify(span)?;
+    let pairs = pairs(driver)?;
+    let (training, held_out) = driver.stages.pairs.split(&pairs);
+    let missing = without_weights(&stages)?;
+    let mut missing: Vec<String> = missing
+        .into_iter()
+        .map(|(keys, folder)| format!("weights of {keys} in `{}`", folder.display()))
+        .collect();
+    let sources = Sources::of(driver.recipe, &driver.run.path, limit)?;
+    let probe = Probe {
+        engine: driver.engine,
+        base: &sources.base,
+        config: &settings::config(&driver.recipe.train),
+        samples: &few_samples(driver, &sources, &pairs)?,
+        pairs: &pairs,
+        caption_request: &sources.prompts.synthesizer.caption_request,
+        seed: driver.recipe.seed,
+    };
+    let measured = probe.measure(&mut missing)?;
+    let mut estimate = Estimate {
+        training: training.len(),
+        held_out: held_out.len(),
+        measured: &measured,
+        before: BTreeMap::new(),
+    };
+    let mut steps = Vec::new();
+    let (mut given, mut open) = (BTreeMap::new(), Vec::new());
+    for stage in &stages {
+        let Some(basis) = &stage.basis else { continue };
+        let name = stage.node.name.as_str();
+        let (skipped, why) = stands(driver, stage, &mut given, &open)?;
+        if !skipped {
+            open.push(name);
+        }
+        let mut cost = stage.stage.cost(&estimate)?;
+        estimate.before.insert(name.to_owned(), cost.clone());
+        if skipped {
+            cost.seconds = Some(0.0);
+        }
+        steps.push(Step {
+            stage: name.to_owned(),
+            key: basis.key.clone(),
+            skipped,
+            why,
+            cost,
+        });
+    }
+    let times = if measured.costs.is_some() {
+        format!(
+            "times are from 2 training steps over {} samples and {GROUP} answers of {} tokens, if answers take {:.0} % of \
+             the tokens that they may",
+            estimate::SAMPLES,
+            estimate::ANSWER,
+            estimate::SHARE * 100.0
+        )
+    } else {
+        "times and the memory of activations are measured with weights, so they are not in this plan".to_owned()
+    };
+    let plan = Plan {
+        disk: plan::disk(steps.iter().map(|step| &step.cost)),
+        stages: steps,
+        parameters: measured.sizes.parameters.clone(),
+        missing,
+        memory: memory(&measured, driver.recipe.synthesizer.max_new_tokens),
+        free_disk: plan::free_disk(&driver.run.path)?,
+        notes: vec![
+            times,
+            "filter: at most as many tasks as there are pairs".to_owned(),
+        ],
+    };
+    write_json(&driver.run.path.join(Plan::FILE), &plan)?;
+    Ok(plan)
+}
+
+/// Whether a stage would be skipped, and why it would be skipped or done.
+fn stands<'a>(
+    driver: &Driver<'_>,
+    stage: &'a Identified<'_>,
+    given: &mut BTreeMap<&'a str, String>,
+    open: &[&str],
+) -> Result<(bool, String)> {
+    let Some(basis) = &stage.basis else {
+        return Ok((true, String::new()));
+    };
+    if stage.wish == Wish::Anew {
+        return Ok((false, "done anew, as `--from` says".to_owned()));
+    }
+    // Of several, the last one says most.
+    let inputs: Vec<&String> = stage.node.inputs.values().collect();
+    if let Some(open) = open.iter().rev().find(|open| inputs.iter().any(|i| i == *open)) {
+        return Ok((false, format!("builds on `{open}`")));
+    }
+    let mut digests = driver.digests.borrow_mut();
+    let inputs = given_of(stage.node, given);
+    Ok(match stage.folder.state(basis, &inputs, &mut digests)? {
+        State::Done(manifest) => {
+            given.insert(&stage.node.name, manifest.gave());
+            (true, "done before".to_owned())
+        }
+        State::New => (false, "not done yet".to_owned()),
+        other => (false, other.why()),
+    })
+}
+
+/// The pairs that can be used.
+fn pairs(driver: &Driver<'_>) -> Result<Vec<Pair>> {
+    let pairs = &driver.stages.pairs;
+    let store = PictureStore::of(&driver.run.path);
+    let mut digests = driver.digests.borrow_mut();
+    let reads = pairs.contents(Reader::of_contents(&store, &mut digests))?;
+    let report = Reporter::new("", driver.listener);
+    Ok(pairs.usable(report, &reads, &driver.run.path)?.pairs)
+}
+
+/// Some samples as the run would train on them.
+fn few_samples(driver: &Driver<'_>, sources: &Sources, pairs: &[Pair]) -> Result<Vec<Sample>> {
+    let settings = &driver.recipe.synthesizer;
+    let seeds = match &sources.seeds {
+        Some(path) if settings.train.data.is_none() => {
+            let options = formats::Options {
+                check_images: true,
+                ..sources.reading.clone()
+            };
+            let mut rows = formats::read_seeds(path, &options)?.rows;
+            rows.truncate(estimate::SAMPLES);
+            rows
+        }
+        _ => Vec::new(),
+    };
+    if seeds.is_empty() {
+        let request = &sources.prompts.synthesizer.caption_request;
+        return Ok(estimate::caption_samples(pairs, request));
+    }
+    let options = SeedOptions {
+        input: settings.input,
+        blank: None::<Blank<'_>>,
+        seed: driver.recipe.seed,
+    };
+    Ok(synthesis::seed_samples(&seeds, options, &sources.prompts).items)
+}
+
+/// Bytes by part, at the largest moment of the run.
+fn memory(measured: &Measured, new_tokens: usize) -> BTreeMap<String, u64> {
+    let sizes = &measured.sizes;
+    let longest = measured.prompt_tokens + new_tokens;
+    let mut memory = BTreeMap::from([
+        ("weights".to_owned(), sizes.weights),
+        ("master weights".to_owned(), sizes.masters()),
+        ("gradients".to_owned(), 4 * sizes.trained),
+        ("moments".to_owned(), 8 * sizes.trained),
+        (
+            "cache of a group of answers".to_owned(),
+            sizes.cached_token * (GROUP * longest).min(1 << 17) as u64,
+        ),
+    ]);
+    if let Some(costs) = &measured.costs {
+        memory.insert("activations and the rest (measured)".to_owned(), costs.rest);
+    }
+    memory
+}

@@ -1,0 +1,153 @@
+//! Records in a run folder name their pictures relative to their file, so that a run folder can be moved and two runs of one
+//! recipe write the same bytes. In memory the pictures are full paths.
+
+use std::path::{Component, Path, PathBuf};
+
+use anyhow::{Result, bail};
+use corpus::{Pair, Rejected, Request, Sample, Seed, jsonl};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// A record with pictures.
+pub trait Pictured: Clone {
+    /// Its id.
+    fn id(&self) -> &str;
+    /// Its pictures.
+    fn images(&self) -> &[PathBuf];
+    /// Its pictures, to be changed.
+    fn images_mut(&mut self) -> &mut [PathBuf];
+}
+
+macro_rules! pictured {
+    ($($record:ty),*) => {$(
+        impl Pictured for $record {
+            fn id(&self) -> &str {
+                &self.id
+            }
+            fn images(&self) -> &[PathBuf] {
+                &self.images
+            }
+            fn images_mut(&mut self) -> &mut [PathBuf] {
+                &mut self.images
+            }
+        }
+    )*};
+}
+pictured!(Pair, Seed, Sample, Request, evaluation::questions::Item);
+
+/// Writes records; pictures are named relative to the file, which lies in the run folder as they do.
+pub fn write<'a, T: Pictured + Serialize + 'a>(
+    path: &Path,
+    rows: impl IntoIterator<Item = &'a T>,
+) -> Result<()> {
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let mut named = Vec::new();
+    for row in rows {
+        let mut row = row.clone();
+        for image in row.images_mut() {
+            *image = relative(image, folder)?;
+        }
+        named.push(row);
+    }
+    Ok(jsonl::write(path, &named)?)
+}
+
+/// Reads records that [`write`] wrote.
+pub fn read<T: Pictured + DeserializeOwned>(path: &Path) -> Result<Vec<T>> {
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let mut rows: Vec<T> = jsonl::read(path)?;
+    for row in &mut rows {
+        for image in row.images_mut() {
+            *image = joined(folder, image);
+        }
+    }
+    Ok(rows)
+}
+
+/// `to` as it is named in `folder`; both are full paths.
+fn relative(to: &Path, folder: &Path) -> Result<PathBuf> {
+    if !to.is_absolute() || !folder.is_absolute() {
+        bail!(
+            "`{}` cannot be named relative to `{}`: one of them is no full path",
+            to.display(),
+            folder.display()
+        );
+    }
+    let (to_parts, of_parts): (Vec<_>, Vec<_>) =
+        (to.components().collect(), folder.components().collect());
+    let same = to_parts.iter().zip(&of_parts).take_while(|(a, b)| a == b);
+    let same = same.count();
+    let up = of_parts[same..].iter().map(|_| Component::ParentDir);
+    Ok(up.chain(to_parts[same..].iter().copied()).collect())
+}
+
+/// `folder/name` with leading `..` taken out.
+fn joined(folder: &Path, name: &Path) -> PathBuf {
+    let mut out = folder.to_owned();
+    for part in name.components() {
+        match part {
+            Component::ParentDir => {
+                out.pop();
+            }
+            Component::CurDir => {}
+            other => out.push(other),
+        }
+    }
+    out
+}
+
+/// Writes a stage's rejects. A reject that does not say which stage left it out was left out by the one that writes.
+pub fn write_rejected(folder: &Path, stage: &str, rejected: &[Rejected]) -> Result<()> {
+    let named = rejected.iter().cloned().map(|mut row| {
+        if row.stage.is_empty() {
+            stage.clone_into(&mut row.stage);
+        }
+        row
+    });
+    let named: Vec<Rejected> = named.collect();
+    Ok(jsonl::write(&folder.join(REJECTED), &named)?)
+}
+
+/// Reads a stage's rejects; none if it wrote no such file.
+pub fn read_rejected(folder: &Path) -> Result<Vec<Rejected>> {
+    read_if_there(&folder.join(REJECTED))
+}
+
+/// Records of a file that not every run has; a file that is there must be sound.
+pub fn read_if_there<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>> {
+    if path.exists() {
+        Ok(jsonl::read(path)?)
+    } else {
+        Ok(Vec::new())
+    }
+}
+
+const REJECTED: &str = "rejected.jsonl";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_folder_can_be_moved() {
+        let folder = tempfile::tempdir().expect("folder");
+        let (here, there) = (folder.path().join("here"), folder.path().join("there"));
+        std::fs::create_dir_all(here.join("controls/x/mix")).expect("folder");
+        let row = |run: &Path| Pair {
+            id: "a".to_owned(),
+            images: vec![run.join("pictures/1.png")],
+            caption: String::new(),
+            request: None,
+            group: None,
+            source: None,
+            meta: serde_json::Map::new(),
+        };
+        let file = "controls/x/mix/pairs.jsonl";
+        write(&here.join(file), &[row(&here)]).expect("write");
+        let text = std::fs::read_to_string(here.join(file)).expect("read");
+        assert!(text.contains("\"../../../pictures/1.png\""), "{text}");
+        std::fs::rename(&here, &there).expect("move");
+        let rows: Vec<Pair> = read(&there.join(file)).expect("read");
+        assert_eq!(rows, [row(&there)]);
+    }
+}

@@ -1,0 +1,75 @@
+//! Where what a recipe names lies on this machine.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use corpus::formats;
+use run::recipe::{DEMO, Recipe};
+use synthesis::Prompts;
+
+use crate::pictures::PictureStore;
+
+/// Folders and files of a run, and how they are read.
+#[derive(Clone, Debug)]
+pub struct Sources {
+    /// The general model.
+    pub base: PathBuf,
+    /// A synthesizer that was tuned before.
+    pub synthesizer: Option<PathBuf>,
+    /// The judge that the recipe names.
+    pub judge: Option<PathBuf>,
+    /// Seed data, if the synthesizer has to be tuned.
+    pub seeds: Option<PathBuf>,
+    /// The run's prompts.
+    pub prompts: Prompts,
+    /// How files of seeds and samples are read; pictures inside them get files in the run folder.
+    pub reading: formats::Options,
+    /// At most so many pairs, seeds and questions; everything when absent.
+    pub limit: Option<usize>,
+}
+
+/// The shipped demo base of a run that uses it.
+const DEMO_BASE: &str = "demo/base-model";
+/// The shipped seed data of a run that uses the demo base.
+const DEMO_SEEDS: &str = "demo/seeds.jsonl";
+
+impl Sources {
+    /// Of a recipe, for the run folder `run`.
+    pub fn of(recipe: &Recipe, run: &Path, limit: Option<usize>) -> Result<Self> {
+        let model = |checkpoint: &PathBuf| {
+            if checkpoint == Path::new(DEMO) {
+                run.join(DEMO_BASE)
+            } else {
+                checkpoint.clone()
+            }
+        };
+        let synthesizer = &recipe.synthesizer;
+        let shipped = || recipe.uses_demo_base().then(|| run.join(DEMO_SEEDS));
+        let tunes = synthesizer.checkpoint.is_none() && recipe.mix.synthetic;
+        let prompts = match &synthesizer.prompts {
+            Some(path) => {
+                let text = std::fs::read_to_string(path)
+                    .with_context(|| format!("cannot read `{}`", path.display()))?;
+                Prompts::with_overrides(&text)
+                    .with_context(|| format!("prompts `{}`", path.display()))?
+            }
+            None => Prompts::default(),
+        };
+        Ok(Self {
+            base: model(&recipe.checkpoint),
+            synthesizer: synthesizer.checkpoint.as_ref().map(model),
+            judge: recipe.filter.checkpoint.as_ref().map(model),
+            seeds: if tunes {
+                synthesizer.seed_data.clone().or_else(shipped)
+            } else {
+                None
+            },
+            prompts,
+            reading: formats::Options {
+                unpack: Some(PictureStore::of(run).folder().to_owned()),
+                ..formats::Options::default()
+            },
+            limit,
+        })
+    }
+}

@@ -1,0 +1,177 @@
+//! What a stage is, and what it works with.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::marker::PhantomData;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use corpus::digests::Digests;
+use run::events::Reporter;
+use run::plan::Cost;
+use run::{Graph, Node, Stop};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::engine::Engine;
+use crate::estimate::Estimate;
+use crate::pictures::PictureStore;
+use crate::reader::Reader;
+
+/// One stage of a run, with its settings. `docs/adding-a-stage.md` goes through one.
+pub trait Stage {
+    /// What it counts; other stages read the fields, the manifest holds them under their names.
+    type Counts: Serialize + DeserializeOwned;
+
+    /// What kind of stage it is, in its key.
+    const KIND: &'static str;
+
+    /// Counted up when its function changes, so that what an earlier one made is made again.
+    const VERSION: u32;
+
+    /// Its place in the graph: name, folder, inputs.
+    fn node(&self) -> Node;
+
+    /// What it reads from outside of the stages: this and the keys of its inputs are what its own key is made of.
+    fn reads(&self, reader: &mut Reader<'_>) -> Result<()>;
+
+    /// What it would cost.
+    fn cost(&self, estimate: &Estimate<'_>) -> Result<Cost>;
+
+    /// Does the work in the site's folder. What an attempt with the same key left there is gone on with.
+    fn run(&self, site: &Site<'_>) -> Result<Self::Counts>;
+}
+
+/// A stage of whatever kind.
+pub trait AnyStage {
+    /// See [`Stage::KIND`].
+    fn kind(&self) -> &'static str;
+    /// See [`Stage::VERSION`].
+    fn version(&self) -> u32;
+    /// See [`Stage::node`].
+    fn node(&self) -> Node;
+    /// See [`Stage::reads`].
+    fn reads(&self, reader: &mut Reader<'_>) -> Result<()>;
+    /// See [`Stage::cost`].
+    fn cost(&self, estimate: &Estimate<'_>) -> Result<Cost>;
+    /// See [`Stage::run`]; the counts as JSON.
+    fn run(&self, site: &Site<'_>) -> Result<Value>;
+}
+
+impl<S: Stage> AnyStage for S {
+    fn kind(&self) -> &'static str {
+        S::KIND
+    }
+
+    fn version(&self) -> u32 {
+        S::VERSION
+    }
+
+    fn node(&self) -> Node {
+        Stage::node(self)
+    }
+
+    fn reads(&self, reader: &mut Reader<'_>) -> Result<()> {
+        Stage::reads(self, reader)
+    }
+
+    fn cost(&self, estimate: &Estimate<'_>) -> Result<Cost> {
+        Stage::cost(self, estimate)
+    }
+
+    fn run(&self, site: &Site<'_>) -> Result<Value> {
+        Ok(serde_json::to_value(Stage::run(self, site)?)?)
+    }
+}
+
+/// A stage's hold on one of its inputs.
+#[derive(Debug)]
+pub struct Link<S> {
+    name: String,
+    folder: PathBuf,
+    kind: PhantomData<fn() -> S>,
+}
+
+// Derived, these would ask the same of the stage.
+impl<S> Clone for Link<S> {
+    fn clone(&self) -> Self {
+        Self {
+            name: self.name.clone(),
+            folder: self.folder.clone(),
+            kind: PhantomData,
+        }
+    }
+}
+
+impl<S: Stage> Link<S> {
+    /// To a stage.
+    pub fn to(stage: &S) -> Self {
+        let node = Stage::node(stage);
+        Self {
+            name: node.name,
+            folder: node.folder,
+            kind: PhantomData,
+        }
+    }
+
+    /// The stage's name in the graph.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+/// The inputs of a [`Node`]: a stage's word for each, and the input's name.
+pub fn inputs(named: &[(&str, &str)]) -> BTreeMap<String, String> {
+    let each = named.iter();
+    each.map(|(role, name)| ((*role).to_owned(), (*name).to_owned()))
+        .collect()
+}
+
+/// What a stage works with.
+pub struct Site<'a> {
+    /// The stage's own folder; it is there.
+    pub folder: &'a Path,
+    /// The run folder.
+    pub run: &'a Path,
+    /// The graph that the stage is in.
+    pub graph: &'a Graph,
+    /// Where models run.
+    pub engine: &'a Engine,
+    /// Who hears how it goes.
+    pub report: Reporter<'a>,
+    /// Whether the run is asked to stop.
+    pub stop: Stop<'a>,
+    /// The run's pictures.
+    pub pictures: &'a PictureStore,
+    /// Content digests of files.
+    pub digests: &'a RefCell<Digests>,
+}
+
+impl Site<'_> {
+    /// The stage's name.
+    pub fn stage(&self) -> &str {
+        self.report.stage()
+    }
+
+    /// A file or folder that an input left.
+    pub fn of<S>(&self, link: &Link<S>, file: &str) -> PathBuf {
+        self.run.join(&link.folder).join(file)
+    }
+
+    /// The folder of an input.
+    pub fn folder_of<S>(&self, link: &Link<S>) -> PathBuf {
+        self.run.join(&link.folder)
+    }
+
+    /// What an input counted.
+    pub fn counts<S: Stage>(&self, link: &Link<S>) -> Result<S::Counts> {
+        let manifest = self
+            .graph
+            .node(&link.name)
+            .and_then(|node| self.graph.stage_folder(self.run, node).manifest())
+            .with_context(|| format!("stage `{}` has no sound manifest", link.name))?;
+        serde_json::from_value(manifest.counts)
+            .with_context(|| format!("the counts of stage `{}` cannot be read", link.name))
+    }
+}

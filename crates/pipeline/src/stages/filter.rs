@@ -1,0 +1,182 @@
+//! A judge looks whether a triplet's precise answer follows from its informative one; only such triplets stay.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+use corpus::{Triplet, jsonl};
+use generate::LocalGenerator;
+use run::plan::Cost;
+use run::recipe::Recipe;
+use run::{Node, Place};
+use serde::{Deserialize, Serialize};
+use synthesis::{JudgeKind, JudgeOptions, KeepRule, Prompts};
+
+use super::synthesize::{Synthesize, TRIPLETS};
+use crate::estimate::Estimate;
+use crate::likelihood;
+use crate::reader::Reader;
+use crate::records::{write, write_rejected};
+use crate::runner::{self, Progress};
+use crate::sources::Sources;
+use crate::stage::{Link, Site, Stage, inputs};
+
+/// Its name.
+pub const NAME: &str = "filter";
+
+/// The file of the triplets that stay.
+pub const KEPT: &str = TRIPLETS;
+/// The file of what the judge said.
+pub const VERDICTS: &str = "verdicts.jsonl";
+
+/// Tokens that a judge's answer is taken to have, for a plan.
+const ANSWER_TOKENS: f64 = 16.0;
+
+/// Keeps consistent triplets.
+#[derive(Clone, Debug)]
+pub struct Filter {
+    triplets: Link<Synthesize>,
+    enabled: bool,
+    synthetic: bool,
+    judge: PathBuf,
+    judge_key: &'static str,
+    /// Whether no judge is named and the general model of the user judges.
+    is_general: bool,
+    kind: JudgeKind,
+    threshold: Option<f64>,
+    prompts: Prompts,
+    prompts_file: Option<PathBuf>,
+    seed: u64,
+}
+
+/// What it counts.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Triplets that the judge was asked about.
+    pub judged: u64,
+    /// Triplets that stay.
+    pub kept: u64,
+}
+
+impl Filter {
+    /// Of a recipe.
+    pub fn of(recipe: &Recipe, sources: &Sources, triplets: Link<Synthesize>) -> Self {
+        let settings = &recipe.filter;
+        Self {
+            triplets,
+            enabled: settings.enabled,
+            synthetic: recipe.mix.synthetic,
+            judge: sources.judge.clone().unwrap_or(sources.base.clone()),
+            judge_key: if sources.judge.is_some() {
+                "filter.checkpoint"
+            } else {
+                "model.checkpoint"
+            },
+            is_general: sources.judge.is_none() && !recipe.uses_demo_base(),
+            kind: settings.judge,
+            threshold: settings.threshold,
+            prompts: sources.prompts.clone(),
+            prompts_file: recipe.synthesizer.prompts.clone(),
+            seed: recipe.seed,
+        }
+    }
+}
+
+impl Stage for Filter {
+    type Counts = Counts;
+    const KIND: &'static str = NAME;
+    const VERSION: u32 = 1;
+
+    fn node(&self) -> Node {
+        Node {
+            name: NAME.to_owned(),
+            group: NAME.to_owned(),
+            folder: NAME.into(),
+            inputs: inputs(&[("triplets", self.triplets.name())]),
+            place: Place::Blocks,
+        }
+    }
+
+    fn reads(&self, reader: &mut Reader<'_>) -> Result<()> {
+        reader.keys(&["filter"]);
+        if !self.enabled || !self.synthetic {
+            return Ok(());
+        }
+        reader.model_settings();
+        if let Some(path) = &self.prompts_file {
+            reader.file("the prompts", path)?;
+        }
+        reader.model("the judge", self.judge_key, &self.judge)
+    }
+
+    fn cost(&self, estimate: &Estimate<'_>) -> Result<Cost> {
+        let triplets = estimate.records(self.triplets.name());
+        if !self.enabled || !self.synthetic {
+            return Ok(Cost::nothing(triplets));
+        }
+        let cost = estimate.answers_of(triplets, ANSWER_TOKENS);
+        Ok(cost.with("judged", triplets))
+    }
+
+    fn run(&self, site: &Site<'_>) -> Result<Counts> {
+        let folder = site.folder;
+        let triplets: Vec<Triplet> = jsonl::read(&site.of(&self.triplets, TRIPLETS))?;
+        if !self.enabled || triplets.is_empty() {
+            jsonl::write(&folder.join(KEPT), &triplets)?;
+            write_rejected(folder, site.stage(), &[])?;
+            return Ok(Counts {
+                judged: 0,
+                kept: triplets.len() as u64,
+            });
+        }
+        if self.is_general {
+            site.report
+                .note("no judge is named: the general model itself judges");
+        }
+        let (model, processor) = site.engine.open(&self.judge)?;
+        let options = JudgeOptions::new(self.kind);
+        let requests = synthesis::judge_requests(&triplets, options, &self.prompts);
+        write(&folder.join("requests.jsonl"), &requests)?;
+        let options = runner::options(self.seed);
+        let mut generator = LocalGenerator::new(model.as_ref(), processor.as_ref(), options);
+        let progress = Progress {
+            label: site.stage(),
+            report: site.report,
+            stop: site.stop,
+        };
+        let path = folder.join("completions.jsonl");
+        let completions = runner::run(&mut generator, &requests, &path, progress)?;
+        let mut judged = synthesis::verdicts(self.kind, &triplets, &completions);
+        if self.kind != JudgeKind::Verdict {
+            let samples =
+                synthesis::judge::likelihood_samples(self.kind, &triplets, &self.prompts);
+            let losses = likelihood::losses(model.as_ref(), processor.as_ref(), &samples)?;
+            let by_id: BTreeMap<_, _> = samples
+                .iter()
+                .zip(&losses)
+                .map(|(s, l)| (s.id.clone(), l.0))
+                .collect();
+            synthesis::judge::with_likelihood(&mut judged.items, &by_id);
+        }
+        jsonl::write(&folder.join(VERDICTS), &judged.items)?;
+        let rule = KeepRule {
+            threshold: self.threshold,
+            ..KeepRule::default()
+        };
+        let kept = synthesis::keep(&triplets, &judged.items, &rule);
+        write_rejected(folder, site.stage(), &kept.rejected)?;
+        jsonl::write(&folder.join(KEPT), &kept.items)?;
+        if kept.items.len() + kept.rejected.len() != triplets.len() {
+            bail!(
+                "{} triplets became {} kept and {} left out",
+                triplets.len(),
+                kept.items.len(),
+                kept.rejected.len()
+            );
+        }
+        Ok(Counts {
+            judged: triplets.len() as u64,
+            kept: kept.items.len() as u64,
+        })
+    }
+}

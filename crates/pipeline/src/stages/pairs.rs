@@ -1,0 +1,301 @@
+//! The domain's image-caption pairs: read, decoded once, split by group, pictures by content.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, bail};
+use corpus::duplicates::Duplicates;
+use corpus::fingerprint::{Fingerprint, Sketch};
+use corpus::formats::{self, Loaded};
+use corpus::sealed::{read_sealed, write_sealed};
+use corpus::{Pair, Rejected, jsonl};
+use rayon::prelude::*;
+use run::events::Reporter;
+use run::plan::Cost;
+use run::recipe::Recipe;
+use run::{Node, Place, Reads};
+use serde::{Deserialize, Serialize};
+
+use crate::bad_records::{broken, problem_of, refuse_many};
+use crate::estimate::Estimate;
+use crate::pictures::PictureStore;
+use crate::reader::Reader;
+use crate::records::{write, write_rejected};
+use crate::stage::{Site, Stage, inputs};
+
+/// Its name.
+pub const NAME: &str = "pairs";
+
+/// The file of the pairs that are trained on.
+pub const PAIRS: &str = "pairs.jsonl";
+/// The file of the pairs that are kept for evaluation.
+pub const HELD_OUT: &str = "held_out.jsonl";
+
+/// What [`Checked`] is noted in, beside the stages: a dry run looks at the pairs too.
+const CHECKED: &str = "checked.json";
+const ROLE: &str = "the pairs";
+
+/// Reads the pairs.
+#[derive(Clone, Debug)]
+pub struct Pairs {
+    path: PathBuf,
+    reading: formats::Options,
+    max_bad: f64,
+    held_out: f64,
+    seed: u64,
+    limit: Option<usize>,
+}
+
+/// What it counts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Records of the file.
+    pub read: u64,
+    /// Of these, how many cannot be used.
+    pub unusable: u64,
+    /// Pairs on both sides of the split.
+    pub pairs: u64,
+    /// Of these, how many are kept for evaluation.
+    #[serde(rename = "held out")]
+    pub held_out: u64,
+}
+
+/// Pairs that can be used, and what is known of the others.
+#[derive(Clone, Debug)]
+pub struct Usable {
+    /// The pairs, pictures where they lie.
+    pub pairs: Vec<Pair>,
+    /// The other records with their reasons.
+    pub rejected: Vec<Rejected>,
+    /// Groups of pairs, by id, that show the same picture.
+    pub duplicates: Vec<Vec<String>>,
+}
+
+/// What was seen in the pairs' pictures, noted down so that they are decoded once and not by every start of a run.
+#[derive(Debug, Serialize, Deserialize)]
+struct Checked {
+    /// Digests of the pairs and their pictures.
+    inputs: BTreeMap<String, String>,
+    /// Problem by id.
+    broken: BTreeMap<String, String>,
+    /// Ids of pairs that show the same picture: the same file, or one resized or compressed again.
+    duplicates: Vec<Vec<String>>,
+}
+
+impl Pairs {
+    /// Of a recipe.
+    pub fn of(recipe: &Recipe, store: &PictureStore, limit: Option<usize>) -> Self {
+        Self {
+            path: recipe.pairs.clone(),
+            reading: formats::Options {
+                images: recipe.images.clone(),
+                columns: recipe.columns.clone(),
+                unpack: Some(store.folder().to_owned()),
+                ..formats::Options::default()
+            },
+            max_bad: recipe.max_bad,
+            held_out: recipe.held_out,
+            seed: recipe.seed,
+            limit,
+        }
+    }
+
+    fn load(&self, check_images: bool) -> Result<Loaded<Pair>> {
+        let options = formats::Options {
+            check_images,
+            ..self.reading.clone()
+        };
+        Ok(formats::read_pairs(&self.path, &options)?)
+    }
+
+    /// The pairs that can be used, at most as many as asked for; an error if the others are more than the recipe allows.
+    /// `reads` is what identifies them, `run` the run folder.
+    pub fn usable(&self, report: Reporter<'_>, reads: &Reads, run: &Path) -> Result<Usable> {
+        let mut loaded = self.load(true)?;
+        let checked = checked(&loaded, reads.contents.clone(), &run.join(CHECKED))?;
+        let rows = std::mem::take(&mut loaded.rows);
+        for pair in rows {
+            match checked.broken.get(&pair.id) {
+                None => loaded.rows.push(pair),
+                Some(detail) => loaded.rejected.push(broken(&pair.id, detail.clone())),
+            }
+        }
+        refuse_many(
+            report,
+            self.max_bad,
+            &self.path,
+            loaded.rows.len(),
+            &loaded.rejected,
+        )?;
+        Ok(Usable {
+            pairs: loaded.rows,
+            rejected: loaded.rejected,
+            duplicates: checked.duplicates,
+        })
+    }
+
+    /// The sides of the split: what is trained on, and what is kept for evaluation.
+    pub fn split(&self, pairs: &[Pair]) -> (Vec<Pair>, Vec<Pair>) {
+        let few = &pairs[..pairs.len().min(self.limit.unwrap_or(usize::MAX))];
+        corpus::splits::split(few, self.held_out, self.seed)
+    }
+
+    /// What identifies the pairs alone.
+    pub fn contents(&self, mut reader: Reader<'_>) -> Result<Reads> {
+        reader.records(ROLE, &self.load(false)?)?;
+        Ok(reader.done().0)
+    }
+}
+
+impl Stage for Pairs {
+    type Counts = Counts;
+    const KIND: &'static str = NAME;
+    const VERSION: u32 = 1;
+
+    fn node(&self) -> Node {
+        Node {
+            name: NAME.to_owned(),
+            group: NAME.to_owned(),
+            folder: NAME.into(),
+            inputs: inputs(&[]),
+            place: Place::Rank0,
+        }
+    }
+
+    fn reads(&self, reader: &mut Reader<'_>) -> Result<()> {
+        reader.keys(&["run.seed", "data.held_out"]);
+        reader.setting("--limit", self.limit);
+        reader.records(ROLE, &self.load(false)?)
+    }
+
+    fn cost(&self, estimate: &Estimate<'_>) -> Result<Cost> {
+        Ok(estimate
+            .records_of(estimate.training)
+            .with("pairs", estimate.training + estimate.held_out)
+            .with("held out", estimate.held_out))
+    }
+
+    fn run(&self, site: &Site<'_>) -> Result<Counts> {
+        let reads = {
+            let mut digests = site.digests.borrow_mut();
+            self.contents(Reader::of_contents(site.pictures, &mut digests))?
+        };
+        let usable = self.usable(site.report, &reads, site.run)?;
+        let (good, unusable) = (usable.pairs.len(), usable.rejected.len());
+        let (mut pairs, mut held_out) = self.split(&usable.pairs);
+        tell_duplicates(site, usable.duplicates, &pairs, &held_out)?;
+        {
+            let mut digests = site.digests.borrow_mut();
+            site.pictures.take_in(&mut pairs, &mut digests)?;
+            site.pictures.take_in(&mut held_out, &mut digests)?;
+        }
+        write(&site.folder.join(PAIRS), &pairs)?;
+        write(&site.folder.join(HELD_OUT), &held_out)?;
+        write_rejected(site.folder, site.stage(), &usable.rejected)?;
+        let few = good.min(self.limit.unwrap_or(usize::MAX));
+        if pairs.len() + held_out.len() != few {
+            bail!(
+                "{few} pairs became {} for training and {} held out",
+                pairs.len(),
+                held_out.len()
+            );
+        }
+        Ok(Counts {
+            read: (good + unusable) as u64,
+            unusable: unusable as u64,
+            pairs: few as u64,
+            held_out: held_out.len() as u64,
+        })
+    }
+}
+
+/// Decodes the pairs' pictures and looks for the same ones, unless that is noted in `place` of these very pairs.
+fn checked(
+    loaded: &Loaded<Pair>,
+    inputs: BTreeMap<String, String>,
+    place: &Path,
+) -> Result<Checked> {
+    let known = read_sealed(place).filter(|known: &Checked| known.inputs == inputs);
+    if let Some(known) = known {
+        return Ok(known);
+    }
+    let look = |pair: &Pair| -> Result<Result<Vec<(u128, Sketch)>, String>> {
+        let looks = pair.images.iter().map(|path| {
+            let bytes = corpus::images::read(path)?;
+            let picture = corpus::images::decode_bytes(&bytes, path)?;
+            Ok((
+                Duplicates::name(&bytes),
+                (&Fingerprint::new(&picture)).into(),
+            ))
+        });
+        problem_of(&pair.id, looks.collect())
+    };
+    let looks = loaded.rows.par_iter().map(look);
+    let looks: Vec<_> = looks.collect::<Result<_>>()?;
+    let mut found = Duplicates::default();
+    let mut broken = BTreeMap::new();
+    for (row, (pair, looks)) in loaded.rows.iter().zip(looks).enumerate() {
+        match looks {
+            Ok(looks) => {
+                for (name, sketch) in looks {
+                    found.add_content(name, || sketch);
+                    found.add_row(row, name);
+                }
+            }
+            Err(problem) => {
+                broken.insert(pair.id.clone(), problem);
+            }
+        }
+    }
+    let ids = |group: Vec<usize>| {
+        group
+            .iter()
+            .map(|&row| loaded.rows[row].id.clone())
+            .collect()
+    };
+    let checked = Checked {
+        inputs,
+        broken,
+        duplicates: found.groups().into_iter().map(ids).collect(),
+    };
+    write_sealed(place, &checked)?;
+    Ok(checked)
+}
+
+/// Says which pairs show the same picture, and which of them lie on both sides of the split.
+fn tell_duplicates(
+    site: &Site<'_>,
+    duplicates: Vec<Vec<String>>,
+    pairs: &[Pair],
+    held_out: &[Pair],
+) -> Result<()> {
+    let side = |rows: &[Pair]| -> BTreeSet<String> { rows.iter().map(|p| p.id.clone()).collect() };
+    let (trained, held) = (side(pairs), side(held_out));
+    let mut groups = Vec::new();
+    let mut leaks = 0;
+    for mut ids in duplicates {
+        // A limit may have cut some off.
+        ids.retain(|id| trained.contains(id) || held.contains(id));
+        if ids.len() < 2 {
+            continue;
+        }
+        let is_trained = ids.iter().any(|id| trained.contains(id));
+        let leaked: Vec<&String> = ids
+            .iter()
+            .filter(|id| is_trained && held.contains(*id))
+            .collect();
+        leaks += leaked.len();
+        groups.push(serde_json::json!({"ids": ids, "held_out_of_trained": leaked}));
+    }
+    if groups.is_empty() {
+        return Ok(());
+    }
+    jsonl::write(&site.folder.join("duplicates.jsonl"), &groups)?;
+    site.report.note(format!(
+        "{} groups of pairs show the same picture; {leaks} held-out pairs have theirs among the trained ones{} \
+         (`duplicates.jsonl`)",
+        groups.len(),
+        if leaks > 0 { ", give such pairs a common `group`" } else { "" }
+    ));
+    Ok(())
+}

@@ -1,0 +1,409 @@
+//! The evidence of a run: `summary.json` and one page.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result};
+use corpus::sealed::write_json;
+use corpus::{Consistency, Pair, Prediction, Triplet, Verdict, jsonl};
+use evaluation::questions::Item;
+use report::{Card, Curve, FilterScore, Flip, Page, Summary, embedded_picture, render};
+use run::plan::Cost;
+use run::recipe::{Recipe, origin_text};
+use run::{Node, Place, events};
+use serde::{Deserialize, Serialize};
+use synthesis::truth::Truth;
+use synthesis::{Funnel, measure};
+
+use super::filter::{Filter, KEPT, VERDICTS};
+use super::mix::Mix;
+use super::pairs::{PAIRS, Pairs};
+use super::score::{ADAPTED, BASE, SCORES, Score, Scores};
+use super::synthesize::{Synthesize, TRIPLETS};
+use super::train::Train;
+use super::tune_synthesizer::TuneSynthesizer;
+use crate::estimate::Estimate;
+use crate::reader::Reader;
+use crate::records::{self, read_if_there, read_rejected};
+use crate::stage::{Link, Site, Stage, inputs};
+use crate::tasks::Tasks;
+
+/// Its name.
+pub const NAME: &str = "report";
+
+/// The file of its [`Summary`].
+pub const SUMMARY: &str = "summary.json";
+/// The page.
+pub const INDEX: &str = "index.html";
+
+const CARDS: usize = 12;
+const FLIPS: usize = 12;
+
+/// The stages whose results it tells.
+#[derive(Clone, Debug)]
+pub struct Of {
+    /// The pairs.
+    pub pairs: Link<Pairs>,
+    /// The synthesizer.
+    pub tuned: Link<TuneSynthesizer>,
+    /// Its triplets.
+    pub synthesized: Link<Synthesize>,
+    /// Those that stay.
+    pub kept: Link<Filter>,
+    /// The samples.
+    pub mix: Link<Mix>,
+    /// The adapted model.
+    pub train: Link<Train>,
+    /// The scores.
+    pub score: Link<Score>,
+}
+
+/// Writes the report.
+#[derive(Clone, Debug)]
+pub struct Report {
+    of: Of,
+    tasks: Tasks,
+    truth: Option<PathBuf>,
+    synthetic: bool,
+    seed: u64,
+    /// What the page says of the run, in sentences.
+    about: Vec<String>,
+    /// Key, value and origin of the recipe.
+    recipe: Vec<(String, String, String)>,
+}
+
+/// What it counts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Tasks with scores.
+    pub tasks: u64,
+}
+
+impl Report {
+    /// Of a recipe.
+    pub fn of(recipe: &Recipe, of: Of, tasks: Tasks) -> Self {
+        let keys = recipe.resolution.iter();
+        Self {
+            of,
+            tasks,
+            truth: recipe.truth.clone(),
+            synthetic: recipe.mix.synthetic,
+            seed: recipe.seed,
+            about: about(recipe),
+            recipe: keys
+                .map(|(key, r)| (key.clone(), r.value.to_string(), origin_text(&r.origin)))
+                .collect(),
+        }
+    }
+}
+
+impl Stage for Report {
+    type Counts = Counts;
+    const KIND: &'static str = NAME;
+    const VERSION: u32 = 1;
+
+    fn node(&self) -> Node {
+        let of = &self.of;
+        Node {
+            name: NAME.to_owned(),
+            group: NAME.to_owned(),
+            folder: NAME.into(),
+            inputs: inputs(&[
+                ("pairs", of.pairs.name()),
+                ("synthesizer", of.tuned.name()),
+                ("synthesized", of.synthesized.name()),
+                ("kept", of.kept.name()),
+                ("samples", of.mix.name()),
+                ("adapted", of.train.name()),
+                ("scores", of.score.name()),
+            ]),
+            place: Place::Rank0,
+        }
+    }
+
+    fn reads(&self, reader: &mut Reader<'_>) -> Result<()> {
+        reader.keys(&["run.seed", "mix.synthetic"]);
+        match &self.truth {
+            Some(path) => reader.file("the truth", path),
+            None => Ok(()),
+        }
+    }
+
+    fn cost(&self, _: &Estimate<'_>) -> Result<Cost> {
+        Ok(Cost::nothing(0))
+    }
+
+    fn run(&self, site: &Site<'_>) -> Result<Counts> {
+        let place = site.of(&self.of.score, SCORES);
+        let bytes =
+            std::fs::read(&place).with_context(|| format!("cannot read `{}`", place.display()))?;
+        let scores: Scores = serde_json::from_slice(&bytes)
+            .with_context(|| format!("`{}` cannot be read back", place.display()))?;
+        let truth = self.truth()?;
+        let summary = Summary {
+            seed: self.seed,
+            seconds: seconds(site),
+            peak_rss_bytes: self.peak_rss(site)?.max(train::peak_rss_bytes()),
+            funnel: self.funnel(site)?,
+            filter: self.filter_score(site, &truth)?,
+            tasks: scores.tasks,
+            average: scores.average,
+            unseen: scores.unseen,
+            general: scores.general,
+            against: scores.against,
+        };
+        write_json(&site.folder.join(SUMMARY), &summary)?;
+        let page = render(&Page {
+            title: "A general multimodal model, before and after",
+            about: &self.about,
+            summary: &summary,
+            cards: &self.cards(site, &truth)?,
+            flips: &self.flips(site)?,
+            curves: &self.curves(site)?,
+            recipe: &self.recipe,
+        });
+        std::fs::write(site.folder.join(INDEX), page)?;
+        Ok(Counts {
+            tasks: summary.tasks.len() as u64,
+        })
+    }
+}
+
+fn about(recipe: &Recipe) -> Vec<String> {
+    let mut out = vec![
+        "The model was adapted to a domain from image-caption pairs alone: a synthesizer tuned on seed data wrote tasks \
+         for each pair, a judge left out the inconsistent ones, and captions and tasks were trained together in a \
+         single stage."
+            .to_owned(),
+    ];
+    if recipe.uses_demo_base() {
+        out.push(
+            "The base is the demo's own toy model of a few million parameters, trained from scratch on pictograms. Its \
+             numbers say whether the road works, and nothing about any real model or benchmark."
+                .to_owned(),
+        );
+    }
+    if recipe.mix.general.is_some() && recipe.mix.general_ratio > 0.0 {
+        out.push(format!(
+            "General replay is on ({} samples for each domain sample), which the paper does not have.",
+            recipe.mix.general_ratio
+        ));
+    }
+    out
+}
+
+/// Wall time by what commands call the stages.
+fn seconds(site: &Site<'_>) -> BTreeMap<String, f64> {
+    let mut out: BTreeMap<String, f64> = BTreeMap::new();
+    for node in site.graph.nodes() {
+        if let Some(manifest) = site.graph.stage_folder(site.run, node).manifest() {
+            *out.entry(node.group.clone()).or_default() += manifest.seconds;
+        }
+    }
+    out
+}
+
+/// What is known of a triplet.
+struct Checked {
+    kind: String,
+    answer: String,
+    precise: bool,
+    /// Both answers are true: the long one holds the short one.
+    both: bool,
+}
+
+/// What is known of a triplet, if the truth answers its question.
+fn check(triplet: &Triplet, truth: &BTreeMap<String, Truth>) -> Option<Checked> {
+    let (kind, answer) = truth.get(&triplet.pair)?.answer(&triplet.instruction)?;
+    let precise = synthesis::judge::extraction(&triplet.precise, &answer) == Consistency::Yes;
+    Some(Checked {
+        kind: kind.to_owned(),
+        precise,
+        both: precise && synthesis::text::holds(&triplet.informative, &answer),
+        answer,
+    })
+}
+
+impl Report {
+    /// The truth by pair; nothing where the recipe names none.
+    fn truth(&self) -> Result<BTreeMap<String, Truth>> {
+        let Some(path) = &self.truth else {
+            return Ok(BTreeMap::new());
+        };
+        let rows = jsonl::read::<Truth>(path)?.into_iter();
+        Ok(rows.map(|row| (row.id.clone(), row)).collect())
+    }
+
+    /// The largest memory that any training of the run noted.
+    fn peak_rss(&self, site: &Site<'_>) -> Result<u64> {
+        let mut peak = 0;
+        for folder in [
+            site.folder_of(&self.of.tuned),
+            site.folder_of(&self.of.train),
+        ] {
+            let metrics: Vec<train::Metrics> = read_if_there(&folder.join("metrics.jsonl"))?;
+            peak = metrics.iter().map(|m| m.peak_rss_bytes).fold(peak, u64::max);
+        }
+        Ok(peak)
+    }
+
+    fn funnel(&self, site: &Site<'_>) -> Result<Funnel> {
+        let of = &self.of;
+        let (pairs, mix) = (site.counts(&of.pairs)?, site.counts(&of.mix)?);
+        let (synthesized, kept) = (site.counts(&of.synthesized)?, site.counts(&of.kept)?);
+        let mut funnel = Funnel {
+            read: pairs.read as usize,
+            pairs: pairs.pairs as usize,
+            held_out: pairs.held_out as usize,
+            parsed: synthesized.triplets as usize,
+            consistent: kept.kept as usize,
+            kept: mix.with_a_task as usize,
+            trained_on: site.counts(&of.train)?.trained_on as usize,
+            rejects: BTreeMap::new(),
+        };
+        for folder in [
+            site.folder_of(&of.tuned),
+            site.folder_of(&of.pairs),
+            site.folder_of(&of.synthesized),
+            site.folder_of(&of.kept),
+            site.folder_of(&of.mix),
+            site.folder_of(&of.train),
+        ] {
+            funnel.count(&read_rejected(&folder)?);
+        }
+        Ok(funnel)
+    }
+
+    fn filter_score(
+        &self,
+        site: &Site<'_>,
+        truth: &BTreeMap<String, Truth>,
+    ) -> Result<Option<FilterScore>> {
+        if truth.is_empty() || !self.synthetic {
+            return Ok(None);
+        }
+        let parsed: Vec<Triplet> = jsonl::read(&site.of(&self.of.synthesized, TRIPLETS))?;
+        let kept: Vec<Triplet> = jsonl::read(&site.of(&self.of.kept, KEPT))?;
+        let kept: BTreeSet<&str> = kept.iter().map(|t| t.id.as_str()).collect();
+        let verdicts: Vec<Verdict> = read_if_there(&site.of(&self.of.kept, VERDICTS))?;
+        let checked: BTreeMap<String, Checked> = parsed
+            .iter()
+            .filter_map(|t| Some((t.id.clone(), check(t, truth)?)))
+            .collect();
+        let truth = |value: fn(&Checked) -> bool| -> BTreeMap<String, bool> {
+            let known = checked.iter();
+            known.map(|(id, c)| (id.clone(), value(c))).collect()
+        };
+        let known = truth(|c| c.both);
+        let kind = |id: &str| checked.get(id).map_or(String::new(), |c| c.kind.clone());
+        let counts = measure::counts(&kept, &known);
+        Ok((!known.is_empty()).then(|| FilterScore {
+            precision: counts.precision().unwrap_or(0.0),
+            recall: counts.recall().unwrap_or(0.0),
+            before: counts.before().unwrap_or(0.0),
+            known: known.len(),
+            precise: measure::counts(&kept, &truth(|c| c.precise)),
+            kinds: measure::counts_by_kind(&kept, &known, kind),
+            curve: measure::threshold_curve(&verdicts, &known),
+        }))
+    }
+
+    fn cards(&self, site: &Site<'_>, truth: &BTreeMap<String, Truth>) -> Result<Vec<Card>> {
+        let pairs: Vec<Pair> = records::read(&site.of(&self.of.pairs, PAIRS))?;
+        let pairs: BTreeMap<&str, &Pair> = pairs.iter().map(|p| (p.id.as_str(), p)).collect();
+        let parsed: Vec<Triplet> = jsonl::read(&site.of(&self.of.synthesized, TRIPLETS))?;
+        let kept: Vec<Triplet> = jsonl::read(&site.of(&self.of.kept, KEPT))?;
+        let kept: BTreeSet<String> = kept.into_iter().map(|t| t.id).collect();
+        let verdicts: Vec<Verdict> = read_if_there(&site.of(&self.of.kept, VERDICTS))?;
+        let verdicts: BTreeMap<&str, &Verdict> =
+            verdicts.iter().map(|v| (v.id.as_str(), v)).collect();
+        let step = (parsed.len() / CARDS).max(1);
+        let shown = parsed.iter().step_by(step).take(CARDS);
+        Ok(shown
+            .filter_map(|triplet| {
+                let pair = pairs.get(triplet.pair.as_str())?;
+                Some(Card {
+                    picture: pair.images.first().and_then(|p| embedded_picture(p)),
+                    caption: pair.caption.clone(),
+                    instruction: triplet.instruction.clone(),
+                    informative: triplet.informative.clone(),
+                    precise: triplet.precise.clone(),
+                    verdict: verdicts
+                        .get(triplet.id.as_str())
+                        .map_or_else(|| "not asked".to_owned(), |v| v.raw.clone()),
+                    kept: kept.contains(&triplet.id),
+                    truth: check(triplet, truth).map(|c| (c.answer, c.both)),
+                })
+            })
+            .collect())
+    }
+
+    /// A few of the questions whose answer became right or wrong, evenly drawn, so that losses are shown as gains are.
+    fn flips(&self, site: &Site<'_>) -> Result<Vec<Flip>> {
+        let mut flips = Vec::new();
+        for (task, items) in self.tasks.read(site)? {
+            let sheet = |system: &str| -> Result<Vec<Prediction>> {
+                let file = Score::file(system, &task);
+                Ok(jsonl::read(&site.of(&self.of.score, &file))?)
+            };
+            flips.extend(changed(&task, &items, &sheet(BASE)?, &sheet(ADAPTED)?));
+        }
+        let step = (flips.len() / FLIPS).max(1);
+        Ok(flips.into_iter().step_by(step).take(FLIPS).collect())
+    }
+
+    /// Curves of the trainings, from what they told while they ran.
+    fn curves(&self, site: &Site<'_>) -> Result<Vec<Curve>> {
+        let (told, torn) = events::read(site.run)?;
+        if torn > 0 {
+            site.report.note(format!(
+                "{torn} torn or damaged lines of events are passed over"
+            ));
+        }
+        let mut out = Vec::new();
+        for (stage, name) in [
+            (self.of.tuned.name(), "synthesizer"),
+            (self.of.train.name(), "adapted model"),
+        ] {
+            let steps = events::steps(&told, stage);
+            let points = |number: &str| {
+                let measured = steps.iter();
+                let known = measured.filter_map(|(step, n)| Some((*step as f64, *n.get(number)?)));
+                known.collect()
+            };
+            out.push(Curve {
+                name: format!("{name}: loss in nats per learned token"),
+                across: "step",
+                smooth: true,
+                points: points("loss"),
+            });
+            out.push(Curve {
+                name: format!("{name}: gradient norm before clipping"),
+                across: "step",
+                smooth: true,
+                points: points("grad_norm"),
+            });
+        }
+        out.retain(|c| c.points.len() > 1);
+        Ok(out)
+    }
+}
+
+fn changed(task: &str, items: &[Item], base: &[Prediction], adapted: &[Prediction]) -> Vec<Flip> {
+    let text = |p: &Prediction| p.prediction.clone().unwrap_or_default();
+    let right = |p: &Prediction| p.score.unwrap_or(0.0) >= 50.0;
+    let rows = items.iter().zip(base.iter().zip(adapted));
+    rows.filter(|(_, (b, a))| right(b) != right(a))
+        .map(|(item, (b, a))| Flip {
+            task: task.to_owned(),
+            picture: item.images.first().and_then(|p| embedded_picture(p)),
+            question: item.question.clone(),
+            label: item.label.clone(),
+            base: text(b),
+            adapted: text(a),
+            base_right: right(b),
+            adapted_right: right(a),
+        })
+        .take(200)
+        .collect()
+}

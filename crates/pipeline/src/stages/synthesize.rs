@@ -1,0 +1,197 @@
+//! The synthesizer reads each picture with its caption and writes a task about it.
+
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+use corpus::{Decoding, Pair, Triplet, jsonl};
+use generate::LocalGenerator;
+use run::plan::Cost;
+use run::recipe::Recipe;
+use run::{Node, Place};
+use serde::{Deserialize, Serialize};
+use synthesis::{Input, ParseOptions, Prompts, SameQuestion};
+
+use super::pairs::{PAIRS, Pairs};
+use super::tune_synthesizer::TuneSynthesizer;
+use crate::estimate::Estimate;
+use crate::reader::Reader;
+use crate::records::{read, write, write_rejected};
+use crate::runner::{self, Progress};
+use crate::sources::Sources;
+use crate::stage::{Link, Site, Stage, inputs};
+
+/// Its name.
+pub const NAME: &str = "synthesize";
+
+/// The file of its triplets.
+pub const TRIPLETS: &str = "triplets.jsonl";
+/// The file of what the synthesizer wrote.
+pub const COMPLETIONS: &str = "completions.jsonl";
+
+/// Writes triplets.
+#[derive(Clone, Debug)]
+pub struct Synthesize {
+    pairs: Link<Pairs>,
+    tuned: Link<TuneSynthesizer>,
+    /// A synthesizer that was tuned before.
+    checkpoint: Option<PathBuf>,
+    enabled: bool,
+    input: Input,
+    same_question: SameQuestion,
+    temperature: f64,
+    top_p: f64,
+    max_new_tokens: usize,
+    prompts: Prompts,
+    prompts_file: Option<PathBuf>,
+    seed: u64,
+}
+
+/// What it counts.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Pairs that the synthesizer was asked about.
+    pub requests: u64,
+    /// Triplets that could be read from its answers.
+    pub triplets: u64,
+}
+
+impl Synthesize {
+    /// Of a recipe.
+    pub fn of(
+        recipe: &Recipe,
+        sources: &Sources,
+        pairs: Link<Pairs>,
+        tuned: Link<TuneSynthesizer>,
+    ) -> Self {
+        let settings = &recipe.synthesizer;
+        Self {
+            pairs,
+            tuned,
+            checkpoint: sources.synthesizer.clone(),
+            enabled: recipe.mix.synthetic,
+            input: settings.input,
+            same_question: settings.same_question,
+            temperature: settings.temperature,
+            top_p: settings.top_p,
+            max_new_tokens: settings.max_new_tokens,
+            prompts: sources.prompts.clone(),
+            prompts_file: settings.prompts.clone(),
+            seed: recipe.seed,
+        }
+    }
+}
+
+impl Stage for Synthesize {
+    type Counts = Counts;
+    const KIND: &'static str = NAME;
+    const VERSION: u32 = 1;
+
+    fn node(&self) -> Node {
+        Node {
+            name: NAME.to_owned(),
+            group: NAME.to_owned(),
+            folder: NAME.into(),
+            inputs: inputs(&[
+                ("pairs", self.pairs.name()),
+                ("synthesizer", self.tuned.name()),
+            ]),
+            place: Place::Blocks,
+        }
+    }
+
+    fn reads(&self, reader: &mut Reader<'_>) -> Result<()> {
+        reader.keys(&["mix.synthetic"]);
+        if !self.enabled {
+            return Ok(());
+        }
+        reader.model_settings();
+        reader.keys(&[
+            "synthesizer.input",
+            "synthesizer.same_question",
+            "synthesizer.temperature",
+            "synthesizer.top_p",
+            "synthesizer.max_new_tokens",
+        ]);
+        if let Some(path) = &self.prompts_file {
+            reader.file("the prompts", path)?;
+        }
+        match &self.checkpoint {
+            Some(folder) => reader.model("the synthesizer", "synthesizer.checkpoint", folder),
+            None => Ok(()),
+        }
+    }
+
+    fn cost(&self, estimate: &Estimate<'_>) -> Result<Cost> {
+        if !self.enabled {
+            return Ok(Cost::nothing(0));
+        }
+        let pairs = estimate.records(self.pairs.name());
+        let cost = estimate.answers_of(pairs, self.max_new_tokens as f64);
+        Ok(cost.with("requests", pairs))
+    }
+
+    fn run(&self, site: &Site<'_>) -> Result<Counts> {
+        let folder = site.folder;
+        if !self.enabled {
+            write_rejected(folder, site.stage(), &[])?;
+            jsonl::write(&folder.join(TRIPLETS), Vec::<Triplet>::new().iter())?;
+            return Ok(Counts::default());
+        }
+        let pairs: Vec<Pair> = read(&site.of(&self.pairs, PAIRS))?;
+        let model_folder = match &self.checkpoint {
+            Some(folder) => folder.clone(),
+            None => site.of(&self.tuned, "model"),
+        };
+        let (model, processor) = site.engine.open(&model_folder)?;
+        let decoding = Decoding {
+            max_new_tokens: self.max_new_tokens,
+            temperature: self.temperature,
+            top_p: self.top_p,
+            ..synthesis::synthesis_decoding(processor.end_of_text())
+        };
+        let asked = synthesis::synthesis_requests(&pairs, self.input, &decoding, &self.prompts);
+        let (requests, mut rejected) = (asked.items, asked.rejected);
+        if pairs.len() != requests.len() + rejected.len() {
+            bail!(
+                "{} pairs gave {} requests and {} rejects",
+                pairs.len(),
+                requests.len(),
+                rejected.len()
+            );
+        }
+        write(&folder.join("requests.jsonl"), &requests)?;
+        let options = runner::options(self.seed);
+        let mut generator = LocalGenerator::new(model.as_ref(), processor.as_ref(), options);
+        let progress = Progress {
+            label: site.stage(),
+            report: site.report,
+            stop: site.stop,
+        };
+        let path = folder.join(COMPLETIONS);
+        let completions = runner::run(&mut generator, &requests, &path, progress)?;
+        let markers = processor.markers()?;
+        let parsing = ParseOptions {
+            markers: &markers,
+            prompts: &self.prompts.synthesizer,
+            same_question: self.same_question,
+        };
+        // Who wrote it is told by content: a folder's name is this machine's.
+        let author = site.digests.borrow_mut().folder(&model_folder)?;
+        let parsed = synthesis::triplets(&requests, &completions, parsing, &author);
+        let unparsed = parsed.rejected.len();
+        rejected.extend(parsed.rejected);
+        jsonl::write(&folder.join(TRIPLETS), &parsed.items)?;
+        write_rejected(folder, site.stage(), &rejected)?;
+        if requests.len() != parsed.items.len() + unparsed {
+            bail!(
+                "{} requests gave {} triplets and {unparsed} rejects",
+                requests.len(),
+                parsed.items.len()
+            );
+        }
+        Ok(Counts {
+            requests: requests.len() as u64,
+            triplets: parsed.items.len() as u64,
+        })
+    }
+}

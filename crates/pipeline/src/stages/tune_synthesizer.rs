@@ -1,0 +1,196 @@
+//! A synthesizer is tuned on seed data, unless the recipe names a tuned one.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use corpus::Sample;
+use corpus::formats::{self, Loaded};
+use run::plan::Cost;
+use run::recipe::{Recipe, Training};
+use run::{Node, Place};
+use serde::{Deserialize, Serialize};
+use synthesis::{Blank, Input, Prompts, SeedOptions};
+
+use crate::bad_records::{refuse_many, reject_broken};
+use crate::blank;
+use crate::cards::Card;
+use crate::estimate::Estimate;
+use crate::reader::Reader;
+use crate::records::{write, write_rejected};
+use crate::samples;
+use crate::sources::Sources;
+use crate::stage::{Site, Stage, inputs};
+use crate::trained::Trained;
+use crate::training::{self, Data, Task};
+
+/// Its name.
+pub const NAME: &str = "tune-synthesizer";
+
+/// Tunes the synthesizer.
+#[derive(Clone, Debug)]
+pub struct TuneSynthesizer {
+    /// Seed data; none where a tuned synthesizer is named, or nothing is synthesized.
+    seeds: Option<PathBuf>,
+    base: PathBuf,
+    input: Input,
+    blank_images: f64,
+    training: Training,
+    prompts: Prompts,
+    prompts_file: Option<PathBuf>,
+    max_bad: f64,
+    seed: u64,
+    limit: Option<usize>,
+    card: Card,
+    reading: formats::Options,
+}
+
+/// What it counts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Counts {
+    /// There was nothing to tune.
+    Before {
+        /// Always 1.
+        #[serde(rename = "tuned before")]
+        tuned_before: u64,
+    },
+    /// What the training counted.
+    Tuned(Trained),
+}
+
+impl TuneSynthesizer {
+    /// Of a recipe.
+    pub fn of(recipe: &Recipe, sources: &Sources) -> Self {
+        let settings = &recipe.synthesizer;
+        Self {
+            seeds: sources.seeds.clone(),
+            base: sources.base.clone(),
+            input: settings.input,
+            blank_images: settings.blank_images,
+            training: settings.train.clone(),
+            prompts: sources.prompts.clone(),
+            prompts_file: settings.prompts.clone(),
+            max_bad: recipe.max_bad,
+            seed: recipe.seed,
+            limit: sources.limit,
+            card: Card::of_synthesizer(recipe),
+            reading: sources.reading.clone(),
+        }
+    }
+
+    fn seeds(&self, path: &Path, check_images: bool) -> Result<Loaded<corpus::Seed>> {
+        let options = formats::Options {
+            check_images,
+            ..self.reading.clone()
+        };
+        Ok(formats::read_seeds(path, &options)?)
+    }
+
+    fn tune(
+        &self,
+        site: &Site<'_>,
+        samples: &[Sample],
+        read: usize,
+        unusable: usize,
+    ) -> Result<Counts> {
+        let task = Task {
+            base: &self.base,
+            data: Data {
+                samples,
+                read,
+                unusable,
+            },
+            training: &self.training,
+            max_bad: self.max_bad,
+            card: &self.card,
+        };
+        Ok(Counts::Tuned(training::train(site, &task)?))
+    }
+}
+
+impl Stage for TuneSynthesizer {
+    type Counts = Counts;
+    const KIND: &'static str = NAME;
+    const VERSION: u32 = 1;
+
+    fn node(&self) -> Node {
+        Node {
+            name: NAME.to_owned(),
+            group: NAME.to_owned(),
+            folder: NAME.into(),
+            inputs: inputs(&[]),
+            place: Place::Collective,
+        }
+    }
+
+    fn reads(&self, reader: &mut Reader<'_>) -> Result<()> {
+        let Some(seeds) = &self.seeds else {
+            return Ok(());
+        };
+        reader.model_settings();
+        reader.training("synthesizer.train");
+        reader.model("the model", "model.checkpoint", &self.base)?;
+        if let Some(data) = &self.training.data {
+            return reader.records("the tuning data", &samples::load(data, &self.reading, false)?);
+        }
+        reader.keys(&["synthesizer.input", "synthesizer.blank_images"]);
+        reader.setting("--limit", self.limit);
+        if let Some(path) = &self.prompts_file {
+            reader.file("the prompts", path)?;
+        }
+        reader.records("the seed data", &self.seeds(seeds, false)?)
+    }
+
+    fn cost(&self, estimate: &Estimate<'_>) -> Result<Cost> {
+        let Some(seeds) = &self.seeds else {
+            return Ok(Cost::nothing(0));
+        };
+        let records = match &self.training.data {
+            Some(data) => samples::load(data, &self.reading, false)?.rows.len(),
+            None => {
+                let rows = self.seeds(seeds, false)?.rows.len();
+                rows.min(self.limit.unwrap_or(usize::MAX))
+            }
+        };
+        Ok(estimate.training_of(records, &self.training))
+    }
+
+    fn run(&self, site: &Site<'_>) -> Result<Counts> {
+        let Some(path) = &self.seeds else {
+            return Ok(Counts::Before { tuned_before: 1 });
+        };
+        if let Some(data) = &self.training.data {
+            let (samples, rejected) = samples::usable(site, data, &self.reading, self.max_bad)?;
+            write_rejected(site.folder, site.stage(), &rejected)?;
+            let read = samples.len() + rejected.len();
+            return self.tune(site, &samples, read, rejected.len());
+        }
+        let mut loaded = self.seeds(path, true)?;
+        reject_broken(&mut loaded)?;
+        let Loaded {
+            mut rows,
+            mut rejected,
+            ..
+        } = loaded;
+        refuse_many(site.report, self.max_bad, path, rows.len(), &rejected)?;
+        let read = rows.len() + rejected.len();
+        rows.truncate(self.limit.unwrap_or(usize::MAX));
+        site.pictures
+            .take_in(&mut rows, &mut site.digests.borrow_mut())?;
+        let (blank, _) = blank::write(site.run)?;
+        let options = SeedOptions {
+            input: self.input,
+            blank: Some(Blank {
+                path: &blank,
+                share: self.blank_images,
+            }),
+            seed: self.seed,
+        };
+        let made = synthesis::seed_samples(&rows, options, &self.prompts);
+        let unusable = rejected.len() + rows.len() - made.items.len();
+        rejected.extend(made.rejected);
+        write_rejected(site.folder, site.stage(), &rejected)?;
+        write(&site.folder.join("samples.jsonl"), &made.items)?;
+        self.tune(site, &made.items, read, unusable)
+    }
+}

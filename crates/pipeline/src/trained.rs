@@ -1,0 +1,22 @@
+//! What a training counted.
+
+use serde::{Deserialize, Serialize};
+
+/// What a training counted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trained {
+    /// Samples that it was given.
+    pub samples: u64,
+    /// Of these, how many were trained on.
+    #[serde(rename = "trained on")]
+    pub trained_on: u64,
+    /// Of these, how many no step drew.
+    #[serde(rename = "not drawn")]
+    pub not_drawn: u64,
+    /// Of these, how many were left out.
+    pub dropped: u64,
+    /// Steps of the optimizer.
+    pub steps: u64,
+    /// Tokens of all steps.
+    pub tokens: u64,
+}

@@ -1,0 +1,35 @@
+//! What a training is given, and what it counts.
+
+use std::path::Path;
+
+use corpus::Sample;
+use run::recipe::Training;
+use serde::{Deserialize, Serialize};
+
+use crate::cards::Card;
+
+/// The samples of a training, and what was lost of the records that they were made of.
+#[derive(Clone, Copy, Debug)]
+pub struct Data<'a> {
+    /// The samples.
+    pub samples: &'a [Sample],
+    /// Records that were read.
+    pub read: usize,
+    /// Of these, how many cannot be used.
+    pub unusable: usize,
+}
+
+/// What is trained, and how.
+#[derive(Clone, Copy, Debug)]
+pub struct Task<'a> {
+    /// The model folder that it starts from.
+    pub base: &'a Path,
+    /// What it is given.
+    pub data: Data<'a>,
+    /// How it trains.
+    pub training: &'a Training,
+    /// The largest share of records that may be lost (`data.max_bad`).
+    pub max_bad: f64,
+    /// What the cards beside the model say.
+    pub card: &'a Card,
+}

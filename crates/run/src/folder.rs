@@ -1,0 +1,393 @@
+//! The run folder: a folder for each stage with a manifest that is written last, and a lock against two runs at once.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, TryLockError};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail};
+use corpus::digests::Digests;
+use corpus::sealed::{read_sealed, write_sealed};
+use serde_json::Value;
+
+use crate::identity::{Basis, Begun, FORMAT, Manifest};
+
+/// Where a stage stands.
+#[derive(Clone, Debug, PartialEq)]
+pub enum State {
+    /// Finished, and everything it wrote is as it was.
+    Done(Box<Manifest>),
+    /// Nothing is there.
+    New,
+    /// An attempt with the same basis was stopped.
+    HalfDone,
+    /// It was begun or finished on another basis: the differences.
+    Changed(Vec<String>),
+    /// It was finished, but these files are not what it wrote.
+    Damaged(Vec<String>),
+    /// What lies there is of this other stage.
+    Misplaced(String),
+}
+
+impl State {
+    /// Why the stage has to be done, as an addition to its name.
+    pub fn why(&self) -> String {
+        match self {
+            Self::Done(_) => "done before, skipped".to_owned(),
+            Self::New => String::new(),
+            Self::HalfDone => "goes on where it was stopped".to_owned(),
+            Self::Changed(differences) => format!("done again, since {}", differences.join("; ")),
+            Self::Damaged(files) => format!(
+                "done again, since what it wrote was changed or damaged: {}",
+                files.join(", ")
+            ),
+            Self::Misplaced(other) => {
+                format!("done again, since what lies in its folder was made by stage `{other}`")
+            }
+        }
+    }
+}
+
+/// An open run folder.
+#[derive(Debug)]
+pub struct RunFolder {
+    /// The folder.
+    pub path: PathBuf,
+    // Held for the life of the run; the system gives it back however the program ends.
+    _lock: File,
+}
+
+impl RunFolder {
+    /// Opens or makes the folder and locks it.
+    pub fn open(path: &Path) -> Result<Self> {
+        fs::create_dir_all(path)
+            .with_context(|| format!("cannot make the run folder `{}`", path.display()))?;
+        let path = path.canonicalize()?;
+        let lock = File::create(path.join(".lock"))
+            .with_context(|| format!("cannot write in the run folder `{}`", path.display()))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self { path, _lock: lock }),
+            Err(TryLockError::WouldBlock) => bail!(
+                "another run works in `{}`; wait for it, or choose another --run-dir",
+                path.display()
+            ),
+            Err(TryLockError::Error(error)) => Err(error).context("cannot lock the run folder"),
+        }
+    }
+
+    /// Refuses a folder whose stages an earlier program made: they have other keys, and would all be done again.
+    pub fn refuse_earlier_layout<'a>(&self, folders: impl Iterator<Item = &'a Path>) -> Result<()> {
+        for folder in folders {
+            let notes = [BEGUN, MANIFEST].map(|name| self.path.join(folder).join(name));
+            let found = notes.iter().find_map(|path| read_sealed::<Value>(path));
+            if found.is_some_and(|note| note["format"] != FORMAT) {
+                bail!(
+                    "the run folder `{}` was made by another version of adamllm, whose stages this one cannot go on \
+                     with; choose another --run-dir, or finish it with that version",
+                    self.path.display()
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// Where content digests are remembered.
+    pub fn digests(&self) -> PathBuf {
+        self.path.join(".digests.json")
+    }
+}
+
+/// The folder of one stage.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StageFolder {
+    /// The stage's name in its graph.
+    pub stage: String,
+    /// The folder.
+    pub path: PathBuf,
+    /// Folders of other stages in it, which are not its own.
+    pub inner: Vec<PathBuf>,
+}
+
+impl StageFolder {
+    /// The manifest of the finished stage.
+    pub fn manifest(&self) -> Option<Manifest> {
+        read_sealed(&self.path.join(MANIFEST))
+    }
+
+    fn begun(&self) -> Option<Begun> {
+        read_sealed(&self.path.join(BEGUN))
+    }
+
+    /// Where the stage stands. `given` is what its inputs have given.
+    pub fn state(
+        &self,
+        basis: &Basis,
+        given: &BTreeMap<String, String>,
+        digests: &mut Digests,
+    ) -> Result<State> {
+        let Some(begun) = self.begun() else {
+            // A note that is there and cannot be read was written by this program and is no longer what it wrote.
+            let is_there = self.path.join(BEGUN).exists();
+            return Ok(if is_there {
+                State::Damaged(vec![format!("`{BEGUN}`")])
+            } else {
+                State::New
+            });
+        };
+        if begun.stage != self.stage {
+            return Ok(State::Misplaced(begun.stage));
+        }
+        if begun.basis.key != basis.key || begun.given != *given {
+            return Ok(State::Changed(begun.basis.differences(basis)));
+        }
+        let Some(manifest) = self.manifest() else {
+            let is_there = self.path.join(MANIFEST).exists();
+            return Ok(if is_there {
+                State::Damaged(vec![format!("`{MANIFEST}`")])
+            } else {
+                State::HalfDone
+            });
+        };
+        if manifest.stage != self.stage {
+            return Ok(State::Misplaced(manifest.stage));
+        }
+        if manifest.basis.key != basis.key {
+            return Ok(State::Damaged(vec![format!("`{MANIFEST}`")]));
+        }
+        let found = self.outputs(digests)?;
+        let damaged: Vec<String> = manifest
+            .outputs
+            .iter()
+            .filter(|(name, digest)| found.get(*name) != Some(digest))
+            .map(|(name, _)| format!("`{name}`"))
+            .collect();
+        Ok(if damaged.is_empty() {
+            State::Done(Box::new(manifest))
+        } else {
+            State::Damaged(damaged)
+        })
+    }
+
+    /// Content digests of what lies in the folder, checkpoints and unfinished files aside.
+    pub fn outputs(&self, digests: &mut Digests) -> Result<BTreeMap<String, String>> {
+        let mut names = Vec::new();
+        self.list(&self.path, "", &mut names)
+            .with_context(|| format!("cannot read `{}`", self.path.display()))?;
+        names.sort();
+        let paths: Vec<PathBuf> = names.iter().map(|name| self.path.join(name)).collect();
+        Ok(names.into_iter().zip(digests.files(&paths)?).collect())
+    }
+
+    /// Makes the folder ready: what an attempt on the same basis left is kept, anything else is cleared.
+    pub fn begin(&self, basis: &Basis, given: &BTreeMap<String, String>) -> Result<()> {
+        let now = Begun {
+            format: FORMAT,
+            stage: self.stage.clone(),
+            basis: basis.clone(),
+            given: given.clone(),
+        };
+        let same = self.begun().is_some_and(|begun| {
+            begun.stage == now.stage && begun.basis.key == basis.key && begun.given == *given
+        });
+        if !same {
+            self.clear()?;
+        }
+        fs::create_dir_all(&self.path)
+            .with_context(|| format!("cannot make `{}`", self.path.display()))?;
+        if same {
+            // While it is worked on, it is not finished.
+            remove_file(&self.path.join(MANIFEST))?;
+        } else {
+            write_sealed(&self.path.join(BEGUN), &now)?;
+        }
+        Ok(())
+    }
+
+    /// Removes all that the stage wrote, first what makes it count as done.
+    pub fn clear(&self) -> Result<()> {
+        remove_file(&self.path.join(MANIFEST))?;
+        remove_file(&self.path.join(BEGUN))?;
+        self.clear_below(&self.path)
+            .with_context(|| format!("cannot clear `{}`", self.path.display()))
+    }
+
+    fn clear_below(&self, folder: &Path) -> std::io::Result<()> {
+        if self.inner.iter().any(|inner| inner == folder) || !folder.exists() {
+            return Ok(());
+        }
+        if !self.inner.iter().any(|inner| inner.starts_with(folder)) {
+            return fs::remove_dir_all(folder);
+        }
+        for entry in fs::read_dir(folder)? {
+            let entry = entry?;
+            if entry.file_type()?.is_dir() {
+                self.clear_below(&entry.path())?;
+            } else {
+                fs::remove_file(entry.path())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the manifest, which makes the stage count as done.
+    pub fn finish(&self, manifest: &Manifest) -> Result<()> {
+        Ok(write_sealed(&self.path.join(MANIFEST), manifest)?)
+    }
+
+    /// Names of the files in a folder and the folders in it, relative to where the listing began.
+    fn list(&self, folder: &Path, prefix: &str, out: &mut Vec<String>) -> std::io::Result<()> {
+        for entry in fs::read_dir(folder).into_iter().flatten() {
+            let entry = entry?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let is_part = Path::new(&name).extension().is_some_and(|e| e == "part");
+            let passing = name.starts_with('.') || name.starts_with("checkpoint-") || is_part;
+            if passing || prefix.is_empty() && [MANIFEST, BEGUN].contains(&name.as_str()) {
+                continue;
+            }
+            let name = format!("{prefix}{name}");
+            if !entry.file_type()?.is_dir() {
+                out.push(name);
+            } else if !self.inner.contains(&entry.path()) {
+                self.list(&entry.path(), &format!("{name}/"), out)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+const MANIFEST: &str = "manifest.json";
+const BEGUN: &str = "begun.json";
+
+fn remove_file(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot remove `{}`", path.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identity::Reads;
+
+    #[test]
+    fn refuses_a_second_run_in_the_same_folder() {
+        let folder = tempfile::tempdir().expect("temp folder");
+        let _first = RunFolder::open(folder.path()).expect("first");
+        let error = RunFolder::open(folder.path())
+            .expect_err("second")
+            .to_string();
+        assert!(error.contains("another run works in"), "{error}");
+    }
+
+    #[test]
+    fn refuses_the_folder_of_another_version() {
+        let folder = tempfile::tempdir().expect("temp folder");
+        let run = RunFolder::open(folder.path()).expect("run");
+        let check = || run.refuse_earlier_layout(["mix", "train"].map(Path::new).into_iter());
+        check().expect("nothing is there");
+        fs::create_dir(run.path.join("train")).expect("folder");
+        let old = serde_json::json!({"key": "a", "before": "b"});
+        write_sealed(&run.path.join("train/begun.json"), &old).expect("write");
+        let error = check().expect_err("of another version").to_string();
+        assert!(error.contains("another version of adamllm"), "{error}");
+    }
+
+    fn basis(text: &str) -> Basis {
+        let mut reads = Reads::default();
+        reads.recipe.insert("mix.joiner".to_owned(), text.into());
+        Basis::new("mix", 1, reads, BTreeMap::new())
+    }
+
+    fn given(text: &str) -> BTreeMap<String, String> {
+        BTreeMap::from([("pairs".to_owned(), text.to_owned())])
+    }
+
+    fn stage(run: &Path) -> StageFolder {
+        StageFolder {
+            stage: "mix".to_owned(),
+            path: run.join("mix"),
+            inner: vec![run.join("mix/inner")],
+        }
+    }
+
+    #[test]
+    fn keeps_the_work_of_the_same_basis_and_clears_another() {
+        let folder = tempfile::tempdir().expect("temp folder");
+        let stage = stage(folder.path());
+        stage.begin(&basis("a"), &given("x")).expect("begin");
+        fs::write(stage.path.join("half"), "done").expect("write");
+        stage.begin(&basis("a"), &given("x")).expect("again");
+        assert!(stage.path.join("half").exists());
+        for (text, before) in [("b", "x"), ("b", "y")] {
+            fs::write(stage.path.join("half"), "done").expect("write");
+            stage.begin(&basis(text), &given(before)).expect("changed");
+            assert!(!stage.path.join("half").exists());
+        }
+    }
+
+    #[test]
+    fn the_folder_of_another_stage_inside_is_left_alone() {
+        let folder = tempfile::tempdir().expect("temp folder");
+        let stage = stage(folder.path());
+        fs::create_dir_all(stage.path.join("inner/deep")).expect("folder");
+        fs::create_dir_all(stage.path.join("own")).expect("folder");
+        fs::write(stage.path.join("inner/deep/file"), "1").expect("write");
+        fs::write(stage.path.join("own/file"), "2").expect("write");
+        let outputs = stage.outputs(&mut Digests::default()).expect("outputs");
+        assert_eq!(outputs.keys().collect::<Vec<_>>(), ["own/file"]);
+        stage.clear().expect("clear");
+        assert!(stage.path.join("inner/deep/file").exists());
+        assert!(!stage.path.join("own").exists());
+    }
+
+    #[test]
+    fn says_where_a_stage_stands() {
+        let folder = tempfile::tempdir().expect("temp folder");
+        let stage = stage(folder.path());
+        let mut digests = Digests::default();
+        let one = basis("a");
+        let mut state = |basis: &Basis, before: &str| {
+            stage
+                .state(basis, &given(before), &mut digests)
+                .expect("state")
+        };
+        assert_eq!(state(&one, "x"), State::New);
+        stage.begin(&one, &given("x")).expect("begin");
+        fs::create_dir(stage.path.join("model")).expect("folder");
+        fs::write(stage.path.join("model/weights"), "right").expect("write");
+        fs::write(stage.path.join("model/.weights.partial"), "half").expect("write");
+        assert_eq!(state(&one, "x"), State::HalfDone);
+        let outputs = stage.outputs(&mut Digests::default()).expect("list");
+        assert_eq!(outputs.keys().collect::<Vec<_>>(), ["model/weights"]);
+        let manifest = Manifest {
+            format: FORMAT,
+            stage: "mix".to_owned(),
+            basis: one.clone(),
+            given: given("x"),
+            outputs,
+            counts: Value::Null,
+            seconds: 0.0,
+            machine: Value::Null,
+        };
+        stage.finish(&manifest).expect("finish");
+        assert_eq!(state(&one, "x"), State::Done(Box::new(manifest.clone())));
+        assert_eq!(
+            state(&basis("b"), "x").why(),
+            "done again, since `mix.joiner` was \"a\", is \"b\""
+        );
+        assert!(state(&one, "y").why().contains("a stage before it changed"));
+        fs::write(stage.path.join("model/weights"), "wrong").expect("write");
+        assert_eq!(
+            state(&one, "x"),
+            State::Damaged(vec!["`model/weights`".to_owned()])
+        );
+        let moved = Manifest {
+            stage: "train".to_owned(),
+            ..manifest
+        };
+        stage.finish(&moved).expect("finish");
+        assert_eq!(state(&one, "x"), State::Misplaced("train".to_owned()));
+    }
+}

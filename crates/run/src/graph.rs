@@ -1,0 +1,262 @@
+//! The graph of a run: which stages there are, what each is made from, and which of them are asked for.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail};
+use corpus::sealed::{read_sealed, write_sealed};
+use serde::{Deserialize, Serialize};
+
+use crate::folder::StageFolder;
+use crate::identity::FORMAT;
+
+/// Which processes a stage needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Place {
+    /// One process does it.
+    Rank0,
+    /// Its work falls into blocks that any process can do.
+    Blocks,
+    /// All processes do it together.
+    Collective,
+}
+
+/// A stage in a graph.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Node {
+    /// Unique in the graph and fit for a file name.
+    pub name: String,
+    /// What commands call it: several stages can make up one step of a command.
+    pub group: String,
+    /// Where its results lie, relative to the run folder.
+    pub folder: PathBuf,
+    /// The stages that it is made from: its word for each, and the stage's name.
+    pub inputs: BTreeMap<String, String>,
+    /// Which processes it needs.
+    pub place: Place,
+}
+
+/// Which stages run, by their groups.
+#[derive(Clone, Debug, Default)]
+pub struct Span {
+    /// The first ones, which are done anew even if they are finished.
+    pub from: Option<String>,
+    /// The last ones.
+    pub until: Option<String>,
+}
+
+/// Stages in an order in which each comes after its inputs.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Graph {
+    nodes: Vec<Node>,
+}
+
+/// What a [`Span`] says of one stage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wish {
+    /// It is not asked for.
+    No,
+    /// It has to be finished already.
+    Finished,
+    /// It is done unless it is finished.
+    Done,
+    /// It is done anew.
+    Anew,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    format: u32,
+    #[serde(flatten)]
+    graph: Graph,
+}
+
+const FILE: &str = "graph.json";
+
+impl Graph {
+    /// Adds a stage; its inputs must be there.
+    pub fn add(&mut self, node: Node) -> Result<()> {
+        if self.node(&node.name).is_some() {
+            bail!("the graph has two stages `{}`", node.name);
+        }
+        if let Some(missing) = node
+            .inputs
+            .values()
+            .find(|input| self.node(input).is_none())
+        {
+            bail!(
+                "stage `{}` is made from `{missing}`, which the graph does not have",
+                node.name
+            );
+        }
+        self.nodes.push(node);
+        Ok(())
+    }
+
+    /// The stages, each after its inputs.
+    pub fn nodes(&self) -> &[Node] {
+        &self.nodes
+    }
+
+    /// A stage by its name.
+    pub fn node(&self, name: &str) -> Option<&Node> {
+        self.nodes.iter().find(|node| node.name == name)
+    }
+
+    /// The groups, each once, in the order of their first stages.
+    pub fn groups(&self) -> Vec<&str> {
+        let mut out: Vec<&str> = Vec::new();
+        for node in &self.nodes {
+            if !out.contains(&node.group.as_str()) {
+                out.push(&node.group);
+            }
+        }
+        out
+    }
+
+    /// Where a stage's results lie in the run folder `run`; folders of other stages inside are not part of it.
+    pub fn stage_folder(&self, run: &Path, node: &Node) -> StageFolder {
+        let inner = self.nodes.iter().map(|other| &other.folder);
+        let inner =
+            inner.filter(|folder| **folder != node.folder && folder.starts_with(&node.folder));
+        StageFolder {
+            stage: node.name.clone(),
+            path: run.join(&node.folder),
+            inner: inner.map(|folder| run.join(folder)).collect(),
+        }
+    }
+
+    /// What a span asks of each stage, in order.
+    pub fn wishes(&self, span: &Span) -> Result<Vec<Wish>> {
+        let group = |name: &Option<String>| -> Result<Option<BTreeSet<&str>>> {
+            let Some(name) = name else { return Ok(None) };
+            let nodes = self.nodes.iter().filter(|node| node.group == *name);
+            let nodes: BTreeSet<&str> = nodes.map(|node| node.name.as_str()).collect();
+            if nodes.is_empty() {
+                bail!(
+                    "unknown stage `{name}`; stages are {}",
+                    self.groups().join(", ")
+                );
+            }
+            Ok(Some(nodes))
+        };
+        let (from, until) = (group(&span.from)?, group(&span.until)?);
+        let wanted = match &until {
+            Some(last) => self.before(last),
+            None => self.nodes.iter().map(|node| node.name.as_str()).collect(),
+        };
+        let earlier = from.as_ref().map(|first| self.before(first));
+        if let (Some(first), Some(from), Some(until)) = (&from, &span.from, &span.until)
+            && !first.iter().all(|name| wanted.contains(name))
+        {
+            bail!("`--from {from}` comes after `--until {until}`");
+        }
+        let wish = |node: &Node| {
+            let name = node.name.as_str();
+            match (&from, &earlier) {
+                _ if !wanted.contains(name) => Wish::No,
+                (Some(first), _) if first.contains(name) => Wish::Anew,
+                (_, Some(earlier)) if earlier.contains(name) => Wish::Finished,
+                _ => Wish::Done,
+            }
+        };
+        Ok(self.nodes.iter().map(wish).collect())
+    }
+
+    /// These stages and all that they are made from.
+    fn before<'a>(&'a self, names: &BTreeSet<&'a str>) -> BTreeSet<&'a str> {
+        let mut out = names.clone();
+        for node in self.nodes.iter().rev() {
+            if out.contains(node.name.as_str()) {
+                out.extend(node.inputs.values().map(String::as_str));
+            }
+        }
+        out
+    }
+
+    /// Notes the graph in the run folder, for whoever looks at it without the recipe.
+    pub fn write(&self, run: &Path) -> Result<()> {
+        let stored = Stored {
+            format: FORMAT,
+            graph: self.clone(),
+        };
+        write_sealed(&run.join(FILE), &stored).context("cannot note the graph of the run")
+    }
+
+    /// The graph that a run noted; none where there is none, or where it is damaged or another program's.
+    pub fn read(run: &Path) -> Option<Self> {
+        let stored: Stored = read_sealed(&run.join(FILE))?;
+        (stored.format == FORMAT).then_some(stored.graph)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn node(name: &str, group: &str, inputs: &[&str]) -> Node {
+        Node {
+            name: name.to_owned(),
+            group: group.to_owned(),
+            folder: group.into(),
+            inputs: inputs
+                .iter()
+                .map(|i| ((*i).to_owned(), (*i).to_owned()))
+                .collect(),
+            place: Place::Rank0,
+        }
+    }
+
+    /// a → b → c, and a → d; b and d are the group `bd`.
+    fn graph() -> Graph {
+        let mut graph = Graph::default();
+        for node in [
+            node("a", "a", &[]),
+            node("b", "bd", &["a"]),
+            node("c", "c", &["b"]),
+            node("d", "bd", &["a"]),
+        ] {
+            graph.add(node).expect("sound");
+        }
+        graph
+    }
+
+    fn wishes(from: Option<&str>, until: Option<&str>) -> Result<Vec<Wish>, String> {
+        let span = Span {
+            from: from.map(str::to_owned),
+            until: until.map(str::to_owned),
+        };
+        graph().wishes(&span).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn a_span_takes_what_its_stages_are_made_from() {
+        use Wish::{Anew, Done, Finished, No};
+        assert_eq!(wishes(None, None), Ok(vec![Done; 4]));
+        assert_eq!(wishes(None, Some("a")), Ok(vec![Done, No, No, No]));
+        assert_eq!(wishes(None, Some("bd")), Ok(vec![Done, Done, No, Done]));
+        assert_eq!(
+            wishes(Some("bd"), None),
+            Ok(vec![Finished, Anew, Done, Anew])
+        );
+        let error = wishes(Some("c"), Some("a")).expect_err("c is after a");
+        assert_eq!(error, "`--from c` comes after `--until a`");
+        let error = wishes(None, Some("x")).expect_err("unknown");
+        assert_eq!(error, "unknown stage `x`; stages are a, bd, c");
+    }
+
+    #[test]
+    fn a_stage_needs_its_inputs_and_a_name_of_its_own() {
+        let mut graph = graph();
+        assert!(graph.add(node("a", "a", &[])).is_err());
+        assert!(graph.add(node("e", "e", &["nowhere"])).is_err());
+    }
+
+    #[test]
+    fn a_graph_is_read_back() {
+        let folder = tempfile::tempdir().expect("folder");
+        graph().write(folder.path()).expect("write");
+        assert_eq!(Graph::read(folder.path()), Some(graph()));
+    }
+}

@@ -1,0 +1,275 @@
+//! What a run would do and cost: the arithmetic of a plan, its text, and planned against measured afterwards.
+//!
+//! Counts and steps come from the stages, sizes from the model, times from a short measurement. An estimate says what it
+//! rests on; it is no promise.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use serde::{Deserialize, Serialize};
+
+use crate::graph::Graph;
+
+/// `plan.json`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Plan {
+    /// The stages in order.
+    pub stages: Vec<Step>,
+    /// The general model's parameters by group.
+    #[serde(default)]
+    pub parameters: BTreeMap<String, u64>,
+    /// What is not there yet, one line each; the run would stop without it.
+    #[serde(default)]
+    pub missing: Vec<String>,
+    /// Bytes by part, at the largest moment of the run.
+    pub memory: BTreeMap<String, u64>,
+    /// Bytes by part at the end, checkpoints at the largest moment.
+    pub disk: BTreeMap<String, u64>,
+    /// Bytes that are free where the run folder is.
+    pub free_disk: u64,
+    /// What the numbers rest on.
+    pub notes: Vec<String>,
+}
+
+/// One stage of a plan.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Step {
+    /// Its name.
+    pub stage: String,
+    /// Its key.
+    pub key: String,
+    /// Whether it would be skipped.
+    pub skipped: bool,
+    /// Why it would be skipped or done.
+    pub why: String,
+    /// What it would cost.
+    #[serde(flatten)]
+    pub cost: Cost,
+}
+
+/// What a stage costs.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Cost {
+    /// Counts by name, such as `steps`.
+    pub counts: BTreeMap<String, u64>,
+    /// Records that it hands on.
+    #[serde(skip)]
+    pub records: usize,
+    /// Estimated wall time; none where there were no weights to measure with.
+    pub seconds: Option<f64>,
+    /// Bytes that it leaves on the disk, by part.
+    #[serde(skip)]
+    pub disk: BTreeMap<String, u64>,
+    /// Bytes that it needs on the disk while it runs and gives back, by part.
+    #[serde(skip)]
+    pub passing_disk: BTreeMap<String, u64>,
+}
+
+impl Cost {
+    /// A stage of `records` that takes no time worth telling.
+    pub fn nothing(records: usize) -> Self {
+        Self {
+            records,
+            seconds: Some(0.0),
+            ..Self::default()
+        }
+    }
+
+    /// With a count more.
+    #[must_use]
+    pub fn with(mut self, name: &str, count: usize) -> Self {
+        self.counts.insert(name.to_owned(), count as u64);
+        self
+    }
+}
+
+/// Bytes on the disk by part: what stages leave together, and of what they need in passing the most.
+pub fn disk<'a>(costs: impl Iterator<Item = &'a Cost>) -> BTreeMap<String, u64> {
+    let mut out: BTreeMap<String, u64> = BTreeMap::new();
+    let mut passing: BTreeMap<String, u64> = BTreeMap::new();
+    for cost in costs {
+        for (part, bytes) in &cost.disk {
+            *out.entry(part.clone()).or_default() += bytes;
+        }
+        for (part, bytes) in &cost.passing_disk {
+            let most = passing.entry(part.clone()).or_default();
+            *most = (*most).max(*bytes);
+        }
+    }
+    out.extend(passing);
+    out
+}
+
+/// Bytes that are free where a folder is.
+pub fn free_disk(folder: &Path) -> Result<u64> {
+    rustix::fs::statvfs(folder)
+        .map(|found| found.f_bavail * found.f_frsize)
+        .context("cannot ask for the free disk space")
+}
+
+impl Plan {
+    /// The file of a run's plan.
+    pub const FILE: &'static str = "plan.json";
+
+    /// Estimated seconds in all; none where a part is not known.
+    pub fn seconds(&self) -> Option<f64> {
+        self.stages.iter().map(|step| step.cost.seconds).sum()
+    }
+
+    /// The plan for a person.
+    pub fn text(&self) -> String {
+        let mut out = String::new();
+        for step in &self.stages {
+            let what = if step.skipped { "skip" } else { "do" };
+            let counts: Vec<String> = step
+                .cost
+                .counts
+                .iter()
+                .map(|(k, n)| format!("{k} {n}"))
+                .collect();
+            let _ = writeln!(
+                out,
+                "{:<17} {what:<5} {:>9}  {}{}{}",
+                step.stage,
+                if step.skipped {
+                    "-".to_owned()
+                } else {
+                    duration(step.cost.seconds)
+                },
+                counts.join(", "),
+                if counts.is_empty() { "" } else { "; " },
+                step.why
+            );
+        }
+        let _ = writeln!(out, "{:<17} {:>15}", "about", duration(self.seconds()));
+        for missing in &self.missing {
+            let _ = writeln!(out, "not there yet: {missing}");
+        }
+        let groups: Vec<String> = self
+            .parameters
+            .iter()
+            .map(|(group, n)| format!("{group} {n}"))
+            .collect();
+        let total: u64 = self.parameters.values().sum();
+        let _ = writeln!(out, "parameters: {total} ({})", groups.join(", "));
+        for (title, parts) in [("memory", &self.memory), ("disk", &self.disk)] {
+            let _ = writeln!(out, "{title}: {}", bytes(parts.values().sum()));
+            for (part, n) in parts.iter().filter(|(_, n)| **n > 0) {
+                let _ = writeln!(out, "  {part:<36} {:>10}", bytes(*n));
+            }
+        }
+        let needed: u64 = self.disk.values().sum();
+        let enough = if needed > self.free_disk {
+            "not enough"
+        } else {
+            "enough"
+        };
+        let _ = writeln!(out, "free disk: {}, {enough}", bytes(self.free_disk));
+        for note in &self.notes {
+            let _ = writeln!(out, "note: {note}");
+        }
+        out
+    }
+}
+
+/// Seconds in words; `unknown` where they are not known.
+pub fn duration(seconds: Option<f64>) -> String {
+    let Some(seconds) = seconds else {
+        return "unknown".to_owned();
+    };
+    match seconds {
+        s if s < 100.0 => format!("{s:.0} s"),
+        s if s < 6000.0 => format!("{:.0} min", s / 60.0),
+        s => format!("{:.1} h", s / 3600.0),
+    }
+}
+
+/// Bytes in words.
+pub fn bytes(n: u64) -> String {
+    match n {
+        n if n < 10_000_000 => format!("{:.1} MB", n as f64 / 1e6),
+        n if n < 10_000_000_000 => format!("{:.0} MB", n as f64 / 1e6),
+        n => format!("{:.1} GB", n as f64 / 1e9),
+    }
+}
+
+/// Planned against measured, for the stages that are done as they were planned; nothing without a plan. `peak` is the
+/// largest resident memory of the program in bytes.
+pub fn against_measured(run: &Path, graph: &Graph, peak: u64) -> Option<String> {
+    let text = std::fs::read(run.join(Plan::FILE)).ok()?;
+    let plan: Plan = serde_json::from_slice(&text).ok()?;
+    let mut out = String::from("planned against measured:\n");
+    let mut any = false;
+    for step in plan.stages.iter().filter(|step| !step.skipped) {
+        let node = graph.node(&step.stage);
+        let Some(manifest) = node.and_then(|node| graph.stage_folder(run, node).manifest()) else {
+            continue;
+        };
+        if manifest.basis.key != step.key {
+            continue;
+        }
+        any = true;
+        let steps = match (
+            step.cost.counts.get("steps"),
+            manifest.counts["steps"].as_u64(),
+        ) {
+            (Some(planned), Some(done)) => format!("; steps {planned}, {done}"),
+            _ => String::new(),
+        };
+        let _ = writeln!(
+            out,
+            "  {:<17} {:>8} planned, {:>8} measured{steps}",
+            step.stage,
+            duration(step.cost.seconds),
+            duration(Some(manifest.seconds))
+        );
+    }
+    let memory: u64 = plan.memory.values().sum();
+    let _ = writeln!(
+        out,
+        "  {:<17} {:>8} planned, {:>8} measured",
+        "memory",
+        bytes(memory),
+        bytes(peak)
+    );
+    let disk: u64 = plan.disk.values().sum();
+    let _ = write!(
+        out,
+        "  {:<17} {:>8} planned, {:>8} measured",
+        "disk",
+        bytes(disk),
+        bytes(size_of_folder(run))
+    );
+    any.then_some(out)
+}
+
+/// Bytes of a folder's files, links not followed.
+pub fn size_of_folder(folder: &Path) -> u64 {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries
+        .map(|entry| match entry.metadata() {
+            Ok(found) if found.is_dir() => size_of_folder(&entry.path()),
+            Ok(found) => found.len(),
+            Err(_) => 0,
+        })
+        .sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stages_leave_adds_up_and_what_passes_does_not() {
+        let cost = |leaves: u64, passes: u64| Cost {
+            disk: BTreeMap::from([("models".to_owned(), leaves)]),
+            passing_disk: BTreeMap::from([("checkpoints".to_owned(), passes)]),
+            ..Cost::default()
+        };
+        let all = disk([cost(1, 20), cost(2, 10)].iter());
+        assert_eq!(all["models"], 3);
+        assert_eq!(all["checkpoints"], 20);
+    }
+}
