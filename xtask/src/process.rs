@@ -1,8 +1,16 @@
 //! Running child processes: their output, and their exit codes passed on.
 
+use std::ffi::OsString;
 use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{Context as _, Result};
+
+/// A program and its first arguments.
+pub fn of_words(words: &[OsString]) -> Command {
+    let mut command = Command::new(&words[0]);
+    command.args(&words[1..]);
+    command
+}
 
 /// Runs a child to its end and gives its exit code.
 pub fn pass_through(command: &mut Command) -> Result<ExitCode> {

@@ -179,6 +179,11 @@ impl Scope {
         let before = |back: usize, sign: &str| at >= back && tokens[at - back].is_sign(sign);
         // A field or a method, an associated name, or a path from the outermost level: nothing of ours.
         let is_part = before(1, "::") || (before(1, ".") && !before(2, "."));
+        // A method or an inner item that is being named.
+        let is_declared = at >= 1
+            && ["fn", "struct", "enum", "trait", "type", "const", "static"]
+                .iter()
+                .any(|keyword| tokens[at - 1].is_word(keyword));
         let mut path = vec![tokens[at].text.clone()];
         let mut end = at + 1;
         while let [colons, name, ..] = &tokens[end..]
@@ -188,7 +193,7 @@ impl Scope {
             path.push(name.text.clone());
             end += 2;
         }
-        if !is_part {
+        if !is_part && !is_declared {
             let next = tokens.get(end);
             let is_called = next.is_some_and(|token| token.is_sign("(") || token.is_sign("!"));
             let has_capital = path[0].starts_with(char::is_uppercase);

@@ -68,7 +68,7 @@ fn a_parent_and_its_child_can_be_a_circle() {
     for parent in [
         "mod b; pub use b::f; pub struct Shared;",
         "mod b; pub(crate) use b::*; pub struct Shared;",
-        "pub mod b; pub struct Shared; impl Shared { fn f(&self) { self.f() } }",
+        "pub mod b; pub use b::f; pub struct Shared; impl Shared { fn f(&self) { self.f() } }",
     ] {
         check(
             &[("lib.rs", "mod a;"), ("a.rs", parent), ("a/b.rs", child)],
