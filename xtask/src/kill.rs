@@ -12,6 +12,21 @@ use sha2::{Digest as _, Sha256};
 
 use crate::program;
 
+const HELP: &str = "\
+usage: cargo xtask kill-test [FLAGS] [-- DEMO ARGS]
+
+Runs the whole demo once undisturbed, then again and again with SIGKILL at random moments, each
+time started anew until it comes to its end, and compares what the runs gave byte by byte.
+
+  --kills N      kills in all, about 15 a run (default: 30)
+  --seed S       of the moments (default: 1)
+  --program P    a built program, with its engine beside it (default: built in release mode)
+  --work D       folder for the runs, emptied first (default: target/kill-test)
+
+`-- --quick` takes the short demo instead. Both save checkpoints often; other arguments after `--`
+are taken as they are.
+";
+
 /// How often a run is killed on average before it comes to its end.
 const KILLS_A_RUN: f64 = 15.0;
 
@@ -44,6 +59,14 @@ struct Options {
 
 /// Runs the test; fails if a disturbed run came out otherwise than the undisturbed one.
 pub fn run(root: &Path, args: &[String]) -> Result<ExitCode> {
+    if args
+        .iter()
+        .take_while(|arg| *arg != "--")
+        .any(|arg| arg == "--help")
+    {
+        eprint!("{HELP}");
+        return Ok(ExitCode::SUCCESS);
+    }
     let options = parse(root, args)?;
     let program = match &options.program {
         Some(path) => std::path::absolute(path)?,

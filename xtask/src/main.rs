@@ -35,7 +35,7 @@ usage: cargo xtask <verb>
   kill-test [--kills N] [--seed S] [--program P] [--work D] [-- DEMO ARGS]
                     setup, then the whole demo, killed N times (default: 30) at random
                     moments and compared with an undisturbed one; `-- --quick` takes
-                    the short demo
+                    the short demo, `--help` says more
   fuzz [RUNS]       setup, then damaged and random files of every kind (default: 10⁶ each)
   golden [--check]  remake the golden files with $ADAMLLM_PYTHON (default: python3);
                     with --check, only compare them
@@ -81,10 +81,13 @@ fn dispatch(verb: &str, rest: &[String]) -> Result<ExitCode> {
             setup::run(&root)?;
             check::run(&root)
         }
-        // These run nothing of ours, so they need no libtorch.
+        // Reads only, so it needs no libtorch.
         ("rules", []) => check::run_rules(&root),
         ("kill-test", _) => {
-            setup::run(&root)?;
+            // A program that is given has been built.
+            if !rest.iter().any(|arg| arg == "--program" || arg == "--help") {
+                setup::run(&root)?;
+            }
             kill::run(&root, rest)
         }
         ("fuzz", []) => {
