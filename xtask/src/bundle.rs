@@ -3,6 +3,7 @@
 //!
 //! Everything is made in a staging folder beside the target, under a lock, and renamed at the end.
 
+mod disk;
 mod pip;
 
 use std::ffi::OsString;
@@ -10,12 +11,12 @@ use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use sha2::{Digest as _, Sha256};
 
 use crate::process;
+use disk::{disk, full_disk};
 
 /// Names and sizes of what must be there; written last.
 const MANIFEST: &str = "manifest";
@@ -213,7 +214,12 @@ fn make(bundle: &Bundle, staging: &Path, target: &Path, tools: &Tools) -> Result
         .context("Python was not found: install it (Debian: `apt install python3`), or set LIBTORCH to a libtorch 2.11.0 of your own")?;
 
     eprintln!("setup: fetching {}", bundle.title);
-    pip::download(bundle, &wheels, pip)?;
+    let requirements: Vec<&str> = bundle
+        .wheels
+        .iter()
+        .map(|wheel| wheel.requirement.as_str())
+        .collect();
+    pip::download(&requirements, &wheels, pip)?;
     for wheel in &bundle.wheels {
         verify(wheel, &wheels.join(&wheel.file))?;
     }
@@ -241,13 +247,7 @@ fn first_working(candidates: &[Vec<OsString>]) -> Option<&[OsString]> {
     candidates
         .iter()
         .map(Vec::as_slice)
-        .find(|words| process::succeeds(command(words).arg("--version")))
-}
-
-fn command(words: &[OsString]) -> Command {
-    let mut command = Command::new(&words[0]);
-    command.args(&words[1..]);
-    command
+        .find(|words| process::succeeds(process::of_words(words).arg("--version")))
 }
 
 fn verify(wheel: &Wheel, path: &Path) -> Result<()> {
@@ -282,7 +282,7 @@ fn verify(wheel: &Wheel, path: &Path) -> Result<()> {
 }
 
 fn unpack(bundle: &Bundle, wheels: &Path, unpacked: &Path, python: &[OsString]) -> Result<()> {
-    let run = command(python)
+    let run = process::of_words(python)
         .arg("-c")
         .arg(UNPACK)
         .arg(unpacked)
@@ -302,32 +302,6 @@ fn unpack(bundle: &Bundle, wheels: &Path, unpacked: &Path, python: &[OsString]) 
         );
     }
     Ok(())
-}
-
-fn full_disk(path: &Path) -> String {
-    // The staging folder is gone when the user reads this.
-    let place = path
-        .ancestors()
-        .find(|folder| !folder.to_string_lossy().contains(".partial-"))
-        .unwrap_or(path);
-    format!(
-        "the disk of `{}` is full: free 1.1 GB there, or set XDG_CACHE_HOME to a folder on another disk",
-        place.display()
-    )
-}
-
-/// What an error of the file system means for the set-up.
-fn disk(error: &io::Error, path: &Path) -> anyhow::Error {
-    if matches!(
-        error.kind(),
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded
-    ) {
-        return anyhow::anyhow!(full_disk(path));
-    }
-    anyhow::anyhow!(
-        "cannot write `{}` ({error}): set XDG_CACHE_HOME to a folder that you may write",
-        path.display()
-    )
 }
 
 /// Removes what set-ups that were killed have left; only the holder of the lock may.

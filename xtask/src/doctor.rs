@@ -23,10 +23,12 @@ pub fn run(root: &Path, args: &[String]) -> Result<ExitCode> {
         return Ok(told(&mends));
     };
     let others = std::env::var_os("LD_LIBRARY_PATH").unwrap_or_default();
-    if let Some(said) = refusal(&program) {
-        eprintln!("`{}` does not start: {said}", program.display());
-        mends.extend(mend(&said, &others, !mends.is_empty()));
-        return Ok(told(&mends));
+    for part in parts(&program) {
+        if let Some(said) = refusal(&part) {
+            eprintln!("`{}` does not start: {said}", part.display());
+            mends.extend(mend(&said, &others, !mends.is_empty()));
+            return Ok(told(&mends));
+        }
     }
     // It starts: an incomplete copy matters to the next build only.
     for mend in &mends {
@@ -54,6 +56,14 @@ fn newest(target: &Path) -> Option<PathBuf> {
     let time = |path: &PathBuf| std::fs::metadata(path).and_then(|m| m.modified()).ok();
     let found = built.into_iter().filter(|path| time(path).is_some());
     found.max_by_key(time)
+}
+
+/// The program and, if it has one beside it, the engine that it executes for what needs tensors.
+fn parts(program: &Path) -> Vec<PathBuf> {
+    let engine = program.with_file_name("adamllm-engine");
+    let mut parts = vec![program.to_path_buf()];
+    parts.extend(Some(engine).filter(|path| path.exists()));
+    parts
 }
 
 /// What is said instead of a version; none if the program starts.
@@ -126,6 +136,16 @@ mod tests {
         assert_eq!(refusal(&stops).as_deref(), Some(GONE));
         let silent = script(folder.path(), "exit 3");
         assert_eq!(refusal(&silent).as_deref(), Some("exit status: 3"));
+    }
+
+    #[test]
+    fn asks_the_engine_too_where_there_is_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let program = script(folder.path(), "exit 0");
+        assert_eq!(parts(&program), std::slice::from_ref(&program));
+        let engine = folder.path().join("adamllm-engine");
+        std::fs::write(&engine, "").unwrap();
+        assert_eq!(parts(&program), [program.clone(), engine]);
     }
 
     #[test]

@@ -10,10 +10,41 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail, ensure};
 use sha2::{Digest as _, Sha256};
 
-use crate::process;
+use crate::program;
+
+const HELP: &str = "\
+usage: cargo xtask kill-test [FLAGS] [-- DEMO ARGS]
+
+Runs the whole demo once undisturbed, then again and again with SIGKILL at random moments, each
+time started anew until it comes to its end, and compares what the runs gave byte by byte.
+
+  --kills N      kills in all, about 15 a run (default: 30)
+  --seed S       of the moments (default: 1)
+  --program P    a built program, with its engine beside it (default: built in release mode)
+  --work D       folder for the runs, emptied first (default: target/kill-test)
+
+`-- --quick` takes the short demo instead. Both save checkpoints often; other arguments after `--`
+are taken as they are.
+";
 
 /// How often a run is killed on average before it comes to its end.
 const KILLS_A_RUN: f64 = 15.0;
+
+/// Checkpoints of the demo as often as kills, so that runs go on from them.
+const CHECKPOINTS: [&str; 4] = [
+    "--set",
+    "synthesizer.train.save_steps=20",
+    "--set",
+    "train.save_steps=20",
+];
+
+/// The same for the quick demo, whose trainings are short.
+const CHECKPOINTS_OF_QUICK: [&str; 4] = [
+    "--set",
+    "synthesizer.train.save_steps=4",
+    "--set",
+    "train.save_steps=4",
+];
 
 /// What was asked for.
 struct Options {
@@ -28,10 +59,18 @@ struct Options {
 
 /// Runs the test; fails if a disturbed run came out otherwise than the undisturbed one.
 pub fn run(root: &Path, args: &[String]) -> Result<ExitCode> {
+    if args
+        .iter()
+        .take_while(|arg| *arg != "--")
+        .any(|arg| arg == "--help")
+    {
+        eprint!("{HELP}");
+        return Ok(ExitCode::SUCCESS);
+    }
     let options = parse(root, args)?;
     let program = match &options.program {
         Some(path) => std::path::absolute(path)?,
-        None => build(root)?,
+        None => program::build(root)?,
     };
     if options.work.exists() {
         std::fs::remove_dir_all(&options.work)?;
@@ -58,8 +97,9 @@ pub fn run(root: &Path, args: &[String]) -> Result<ExitCode> {
     let begin = Instant::now();
     finished(start()?)?;
     let seconds = begin.elapsed().as_secs_f64();
+    // Before it is moved away: links may lead from one part of the run to another.
+    let expected = results(&place)?;
     std::fs::rename(&place, &whole)?;
-    let expected = results(&whole)?;
     eprintln!(
         "kill-test: undisturbed in {seconds:.1} s, {} files to compare",
         expected.len()
@@ -115,7 +155,7 @@ pub fn run(root: &Path, args: &[String]) -> Result<ExitCode> {
 
 fn parse(root: &Path, args: &[String]) -> Result<Options> {
     let mut options = Options {
-        kills: 20,
+        kills: 30,
         seed: 1,
         program: None,
         work: root.join("target/kill-test"),
@@ -144,26 +184,11 @@ fn parse(root: &Path, args: &[String]) -> Result<Options> {
         }
     }
     if options.demo.is_empty() {
-        // Checkpoints as often as kills, so that runs go on from them.
-        options.demo = [
-            "--quick",
-            "--set",
-            "synthesizer.train.save_steps=4",
-            "--set",
-            "train.save_steps=4",
-        ]
-        .map(str::to_owned)
-        .into();
+        options.demo.extend(CHECKPOINTS.map(str::to_owned));
+    } else if options.demo == ["--quick"] {
+        options.demo.extend(CHECKPOINTS_OF_QUICK.map(str::to_owned));
     }
     Ok(options)
-}
-
-fn build(root: &Path) -> Result<PathBuf> {
-    let status = process::cargo(root, &["build", "--release", "-p", "adamllm"]).status()?;
-    ensure!(status.success(), "the program does not build");
-    let target =
-        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
-    Ok(target.join("release/adamllm"))
 }
 
 /// The exit status, if the child ends within the time.
@@ -189,17 +214,28 @@ fn finished(child: Child) -> Result<()> {
     Ok(())
 }
 
-/// The stage that was not finished when the run was killed.
+/// The stage that was not finished when the run was killed; it may lie in the folder of a group of stages.
 fn stage_at(run: &Path) -> String {
-    let entries = std::fs::read_dir(run).into_iter().flatten().flatten();
-    let mut open = entries.filter(|entry| {
-        let stage = entry.path();
-        stage.join("begun.json").exists() && !stage.join("manifest.json").exists()
-    });
-    open.next().map_or_else(
-        || "between stages".to_owned(),
-        |stage| stage.file_name().to_string_lossy().into_owned(),
-    )
+    let folders = |of: &Path| -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(of).into_iter().flatten().flatten();
+        let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+        paths.sort();
+        paths
+    };
+    let stages = folders(run);
+    let inner: Vec<PathBuf> = stages.iter().flat_map(|stage| folders(stage)).collect();
+    let mut open = stages
+        .iter()
+        .chain(&inner)
+        .filter(|stage| stage.join("begun.json").exists() && !stage.join("manifest.json").exists());
+    let name = |stage: &PathBuf| {
+        stage
+            .strip_prefix(run)
+            .map(|name| name.display().to_string())
+    };
+    open.next()
+        .and_then(|stage| name(stage).ok())
+        .unwrap_or_else(|| "between stages".to_owned())
 }
 
 /// Digest of everything that a run gave: all files of its stages but notes of times, and the scores.
@@ -228,9 +264,20 @@ fn collect(run: &Path, folder: &Path, out: &mut BTreeMap<String, String>) -> Res
         let entry = entry?;
         let path = entry.path();
         let name = entry.file_name().to_string_lossy().into_owned();
-        if entry.file_type()?.is_dir() {
-            // Pages and what the demo's files are made of tell times and the program.
-            if folder != run || (name != "report" && name != "demo") {
+        let key = path.strip_prefix(run)?.display().to_string();
+        let is_link = entry.file_type()?.is_symlink();
+        // A link counts as what it leads to; it may be written anew, and relative or not.
+        let Ok(file) = path.metadata() else {
+            ensure!(is_link, "`{}` cannot be read", path.display());
+            out.insert(key, "a link to nowhere".to_owned());
+            continue;
+        };
+        if file.is_dir() {
+            // Pages, events, and what the demo's files are made of tell times and the program.
+            let tells_times =
+                name == "events" || (folder == run && ["report", "demo"].contains(&name.as_str()));
+            let leads_back = is_link && folder.canonicalize()?.starts_with(path.canonicalize()?);
+            if !tells_times && !leads_back {
                 collect(run, &path, out)?;
             }
         } else if folder != run && !["manifest.json", "metrics.jsonl"].contains(&name.as_str()) {
@@ -239,7 +286,7 @@ fn collect(run: &Path, folder: &Path, out: &mut BTreeMap<String, String>) -> Res
                 let _ = write!(text, "{byte:02x}");
                 text
             });
-            out.insert(path.strip_prefix(run)?.display().to_string(), text);
+            out.insert(key, text);
         }
     }
     Ok(())
@@ -301,5 +348,78 @@ mod tests {
             .err()
             .expect("no number");
         assert!(error.to_string().contains("expected a whole number"));
+    }
+
+    #[test]
+    fn the_whole_demo_is_the_default_and_the_quick_one_can_be_asked_for() {
+        let options = parse(Path::new("x"), &[]).unwrap();
+        assert_eq!(
+            (options.kills, options.demo),
+            (30, CHECKPOINTS.map(str::to_owned).to_vec())
+        );
+        let options = parse(Path::new("x"), &["--", "--quick"].map(str::to_owned)).unwrap();
+        assert_eq!(options.demo[0], "--quick");
+        assert_eq!(options.demo[1..], CHECKPOINTS_OF_QUICK);
+    }
+
+    #[test]
+    fn only_what_a_run_gave_is_compared_and_links_by_what_they_lead_to() {
+        let root = tempfile::tempdir().unwrap();
+        let run = root.path().join("run");
+        let write = |path: &str, text: &str| {
+            let path = run.join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        };
+        write("recipe.json", "notes at the top");
+        write("pairs/pairs.jsonl", "pairs");
+        write("pairs/manifest.json", "times");
+        write("train/metrics.jsonl", "times");
+        write("report/index.html", "times");
+        write("demo/program.json", "the program");
+        write("events/1.jsonl", "times");
+        write("train/events/1.jsonl", "times");
+        write("evaluate/report/task.json", "scores");
+        let link = |to: &Path, at: &str| {
+            let at = run.join(at);
+            std::fs::create_dir_all(at.parent().unwrap()).unwrap();
+            std::os::unix::fs::symlink(to, at).unwrap();
+        };
+        let outside = root.path().join("outside");
+        std::fs::create_dir(&outside).unwrap();
+        std::fs::write(outside.join("a.png"), "picture").unwrap();
+        link(&outside, "pairs/pictures");
+        link(&outside.join("a.png"), "mix/b.png");
+        link(Path::new(".."), "mix/back");
+        link(Path::new("gone"), "mix/gone");
+
+        let mut found = BTreeMap::new();
+        collect(&run, &run, &mut found).unwrap();
+        let names: Vec<&str> = found.keys().map(String::as_str).collect();
+        let expected = [
+            "evaluate/report/task.json",
+            "mix/b.png",
+            "mix/gone",
+            "pairs/pairs.jsonl",
+            "pairs/pictures/a.png",
+        ];
+        assert_eq!(names, expected);
+        assert_eq!(found["mix/b.png"], found["pairs/pictures/a.png"]);
+        assert_ne!(found["mix/b.png"], found["pairs/pairs.jsonl"]);
+    }
+
+    #[test]
+    fn the_unfinished_stage_is_named() {
+        let root = tempfile::tempdir().unwrap();
+        let begin = |stage: &str| {
+            std::fs::create_dir_all(root.path().join(stage)).unwrap();
+            std::fs::write(root.path().join(stage).join("begun.json"), "").unwrap();
+        };
+        assert_eq!(stage_at(root.path()), "between stages");
+        begin("pairs");
+        assert_eq!(stage_at(root.path()), "pairs");
+        std::fs::write(root.path().join("pairs/manifest.json"), "").unwrap();
+        begin("evaluate/answer");
+        assert_eq!(stage_at(root.path()), "evaluate/answer");
     }
 }

@@ -2,17 +2,21 @@
 //! remake golden files. Links no tensor library, so it builds on a machine that has none yet.
 
 mod bundle;
+mod cargo;
 mod check;
 mod doctor;
 mod fuzz;
 mod golden;
 mod kill;
 mod process;
+mod program;
 mod rules;
 mod setup;
+mod source;
+mod workspace;
 
 use std::path::PathBuf;
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 
 use anyhow::Result;
 
@@ -24,9 +28,14 @@ usage: cargo xtask <verb>
   demo [ARGS]       setup, then the whole road on the embedded pictograms
   demo-base [ARGS]  setup, then remake the demo's base model
   test [ARGS]       setup, then all tests (ARGS go to `cargo test`)
-  check             setup, then format, lints, docs, spelling, licences, house rules
+  check             setup, then format, lints, docs, spelling, licences, house rules;
+                    ADAMLLM_CHECK_WITHOUT=typos,deny does without these two tools
+                    where they are not installed
+  rules             the house rules alone, in seconds
   kill-test [--kills N] [--seed S] [--program P] [--work D] [-- DEMO ARGS]
-                    setup, then the demo killed at random moments and compared
+                    setup, then the whole demo, killed N times (default: 30) at random
+                    moments and compared with an undisturbed one; `-- --quick` takes
+                    the short demo, `--help` says more
   fuzz [RUNS]       setup, then damaged and random files of every kind (default: 10⁶ each)
   golden [--check]  remake the golden files with $ADAMLLM_PYTHON (default: python3);
                     with --check, only compare them
@@ -59,25 +68,26 @@ fn dispatch(verb: &str, rest: &[String]) -> Result<ExitCode> {
         ("doctor", _) => doctor::run(&root, rest),
         ("demo" | "demo-base", _) => {
             setup::run(&root)?;
-            let mut program = process::cargo(&root, &["run", "--release", "-p", "adamllm", "--"]);
-            program.arg(verb).args(rest);
-            // The user's relative paths are relative to where the user is.
-            if let Ok(here) = std::env::current_dir() {
-                program.current_dir(here);
-            }
-            process::pass_through(&mut program)
+            // Started as a user would: from where the user is, since relative paths are meant from there.
+            let mut program = Command::new(program::build(&root)?);
+            process::pass_through(program.arg(verb).args(rest))
         }
         ("test", _) => {
             setup::run(&root)?;
-            let mut tests = process::cargo(&root, &["test", "--workspace"]);
+            let mut tests = cargo::command(&root, &["test", "--workspace"]);
             process::pass_through(tests.args(rest))
         }
         ("check", []) => {
             setup::run(&root)?;
             check::run(&root)
         }
+        // Reads only, so it needs no libtorch.
+        ("rules", []) => check::run_rules(&root),
         ("kill-test", _) => {
-            setup::run(&root)?;
+            // A program that is given has been built.
+            if !rest.iter().any(|arg| arg == "--program" || arg == "--help") {
+                setup::run(&root)?;
+            }
             kill::run(&root, rest)
         }
         ("fuzz", []) => {

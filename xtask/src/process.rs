@@ -1,22 +1,14 @@
-//! Running child processes: cargo with the right environment, and exit codes passed on.
+//! Running child processes: their output, and their exit codes passed on.
 
-use std::path::Path;
+use std::ffi::OsString;
 use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{Context as _, Result};
 
-use crate::setup;
-
-/// Cargo in `root`, with the environment that a user's own shell would give it.
-pub fn cargo(root: &Path, args: &[&str]) -> Command {
-    let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(program);
-    command.current_dir(root).args(args);
-    // Cargo gave us its default; a child with it in the environment and a plain `cargo build`
-    // without would each rebuild torch-sys after the other.
-    if std::env::var_os("LIBTORCH").is_some_and(|value| setup::is_default(root, &value)) {
-        command.env_remove("LIBTORCH");
-    }
+/// A program and its first arguments.
+pub fn of_words(words: &[OsString]) -> Command {
+    let mut command = Command::new(&words[0]);
+    command.args(&words[1..]);
     command
 }
 

@@ -7,11 +7,12 @@ use std::process::{Child, Stdio};
 
 use anyhow::{Context as _, Result, bail};
 
-use super::{Bundle, command, full_disk};
+use super::disk::full_disk;
+use crate::process;
 
-/// Puts the wheels of `bundle` into `folder`, unchecked.
-pub fn download(bundle: &Bundle, folder: &Path, pip: &[OsString]) -> Result<()> {
-    let mut pip = command(pip);
+/// Puts the wheels that are asked for into `folder`, unchecked.
+pub fn download(requirements: &[&str], folder: &Path, pip: &[OsString]) -> Result<()> {
+    let mut pip = process::of_words(pip);
     pip.args([
         "download",
         "--disable-pip-version-check",
@@ -42,7 +43,7 @@ pub fn download(bundle: &Bundle, folder: &Path, pip: &[OsString]) -> Result<()> 
         pip.arg("--quiet");
     }
     pip.arg("--dest").arg(folder);
-    pip.args(bundle.wheels.iter().map(|wheel| &wheel.requirement));
+    pip.args(requirements);
     // What pip keeps for itself lies in the staging folder too, so it goes with it.
     pip.env("TMPDIR", folder);
     let run = pip

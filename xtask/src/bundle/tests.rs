@@ -1,6 +1,7 @@
 //! The set-up against a pip that is a script, with wheels of a few bytes.
 
 use std::os::unix::fs::PermissionsExt as _;
+use std::process::Command;
 
 use super::*;
 
