@@ -8,8 +8,8 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use clap::CommandFactory as _;
 use corpus::formats::{self, read_samples};
 use corpus::{Decoding, Open, Request, Role, Turn, jsonl};
-use evaluation::TaskScore;
 use generate::{Generator as _, LocalGenerator};
+use report::Summary;
 use serde_json::{Value, json};
 use synthesis::Prompts;
 use torch::{Device, Kind};
@@ -20,7 +20,6 @@ use crate::cli::{
 use crate::context::{Context, open};
 use crate::demo;
 use crate::recipe::{Control, Recipe, help_of, origin_text, resolve};
-use crate::report::Summary;
 use crate::run_folder::{RunFolder, STAGES};
 use crate::runner;
 use crate::stages::{self, Span, plan};
@@ -350,7 +349,7 @@ fn walk(
     let summary: Summary =
         serde_json::from_str(&text).context("`summary.json` cannot be read back")?;
     print(shared, &serde_json::to_value(&summary)?, || {
-        print!("{}", table(&summary));
+        print!("{}", report::text::table(&summary));
         println!(
             "\nreport: {}",
             run.stage("report").join("index.html").display()
@@ -360,64 +359,6 @@ fn walk(
             run.stage("train").join("model").display()
         );
     })
-}
-
-/// The before-and-after table as text.
-fn table(summary: &Summary) -> String {
-    use std::fmt::Write as _;
-    let mut out = format!(
-        "\n{:<18} {:>4} {:>9} {:>7} {:>7} {:>8} {:>11}  95 % interval\n",
-        "task", "n", "majority", "blind", "base", "adapted", "difference"
-    );
-    let number = |x: Option<f64>| x.map_or_else(|| "-".to_owned(), |x| format!("{x:.1}"));
-    let apart = |name: &str, score: &Option<TaskScore>| {
-        score.clone().map(|score| TaskScore {
-            task: name.to_owned(),
-            ..score
-        })
-    };
-    let mut rows = summary.tasks.clone();
-    rows.extend(summary.average.clone());
-    rows.extend(apart("unseen concepts", &summary.unseen));
-    rows.extend(apart("general tasks", &summary.general));
-    for row in &rows {
-        let _ = writeln!(
-            out,
-            "{:<18} {:>4} {:>9} {:>7} {:>7.1} {:>8.1} {:>+11.1}  {:+.1} to {:+.1}",
-            row.task,
-            row.n,
-            number(row.majority),
-            number(row.blind),
-            row.base,
-            row.adapted,
-            row.difference,
-            row.interval[0],
-            row.interval[1]
-        );
-    }
-    for against in &summary.against {
-        let (name, score) = (&against.name, &against.average);
-        let _ = writeln!(
-            out,
-            "adapted - {name}: {:+.1} ({:+.1} to {:+.1})",
-            score.difference, score.interval[0], score.interval[1]
-        );
-    }
-    let _ = writeln!(out, "\n{}", summary.funnel);
-    if let Some(filter) = &summary.filter {
-        let _ = writeln!(
-            out,
-            "filter: {:.1} % of triplets right before, {:.1} % after; {:.1} % of the right ones kept ({} known); precise \
-             answers alone {:.1} % and {:.1} %",
-            filter.before,
-            filter.precision,
-            filter.recall,
-            filter.known,
-            filter.precise.before().unwrap_or(0.0),
-            filter.precise.precision().unwrap_or(0.0)
-        );
-    }
-    out
 }
 
 fn run_generate(shared: &Shared, device: Device, generate: &Generate) -> Result<()> {

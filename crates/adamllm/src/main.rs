@@ -21,7 +21,6 @@ mod preview;
 mod progress;
 mod proof;
 mod recipe;
-mod report;
 mod run_folder;
 mod runner;
 mod scores;

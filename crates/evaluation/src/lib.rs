@@ -4,16 +4,23 @@
 
 pub mod benchmarks;
 pub mod contamination;
+pub mod jobs;
+pub mod leaks;
 pub use corpus::mersenne;
 pub mod metrics;
 pub mod predictions;
 mod python;
 pub mod questions;
 pub mod reference;
+pub mod results;
+pub mod scored_task;
 pub mod scoring;
+pub mod session;
 pub mod statistics;
+pub mod systems;
 mod task_score;
 pub mod tasks;
 mod vqa;
 
-pub use task_score::{Paired, TaskScore, average, majority};
+pub use scored_task::ScoredTask;
+pub use task_score::{Differences, Paired, TaskScore, against, average, better_of, majority};

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Map;
 
 use crate::metrics;
+use crate::task_score::majority;
 
 /// How an answer is scored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -124,6 +125,37 @@ pub fn score(items: &[Item], completions: &[Completion]) -> Sheet {
         });
     }
     sheet
+}
+
+/// The scores of always giving the most frequent answer, and of guessing where each item has options of its own; `None`
+/// where answers are free text.
+///
+/// ```
+/// use evaluation::questions::{Item, MetricName, majority_scores};
+/// let item = |label: &str| Item {
+///     id: label.to_owned(),
+///     images: Vec::new(),
+///     question: "Left or right?".to_owned(),
+///     label: label.to_owned(),
+///     metric: MetricName::ExactMatch,
+///     cluster: label.to_owned(),
+///     choices: Vec::new(),
+/// };
+/// let items = [item("right"), item("left"), item("right")];
+/// assert_eq!(majority_scores(&items), Some(vec![100.0, 0.0, 100.0]));
+/// ```
+pub fn majority_scores(items: &[Item]) -> Option<Vec<f64>> {
+    if items.iter().any(|i| !i.choices.is_empty()) {
+        let guess = |item: &Item| 100.0 / item.choices.len().max(1) as f64;
+        return Some(items.iter().map(guess).collect());
+    }
+    if items.iter().any(|i| i.metric == MetricName::RougeL) {
+        return None;
+    }
+    let labels: Vec<&str> = items.iter().map(|i| i.label.as_str()).collect();
+    let (answer, _) = majority(&labels)?;
+    let score = |label: &&str| if *label == answer { 100.0 } else { 0.0 };
+    Some(labels.iter().map(score).collect())
 }
 
 /// What stands after the last "the answer is", or the whole text: a reasoned response ends in its conclusion (paper,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use corpus::seed::Rng;
 use serde::{Deserialize, Serialize};
 
-use crate::statistics::{Bootstrap, Clusters, Error, paired};
+use crate::statistics::{Bootstrap, Clusters, Error, mean, paired};
 
 /// A task before and after: one row of `summary.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -116,6 +116,60 @@ pub fn average(tasks: &[Paired], seed: u64) -> Result<Option<TaskScore>, Error> 
     }))
 }
 
+/// The adapted system against a rival: a row a task, and their mean.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Differences {
+    /// One row a task; `base` is the rival's score.
+    pub tasks: Vec<TaskScore>,
+    /// The mean over these tasks.
+    pub average: TaskScore,
+}
+
+/// The differences when `rival` gives the scores that stand in the base's place, one an item of the task. `None` if there
+/// is no task.
+///
+/// ```
+/// let task = evaluation::Paired {
+///     task: "colour".into(),
+///     clusters: vec!["apple".into(), "pear".into()],
+///     base: vec![0.0, 0.0],
+///     adapted: vec![100.0, 0.0],
+///     ..Default::default()
+/// };
+/// let found = evaluation::against(&[task], |task| vec![100.0; task.base.len()], 1);
+/// assert_eq!(found.expect("scores").expect("a task").average.difference, -50.0);
+/// ```
+pub fn against(
+    tasks: &[Paired],
+    rival: impl Fn(&Paired) -> Vec<f64>,
+    seed: u64,
+) -> Result<Option<Differences>, Error> {
+    let paired: Vec<Paired> = tasks
+        .iter()
+        .map(|task| Paired {
+            base: rival(task),
+            ..task.clone()
+        })
+        .collect();
+    let rows: Vec<TaskScore> = paired
+        .iter()
+        .map(|task| task.score(seed))
+        .collect::<Result<_, _>>()?;
+    let average = average(&paired, seed)?;
+    Ok(average.map(|average| Differences {
+        tasks: rows,
+        average,
+    }))
+}
+
+/// The scores of whichever is better on a task, the base or a constant answer where there is one.
+pub fn better_of(base: &[f64], constant: Option<&[f64]>) -> Vec<f64> {
+    match constant {
+        Some(constant) if mean(constant) > mean(base) => constant.to_vec(),
+        _ => base.to_vec(),
+    }
+}
+
 /// For one cluster: the tasks it has items of, with the sum of their differences and their number.
 type Shares = BTreeMap<usize, (f64, f64)>;
 
@@ -194,10 +248,6 @@ pub fn majority<S: AsRef<str>>(labels: &[S]) -> Option<(&str, f64)> {
         .into_iter()
         .max_by(|a, b| a.1.cmp(&b.1).then(b.0.cmp(a.0)))?;
     Some((label, 100.0 * count as f64 / labels.len() as f64))
-}
-
-fn mean(values: &[f64]) -> f64 {
-    values.iter().sum::<f64>() / values.len() as f64
 }
 
 #[cfg(test)]

@@ -3,7 +3,10 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use evaluation::jobs;
+use evaluation::predictions::{Columns, Layout};
 use evaluation::scoring::Scorer;
+use evaluation::session::Settings;
 
 /// Which scorer's numbers are shown first or alone; with `--output` both are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -37,8 +40,19 @@ pub enum LayoutName {
     Table,
 }
 
+impl From<LayoutName> for Layout {
+    fn from(name: LayoutName) -> Self {
+        match name {
+            LayoutName::Own => Self::Own,
+            LayoutName::Reference => Self::Reference,
+            LayoutName::LmmsEval => Self::LmmsEval,
+            LayoutName::Table => Self::Table(Columns::default()),
+        }
+    }
+}
+
 /// How predictions are read.
-#[derive(Clone, Debug, Default, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct Reading {
     /// Layout of the predictions; told by the file when absent.
     #[arg(long, value_enum)]
@@ -58,9 +72,21 @@ pub struct Reading {
     /// Seed of the intervals.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
-    /// At most so many items of each benchmark; `evaluate` sets it.
-    #[arg(skip)]
-    pub limit: Option<usize>,
+}
+
+impl Reading {
+    /// For the library.
+    pub fn reading(&self) -> jobs::Reading {
+        jobs::Reading {
+            layout: self.layout.map(Layout::from),
+            columns: self.columns.clone(),
+            vocabulary: self.vocabulary.clone(),
+            data: self.data.clone(),
+            by: self.by.clone(),
+            seed: self.seed,
+            limit: None,
+        }
+    }
 }
 
 /// `adamllm score`.
@@ -91,6 +117,19 @@ pub struct Score {
     /// How predictions are read.
     #[command(flatten)]
     pub reading: Reading,
+}
+
+impl Score {
+    /// For the library.
+    pub fn settings(&self) -> Settings {
+        Settings {
+            blind: self.blind.clone(),
+            scorer: self.scorer.into(),
+            output: self.output.clone(),
+            trained: self.trained.clone(),
+            reading: self.reading.reading(),
+        }
+    }
 }
 
 /// `adamllm evaluate --model`.

@@ -1,16 +1,14 @@
 //! Benchmarks: their list, a model's answers to them, scores of predictions made anywhere, comparisons of two systems.
 //! Only `evaluate` needs a model.
 
+mod answers;
 mod arguments;
+mod by_likelihood;
 mod compare;
 mod evaluate;
-mod leaks;
 mod list;
-mod page;
-mod results;
 mod score;
-mod tables;
-mod tasks;
+mod written;
 
 pub use arguments::{Benchmarks, Compare, Score};
 pub use compare::run as compare;

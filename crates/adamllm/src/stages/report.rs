@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::Result;
 use corpus::{Consistency, Pair, Prediction, Triplet, Verdict, jsonl};
 use evaluation::{Paired, average, majority};
+use report::{Against, Card, Curve, FilterScore, Flip, Page, Summary, embedded_picture, render};
 use synthesis::{Funnel, measure};
 
 use super::Counts;
@@ -13,9 +14,6 @@ use super::evaluate::tasks;
 use crate::context::{Context, read_if_there, read_rejected};
 use crate::demo::data::{Truth, truth_of};
 use crate::demo::world;
-use crate::report::{
-    Against, Card, Curve, FilterScore, Flip, Page, Summary, embedded_picture, render,
-};
 use crate::run_folder::STAGES;
 use corpus::sealed::write_json;
 use evaluation::questions::{Item, MetricName};

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use corpus::Label;
 use serde_json::{Map, Value};
 
-use super::{Benchmark, LoadError, Packing};
+use super::benchmark::{Benchmark, Packing};
+use super::error::LoadError;
 use crate::metrics::Names;
 use crate::predictions::{Reason, table_rows};
 use crate::tasks::{Item, Scoring, Spec};

@@ -6,7 +6,9 @@ use corpus::Label;
 use corpus::tables::Rows;
 use serde_json::{Map, Value};
 
-use super::{Benchmark, Keep, LoadError, Packing};
+use super::benchmark::{Benchmark, Packing};
+use super::error::LoadError;
+use super::pictures::Keep;
 use crate::predictions::Reason;
 use crate::tasks::{Item, Spec};
 

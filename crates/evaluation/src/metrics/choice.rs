@@ -2,8 +2,9 @@
 
 use serde_json::{Map, Value};
 
+use super::names::Names;
 use super::normalise::words;
-use super::{Names, Score};
+use super::score::Score;
 
 /// Why options cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -1,7 +1,7 @@
 //! Yes or no.
 
-use super::Score;
 use super::normalise::words;
+use super::score::Score;
 
 /// Reads yes (true) or no (false) from an answer.
 ///

@@ -4,8 +4,8 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 
 use super::normalise::{normalise, words};
-use super::overlap::from_counts;
-use super::{Overlap, Score};
+use super::overlap::{Overlap, from_counts};
+use super::score::Score;
 
 /// A closed list of names: classes, ingredients, options.
 #[derive(Clone, Debug)]

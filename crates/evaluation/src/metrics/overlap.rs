@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::Score;
 use super::normalise::words;
+use super::score::Score;
 
 /// Right if both texts are the same after [`normalise`](super::normalise()); an empty answer is unreadable.
 ///

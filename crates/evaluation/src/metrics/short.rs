@@ -1,8 +1,10 @@
 //! Short answers of several kinds in one task: yes or no, a number, a phrase.
 
 use super::closed::read_yes_no;
+use super::names::Names;
 use super::normalise::words;
-use super::{Names, Score, exact_match};
+use super::overlap::exact_match;
+use super::score::Score;
 
 /// Reads an answer in the way that its label asks for; what cannot be read is wrong.
 ///

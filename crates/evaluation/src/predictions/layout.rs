@@ -5,7 +5,8 @@ use std::path::Path;
 use corpus::{Label, Prediction};
 use serde_json::{Map, Value};
 
-use super::{Problem, ReadError, Reason};
+use super::error::ReadError;
+use super::problem::{Problem, Reason};
 use crate::tasks::Item;
 
 /// How a file of predictions is laid out.

@@ -4,7 +4,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Scored, ScoredRow, Scorer};
+use super::options::Scorer;
+use super::result::{Scored, ScoredRow};
 use crate::statistics::{Clusters, Comparison, Error, PAIRED_METHOD, PERMUTATION_METHOD, holm};
 use crate::task_score::{Paired, TaskScore, average};
 

@@ -3,84 +3,23 @@
 mod baseline;
 mod compare;
 mod labels;
+mod options;
 mod result;
 mod row;
 
 use std::collections::{BTreeMap, HashSet};
 
 use corpus::Prediction;
-use serde::{Deserialize, Serialize};
 
-use crate::metrics::{Bleu, Confusion, Names, cider};
+use crate::metrics::{Bleu, Confusion, cider};
 use crate::predictions::{Problem, Reason};
-use crate::statistics::{Bootstrap, Clusters, Error, FEW, INTERVAL_METHOD, breakdown, interval};
-use crate::tasks::{Extraction, Metric, Scoring, Spec};
+use crate::statistics::{Bootstrap, Clusters, FEW, INTERVAL_METHOD, breakdown, interval};
+use crate::tasks::{Metric, Scoring, Spec};
 
 pub use compare::{CompareError, Comparisons, TaskComparison, compare};
+pub use options::{Options, ScoreError, Scorer};
 pub use result::{ClassRow, DomainAverage, Rates, Scored, ScoredRow, TaskResult};
 use row::{Rules, Unscored};
-
-/// Which of the two scorers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Scorer {
-    /// What can be defended: [`metrics`](crate::metrics).
-    #[default]
-    Strict,
-    /// What was published: [`reference`](crate::reference).
-    Reference,
-}
-
-/// Why a task cannot be scored at all.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-pub enum ScoreError {
-    /// No reference scorer exists.
-    #[error("no scoring code was published for `{task}`; use the strict scorer")]
-    NoReference {
-        /// The task.
-        task: String,
-    },
-    /// The names are not known.
-    #[error(
-        "`{task}` needs its list of names; give a vocabulary file with one name a line in the published order"
-    )]
-    NoNames {
-        /// The task.
-        task: String,
-    },
-    /// Nothing can be scored.
-    #[error(
-        "none of the {found} predictions of `{task}` can be scored; the first problem: {first}"
-    )]
-    Nothing {
-        /// The task.
-        task: String,
-        /// How many rows there are.
-        found: usize,
-        /// What is wrong with the first.
-        first: String,
-    },
-    /// The scores do not make a statistic.
-    #[error(transparent)]
-    Statistics(#[from] Error),
-}
-
-/// How predictions are scored.
-#[derive(Clone, Debug, Default)]
-pub struct Options {
-    /// Which scorer.
-    pub scorer: Scorer,
-    /// The names of the task in the published order, where the task does not have them itself.
-    pub names: Option<Vec<String>>,
-    /// How the answer is taken out of what was written; the whole text by default.
-    pub extraction: Extraction,
-    /// The benchmark's ids, so that missing and unknown ones are found.
-    pub expected: Option<Vec<String>>,
-    /// Keys of `meta` to break scores down by, besides the answer type.
-    pub breakdowns: Vec<String>,
-    /// Seed of the intervals.
-    pub seed: u64,
-}
 
 /// Scores the predictions of a task.
 ///
@@ -372,9 +311,4 @@ fn classes(rules: &Rules, scored: &[(Prediction, row::RowScore)]) -> Vec<ClassRo
         taken_for: taken_for(class),
     })
     .collect()
-}
-
-/// Names and how they are found.
-pub(crate) fn names_of(list: &[String]) -> Names {
-    Names::new(list)
 }

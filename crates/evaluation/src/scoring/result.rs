@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use corpus::{Label, Prediction};
 use serde::{Deserialize, Serialize};
 
-use super::Scorer;
+use super::options::Scorer;
 use super::row::RowScore;
 use crate::metrics::ClassScore;
 use crate::predictions::Problem;

@@ -3,7 +3,7 @@
 use corpus::{Label, Prediction};
 
 use super::labels;
-use super::{Options, Scorer};
+use super::options::{Options, Scorer};
 use crate::metrics::{
     Choices, Names, Score, exact_match, list_overlap, rouge_l_best, short_answer, token_overlap,
     yes_no,
@@ -110,7 +110,7 @@ impl Rules {
             scorer: options.scorer,
             list_metric,
             extraction: options.extraction.clone(),
-            found_as: super::names_of(&names),
+            found_as: Names::new(&names),
             names,
             keyed,
         }

@@ -188,8 +188,13 @@ fn resampled_means(sums: &[(f64, f64)], bootstrap: &Bootstrap) -> Vec<f64> {
     (0..bootstrap.resamples).map(draw).collect()
 }
 
-pub(crate) fn mean(scores: &[f64]) -> f64 {
-    scores.iter().sum::<f64>() / scores.len() as f64
+/// The mean; 0 of no values.
+pub fn mean(values: &[f64]) -> f64 {
+    if values.is_empty() {
+        0.0
+    } else {
+        values.iter().sum::<f64>() / values.len() as f64
+    }
 }
 
 /// A quantile of sorted values, linear between neighbours.

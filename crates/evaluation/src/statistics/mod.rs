@@ -10,7 +10,7 @@ pub(crate) mod distribution;
 mod significance;
 
 pub use bootstrap::{
-    Bootstrap, Difference, INTERVAL_METHOD, Interval, PAIRED_METHOD, interval, paired,
+    Bootstrap, Difference, INTERVAL_METHOD, Interval, PAIRED_METHOD, interval, mean, paired,
 };
 pub use breakdown::{Group, breakdown};
 pub use clusters::{Clusters, Error};

@@ -14,7 +14,7 @@ pub(super) fn spec() -> Spec {
     BuiltIn {
         id: "clrs",
         title: "CLRS",
-        domain: super::REMOTE_SENSING,
+        domain: super::domain::REMOTE_SENSING,
         scoring: Scoring::Class,
         metrics: &[Metric::Accuracy],
         prompt: "Which category does this aerial picture show? {names}\nAnswer with one of these, in a single word or phrase.",

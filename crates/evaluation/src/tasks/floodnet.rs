@@ -9,7 +9,7 @@ pub(super) fn spec() -> Spec {
     BuiltIn {
         id: "floodnet",
         title: "FloodNet",
-        domain: super::REMOTE_SENSING,
+        domain: super::domain::REMOTE_SENSING,
         scoring: Scoring::Short,
         metrics: &[Metric::Accuracy],
         prompt: "{question}",

@@ -26,7 +26,7 @@ pub(super) fn spec() -> Spec {
     BuiltIn {
         id: "food101",
         title: "Food101",
-        domain: super::FOOD,
+        domain: super::domain::FOOD,
         scoring: Scoring::Class,
         metrics: &[Metric::Accuracy],
         prompt: "What kind of food does this picture show? {names}\nAnswer with one of these names.",

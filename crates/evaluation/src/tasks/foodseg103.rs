@@ -6,7 +6,7 @@ pub(super) fn spec() -> Spec {
     BuiltIn {
         id: "foodseg103",
         title: "FoodSeg103",
-        domain: super::FOOD,
+        domain: super::domain::FOOD,
         scoring: Scoring::List,
         metrics: &[Metric::F1],
         prompt: "Which of these foods can be seen in the picture? {names}\nAnswer with a list, such as ['rice', 'egg'], and nothing else.",

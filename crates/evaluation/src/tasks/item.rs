@@ -6,7 +6,7 @@ use corpus::{Label, Open, Prediction, Request, Role, Sample, Turn};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::Spec;
+use super::spec::Spec;
 
 /// The mark of a picture's place.
 const IMAGE: &str = "<image>";

@@ -4,6 +4,7 @@
 //! Adding one: a file here with its [`Spec`], a line in [`all`], three rows in `tests/fixtures/tasks.jsonl`.
 
 mod clrs;
+mod domain;
 mod floodnet;
 mod food101;
 mod foodseg103;
@@ -19,16 +20,10 @@ mod uc_merced;
 mod user;
 mod vqa_rad;
 
+pub use domain::{BIOMEDICINE, FOOD, REMOTE_SENSING};
 pub use item::{Item, ItemError, most_likely};
 pub use spec::{Metric, Scoring, Spec, Split};
 pub use user::{Extraction, UserError, UserTask, vocabulary};
-
-/// The domain of the four medical tasks.
-pub const BIOMEDICINE: &str = "biomedicine";
-/// The domain of the four food tasks.
-pub const FOOD: &str = "food";
-/// The domain of the four remote-sensing tasks.
-pub const REMOTE_SENSING: &str = "remote-sensing";
 
 /// A task that is not built in.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

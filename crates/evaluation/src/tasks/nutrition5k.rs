@@ -6,7 +6,7 @@ pub(super) fn spec() -> Spec {
     BuiltIn {
         id: "nutrition5k",
         title: "Nutrition5K",
-        domain: super::FOOD,
+        domain: super::domain::FOOD,
         scoring: Scoring::List,
         metrics: &[Metric::Recall],
         prompt: "Which ingredients went into the dish in this picture?",

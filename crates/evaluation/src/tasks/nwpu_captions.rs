@@ -6,7 +6,7 @@ pub(super) fn spec() -> Spec {
     BuiltIn {
         id: "nwpu-captions",
         title: "NWPU-Captions",
-        domain: super::REMOTE_SENSING,
+        domain: super::domain::REMOTE_SENSING,
         scoring: Scoring::Text,
         metrics: &[Metric::RougeL],
         prompt: "Describe this aerial picture in one detailed sentence.",

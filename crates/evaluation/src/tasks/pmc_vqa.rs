@@ -6,7 +6,7 @@ pub(super) fn spec() -> Spec {
     BuiltIn {
         id: "pmc-vqa",
         title: "PMC-VQA",
-        domain: super::BIOMEDICINE,
+        domain: super::domain::BIOMEDICINE,
         scoring: Scoring::Choice,
         metrics: &[Metric::Accuracy],
         prompt: "Question: {question}\nPick the right choice:\n{choices}",

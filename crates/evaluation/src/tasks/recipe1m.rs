@@ -6,7 +6,7 @@ pub(super) fn spec() -> Spec {
     BuiltIn {
         id: "recipe1m",
         title: "Recipe1M",
-        domain: super::FOOD,
+        domain: super::domain::FOOD,
         scoring: Scoring::Text,
         metrics: &[Metric::RougeL],
         prompt: "Write the recipe of the dish in this picture.",

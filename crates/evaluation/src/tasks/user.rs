@@ -6,7 +6,7 @@ use corpus::Decoding;
 use regex::Regex;
 use serde::Deserialize;
 
-use super::{Metric, Scoring, Spec, Split};
+use super::spec::{Metric, Scoring, Spec, Split};
 
 /// A task file that cannot be used.
 #[derive(Debug, thiserror::Error)]

@@ -6,7 +6,7 @@ pub(super) fn spec() -> Spec {
     BuiltIn {
         id: "vqa-rad",
         title: "VQA-RAD",
-        domain: super::BIOMEDICINE,
+        domain: super::domain::BIOMEDICINE,
         scoring: Scoring::Vqa,
         metrics: &[Metric::Recall, Metric::ClosedAccuracy],
         prompt: "{question}",

@@ -1,18 +1,11 @@
-//! The evidence of a run: `summary.json` and one HTML page.
-
-mod page;
-mod plot;
+//! The numbers of a run: `summary.json`.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use evaluation::TaskScore;
 use serde::{Deserialize, Serialize};
 use synthesis::Funnel;
 use synthesis::measure::{CurvePoint, FilterCounts};
-
-pub use page::{Card, Flip, Page, frame, render, sign};
-pub use plot::{Curve, curves, escape};
 
 /// What a run found, in numbers. The keys are a contract.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -75,21 +68,4 @@ pub struct FilterScore {
     /// What each threshold on `p_yes` alone would keep, strictest first.
     #[serde(default)]
     pub curve: Vec<CurvePoint>,
-}
-
-/// A picture file as a `data:` address for the page.
-pub fn embedded_picture(path: &Path) -> Option<String> {
-    use base64::Engine as _;
-    let picture = corpus::images::decode(path).ok()?;
-    let small = image::imageops::thumbnail(
-        &picture,
-        144.min(picture.width()),
-        144.min(picture.height()),
-    );
-    let mut bytes = std::io::Cursor::new(Vec::new());
-    small.write_to(&mut bytes, image::ImageFormat::Png).ok()?;
-    Some(format!(
-        "data:image/png;base64,{}",
-        base64::engine::general_purpose::STANDARD.encode(bytes.into_inner())
-    ))
 }

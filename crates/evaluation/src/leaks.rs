@@ -1,4 +1,6 @@
 //! Was the test set trained on? Pictures and texts of the training data against the benchmark's.
+//!
+//! Takes files of pairs or samples and a benchmark's items, gives [`Leaks`] by [`contamination`](crate::contamination).
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -7,17 +9,19 @@ use anyhow::{Context as _, Result};
 use corpus::fingerprint::Fingerprint;
 use corpus::formats::{self, read_pairs, read_samples};
 use corpus::{Label, Rejected, Role, Sample, images};
-use evaluation::contamination::{
-    Look, Match, PictureIndex, PictureMatch, Text, TextIndex, WithAndWithout, with_and_without,
-};
-use evaluation::scoring::Scored;
-use evaluation::tasks::Item;
 use rayon::prelude::*;
 use serde::Serialize;
 
+use crate::contamination::{
+    Look, Match, PictureIndex, PictureMatch, Text, TextIndex, WithAndWithout, with_and_without,
+};
+use crate::scoring::Scored;
+use crate::statistics::Group;
+use crate::tasks::Item;
+
 /// What was trained on.
 #[derive(Debug, Default)]
-pub struct Trained {
+pub struct TrainingData {
     texts: Vec<Text>,
     looks: Vec<(String, Look)>,
     /// Why records and pictures are not compared.
@@ -39,7 +43,7 @@ pub struct Leaks {
     pub compared: String,
 }
 
-impl Trained {
+impl TrainingData {
     /// Reads pairs or samples; every picture is decoded once, on all threads.
     pub fn read(files: &[PathBuf]) -> Result<Self> {
         let mut trained = Self::default();
@@ -73,17 +77,17 @@ impl Trained {
     pub fn leaks(
         &self,
         items: &[Item],
-        sought: &Sought,
+        test: &TestPictures,
         scored: &Scored,
         seed: u64,
     ) -> Result<Leaks> {
         let pictures: Vec<PictureMatch> = self
             .looks
             .par_iter()
-            .flat_map_iter(|(id, look)| sought.index.matches(id, look, true))
+            .flat_map_iter(|(id, look)| test.index.matches(id, look, true))
             .collect();
-        let test: Vec<Text> = items.iter().map(text_of).collect();
-        let texts_index = TextIndex::new(&test);
+        let of_items: Vec<Text> = items.iter().map(text_of).collect();
+        let texts_index = TextIndex::new(&of_items);
         let texts: Vec<Match> = self
             .texts
             .iter()
@@ -98,7 +102,7 @@ impl Trained {
             "{} pictures and {} texts of the training data against {} pictures and {} items",
             self.looks.len(),
             self.texts.len(),
-            sought.index.len(),
+            test.index.len(),
             items.len()
         );
         Ok(Leaks {
@@ -189,7 +193,7 @@ impl Leaks {
             return out;
         }
         for row in &self.scores {
-            let part = |group: &Option<evaluation::statistics::Group>| {
+            let part = |group: &Option<Group>| {
                 group.as_ref().map_or("none".to_owned(), |g| {
                     format!(
                         "{:.1} [{:.1}, {:.1}] (n {})",
@@ -211,13 +215,13 @@ impl Leaks {
 
 /// A task's pictures, which are looked for.
 #[derive(Debug, Default)]
-pub struct Sought {
+pub struct TestPictures {
     index: PictureIndex,
     /// Why pictures are not compared.
     left_out: Vec<String>,
 }
 
-impl Sought {
+impl TestPictures {
     /// The pictures of items that are files.
     pub fn add_files(&mut self, items: &[Item]) {
         for item in items {

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use super::escape::escape;
+
 /// A named series.
 #[derive(Clone, Debug)]
 pub struct Curve {
@@ -152,13 +154,6 @@ fn smoothed(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
             )
         })
         .collect()
-}
-
-/// Text as it may stand in SVG and its attributes.
-pub fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('"', "&quot;")
 }
 
 #[cfg(test)]

@@ -1,69 +1,21 @@
-//! Pages of scores: `index.html` with tables and radar charts, one page a task with every answer.
+//! `index.html`: tables and radar charts of every domain, then each task in numbers.
 
-mod leaks;
-mod radar;
-mod task;
-
-use std::path::Path;
-
-use anyhow::{Context as _, Result};
+use evaluation::ScoredTask;
+use evaluation::predictions::sentences;
+use evaluation::scored_task::{averages, domains};
 use evaluation::scoring::{Comparisons, Scorer};
 use maud::{Markup, PreEscaped, html};
 
-use super::results::{Done, name, sentences};
-use super::tables;
-use crate::report::{frame, sign};
+use super::names::{leaks_page, task_page};
+use super::style::STYLE;
+use crate::html::{frame, sign};
+use crate::number::tenths;
+use crate::svg::radar;
+use crate::system::System;
+use crate::tables::columns::{blind_cells, cells, of_domain, rates, titles};
 
-pub use task::Pictures;
-
-/// A system with its scores.
-#[derive(Debug)]
-pub struct System<'a> {
-    /// Its name in tables.
-    pub name: String,
-    /// Its tasks.
-    pub done: &'a [Done],
-}
-
-const STYLE: &str = include_str!("style.css");
-
-/// Writes the pages of one system, or of two that are compared.
-pub fn write(
-    folder: &Path,
-    systems: &[System<'_>],
-    comparisons: &[(Scorer, Comparisons)],
-    pictures: &mut Pictures,
-) -> Result<()> {
-    let put = |name: &str, text: String| {
-        let path = folder.join(name);
-        std::fs::write(&path, text).with_context(|| format!("cannot write `{}`", path.display()))
-    };
-    for done in systems.first().map_or(&[][..], |system| system.done) {
-        let id = &done.spec.id;
-        let of_task: Vec<(&str, &Done)> = systems
-            .iter()
-            .filter_map(|system| {
-                let task = system.done.iter().find(|task| task.spec.id == *id)?;
-                Some((system.name.as_str(), task))
-            })
-            .collect();
-        let shown = task::render(&of_task, pictures);
-        if let Some(thumbnails) = shown.thumbnails {
-            put(&format!("{id}.pictures.js"), thumbnails)?;
-        }
-        put(&format!("{id}.html"), shown.page)?;
-        if let Some(found) = &done.leaks {
-            put(&leaks_page(id), leaks::render(done, found, pictures))?;
-        }
-    }
-    put("index.html", index(systems, comparisons))
-}
-
-fn leaks_page(task: &str) -> String {
-    format!("{task}.leaks.html")
-}
-
-fn index(systems: &[System<'_>], comparisons: &[(Scorer, Comparisons)]) -> String {
+/// The page of all tasks.
+pub fn index(systems: &[System<'_>], comparisons: &[(Scorer, Comparisons)]) -> String {
     let names: Vec<&str> = systems.iter().map(|system| system.name.as_str()).collect();
     let title = if systems.len() > 1 {
         format!("Scores: {}", names.join(" and "))
@@ -75,10 +27,10 @@ fn index(systems: &[System<'_>], comparisons: &[(Scorer, Comparisons)]) -> Strin
     };
     let body = html! {
         h1 { (title) }
-        @for domain in tables::domains(first.done) {
+        @for domain in domains(first.tasks) {
             h2 { (domain) }
             (domain_table(domain, systems))
-            (PreEscaped(radar::chart(domain, systems)))
+            (PreEscaped(radar(domain, systems)))
         }
         p.soft {
             "Scores are 0 to 100 with 95 % intervals in brackets. Strict: an answer that cannot be read is wrong. Reference: "
@@ -87,14 +39,14 @@ fn index(systems: &[System<'_>], comparisons: &[(Scorer, Comparisons)]) -> Strin
             "stands only where every column of the domain was scored."
         }
         @for (scorer, found) in comparisons {
-            h2 { "Differences, " (name(*scorer)) " scorer" }
+            h2 { "Differences, " (scorer.name()) " scorer" }
             (differences(found))
         }
         h2 { "Tasks" }
-        @for done in first.done {
-            h3 { a href=(format!("{}.html", done.spec.id)) { (done.spec.title) ": every answer" } }
+        @for done in first.tasks {
+            h3 { a href=(task_page(&done.spec.id)) { (done.spec.title) ": every answer" } }
             @for system in systems {
-                @let of_system = system.done.iter().find(|other| other.spec.id == done.spec.id);
+                @let of_system = system.tasks.iter().find(|other| other.spec.id == done.spec.id);
                 @if let Some(own) = of_system { (details(own, (systems.len() > 1).then_some(&system.name))) }
             }
         }
@@ -107,42 +59,42 @@ fn domain_table(domain: &str, systems: &[System<'_>]) -> Markup {
     let Some(first) = systems.first() else {
         return html! {};
     };
-    let first = tables::of_domain(first.done, domain);
-    let titles = tables::titles(&first);
+    let first = of_domain(first.tasks, domain);
+    let titles = titles(&first);
     let row = |system: &System<'_>, scorer: Scorer| {
-        let own = |task: &&Done| system.done.iter().find(|own| own.spec.id == task.spec.id);
+        let own = |task: &&ScoredTask| system.tasks.iter().find(|own| own.spec.id == task.spec.id);
         // A system that lacks a task has no row: another one's score would stand in its place.
-        let Some(tasks) = first.iter().map(own).collect::<Option<Vec<&Done>>>() else {
+        let Some(tasks) = first.iter().map(own).collect::<Option<Vec<&ScoredTask>>>() else {
             return html! {};
         };
         if tasks.iter().all(|task| task.by(scorer).is_none()) {
             return html! {};
         }
-        let average = tables::averages(system.done, scorer)
+        let average = averages(system.tasks, scorer)
             .into_iter()
             .find(|average| average.domain == domain)
             .and_then(|average| average.mean);
-        let scores = tables::cells(&tasks, scorer, |result, metric| {
+        let scores = cells(&tasks, scorer, |result, metric| {
             result
                 .metrics
                 .get(metric)
                 .map(|value| format!("{value:.1}"))
         });
-        let intervals = tables::cells(&tasks, scorer, |result, metric| {
+        let intervals = cells(&tasks, scorer, |result, metric| {
             let [low, high] = result.intervals.get(metric)?;
             Some(format!("[{low:.1}, {high:.1}]"))
         });
         html! {
             tr {
-                td { @if systems.len() > 1 { (system.name) ", " } (name(scorer)) }
+                td { @if systems.len() > 1 { (system.name) ", " } (scorer.name()) }
                 @for (score, interval) in scores.iter().zip(&intervals) {
                     td { (score) br; span.soft { (interval) } }
                 }
-                td { b { (average.map_or("–".to_owned(), |mean| format!("{mean:.1}"))) } }
+                td { b { (tenths(average)) } }
             }
         }
     };
-    let majority = tables::cells(&first, Scorer::Strict, |result, metric| {
+    let majority = cells(&first, Scorer::Strict, |result, metric| {
         result
             .majority
             .get(metric)
@@ -155,7 +107,7 @@ fn domain_table(domain: &str, systems: &[System<'_>]) -> Markup {
                 @for system in systems { (row(system, scorer)) }
             }
             tr.soft { td { "majority" } @for cell in &majority { td { (cell) } } td {} }
-            @if let Some(blind) = tables::blind_cells(&first) {
+            @if let Some(blind) = blind_cells(&first) {
                 tr.soft { td { "blind" } @for cell in &blind { td { (cell) } } td {} }
             }
         } }
@@ -172,14 +124,14 @@ fn differences(found: &Comparisons) -> Markup {
             @for row in &found.tasks {
                 @let c = &row.comparison;
                 tr {
-                    td { a href=(format!("{}.html", row.task)) { (row.task) } } td.text { (row.metric) } td { (c.n) }
+                    td { a href=(task_page(&row.task)) { (row.task) } } td.text { (row.metric) } td { (c.n) }
                     td { (c.clusters) @if c.too_few { " (too few)" } }
                     td { (format!("{:.1}", c.base)) } td { (format!("{:.1}", c.adapted)) }
                     td class=(sign(c.interval)) { (format!("{:+.1}", c.difference)) }
                     td class=(sign(c.interval)) { (format!("{:+.1} to {:+.1}", c.interval[0], c.interval[1])) }
                     td { (format!("{:.4}", c.p)) } td { (format!("{:.4}", row.p_holm)) }
                     td { (c.better) " / " (c.worse) }
-                    td { (c.detectable.map_or("–".to_owned(), |d| format!("{d:.1}"))) }
+                    td { (tenths(c.detectable)) }
                 }
             }
             @let a = &found.average;
@@ -204,20 +156,20 @@ fn differences(found: &Comparisons) -> Markup {
     }
 }
 
-fn details(done: &Done, system: Option<&String>) -> Markup {
+fn details(done: &ScoredTask, system: Option<&String>) -> Markup {
     html! {
         @if let Some(found) = &done.leaks {
             p { a href=(leaks_page(&done.spec.id)) {
                 (found.pictures.len()) " matches of pictures and " (found.texts.len()) " of texts with the training data"
             } }
         }
-        @for (at, scored) in std::iter::once(&done.strict).chain(&done.reference).enumerate() {
+        @for (at, scored) in done.all().enumerate() {
             @let result = &scored.result;
             details open[at == 0 && system.is_none()] {
                 summary {
                     @if let Some(system) = system { (system) ", " }
-                    (name(result.scorer)) " scorer, version " (result.version) ": " (result.n) " predictions in "
-                    (result.clusters) " clusters" @if result.too_few { " (too few)" } "; " (tables::rates(result))
+                    (result.scorer.name()) " scorer, version " (result.version) ": " (result.n) " predictions in "
+                    (result.clusters) " clusters" @if result.too_few { " (too few)" } "; " (rates(result))
                 }
                 div.scroll { table {
                     tr { th { "metric" } th { "score" } th { "95 % interval" } th { "n" } th { "majority" } }

@@ -1,14 +1,35 @@
-//! Which tasks are scored on which files.
+//! Which tasks are scored on which files, and how those are read.
+//!
+//! Takes names of tasks, a file or folder of predictions and a folder of benchmarks; gives a [`Job`] for each task, and of
+//! a job its benchmark, its predictions and the [`Options`] of scoring.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
-use evaluation::benchmarks::{self, Benchmark};
-use evaluation::predictions::{Columns, Layout, Predictions, read_for};
-use evaluation::scoring::{Options, Scorer};
-use evaluation::tasks::{self, Extraction, Spec, UserTask};
 
-use super::arguments::{LayoutName, Reading};
+use crate::benchmarks::{self, Benchmark};
+use crate::predictions::{Columns, Layout, Predictions, read_for};
+use crate::scoring::{Options, Scorer};
+use crate::tasks::{self, Extraction, Spec, UserTask};
+
+/// How predictions and their benchmarks are read.
+#[derive(Clone, Debug, Default)]
+pub struct Reading {
+    /// Layout of the predictions; told by the file when absent.
+    pub layout: Option<Layout>,
+    /// Columns of a table, as [`Columns::parse`] takes them.
+    pub columns: Option<String>,
+    /// Names of the task, one a line in the published order; or a folder with a file `<task>.txt` for each.
+    pub vocabulary: Option<PathBuf>,
+    /// Folder with a folder of the task's name: the benchmark, whose items must all be there.
+    pub data: Option<PathBuf>,
+    /// Keys of the predictions to break scores down by.
+    pub by: Vec<String>,
+    /// Seed of the intervals.
+    pub seed: u64,
+    /// At most so many items of each benchmark.
+    pub limit: Option<usize>,
+}
 
 /// A task with the file of its predictions.
 #[derive(Clone, Debug)]
@@ -24,7 +45,7 @@ pub struct Job {
 }
 
 /// The jobs of a file or folder of predictions.
-pub fn jobs(names: &[String], predictions: &Path) -> Result<Vec<Job>> {
+pub fn of_predictions(names: &[String], predictions: &Path) -> Result<Vec<Job>> {
     if !predictions.exists() {
         bail!("`{}` does not exist", predictions.display());
     }
@@ -78,7 +99,7 @@ pub fn jobs(names: &[String], predictions: &Path) -> Result<Vec<Job>> {
 }
 
 /// The job on other predictions, a file or a folder that may have one of the task's name.
-pub fn on(job: &Job, predictions: &Path) -> Result<Option<Job>> {
+pub fn on_others(job: &Job, predictions: &Path) -> Result<Option<Job>> {
     if !predictions.exists() {
         bail!("`{}` does not exist", predictions.display());
     }
@@ -95,7 +116,7 @@ pub fn on(job: &Job, predictions: &Path) -> Result<Option<Job>> {
 
 /// The jobs of tasks that are to be answered; their files are named later. Without names, all tasks that have a folder
 /// of their name.
-pub fn asked(names: &[String], data: Option<&Path>) -> Result<Vec<Job>> {
+pub fn of_benchmarks(names: &[String], data: Option<&Path>) -> Result<Vec<Job>> {
     if !names.is_empty() {
         let jobs = names.iter().map(|name| named(name));
         let jobs: Vec<Job> = jobs.collect::<Result<_>>()?;
@@ -245,14 +266,10 @@ pub fn predictions(
         .map(Columns::parse)
         .transpose()
         .map_err(|problem| anyhow::anyhow!("`--columns`: {problem}"))?;
-    let layout = match (reading.layout, columns) {
-        (None | Some(LayoutName::Table), Some(columns)) => Some(Layout::Table(columns)),
+    let layout = match (reading.layout.clone(), columns) {
+        (None | Some(Layout::Table(_)), Some(columns)) => Some(Layout::Table(columns)),
         (Some(_), Some(_)) => bail!("`--columns` is for tables; leave out `--layout`"),
-        (Some(LayoutName::Table), None) => Some(Layout::Table(Columns::default())),
-        (Some(LayoutName::Own), None) => Some(Layout::Own),
-        (Some(LayoutName::Reference), None) => Some(Layout::Reference),
-        (Some(LayoutName::LmmsEval), None) => Some(Layout::LmmsEval),
-        (None, None) => None,
+        (layout, None) => layout,
     };
     let items = benchmark.map_or(&[][..], |benchmark| &benchmark.items);
     let mut found = read_for(&job.file, layout, items)?;
@@ -311,4 +328,14 @@ pub fn options(
         breakdowns: reading.by.clone(),
         seed: reading.seed,
     })
+}
+
+/// The task with its names, those that are given, the data's or its own.
+pub fn with_names(job: &Job, benchmark: &Benchmark, reading: &Reading) -> Result<Spec> {
+    let given = vocabulary(reading, &job.spec.id)?;
+    let mut spec = job.spec.clone();
+    if let Some(names) = given.or_else(|| benchmark.names.clone()) {
+        spec.names = names;
+    }
+    Ok(spec)
 }

@@ -3,22 +3,23 @@
 
 use std::collections::HashMap;
 
+use evaluation::ScoredTask;
+use evaluation::leaks::Leaks;
 use evaluation::statistics::Group;
 use maud::{Markup, html};
 
-use super::STYLE;
-use super::task::Pictures;
-use crate::report::frame;
-use crate::scores::leaks::Leaks;
-use crate::scores::results::Done;
+use super::names::INDEX;
+use super::style::STYLE;
+use crate::html::frame;
+use crate::pictures::Pictures;
 
 /// Matches of each kind that are shown; `leaks.json` has all of them.
 const SHOWN: usize = 500;
 
 /// Renders what was found of a task.
-pub fn render(done: &Done, leaks: &Leaks, pictures: &mut Pictures) -> String {
-    let title = format!("{}: test items in the training data", done.spec.title);
-    let rows = done.strict.rows.iter();
+pub fn render(task: &ScoredTask, leaks: &Leaks, pictures: &mut Pictures) -> String {
+    let title = format!("{}: test items in the training data", task.spec.title);
+    let rows = task.strict.rows.iter();
     let images: HashMap<&str, &str> = rows
         .filter_map(|row| Some((row.id.as_str(), row.image.as_deref()?)))
         .collect();
@@ -31,7 +32,7 @@ pub fn render(done: &Done, leaks: &Leaks, pictures: &mut Pictures) -> String {
         })
         .collect();
     let body = html! {
-        p { a href="index.html" { "All scores" } }
+        p { a href=(INDEX) { "All scores" } }
         h1 { (title) }
         p { "Compared: " (leaks.compared) ". A match is a reason to look, not a proof." }
         h2 { "Scores with and without them" }

@@ -3,24 +3,24 @@
 use std::f64::consts::TAU;
 use std::fmt::Write as _;
 
+use evaluation::ScoredTask;
 use evaluation::scoring::{Scorer, TaskResult};
 
-use super::System;
-use crate::report::escape;
-use crate::scores::results::Done;
-use crate::scores::tables;
+use super::escape::escape;
+use crate::system::System;
+use crate::tables::columns::{of_domain, titles};
 
 const WIDTH: f64 = 520.0;
 const HEIGHT: f64 = 380.0;
 const RADIUS: f64 = 130.0;
 
 /// Strict scores of each system and the majority, a spoke a column; empty with fewer than three columns.
-pub fn chart(domain: &str, systems: &[System<'_>]) -> String {
+pub fn radar(domain: &str, systems: &[System<'_>]) -> String {
     let Some(first) = systems.first() else {
         return String::new();
     };
-    let tasks = tables::of_domain(first.done, domain);
-    let titles = tables::titles(&tasks);
+    let tasks = of_domain(first.tasks, domain);
+    let titles = titles(&tasks);
     if titles.len() < 3 {
         return String::new();
     }
@@ -89,11 +89,11 @@ pub fn chart(domain: &str, systems: &[System<'_>]) -> String {
     }
     let mut legend = String::new();
     for (at, (system, class)) in systems.iter().zip(["one", "two"]).enumerate() {
-        let of_system: Vec<&Done> = tasks
+        let of_system: Vec<&ScoredTask> = tasks
             .iter()
             .filter_map(|task| {
                 system
-                    .done
+                    .tasks
                     .iter()
                     .find(|other| other.spec.id == task.spec.id)
             })
@@ -131,7 +131,10 @@ pub fn chart(domain: &str, systems: &[System<'_>]) -> String {
     svg + &legend + "</svg>"
 }
 
-fn values(tasks: &[&Done], value: impl Fn(&TaskResult, &str) -> Option<f64>) -> Vec<Option<f64>> {
+fn values(
+    tasks: &[&ScoredTask],
+    value: impl Fn(&TaskResult, &str) -> Option<f64>,
+) -> Vec<Option<f64>> {
     tasks
         .iter()
         .flat_map(|task| task.spec.metrics.iter().map(move |metric| (task, metric)))

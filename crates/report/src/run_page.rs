@@ -1,10 +1,13 @@
-//! The HTML page: one file, no scripts, readable on a screen, on a phone and on paper.
+//! The page of a run: one file, no scripts, readable on a screen, on a phone and on paper.
 
 use evaluation::TaskScore;
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{Markup, PreEscaped, html};
 use synthesis::measure::CurvePoint;
 
-use super::{Against, Curve, FilterScore, Summary, curves};
+use crate::html::{frame, sign};
+use crate::number::tenths;
+use crate::summary::{Against, FilterScore, Summary};
+use crate::svg::{Curve, curves, forest};
 
 /// Everything that the page shows.
 #[derive(Debug)]
@@ -133,23 +136,6 @@ pub fn render(page: &Page) -> String {
     frame(page.title, STYLE, &body)
 }
 
-/// A whole page with this style and body.
-pub fn frame(title: &str, style: &str, body: &Markup) -> String {
-    html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                title { (title) }
-                style { (PreEscaped(style)) }
-            }
-            body { (body) }
-        }
-    }
-    .into_string()
-}
-
 fn table(summary: &Summary) -> Markup {
     html! {
         div.scroll { table {
@@ -173,16 +159,11 @@ fn table(summary: &Summary) -> Markup {
     }
 }
 
-/// A score of 0 to 100, or a dash where there is none.
-fn score(score: Option<f64>) -> String {
-    score.map_or_else(|| "–".to_owned(), |x| format!("{x:.1}"))
-}
-
 fn row(task: &TaskScore) -> Markup {
     let class = sign(task.interval);
     html! {
-        td { (task.task) } td.text { (task.metric) } td { (task.n) } td { (score(task.majority)) }
-        td { (score(task.blind)) } td { (format!("{:.1}", task.base)) } td { (format!("{:.1}", task.adapted)) }
+        td { (task.task) } td.text { (task.metric) } td { (task.n) } td { (tenths(task.majority)) }
+        td { (tenths(task.blind)) } td { (format!("{:.1}", task.base)) } td { (format!("{:.1}", task.adapted)) }
         td class=(class) { (format!("{:+.1}", task.difference)) }
         td class=(class) { (format!("{:+.1} to {:+.1}", task.interval[0], task.interval[1])) }
     }
@@ -244,8 +225,8 @@ fn filter_of(filter: &FilterScore) -> Markup {
             "Of " (filter.known) " triplets whose true answer is known, both answers were right in "
             (format!("{:.1} %", filter.before)) " before the filter and in "
             (format!("{:.1} %", filter.precision)) " after it; " (format!("{:.1} %", filter.recall))
-            " of the right ones were kept. Precise answers alone: " (score(filter.precise.before())) " and "
-            (score(filter.precise.precision())) " %."
+            " of the right ones were kept. Precise answers alone: " (tenths(filter.precise.before())) " and "
+            (tenths(filter.precise.precision())) " %."
         }
         div.scroll { table {
             tr {
@@ -255,8 +236,8 @@ fn filter_of(filter: &FilterScore) -> Markup {
             @for (kind, counts) in &filter.kinds {
                 tr {
                     td { (kind) } td { (counts.total()) } td { (counts.kept_right + counts.kept_wrong) }
-                    td { (score(counts.before())) } td { (score(counts.precision())) }
-                    td { (score(counts.recall())) }
+                    td { (tenths(counts.before())) } td { (tenths(counts.precision())) }
+                    td { (tenths(counts.recall())) }
                 }
             }
         } }
@@ -264,37 +245,6 @@ fn filter_of(filter: &FilterScore) -> Markup {
             @for curve in [&precision, &threshold] {
                 figure { (PreEscaped(curves(curve))) figcaption { (curve.name) } }
             }
-        }
-    }
-}
-
-/// Differences with their intervals as a picture: one line a task, zero in the middle.
-fn forest(tasks: &[TaskScore], average: Option<&TaskScore>) -> Markup {
-    let rows: Vec<&TaskScore> = tasks.iter().chain(average).collect();
-    let most = rows
-        .iter()
-        .flat_map(|r| r.interval)
-        .fold(10.0_f64, |most, x| most.max(x.abs()));
-    // Half of it is a round number too.
-    let most = ((most / 20.0).ceil() * 20.0).min(100.0);
-    let place = |x: f64| 170.0 + (x.clamp(-most, most) + most) / (2.0 * most) * 500.0;
-    let height = 24 * rows.len() + 30;
-    html! {
-        figure { div.scroll {
-            svg.forest viewBox=(format!("0 0 700 {height}")) role="img" aria-label="differences with intervals" {
-                @for x in [-most, -most / 2.0, 0.0, most / 2.0, most] {
-                    line.grid x1=(place(x)) x2=(place(x)) y1="0" y2=(height - 20) {}
-                    text x=(place(x)) y=(height - 4) text-anchor="middle" { (format!("{x:+.0}")) }
-                }
-                @for (at, row) in rows.iter().enumerate() {
-                    @let y = 24 * at + 14;
-                    text x="0" y=(y + 4) { (row.task) }
-                    line.span x1=(place(row.interval[0])) x2=(place(row.interval[1])) y1=(y) y2=(y) {}
-                    circle.dot cx=(place(row.difference)) cy=(y) r="4" {}
-                }
-            }
-        }
-            figcaption { "adapted minus base, with 95 % intervals" }
         }
     }
 }
@@ -311,7 +261,7 @@ fn against(summary: &Summary) -> Markup {
             Some(task.base),
             Some(task.adapted),
         ]
-        .map(score)
+        .map(tenths)
     };
     // The rivals' rows hold the rival where the summary's hold the base.
     let rows = summary
@@ -354,17 +304,6 @@ fn against(summary: &Summary) -> Markup {
             }
         } }
         ul.soft { @for rival in all { li { b { (rival.name) } ": " (rival.about) "." } } }
-    }
-}
-
-/// The class of an interval: green above zero, red below it, plain when it holds zero.
-pub fn sign(interval: [f64; 2]) -> &'static str {
-    if interval[0] > 0.0 {
-        "good"
-    } else if interval[1] < 0.0 {
-        "bad"
-    } else {
-        ""
     }
 }
 

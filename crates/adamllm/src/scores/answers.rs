@@ -1,0 +1,327 @@
+//! A model's answers to benchmarks: each task's predictions are written as soon as it is answered.
+//!
+//! Takes jobs whose files are those that the predictions go to. It prints nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail};
+use corpus::digests::{Digests, together};
+use corpus::sealed::{changed_keys, read_sealed, write_sealed};
+use corpus::{Completion, FinishReason, Prediction, Request, jsonl};
+use evaluation::benchmarks::Keep;
+use evaluation::jobs::{self, Job, Reading};
+use evaluation::tasks::{Item, Spec};
+use generate::{Generator, LocalGenerator};
+use indicatif::ProgressBar;
+use model::Mllm;
+use processor::Processor;
+use serde_json::{Value, json};
+use torch::{Device, Kind};
+
+use super::by_likelihood::ByLikelihood;
+use crate::run_folder::RunFolder;
+use crate::{runner, signals};
+
+/// What answers, how, and where its answers go.
+#[derive(Debug)]
+pub struct Answering<'a> {
+    /// A model folder, or a checkpoint of a training.
+    pub model: &'a Path,
+    /// Where tokenizer and processor are.
+    pub processor: &'a Path,
+    /// What the model runs on.
+    pub device: Device,
+    /// What it computes in.
+    pub kind: Kind,
+    /// Where completions and what was asked go.
+    pub run: &'a RunFolder,
+    /// How benchmarks are read; its seed is the one of sampling, too.
+    pub reading: &'a Reading,
+    /// Options of multiple choice are ranked by likelihood.
+    pub by_likelihood: bool,
+    /// A blank picture and the folder of the predictions that are made on it.
+    pub blind: Option<(PathBuf, PathBuf)>,
+    /// Draw no progress.
+    pub quiet: bool,
+}
+
+/// Answers every task and gives it to `answered`, with an error if it could not be answered; what is wrong with one task
+/// does not stop the others.
+pub fn answer(
+    answering: Answering<'_>,
+    jobs: &[Job],
+    warn: &mut dyn FnMut(&str),
+    answered: &mut dyn FnMut(&Job, Result<()>) -> Result<()>,
+) -> Result<()> {
+    let (model_folder, processor_folder) = (answering.model, answering.processor);
+    let processor = processor::load(processor_folder, &processor::Options::default())
+        .with_context(|| {
+            format!(
+                "cannot open the processor of `{}`; a checkpoint of a training has none, name the model's folder with \
+                 `--processor`",
+                processor_folder.display()
+            )
+        })?;
+    let model = model::load(model_folder, answering.device, answering.kind)
+        .with_context(|| format!("cannot open the model `{}`", model_folder.display()))?;
+    let mut digests = Digests::open(answering.run.digests());
+    let how = json!({
+        "model": digests.folder(model_folder)?,
+        "processor": digests.folder(processor_folder)?,
+        "dtype": format!("{:?}", answering.kind),
+        "seed": answering.reading.seed,
+        "program": env!("CARGO_PKG_VERSION"),
+    });
+    let loaded = Answerer {
+        output: &answering.run.path,
+        model: model.as_ref(),
+        processor: processor.as_ref(),
+        how,
+        reading: answering.reading,
+        by_likelihood: answering.by_likelihood,
+        quiet: answering.quiet,
+        blind: answering.blind,
+    };
+    for job in jobs {
+        signals::check()?;
+        let outcome = loaded
+            .answer(job, &mut digests, warn)
+            .with_context(|| format!("task `{}`", job.spec.id));
+        match outcome {
+            // What was asked for stops all tasks; what is wrong with one does not stop the others.
+            Err(error) if error.is::<signals::Stopped>() => return Err(error),
+            outcome => answered(job, outcome)?,
+        }
+        digests.remember();
+    }
+    Ok(())
+}
+
+/// The items that can be asked with their requests; the others are told, and are in no score.
+fn requests_of<'b>(
+    spec: &Spec,
+    all: &'b [Item],
+    warn: &mut dyn FnMut(&str),
+) -> (Vec<&'b Item>, Vec<Request>) {
+    let (mut items, mut requests, mut left_out) = (Vec::new(), Vec::new(), Vec::new());
+    for item in all {
+        if let Some(missing) = item.images.iter().find(|image| !image.is_file()) {
+            let picture = missing.display();
+            left_out.push(format!("`{}`: no picture `{picture}`", item.id));
+            continue;
+        }
+        match item.request(spec) {
+            Ok(request) => {
+                items.push(item);
+                requests.push(request);
+            }
+            Err(error) => left_out.push(error.to_string()),
+        }
+    }
+    if let Some(first) = left_out.first() {
+        warn(&format!(
+            "{}: {} of {} items are not asked: {first}",
+            spec.id,
+            left_out.len(),
+            all.len()
+        ));
+    }
+    (items, requests)
+}
+
+/// What all tasks are answered with.
+struct Answerer<'a> {
+    output: &'a Path,
+    model: &'a dyn Mllm,
+    processor: &'a dyn Processor,
+    how: Value,
+    reading: &'a Reading,
+    by_likelihood: bool,
+    quiet: bool,
+    /// A blank picture and the folder of the predictions that are made on it.
+    blind: Option<(PathBuf, PathBuf)>,
+}
+
+/// What of a task is asked.
+struct TaskRequests<'a> {
+    spec: &'a Spec,
+    /// Whether options are ranked.
+    ranks: bool,
+    /// All its items.
+    all: &'a [Item],
+    /// Those that can be asked, as they are asked.
+    items: &'a [&'a Item],
+    requests: &'a [Request],
+}
+
+impl Answerer<'_> {
+    /// Writes a task's predictions; what was answered before is kept.
+    fn answer(&self, job: &Job, digests: &mut Digests, warn: &mut dyn FnMut(&str)) -> Result<()> {
+        let folder = self.output.join(&job.spec.id);
+        let pictures = folder.join("pictures");
+        let benchmark = jobs::benchmark(job, self.reading, &mut Keep::Folder(&pictures))?
+            .context("it has no data; name its folder with `--data`")?;
+        let spec = jobs::with_names(job, &benchmark, self.reading)?;
+        let (items, requests) = requests_of(&spec, &benchmark.items, warn);
+        if requests.is_empty() {
+            bail!("none of its {} items can be asked", benchmark.items.len());
+        }
+        let ranks = self.by_likelihood || job.own.as_ref().is_some_and(|own| own.by_likelihood);
+        let asked = TaskRequests {
+            spec: &spec,
+            ranks,
+            all: &benchmark.items,
+            items: &items,
+            requests: &requests,
+        };
+        self.complete(&folder, &asked, &items, &job.file, digests, warn)?;
+        let Some((blank, predictions)) = &self.blind else {
+            return Ok(());
+        };
+        let seen = items.iter().map(|&item| Item {
+            images: vec![blank.clone(); item.images.len()],
+            ..item.clone()
+        });
+        let seen: Vec<Item> = seen.collect();
+        let (blind_items, blind_requests) = requests_of(&spec, &seen, warn);
+        let asked = TaskRequests {
+            items: &blind_items,
+            requests: &blind_requests,
+            ..asked
+        };
+        let file = predictions.join(format!("{}.jsonl", spec.id));
+        self.complete(&folder.join("blind"), &asked, &items, &file, digests, warn)
+    }
+
+    /// Writes the predictions of `answered`, the items as they are in the benchmark, to `file`.
+    fn complete(
+        &self,
+        folder: &Path,
+        asked: &TaskRequests<'_>,
+        answered: &[&Item],
+        file: &Path,
+        digests: &mut Digests,
+        warn: &mut dyn FnMut(&str),
+    ) -> Result<()> {
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("cannot make the folder `{}`", folder.display()))?;
+        self.same_as_before(folder, asked, digests)?;
+        let (spec, requests) = (asked.spec, asked.requests);
+        let mut local;
+        let mut ranking;
+        let generator: &mut dyn Generator = if asked.ranks {
+            ranking = ByLikelihood::new(self.model, self.processor, asked.items, spec)?;
+            &mut ranking
+        } else {
+            let options = runner::options(self.reading.seed);
+            local = LocalGenerator::new(self.model, self.processor, options);
+            &mut local
+        };
+        let bar = if self.quiet {
+            ProgressBar::hidden()
+        } else {
+            ProgressBar::new(requests.len() as u64)
+        };
+        let path = folder.join("completions.jsonl");
+        let completions = runner::run(generator, requests, &path, &bar)?;
+        let answers: Vec<Prediction> = answered
+            .iter()
+            .zip(&completions)
+            .map(|(item, completion)| prediction(item, completion))
+            .collect();
+        let errors: Vec<&Completion> = completions.iter().filter(|c| c.error.is_some()).collect();
+        if let Some(first) = errors.first() {
+            warn(&format!(
+                "{}: {} of {} requests could not be answered and count as wrong; `{}` for one: {}",
+                spec.id,
+                errors.len(),
+                requests.len(),
+                first.id,
+                first.error.as_deref().unwrap_or_default()
+            ));
+        }
+        Ok(jsonl::write(file, &answers)?)
+    }
+
+    /// Refuses to go on with answers of another model or to other questions. Of the same ones more may be asked than
+    /// before (`--limit`).
+    fn same_as_before(
+        &self,
+        folder: &Path,
+        asked: &TaskRequests<'_>,
+        digests: &mut Digests,
+    ) -> Result<()> {
+        let (spec, requests) = (asked.spec, asked.requests);
+        let mut pictures: Vec<PathBuf> = requests.iter().flat_map(|r| r.images.clone()).collect();
+        pictures.sort();
+        pictures.dedup();
+        let contents: BTreeMap<PathBuf, String> = {
+            let found = digests.files(&pictures)?;
+            pictures.into_iter().zip(found).collect()
+        };
+        let line = |request: &Request| {
+            // A picture is what it shows, wherever it lies.
+            let images = request.images.iter();
+            let shown: Vec<&String> = images.filter_map(|image| contents.get(image)).collect();
+            let asked = json!([request.turns, request.decoding, shown]);
+            let digest = corpus::digest::bytes(asked.to_string().as_bytes());
+            (request.id.clone(), digest)
+        };
+        let mut now = self.how.clone();
+        now["task"] = json!(format!("{} version {}", spec.id, spec.version));
+        now["by_likelihood"] = json!(asked.ranks);
+        now["limit"] = json!(self.reading.limit);
+        let lines: Vec<(String, String)> = requests.iter().map(line).collect();
+        now["requests"] = json!(together(lines.iter().cloned()));
+        let path = folder.join("asked.json");
+        if folder.join("completions.jsonl").exists() {
+            let before: Option<Value> = read_sealed(&path);
+            let differences = match &before {
+                Some(before) if is_first_of(before, &now, asked.all, &lines) => {
+                    return Ok(write_sealed(&path, &now)?);
+                }
+                Some(before) => changed_keys(before, &now),
+                None => vec![format!("`{}` is missing or damaged", path.display())],
+            };
+            if !differences.is_empty() {
+                bail!(
+                    "`{}` holds answers to something else; choose another --output, or remove that folder. Differences:\n  {}",
+                    folder.display(),
+                    differences.join("\n  ")
+                );
+            }
+            return Ok(());
+        }
+        Ok(write_sealed(&path, &now)?)
+    }
+}
+
+/// Whether `before` were the first of the requests that are asked `now`, and all else is the same.
+fn is_first_of(before: &Value, now: &Value, items: &[Item], lines: &[(String, String)]) -> bool {
+    let Some(limit) = before["limit"].as_u64() else {
+        return false;
+    };
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let first = items.iter().take(limit);
+    let first: BTreeSet<&str> = first.map(|item| item.id.as_str()).collect();
+    let first = lines.iter().filter(|(id, _)| first.contains(id.as_str()));
+    let mut then = now.clone();
+    then["limit"] = before["limit"].clone();
+    then["requests"] = json!(together(first.cloned()));
+    changed_keys(before, &then).is_empty()
+}
+
+fn prediction(item: &Item, completion: &Completion) -> Prediction {
+    let failed = completion.error.is_some();
+    let text = (!failed).then(|| completion.text.trim().to_owned());
+    let mut prediction = item.answered(text);
+    let reason = match completion.finish_reason {
+        FinishReason::Stop => "stop",
+        FinishReason::Length => "length",
+        FinishReason::Error => "error",
+    };
+    let meta = &mut prediction.meta;
+    meta.insert("finish_reason".to_owned(), reason.into());
+    prediction
+}

@@ -1,0 +1,177 @@
+//! Results of tasks on disk: `<folder>/<task>/{strict,reference}.json` with the numbers and `.jsonl` with every row,
+//! `scores.json` with the numbers of all tasks.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail};
+use corpus::jsonl;
+use corpus::sealed::write_json;
+use serde_json::{Value, json};
+
+use crate::scored_task::{ScoredTask, averages};
+use crate::scoring::{Scored, ScoredRow, Scorer, TaskResult};
+use crate::tasks::{self, Metric, Scoring, Spec};
+
+const STRICT: &str = "strict";
+const REFERENCE: &str = "reference";
+/// The file of strict scores of answers to blank pictures.
+const BLIND: &str = "blind";
+
+/// Writes a task's results; each file is whole or absent.
+pub fn write(folder: &Path, task: &ScoredTask) -> Result<()> {
+    let folder = folder.join(&task.spec.id);
+    std::fs::create_dir_all(&folder)
+        .with_context(|| format!("cannot make the folder `{}`", folder.display()))?;
+    let all = [
+        Some(&task.strict),
+        task.reference.as_ref(),
+        task.blind.as_ref(),
+    ];
+    for (name, scored) in [STRICT, REFERENCE, BLIND].into_iter().zip(all) {
+        if let Some(scored) = scored {
+            jsonl::write(&folder.join(format!("{name}.jsonl")), &scored.rows)?;
+            write_json(&folder.join(format!("{name}.json")), &scored.result)?;
+        }
+    }
+    match &task.leaks {
+        Some(leaks) => Ok(write_json(&folder.join("leaks.json"), leaks)?),
+        None => Ok(()),
+    }
+}
+
+/// Writes `scores.json`: every task's numbers and the domains' averages.
+pub fn write_summary(folder: &Path, tasks: &[ScoredTask]) -> Result<()> {
+    let all: Vec<_> = tasks
+        .iter()
+        .flat_map(ScoredTask::all)
+        .map(|scored| &scored.result)
+        .collect();
+    let blind: Vec<_> = tasks
+        .iter()
+        .filter_map(|task| task.blind.as_ref())
+        .map(|scored| &scored.result)
+        .collect();
+    let averages: Vec<_> = [Scorer::Strict, Scorer::Reference]
+        .map(|scorer| json!({"scorer": scorer, "domains": averages(tasks, scorer)}))
+        .into();
+    Ok(write_json(
+        &folder.join("scores.json"),
+        &json!({"tasks": all, "averages": averages, "blind": blind}),
+    )?)
+}
+
+/// One task's result by a scorer, or all of them with the domains' averages; with `items` every item's score too. The
+/// keys are a contract.
+pub fn document(done: &[ScoredTask], scorer: Scorer, items: bool) -> Result<Value> {
+    let mut tasks = Vec::new();
+    for scored in done.iter().filter_map(|task| task.by(scorer)) {
+        let mut value = serde_json::to_value(&scored.result)?;
+        if items {
+            value["items"] = scored
+                .rows
+                .iter()
+                .map(|row| json!({"id": row.id, "score": row.score, "unreadable": row.unreadable}))
+                .collect();
+        }
+        tasks.push(value);
+    }
+    if tasks.len() == 1 {
+        return Ok(tasks.remove(0));
+    }
+    let averages = serde_json::to_value(averages(done, scorer))?;
+    Ok(json!({"tasks": tasks, "averages": averages}))
+}
+
+/// Whether a folder holds results as `adamllm score --output` writes them.
+pub fn are_in(folder: &Path) -> bool {
+    folders(folder).is_ok_and(|found| !found.is_empty())
+}
+
+/// Every task's results of a folder, in the order of the paper's tables, own tasks last.
+pub fn read(folder: &Path) -> Result<Vec<ScoredTask>> {
+    let mut all = Vec::new();
+    for folder in folders(folder)? {
+        let strict = one(&folder, STRICT)?
+            .with_context(|| format!("`{}` has no `strict.json`", folder.display()))?;
+        let id = strict.result.task.clone();
+        all.push(ScoredTask {
+            spec: tasks::find(&id).unwrap_or_else(|_| own(&strict.result)),
+            reference: one(&folder, REFERENCE)?,
+            blind: one(&folder, BLIND)?,
+            strict,
+            leaks: None,
+        });
+    }
+    let place = |id: &str| {
+        tasks::all()
+            .iter()
+            .position(|task| task.id == id)
+            .unwrap_or(usize::MAX)
+    };
+    all.sort_by_key(|task| place(&task.spec.id));
+    if all.is_empty() {
+        bail!(
+            "`{}` has no results; write them with `adamllm score --output`",
+            folder.display()
+        );
+    }
+    Ok(all)
+}
+
+fn folders(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries =
+        std::fs::read_dir(folder).with_context(|| format!("cannot read `{}`", folder.display()))?;
+    let mut found: Vec<PathBuf> = entries
+        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+        .filter(|path| path.join("strict.json").is_file())
+        .collect();
+    found.sort();
+    Ok(found)
+}
+
+fn one(folder: &Path, name: &str) -> Result<Option<Scored>> {
+    let path = folder.join(format!("{name}.json"));
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let text = std::fs::read_to_string(&path)
+        .with_context(|| format!("cannot read `{}`", path.display()))?;
+    let result: TaskResult = serde_json::from_str(&text)
+        .with_context(|| format!("`{}` is not a result of `adamllm score`", path.display()))?;
+    let rows: Vec<ScoredRow> = jsonl::read(&path.with_extension("jsonl"))?;
+    Ok(Some(Scored { result, rows }))
+}
+
+/// A task that is known by its result only.
+fn own(result: &TaskResult) -> Spec {
+    let names: Vec<String> = result
+        .classes
+        .iter()
+        .map(|class| class.name.clone())
+        .collect();
+    let metrics = [
+        Metric::Recall,
+        Metric::ClosedAccuracy,
+        Metric::Accuracy,
+        Metric::RougeL,
+        Metric::F1,
+    ];
+    Spec {
+        id: result.task.clone(),
+        title: result.task.clone(),
+        domain: "own".to_owned(),
+        scoring: Scoring::Exact,
+        metrics: metrics
+            .into_iter()
+            .filter(|metric| result.intervals.contains_key(metric.name()))
+            .collect(),
+        prompt: String::new(),
+        decoding: corpus::Decoding::default(),
+        names,
+        ignored: Vec::new(),
+        splits: Vec::new(),
+        reference: false,
+        version: result.version,
+        source: String::new(),
+    }
+}

@@ -1,0 +1,146 @@
+//! The tasks of one call, scored one by one, each written as soon as it is done.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Error, Result, anyhow};
+
+use crate::benchmarks::{Benchmark, Keep};
+use crate::jobs::{self, Job, Reading};
+use crate::leaks::{TestPictures, TrainingData};
+use crate::results;
+use crate::scored_task::{ScoredTask, by_both};
+use crate::scoring::{Scored, Scorer, score};
+
+/// What is scored beside the predictions, and where the results go.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// Predictions made on blank pictures: a file, or a folder with a file for each task.
+    pub blind: Option<PathBuf>,
+    /// The scorer whose numbers are wanted; with `output` there are those of both.
+    pub scorer: Scorer,
+    /// Where results go.
+    pub output: Option<PathBuf>,
+    /// What the model was trained on (pairs, samples, or a run folder): test items are looked for in it.
+    pub trained: Vec<PathBuf>,
+    /// How predictions are read.
+    pub reading: Reading,
+}
+
+/// Scores tasks; one that cannot be scored does not stop the others.
+///
+/// For each job call [`score`](Self::score), and [`keep`](Self::keep) what it gives or [`failed`](Self::failed) with its
+/// error.
+#[derive(Debug)]
+pub struct Session {
+    settings: Settings,
+    num_jobs: usize,
+    trained: TrainingData,
+    scored: Vec<ScoredTask>,
+    failed: Vec<String>,
+}
+
+impl Session {
+    /// Reads what was trained on, and makes the output's folder.
+    pub fn new(settings: Settings, num_jobs: usize) -> Result<Self> {
+        if let Some(folder) = &settings.output {
+            std::fs::create_dir_all(folder)
+                .with_context(|| format!("cannot make the folder `{}`", folder.display()))?;
+        }
+        Ok(Self {
+            num_jobs,
+            trained: TrainingData::read(&settings.trained)?,
+            settings,
+            scored: Vec::new(),
+            failed: Vec::new(),
+        })
+    }
+
+    /// Scores a task. Pictures that lie in its benchmark's tables are shown to `embedded`: name by content, content.
+    pub fn score(&self, job: &Job, embedded: &mut dyn FnMut(&Path, &[u8])) -> Result<ScoredTask> {
+        let settings = &self.settings;
+        let reading = &settings.reading;
+        let (mut pictures, look) = (TestPictures::default(), !settings.trained.is_empty());
+        let mut show = |item: &str, name: &Path, content: &[u8]| {
+            embedded(name, content);
+            if look {
+                pictures.add_embedded(item, content);
+            }
+        };
+        let benchmark = jobs::benchmark(job, reading, &mut Keep::Show(&mut show))?;
+        let benchmark = benchmark.as_ref();
+        let also = settings.output.is_some();
+        let mut task = by_both(job, reading, settings.scorer, also, benchmark)?;
+        task.blind = blind(job, settings, benchmark)?;
+        if look {
+            let items = benchmark.map_or(&[][..], |found| &found.items);
+            pictures.add_files(items);
+            let found = self
+                .trained
+                .leaks(items, &pictures, &task.strict, reading.seed)?;
+            let warnings = &mut task.strict.result.warnings;
+            warnings.extend(found.lines());
+            warnings.extend(self.trained.warning());
+            warnings.extend(pictures.warning());
+            task.leaks = Some(found);
+        }
+        Ok(task)
+    }
+
+    /// Writes a task's results and remembers them.
+    pub fn keep(&mut self, task: ScoredTask) -> Result<()> {
+        if let Some(folder) = &self.settings.output {
+            results::write(folder, &task)?;
+        }
+        self.scored.push(task);
+        Ok(())
+    }
+
+    /// Takes note of a task that has no scores and says so in a line; the error of the only task is given back.
+    pub fn failed(&mut self, job: &Job, error: Error) -> Result<String> {
+        if self.num_jobs == 1 {
+            return Err(error);
+        }
+        self.failed.push(job.spec.id.clone());
+        Ok(format!("{}: {error:#}", job.spec.id))
+    }
+
+    /// What the session was begun with.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The tasks that have scores, in the order in which they came.
+    pub fn scored(&self) -> &[ScoredTask] {
+        &self.scored
+    }
+
+    /// An error if there are tasks that have no scores.
+    pub fn outcome(&self) -> Result<()> {
+        if self.failed.is_empty() {
+            Ok(())
+        } else {
+            Err(anyhow!(
+                "{} of {} tasks cannot be scored: `{}`",
+                self.failed.len(),
+                self.num_jobs,
+                self.failed.join("`, `")
+            ))
+        }
+    }
+}
+
+/// The strict scores of answers to blank pictures.
+fn blind(job: &Job, settings: &Settings, benchmark: Option<&Benchmark>) -> Result<Option<Scored>> {
+    let Some(predictions) = &settings.blind else {
+        return Ok(None);
+    };
+    let Some(job) = jobs::on_others(job, predictions)? else {
+        return Ok(None);
+    };
+    let reading = &settings.reading;
+    let context = || format!("answers of task `{}` to blank pictures", job.spec.id);
+    let found = jobs::predictions(&job, reading, benchmark).with_context(context)?;
+    let options = jobs::options(&job, reading, Scorer::Strict, benchmark)?;
+    let scored = score(&job.spec, found.rows, found.problems, &options).with_context(context)?;
+    Ok(Some(scored))
+}

@@ -1,0 +1,31 @@
+//! What all pages have.
+
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+/// A whole page with this style and body.
+pub fn frame(title: &str, style: &str, body: &Markup) -> String {
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { (title) }
+                style { (PreEscaped(style)) }
+            }
+            body { (body) }
+        }
+    }
+    .into_string()
+}
+
+/// The class of an interval: green above zero, red below it, plain when it holds zero.
+pub fn sign(interval: [f64; 2]) -> &'static str {
+    if interval[0] > 0.0 {
+        "good"
+    } else if interval[1] < 0.0 {
+        "bad"
+    } else {
+        ""
+    }
+}
