@@ -1,17 +1,20 @@
-//! `adamllm inspect run` and `adamllm inspect checkpoint`: where a run stands, and what a model folder or checkpoint holds.
+//! `adamllm inspect run`: where each stage of a run stands, what it counted and why records were left out. Takes no lock, so
+//! that a run can be looked at while it goes on.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
+use corpus::Rejected;
+use run::events::{self, Event, What};
+use run::plan::size_of_folder;
+use run::{Graph, Node};
 use serde_json::{Map, Value, json};
 
 use crate::cli::Shared;
-use crate::commands::print;
-use crate::run_folder::{Manifest, STAGES};
+use crate::output::print;
 
-/// Where each stage of a run stands, what it counted and why records were left out. Takes no lock, so that a run can be
-/// looked at while it goes on.
+/// Shows a run folder.
 pub fn run(shared: &Shared, folder: &Path) -> Result<()> {
     if !folder.join("recipe.json").is_file() {
         bail!(
@@ -19,9 +22,16 @@ pub fn run(shared: &Shared, folder: &Path) -> Result<()> {
             folder.display()
         );
     }
+    let graph = Graph::read(folder).with_context(|| {
+        format!(
+            "`{}` has no sound `graph.json`: no stage was begun, or another version of adamllm made it",
+            folder.display()
+        )
+    })?;
+    let (told, _) = events::read(folder)?;
     let mut stages = Vec::new();
-    for stage in STAGES {
-        stages.push(look(folder, stage)?);
+    for node in graph.nodes() {
+        stages.push(look(folder, &graph, node, &told)?);
     }
     let recipe = read_json(&folder.join("recipe.json"))?;
     let chosen: Map<String, Value> = recipe
@@ -31,7 +41,7 @@ pub fn run(shared: &Shared, folder: &Path) -> Result<()> {
         .filter(|(_, key)| key["origin"]["from"] != "preset")
         .map(|(name, key)| (name.clone(), key["value"].clone()))
         .collect();
-    let bytes = size(folder)?;
+    let bytes = size_of_folder(folder);
     let document = json!({"stages": stages, "chosen": chosen, "bytes": bytes});
     print(shared, &document, || {
         println!("`{}`, {:.1} MB\n", folder.display(), bytes as f64 / 1e6);
@@ -54,31 +64,29 @@ pub fn run(shared: &Shared, folder: &Path) -> Result<()> {
     })
 }
 
-fn look(folder: &Path, stage: &str) -> Result<Value> {
-    let path = folder.join(stage);
+fn look(run: &Path, graph: &Graph, node: &Node, told: &[Event]) -> Result<Value> {
+    let folder = graph.stage_folder(run, node);
     let mut rejected: BTreeMap<String, usize> = BTreeMap::new();
-    for row in crate::context::read_rejected(&path)? {
-        *rejected.entry(row.reason).or_default() += 1;
+    let path = folder.path.join("rejected.jsonl");
+    if path.exists() {
+        for row in corpus::jsonl::read::<Rejected>(&path)? {
+            *rejected.entry(row.reason).or_default() += 1;
+        }
     }
-    let manifest: Option<Manifest> = std::fs::read(path.join("manifest.json"))
-        .ok()
-        .and_then(|bytes| serde_json::from_slice(&bytes).ok());
-    let training = last_step(&path);
+    let manifest = folder.manifest();
     let (standing, mut shown) = match &manifest {
         Some(manifest) => {
-            let counts = manifest
-                .counts
-                .iter()
-                .map(|(name, n)| format!("{n} {name}"));
-            let counts: Vec<String> = counts.collect();
+            let counts = manifest.counts.as_object().into_iter().flatten();
+            let counts: Vec<String> = counts.map(|(name, n)| format!("{n} {name}")).collect();
             (
                 "done",
                 format!("{:.1} s, {}", manifest.seconds, counts.join(", ")),
             )
         }
-        None if path.exists() => ("half-done", String::new()),
+        None if folder.path.exists() => ("half-done", progress(told, &node.name)),
         None => ("not begun", String::new()),
     };
+    let training = last_step(&folder.path);
     if let Some(metrics) = &training {
         let (step, loss) = (
             &metrics["step"],
@@ -88,9 +96,21 @@ fn look(folder: &Path, stage: &str) -> Result<Value> {
         shown = format!("{shown}{before}step {step}, loss {loss:.3}");
     }
     Ok(json!({
-        "stage": stage, "state": standing, "shown": shown, "rejected": rejected, "last_step": training,
+        "stage": node.name, "state": standing, "shown": shown, "rejected": rejected, "last_step": training,
         "seconds": manifest.as_ref().map(|m| m.seconds), "counts": manifest.map(|m| m.counts),
     }))
+}
+
+/// How far a stage said that it is.
+fn progress(told: &[Event], stage: &str) -> String {
+    let of_stage = told.iter().rev().filter(|event| event.stage == stage);
+    let mut last = of_stage.filter_map(|event| match &event.what {
+        What::Progress {
+            label, done, total, ..
+        } => Some(format!("{label} {done} of {total}")),
+        _ => None,
+    });
+    last.next().unwrap_or_default()
 }
 
 /// The last whole line of a training's metrics.
@@ -105,135 +125,4 @@ fn read_json(path: &Path) -> Result<Value> {
     let bytes = std::fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))?;
     serde_json::from_slice(&bytes)
         .with_context(|| format!("`{}` is not sound JSON", path.display()))
-}
-
-fn size(folder: &Path) -> Result<u64> {
-    let mut sum = 0;
-    for entry in std::fs::read_dir(folder)
-        .with_context(|| format!("cannot read the folder `{}`", folder.display()))?
-    {
-        let entry = entry?;
-        let found = entry.metadata()?;
-        sum += if found.is_dir() {
-            size(&entry.path())?
-        } else {
-            found.len()
-        };
-    }
-    Ok(sum)
-}
-
-/// The tensors of a safetensors file, by its header alone: name to dtype and shape.
-fn tensors(path: &Path) -> Result<BTreeMap<String, (String, Vec<u64>)>> {
-    use std::io::Read as _;
-    let reading = || format!("cannot read `{}`", path.display());
-    let mut file = std::fs::File::open(path).with_context(reading)?;
-    let mut length = [0; 8];
-    file.read_exact(&mut length).with_context(reading)?;
-    let length = u64::from_le_bytes(length);
-    let all = file.metadata().with_context(reading)?.len();
-    if length > all.min(100 << 20) {
-        bail!(
-            "`{}` is no sound safetensors file: its header would be longer than the file",
-            path.display()
-        );
-    }
-    let mut header = vec![0; length as usize];
-    file.read_exact(&mut header).with_context(reading)?;
-    let header: Map<String, Value> = serde_json::from_slice(&header)
-        .with_context(|| format!("the header of `{}` is not sound", path.display()))?;
-    let mut found = BTreeMap::new();
-    let mut end = 0;
-    for (name, tensor) in header {
-        if name == "__metadata__" {
-            continue;
-        }
-        let shape = tensor["shape"].as_array().into_iter().flatten();
-        let shape = shape.filter_map(Value::as_u64).collect();
-        end = end.max(tensor["data_offsets"][1].as_u64().unwrap_or(0));
-        found.insert(
-            name,
-            (tensor["dtype"].as_str().unwrap_or("?").to_owned(), shape),
-        );
-    }
-    if 8 + length + end > all {
-        bail!(
-            "`{}` is cut off: it has {all} bytes where {} are needed; copy it again",
-            path.display(),
-            8 + length + end
-        );
-    }
-    Ok(found)
-}
-
-/// What a checkpoint or model folder holds: step, files, parameters by part and dtype. Loads nothing.
-pub fn checkpoint(shared: &Shared, folder: &Path) -> Result<()> {
-    let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
-        .with_context(|| format!("cannot read the folder `{}`", folder.display()))?
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| path.extension().is_some_and(|e| e == "safetensors"))
-        .collect();
-    files.sort();
-    if files.is_empty() {
-        bail!(
-            "`{}` has no safetensors files; name a model folder or a `checkpoint-N` of a run",
-            folder.display()
-        );
-    }
-    let mut parts: BTreeMap<(String, String, String), (usize, u64)> = BTreeMap::new();
-    let mut largest: Vec<(u64, String, Vec<u64>)> = Vec::new();
-    for file in &files {
-        let name = file
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
-        for (tensor, (dtype, shape)) in tensors(file)? {
-            let count: u64 = shape.iter().product();
-            // Two levels say which part of a model a tensor is of.
-            let part: Vec<&str> = tensor.split('.').take(2).collect();
-            let entry = parts
-                .entry((name.clone(), part.join("."), dtype))
-                .or_default();
-            *entry = (entry.0 + 1, entry.1 + count);
-            largest.push((count, tensor, shape));
-        }
-    }
-    largest.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
-    largest.truncate(5);
-    let known = |name: &str| {
-        let path = folder.join(name);
-        path.exists().then(|| read_json(&path)).transpose()
-    };
-    let state = known("state.json")?.map(|sealed| sealed["state"].clone());
-    let config = known("config.json")?;
-    let step = state.as_ref().map(|state| state["step"].clone());
-    let family = config.as_ref().map(|config| config["model_type"].clone());
-    let rows: Vec<Value> = parts
-        .iter()
-        .map(|((file, part, dtype), (tensors, numbers))| {
-            json!({"file": file, "part": part, "dtype": dtype, "tensors": tensors, "numbers": numbers})
-        })
-        .collect();
-    let document = json!({
-        "step": step, "plan": state.as_ref().map(|s| &s["plan"]), "model_type": family, "parts": rows,
-        "largest": largest.iter().map(|(_, name, shape)| json!({"name": name, "shape": shape})).collect::<Vec<_>>(),
-    });
-    print(shared, &document, || {
-        println!("`{}`", folder.display());
-        if let Some(family) = &family {
-            println!("model type: {}", family.as_str().unwrap_or("unknown"));
-        }
-        if let Some(step) = &step {
-            println!("checkpoint after step {step}");
-        }
-        println!();
-        for ((file, part, dtype), (tensors, numbers)) in &parts {
-            println!("{file:<28} {part:<34} {dtype:<5} {tensors:>5} tensors {numbers:>14}");
-        }
-        println!("\nlargest");
-        for (_, name, shape) in &largest {
-            println!("  {name} {shape:?}");
-        }
-    })
 }

@@ -4,19 +4,18 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context as _, Result};
+use run::Stop;
 use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::flag;
 
-/// The run was asked to stop and did, with everything saved.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("stopped by {}", self.name())]
-pub struct Stopped {
-    signal: i32,
-}
+/// The signal that a run was stopped by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Signal(i32);
 
-impl Stopped {
-    fn name(self) -> &'static str {
-        match self.signal {
+impl Signal {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self.0 {
             SIGINT => "SIGINT",
             SIGTERM => "SIGTERM",
             _ => "SIGUSR1",
@@ -25,7 +24,7 @@ impl Stopped {
 
     /// The exit code: 130 or 143 as shells know them, 0 for SIGUSR1 (a scheduler that warns before it takes the machine).
     pub fn exit_code(self) -> u8 {
-        exit_code(self.signal) as u8
+        exit_code(self.0) as u8
     }
 }
 
@@ -46,7 +45,7 @@ fn flags() -> &'static Flags {
     })
 }
 
-/// Takes the signals over. Only for commands that ask [`check`] often; the others end at once, as by default.
+/// Takes the signals over. Only for commands that look at [`stop`] often; the others end at once, as by default.
 pub fn take_over() -> Result<()> {
     let flags = flags();
     for signal in [SIGINT, SIGTERM, SIGUSR1] {
@@ -62,26 +61,15 @@ pub fn take_over() -> Result<()> {
     Ok(())
 }
 
-/// Set once the run is asked to stop.
-pub fn asked() -> &'static AtomicBool {
-    &flags().asked
+/// Stops a run once a signal came.
+pub fn stop() -> Stop<'static> {
+    Stop::when(&flags().asked)
 }
 
-/// An error once the run is asked to stop; to be called where everything done so far is safe.
-pub fn check() -> Result<(), Stopped> {
-    let flags = flags();
-    if !flags.asked.load(Ordering::Relaxed) {
-        return Ok(());
-    }
-    Err(stopped())
-}
-
-/// The stop that was asked for.
-pub fn stopped() -> Stopped {
+/// The signal that came.
+pub fn which() -> Signal {
     let signal = flags().signal.load(Ordering::Relaxed);
-    Stopped {
-        signal: i32::try_from(signal).unwrap_or(SIGTERM),
-    }
+    Signal(i32::try_from(signal).unwrap_or(SIGTERM))
 }
 
 /// The command line as one would type it again.

@@ -4,7 +4,9 @@
 //! listens to [`run::events`]) and knows no domain.
 
 mod bad_records;
+pub mod benchmarks;
 pub mod blank;
+mod by_likelihood;
 mod cards;
 pub mod driver;
 pub mod engine;

@@ -11,7 +11,7 @@ use report::{Pictures, System};
 use super::arguments::Compare;
 use super::written::{roots, texts};
 use crate::cli::Shared;
-use crate::commands::print;
+use crate::output::print;
 
 /// Compares two systems.
 pub fn run(shared: &Shared, arguments: &Compare) -> Result<()> {

@@ -5,7 +5,7 @@ use evaluation::tasks;
 use report::tables::benchmarks;
 
 use crate::cli::Shared;
-use crate::commands::print;
+use crate::output::print;
 
 /// Prints every built-in task.
 pub fn run(shared: &Shared) -> Result<()> {

@@ -13,7 +13,7 @@ use report::{Pictures, System};
 use super::arguments::Score;
 use super::written::{roots, texts};
 use crate::cli::Shared;
-use crate::commands::print;
+use crate::output::print;
 
 /// Scores every task, each written as soon as it is done; a task that cannot be scored does not stop the others.
 pub fn run(shared: &Shared, arguments: &Score) -> Result<()> {
@@ -29,7 +29,7 @@ pub fn run(shared: &Shared, arguments: &Score) -> Result<()> {
 }
 
 /// A session whose scores are told, drawn and printed.
-pub(super) struct Scoring<'a> {
+pub struct Scoring<'a> {
     shared: &'a Shared,
     session: Session,
     pictures: Pictures,

@@ -13,27 +13,24 @@ use evaluation::benchmarks::Keep;
 use evaluation::jobs::{self, Job, Reading};
 use evaluation::tasks::{Item, Spec};
 use generate::{Generator, LocalGenerator};
-use indicatif::ProgressBar;
 use model::Mllm;
 use processor::Processor;
+use run::events::Reporter;
+use run::{RunFolder, Stop, Stopped};
 use serde_json::{Value, json};
-use torch::{Device, Kind};
 
-use super::by_likelihood::ByLikelihood;
-use crate::run_folder::RunFolder;
-use crate::{runner, signals};
+use crate::by_likelihood::ByLikelihood;
+use crate::engine::Engine;
+use crate::runner::{self, Progress};
 
 /// What answers, how, and where its answers go.
-#[derive(Debug)]
 pub struct Answering<'a> {
     /// A model folder, or a checkpoint of a training.
     pub model: &'a Path,
     /// Where tokenizer and processor are.
     pub processor: &'a Path,
-    /// What the model runs on.
-    pub device: Device,
-    /// What it computes in.
-    pub kind: Kind,
+    /// Where it runs.
+    pub engine: &'a Engine,
     /// Where completions and what was asked go.
     pub run: &'a RunFolder,
     /// How benchmarks are read; its seed is the one of sampling, too.
@@ -42,8 +39,10 @@ pub struct Answering<'a> {
     pub by_likelihood: bool,
     /// A blank picture and the folder of the predictions that are made on it.
     pub blind: Option<(PathBuf, PathBuf)>,
-    /// Draw no progress.
-    pub quiet: bool,
+    /// Who hears how it goes.
+    pub report: Reporter<'a>,
+    /// Whether it is asked to stop.
+    pub stop: Stop<'a>,
 }
 
 /// Answers every task and gives it to `answered`, with an error if it could not be answered; what is wrong with one task
@@ -51,7 +50,6 @@ pub struct Answering<'a> {
 pub fn answer(
     answering: Answering<'_>,
     jobs: &[Job],
-    warn: &mut dyn FnMut(&str),
     answered: &mut dyn FnMut(&Job, Result<()>) -> Result<()>,
 ) -> Result<()> {
     let (model_folder, processor_folder) = (answering.model, answering.processor);
@@ -63,13 +61,13 @@ pub fn answer(
                 processor_folder.display()
             )
         })?;
-    let model = model::load(model_folder, answering.device, answering.kind)
+    let model = model::load(model_folder, answering.engine.device, answering.engine.dtype)
         .with_context(|| format!("cannot open the model `{}`", model_folder.display()))?;
     let mut digests = Digests::open(answering.run.digests());
     let how = json!({
         "model": digests.folder(model_folder)?,
         "processor": digests.folder(processor_folder)?,
-        "dtype": format!("{:?}", answering.kind),
+        "dtype": format!("{:?}", answering.engine.dtype),
         "seed": answering.reading.seed,
         "program": env!("CARGO_PKG_VERSION"),
     });
@@ -80,17 +78,18 @@ pub fn answer(
         how,
         reading: answering.reading,
         by_likelihood: answering.by_likelihood,
-        quiet: answering.quiet,
+        report: answering.report,
+        stop: answering.stop,
         blind: answering.blind,
     };
     for job in jobs {
-        signals::check()?;
+        loaded.stop.check()?;
         let outcome = loaded
-            .answer(job, &mut digests, warn)
+            .answer(job, &mut digests)
             .with_context(|| format!("task `{}`", job.spec.id));
         match outcome {
             // What was asked for stops all tasks; what is wrong with one does not stop the others.
-            Err(error) if error.is::<signals::Stopped>() => return Err(error),
+            Err(error) if error.is::<Stopped>() => return Err(error),
             outcome => answered(job, outcome)?,
         }
         digests.remember();
@@ -102,7 +101,7 @@ pub fn answer(
 fn requests_of<'b>(
     spec: &Spec,
     all: &'b [Item],
-    warn: &mut dyn FnMut(&str),
+    report: Reporter<'_>,
 ) -> (Vec<&'b Item>, Vec<Request>) {
     let (mut items, mut requests, mut left_out) = (Vec::new(), Vec::new(), Vec::new());
     for item in all {
@@ -120,7 +119,7 @@ fn requests_of<'b>(
         }
     }
     if let Some(first) = left_out.first() {
-        warn(&format!(
+        report.warn(format!(
             "{}: {} of {} items are not asked: {first}",
             spec.id,
             left_out.len(),
@@ -138,7 +137,8 @@ struct Answerer<'a> {
     how: Value,
     reading: &'a Reading,
     by_likelihood: bool,
-    quiet: bool,
+    report: Reporter<'a>,
+    stop: Stop<'a>,
     /// A blank picture and the folder of the predictions that are made on it.
     blind: Option<(PathBuf, PathBuf)>,
 }
@@ -157,13 +157,13 @@ struct TaskRequests<'a> {
 
 impl Answerer<'_> {
     /// Writes a task's predictions; what was answered before is kept.
-    fn answer(&self, job: &Job, digests: &mut Digests, warn: &mut dyn FnMut(&str)) -> Result<()> {
+    fn answer(&self, job: &Job, digests: &mut Digests) -> Result<()> {
         let folder = self.output.join(&job.spec.id);
         let pictures = folder.join("pictures");
         let benchmark = jobs::benchmark(job, self.reading, &mut Keep::Folder(&pictures))?
             .context("it has no data; name its folder with `--data`")?;
         let spec = jobs::with_names(job, &benchmark, self.reading)?;
-        let (items, requests) = requests_of(&spec, &benchmark.items, warn);
+        let (items, requests) = requests_of(&spec, &benchmark.items, self.report);
         if requests.is_empty() {
             bail!("none of its {} items can be asked", benchmark.items.len());
         }
@@ -175,7 +175,7 @@ impl Answerer<'_> {
             items: &items,
             requests: &requests,
         };
-        self.complete(&folder, &asked, &items, &job.file, digests, warn)?;
+        self.complete(&folder, &asked, &items, &job.file, digests)?;
         let Some((blank, predictions)) = &self.blind else {
             return Ok(());
         };
@@ -184,14 +184,14 @@ impl Answerer<'_> {
             ..item.clone()
         });
         let seen: Vec<Item> = seen.collect();
-        let (blind_items, blind_requests) = requests_of(&spec, &seen, warn);
+        let (blind_items, blind_requests) = requests_of(&spec, &seen, self.report);
         let asked = TaskRequests {
             items: &blind_items,
             requests: &blind_requests,
             ..asked
         };
         let file = predictions.join(format!("{}.jsonl", spec.id));
-        self.complete(&folder.join("blind"), &asked, &items, &file, digests, warn)
+        self.complete(&folder.join("blind"), &asked, &items, &file, digests)
     }
 
     /// Writes the predictions of `answered`, the items as they are in the benchmark, to `file`.
@@ -202,7 +202,6 @@ impl Answerer<'_> {
         answered: &[&Item],
         file: &Path,
         digests: &mut Digests,
-        warn: &mut dyn FnMut(&str),
     ) -> Result<()> {
         std::fs::create_dir_all(folder)
             .with_context(|| format!("cannot make the folder `{}`", folder.display()))?;
@@ -218,13 +217,13 @@ impl Answerer<'_> {
             local = LocalGenerator::new(self.model, self.processor, options);
             &mut local
         };
-        let bar = if self.quiet {
-            ProgressBar::hidden()
-        } else {
-            ProgressBar::new(requests.len() as u64)
+        let progress = Progress {
+            label: &format!("answers {}", spec.id),
+            report: self.report,
+            stop: self.stop,
         };
         let path = folder.join("completions.jsonl");
-        let completions = runner::run(generator, requests, &path, &bar)?;
+        let completions = runner::run(generator, requests, &path, progress)?;
         let answers: Vec<Prediction> = answered
             .iter()
             .zip(&completions)
@@ -232,7 +231,7 @@ impl Answerer<'_> {
             .collect();
         let errors: Vec<&Completion> = completions.iter().filter(|c| c.error.is_some()).collect();
         if let Some(first) = errors.first() {
-            warn(&format!(
+            report.warn(format!(
                 "{}: {} of {} requests could not be answered and count as wrong; `{}` for one: {}",
                 spec.id,
                 errors.len(),

@@ -1,23 +1,25 @@
 //! `adamllm evaluate --model`: benchmarks through a generator, each task's answers and scores written as soon as it is
 //! done, then the pages that `adamllm score` writes.
 
+use adamllm::cli::Shared;
+use adamllm::scores::{Benchmarks, Scoring};
+use adamllm::signals;
+use adamllm::terminal::Terminal;
 use anyhow::{Context as _, Result, bail};
 use evaluation::jobs::{self, Reading};
 use evaluation::leaks::trained_by;
 use evaluation::session::Settings;
 use evaluation::tasks;
-use torch::{Device, Kind};
+use pipeline::benchmarks::{Answering, answer};
+use pipeline::blank;
+use run::RunFolder;
+use run::events::Reporter;
 
-use super::answers::{Answering, answer};
-use super::arguments::Benchmarks;
-use super::score::Scoring;
-use crate::cli::Shared;
-use crate::context::blank_picture;
-use crate::run_folder::RunFolder;
-use crate::signals;
+use crate::device;
 
 /// Answers every task, writes its predictions and scores, and at the end the tables and pages of all.
-pub fn run(shared: &Shared, device: Device, kind: Kind, arguments: &Benchmarks) -> Result<()> {
+pub fn run(shared: &Shared, arguments: &Benchmarks) -> Result<()> {
+    let engine = device::engine(shared)?;
     let (Some(model_folder), Some(output)) = (&arguments.model, &arguments.output) else {
         bail!("`--model` needs `--output`, the folder for predictions, scores and pages");
     };
@@ -55,7 +57,7 @@ pub fn run(shared: &Shared, device: Device, kind: Kind, arguments: &Benchmarks) 
         Some(folder) => {
             std::fs::create_dir_all(folder)
                 .with_context(|| format!("cannot make the folder `{}`", folder.display()))?;
-            Some(blank_picture(&run.path.join("blank.png"))?)
+            Some(blank::write(&run.path)?.0)
         }
         None => None,
     };
@@ -75,22 +77,21 @@ pub fn run(shared: &Shared, device: Device, kind: Kind, arguments: &Benchmarks) 
         reading: reading.clone(),
     };
     let mut scoring = Scoring::new(shared, settings, &predictions, jobs.len())?;
+    let terminal = Terminal::new(shared);
     let answering = Answering {
         model: model_folder,
         processor: arguments.processor.as_ref().unwrap_or(model_folder),
-        device,
-        kind,
+        engine: &engine,
         run: &run,
         reading: &reading,
         by_likelihood: arguments.by_likelihood,
         blind: blank.zip(blind),
-        quiet: shared.quiet,
+        report: Reporter::new("evaluate", &terminal),
+        stop: signals::stop(),
     };
-    let mut warn = |line: &str| eprintln!("{line}");
     answer(
         answering,
         &jobs,
-        &mut warn,
         &mut |job, answered| match answered {
             Ok(()) => scoring.score(job),
             Err(error) => scoring.failed(job, error),

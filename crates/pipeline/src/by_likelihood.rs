@@ -9,8 +9,7 @@ use generate::{Error, Generator};
 use model::Mllm;
 use processor::Processor;
 
-/// Tokens of one packed forward when options are ranked.
-const MICRO_TOKENS: usize = 4096;
+use crate::likelihood::MICRO_TOKENS;
 
 /// Answers multiple choice with the option of the smallest loss a token, as `(A)`.
 pub struct ByLikelihood<'a> {

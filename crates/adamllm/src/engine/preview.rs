@@ -2,33 +2,37 @@
 
 use std::collections::BTreeMap;
 
+use adamllm::cli::{Shared, Stage};
+use adamllm::output::print;
 use anyhow::{Result, bail};
 use corpus::{Completion, Pair, Rejected, Triplet, jsonl};
+use pipeline::records;
+use pipeline::stages::{pairs, synthesize, tune_synthesizer};
+use run::Graph;
 use serde_json::{Value, json};
-use torch::Device;
 
-use crate::cli::{Shared, Stage};
-use crate::commands::{print, road};
-use crate::run_folder::Manifest;
-use crate::stages::Span;
+use crate::road::{load_recipe, up_to};
 
 /// Works in the folder `preview` of the run folder, with the run's synthesizer if that is tuned.
 pub fn run(shared: &Shared, device: Device, stage: &Stage, number: usize) -> Result<()> {
     if number == 0 {
         bail!("`--preview 0` would show nothing; name how many pairs");
     }
-    let tuned = stage.run_dir.join("tune-synthesizer");
-    let is_tuned = std::fs::read(tuned.join("manifest.json"))
-        .is_ok_and(|bytes| serde_json::from_slice::<Manifest>(&bytes).is_ok())
-        && tuned.join("model/config.json").is_file();
+    let graph = Graph::read(&stage.run_dir);
+    let tuned = graph.as_ref().and_then(|graph| {
+        let node = graph.node(tune_synthesizer::NAME)?;
+        let folder = graph.stage_folder(&stage.run_dir, node);
+        let model = folder.path.join("model");
+        (folder.manifest().is_some() && model.join("config.json").is_file()).then_some(model)
+    });
     let mut set = stage.set.clone();
     set.push("data.held_out=0.0".to_owned());
     set.push("data.max_bad=1.0".to_owned());
-    if is_tuned {
-        let model = std::path::absolute(tuned.join("model"))?;
+    if let Some(model) = tuned {
+        let model = std::path::absolute(model)?;
         set.push(format!("synthesizer.checkpoint={}", model.display()));
     } else {
-        let recipe = crate::commands::load_recipe(&stage.recipe, &set)?;
+        let recipe = load_recipe(&stage.recipe, &set)?;
         if recipe.synthesizer.checkpoint.is_none() {
             bail!(
                 "the synthesizer is not tuned yet; tune it first: adamllm tune-synthesizer {} --run-dir {}",
@@ -44,20 +48,17 @@ pub fn run(shared: &Shared, device: Device, stage: &Stage, number: usize) -> Res
         set,
         resume: false,
     };
-    let span = Span {
-        from: None,
-        until: Some("synthesize".to_owned()),
-    };
-    let quiet = Shared {
+    let unlike = Shared {
         json: false,
         ..shared.clone()
     };
-    road(&quiet, device, &few, &span, false)?;
-    let folder = few.run_dir.join("synthesize");
-    let pairs: Vec<Pair> = jsonl::read(&folder.join("pairs.jsonl"))?;
-    let triplets: Vec<Triplet> = jsonl::read(&folder.join("triplets.jsonl"))?;
-    let completions: Vec<Completion> = jsonl::read(&folder.join("completions.jsonl"))?;
-    let rejected: Vec<Rejected> = crate::context::read_rejected(&folder)?;
+    up_to(&unlike, &few, synthesize::NAME)?;
+    let place = |stage: &str, file: &str| few.run_dir.join(stage).join(file);
+    let of_synthesis = |file: &str| place(synthesize::NAME, file);
+    let pairs: Vec<Pair> = records::read(&place(pairs::NAME, pairs::PAIRS))?;
+    let triplets: Vec<Triplet> = jsonl::read(&of_synthesis(synthesize::TRIPLETS))?;
+    let completions: Vec<Completion> = jsonl::read(&of_synthesis(synthesize::COMPLETIONS))?;
+    let rejected: Vec<Rejected> = records::read_rejected(&few.run_dir.join(synthesize::NAME))?;
     let triplets: BTreeMap<&str, &Triplet> =
         triplets.iter().map(|t| (t.pair.as_str(), t)).collect();
     let written: BTreeMap<&str, &Completion> =

@@ -1,0 +1,55 @@
+//! `adamllm perplexity`: the loss of samples under a model.
+
+use adamllm::cli::{Perplexity, Shared};
+use adamllm::output::print;
+use anyhow::{Result, bail};
+use corpus::formats::{self, read_samples};
+use pipeline::likelihood;
+use serde_json::json;
+
+use crate::device;
+
+/// Prints the loss of each sample and of all.
+pub fn run(shared: &Shared, arguments: &Perplexity) -> Result<()> {
+    let engine = device::engine(shared)?;
+    let (model, processor) = engine.open(&device::model_folder(&arguments.model)?)?;
+    let loaded = read_samples(
+        &arguments.data,
+        &formats::Options {
+            check_images: true,
+            ..formats::Options::default()
+        },
+    )?;
+    if let Some(bad) = loaded.rejected.first() {
+        bail!(
+            "`{}`: record `{}`: {} ({})",
+            arguments.data.display(),
+            bad.id,
+            bad.reason,
+            bad.detail
+        );
+    }
+    let losses = likelihood::losses_of_many(model.as_ref(), processor.as_ref(), &loaded.rows)?;
+    let mut rows = Vec::with_capacity(losses.len());
+    let (mut sum, mut tokens) = (0.0, 0);
+    for (sample, (loss, count)) in loaded.rows.iter().zip(losses) {
+        rows.push(json!({"id": sample.id, "loss": loss, "tokens": count}));
+        sum += loss;
+        tokens += count;
+    }
+    if tokens == 0 {
+        bail!("`{}` has no learned token", arguments.data.display());
+    }
+    let mean = sum / tokens as f64;
+    print(
+        shared,
+        &json!({"samples": rows, "mean_loss": mean, "tokens": tokens}),
+        || {
+            println!(
+                "{} samples, {tokens} learned tokens, {mean:.4} nats a token, perplexity {:.3}",
+                rows.len(),
+                mean.exp()
+            );
+        },
+    )
+}

@@ -1,0 +1,270 @@
+//! `adamllm run`, `adamllm demo` and the verbs of single stages: a recipe's stages in a run folder.
+
+use std::cell::RefCell;
+use std::path::Path;
+
+use adamllm::cli::{Demo, Run, Shared, Stage, threads};
+use adamllm::environment;
+use adamllm::output::print;
+use adamllm::signals;
+use adamllm::terminal::Terminal;
+use anyhow::{Context as _, Result, anyhow, bail};
+use corpus::digests::Digests;
+use corpus::sealed::{changed_keys, read_sealed, write_json, write_sealed};
+use pipeline::stages::report::{INDEX, NAME as REPORT, SUMMARY};
+use pipeline::stages::train::NAME as TRAIN;
+use pipeline::{Driver, Engine, Stages, planner, settings};
+use report::Summary;
+use run::events::{Listener as _, Reporter};
+use run::plan::against_measured;
+use run::recipe::{Control, Recipe};
+use run::{Graph, RunFolder, Span};
+use serde_json::{Value, json};
+
+use crate::device;
+
+/// A checked recipe.
+pub fn load_recipe(path: &Path, overrides: &[String]) -> Result<Recipe> {
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("cannot read the recipe `{}`", path.display()))?;
+    let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+    Recipe::read(&text, overrides, &folder, &environment::surroundings()).map_err(|errors| {
+        anyhow!(
+            "recipe `{}` has {} {}:\n  {}",
+            path.display(),
+            errors.len(),
+            if errors.len() == 1 { "error" } else { "errors" },
+            errors.join("\n  ")
+        )
+    })
+}
+
+/// `adamllm demo`.
+pub fn demo(shared: &Shared, arguments: &Demo) -> Result<()> {
+    let device = device::ready(shared)?;
+    signals::take_over()?;
+    let run = RunFolder::open(&arguments.run_dir)?;
+    let terminal = Terminal::new(shared);
+    Reporter::new("", &terminal).note(
+        "demo: a toy model of a few million parameters on pictograms; its numbers speak of this road, not of any real \
+         model",
+    );
+    refresh_shipped(&run, &terminal)?;
+    let path = demo::write_domain(
+        &run.path.join(DEMO),
+        &arguments.domain,
+        arguments.seed,
+        arguments.validation,
+    )?;
+    let mut overrides = vec![format!("run.seed={}", arguments.seed)];
+    if arguments.quick {
+        overrides.extend(demo::QUICK.map(str::to_owned));
+    }
+    if arguments.controls {
+        let names = Control::ALL.map(|c| format!("\"{}\"", c.as_str()));
+        overrides.push(format!("evaluate.controls=[{}]", names.join(", ")));
+    }
+    overrides.extend(arguments.set.iter().cloned());
+    let recipe = load_recipe(&path, &overrides)?;
+    let asked = Asked {
+        limit: None,
+        span: Span::default(),
+        is_dry: arguments.dry_run,
+    };
+    walk(shared, device, &recipe, &run, &terminal, &asked)
+}
+
+/// The folder of the demo's own files in a run folder.
+const DEMO: &str = "demo";
+
+/// `adamllm run`.
+pub fn run(shared: &Shared, arguments: &Run) -> Result<()> {
+    let asked = Asked {
+        limit: arguments.stage.limit,
+        span: Span {
+            from: arguments.from.clone(),
+            until: arguments.until.clone(),
+        },
+        is_dry: arguments.dry_run,
+    };
+    stages(shared, &arguments.stage, &asked)
+}
+
+/// The stages up to the one that commands call `until`.
+pub fn up_to(shared: &Shared, stage: &Stage, until: &str) -> Result<()> {
+    let asked = Asked {
+        limit: stage.limit,
+        span: Span {
+            from: None,
+            until: Some(until.to_owned()),
+        },
+        is_dry: false,
+    };
+    stages(shared, stage, &asked)
+}
+
+/// What of a recipe is asked for.
+struct Asked {
+    limit: Option<usize>,
+    span: Span,
+    is_dry: bool,
+}
+
+fn stages(shared: &Shared, stage: &Stage, asked: &Asked) -> Result<()> {
+    let device = device::ready(shared)?;
+    let recipe = load_recipe(&stage.recipe, &stage.set)?;
+    signals::take_over()?;
+    let run = RunFolder::open(&stage.run_dir)?;
+    let terminal = Terminal::new(shared);
+    if recipe.uses_demo_base() {
+        refresh_shipped(&run, &terminal)?;
+    }
+    walk(shared, device, &recipe, &run, &terminal, asked)
+}
+
+fn refresh_shipped(run: &RunFolder, terminal: &Terminal) -> Result<()> {
+    let mut digests = Digests::open(run.digests());
+    // The files are part of the program, so another program may ship other files.
+    let program = std::env::current_exe().context("the program cannot find itself")?;
+    let program = digests.file(&program)?;
+    if demo::refresh(&run.path.join(DEMO), &program, &mut digests)? {
+        Reporter::new("", terminal).note(
+            "the demo's files in the run folder were not those of this program; they were written anew",
+        );
+    }
+    Ok(())
+}
+
+/// Refuses a run folder of another model or other pairs: what is in it would be lost.
+fn refuse_another_recipe(recipe: &Recipe, run: &RunFolder, graph: &Graph) -> Result<()> {
+    // A folder in which no stage was begun has nothing to lose: an earlier try may have failed at its first look.
+    let begun = graph.nodes().iter().any(|node| run.path.join(&node.folder).exists());
+    if !begun {
+        return Ok(());
+    }
+    let path = run.path.join("recipe.json");
+    let text = match std::fs::read(&path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        read => read.with_context(|| format!("cannot read `{}`", path.display()))?,
+    };
+    // A damaged note tells nothing; what each stage was made from is checked stage by stage.
+    let Ok(before) = serde_json::from_slice::<Value>(&text) else {
+        return Ok(());
+    };
+    let flat = |resolution: &Value| -> Value {
+        let keys = resolution.as_object().into_iter().flatten();
+        keys.map(|(key, resolved)| (key.clone(), resolved["value"].clone()))
+            .collect::<serde_json::Map<_, _>>()
+            .into()
+    };
+    let (before, now) = (
+        flat(&before),
+        flat(&serde_json::to_value(&recipe.resolution)?),
+    );
+    let is_other = |key: &str| !before[key].is_null() && before[key] != now[key];
+    if is_other("model.checkpoint") || is_other("data.pairs") {
+        bail!(
+            "the run folder `{}` belongs to another recipe; choose another --run-dir. Differences:\n  {}",
+            run.path.display(),
+            changed_keys(&before, &now).join("\n  ")
+        );
+    }
+    Ok(())
+}
+
+/// The number of threads of a run: the last bits of sums depend on it, so it is chosen once and kept when a run goes on.
+fn keep_threads(
+    shared: &Shared,
+    run: &RunFolder,
+    report: Reporter<'_>,
+    is_dry: bool,
+) -> Result<usize> {
+    let path = run.path.join("machine.json");
+    let known = read_sealed::<Value>(&path)
+        .and_then(|machine| machine["threads"].as_u64())
+        .and_then(|n| usize::try_from(n).ok());
+    let wanted = threads(shared);
+    match known {
+        Some(known) if shared.threads.is_none() || known == wanted => return Ok(known),
+        Some(known) if !is_dry => report.warn(format!(
+            "this run began with {known} threads; with {wanted} the last bits of what follows differ"
+        )),
+        None if path.exists() && !is_dry => report.warn(format!(
+            "`{}` was changed or damaged, and the number of threads that this run began with is not known; if it was not \
+             {wanted}, the last bits of what follows differ, and `--threads` mends that",
+            path.display()
+        )),
+        _ => {}
+    }
+    if !is_dry {
+        write_sealed(&path, &json!({"threads": wanted}))?;
+    }
+    Ok(wanted)
+}
+
+fn walk(
+    shared: &Shared,
+    device: torch::Device,
+    recipe: &Recipe,
+    run: &RunFolder,
+    terminal: &Terminal,
+    asked: &Asked,
+) -> Result<()> {
+    let stages = Stages::of(recipe, &run.path, asked.limit)?;
+    let graph = stages.graph();
+    let report = Reporter::new("", terminal);
+    let folders = graph.nodes().iter().map(|node| node.folder.as_path());
+    run.refuse_earlier_layout(folders)?;
+    refuse_another_recipe(recipe, run, graph)?;
+    let threads = keep_threads(shared, run, report, asked.is_dry)?;
+    torch::set_threads(threads);
+    if !asked.is_dry {
+        write_json(&run.path.join("recipe.json"), &recipe.resolution)?;
+    }
+    let engine = Engine {
+        device,
+        dtype: settings::kind(recipe.dtype),
+        threads,
+        processing: settings::processing(recipe),
+    };
+    let driver = Driver {
+        recipe,
+        stages: &stages,
+        run,
+        engine: &engine,
+        listener: terminal,
+        stop: signals::stop(),
+        digests: RefCell::new(Digests::open(run.digests())),
+    };
+    if asked.is_dry {
+        let plan = planner::make(&driver, &asked.span, asked.limit)?;
+        return print(shared, &serde_json::to_value(&plan)?, || {
+            print!("the recipe is sound\n{}", plan.text());
+        });
+    }
+    driver.run(&asked.span)?;
+    if let Some(text) = against_measured(&run.path, graph, train::peak_rss_bytes()) {
+        report.note(text);
+    }
+    conclude(shared, run, graph, &asked.span)
+}
+
+/// Shows what a finished run found.
+fn conclude(shared: &Shared, run: &RunFolder, graph: &Graph, span: &Span) -> Result<()> {
+    let place = |stage: &str| {
+        let node = graph.node(stage);
+        node.map_or_else(|| run.path.clone(), |node| run.path.join(&node.folder))
+    };
+    let path = place(REPORT).join(SUMMARY);
+    if span.until.as_deref().is_some_and(|s| s != REPORT) || !path.exists() {
+        return Ok(());
+    }
+    let text = std::fs::read_to_string(&path)?;
+    let summary: Summary =
+        serde_json::from_str(&text).context("`summary.json` cannot be read back")?;
+    print(shared, &serde_json::to_value(&summary)?, || {
+        print!("{}", report::text::table(&summary));
+        println!("\nreport: {}", place(REPORT).join(INDEX).display());
+        println!("adapted model: {}", place(TRAIN).join("model").display());
+    })
+}

@@ -1,0 +1,30 @@
+//! What the environment says: the caches of the Hugging Face hub on this machine.
+
+use std::path::PathBuf;
+
+use run::hub::Hub;
+use run::recipe::Surroundings;
+
+/// The caches of `huggingface_hub` in its own order of precedence.
+pub fn hub() -> Hub {
+    let variable = |name: &str| std::env::var_os(name).map(PathBuf::from);
+    let home = variable("HOME").map(|home| home.join(".cache"));
+    let base = variable("XDG_CACHE_HOME").or(home);
+    let hub = variable("HF_HOME")
+        .or_else(|| base.map(|base| base.join("huggingface")))
+        .map(|home| home.join("hub"));
+    let caches = variable("HF_HUB_CACHE")
+        .into_iter()
+        .chain(variable("HUGGINGFACE_HUB_CACHE"))
+        .chain(hub)
+        .collect();
+    Hub { caches }
+}
+
+/// What recipes are read in.
+pub fn surroundings() -> Surroundings<'static> {
+    Surroundings {
+        hub: hub(),
+        demo_recipe: demo::RECIPE,
+    }
+}

@@ -1,0 +1,27 @@
+//! The program: its command line, its terminal, and the verbs that need no tensors.
+//!
+//! Two binaries are built on it. `adamllm` links no tensor library; for whatever needs one it executes `adamllm-engine` beside
+//! it with the same arguments. Both understand the same command line.
+#![expect(
+    clippy::print_stdout,
+    reason = "the program is the one crate that prints"
+)]
+
+pub mod cli;
+mod convert;
+pub mod convert_model;
+pub mod doctor;
+pub mod engine;
+pub mod environment;
+mod inspect_checkpoint;
+mod inspect_data;
+mod inspect_run;
+mod inspect_sample;
+pub mod light;
+pub mod machine;
+pub mod output;
+pub mod program;
+mod recipes;
+pub mod scores;
+pub mod signals;
+pub mod terminal;

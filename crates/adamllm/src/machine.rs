@@ -1,0 +1,134 @@
+//! What a machine has, looked at without tensors: the first half of `adamllm doctor`, and how its findings are told.
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use serde::Serialize;
+use serde_json::json;
+
+use crate::cli::{Shared, threads};
+use crate::output::print;
+
+/// One thing that was looked at.
+#[derive(Debug, Serialize)]
+pub struct Check {
+    /// What.
+    pub name: &'static str,
+    /// What was found.
+    pub found: String,
+    /// What to do about it, if something is wrong.
+    pub mend: Option<String>,
+}
+
+/// A finding.
+pub fn check(name: &'static str, found: impl Into<String>, mend: Option<String>) -> Check {
+    Check {
+        name,
+        found: found.into(),
+        mend,
+    }
+}
+
+/// Processor, memory and disks.
+pub fn checks(shared: &Shared) -> Result<Vec<Check>> {
+    Ok(vec![
+        cpu(shared),
+        memory(),
+        disk(Path::new("."), "disk here")?,
+        disk(&std::env::temp_dir(), "disk for temporary files")?,
+    ])
+}
+
+/// Prints what was found, and fails if something is to be mended.
+pub fn tell(shared: &Shared, checks: &[Check]) -> Result<()> {
+    let mends: Vec<&String> = checks.iter().filter_map(|c| c.mend.as_ref()).collect();
+    print(
+        shared,
+        &json!({"ready": mends.is_empty(), "checks": checks}),
+        || {
+            for Check { name, found, .. } in checks {
+                println!("{name:<26} {found}");
+            }
+            if mends.is_empty() {
+                println!("\nready");
+            } else {
+                println!("\nto mend:");
+            }
+            for (at, mend) in mends.iter().enumerate() {
+                println!("  {}. {mend}", at + 1);
+            }
+        },
+    )?;
+    if mends.is_empty() {
+        Ok(())
+    } else {
+        anyhow::bail!("{} things to mend", mends.len())
+    }
+}
+
+/// The value of a key in a file of `key: value` lines.
+fn value_of(file: &str, key: &str) -> Option<String> {
+    let text = std::fs::read_to_string(file).ok()?;
+    let line = text.lines().find(|line| line.starts_with(key))?;
+    Some(line.split_once(':')?.1.trim().to_owned())
+}
+
+fn cpu(shared: &Shared) -> Check {
+    let name = value_of("/proc/cpuinfo", "model name").unwrap_or_else(|| "unknown".to_owned());
+    let flags = value_of("/proc/cpuinfo", "flags").unwrap_or_default();
+    let has: Vec<&str> = ["avx2", "avx512f", "avx512_bf16", "amx_bf16"]
+        .into_iter()
+        .filter(|wanted| flags.split(' ').any(|flag| flag == *wanted))
+        .collect();
+    let mend = (!flags.is_empty() && !has.contains(&"avx2"))
+        .then(|| "the processor has no AVX2; training will be very slow".to_owned());
+    check(
+        "cpu",
+        format!("{name}, {} threads, {}", threads(shared), has.join(" ")),
+        mend,
+    )
+}
+
+fn gib(bytes: u64) -> String {
+    format!("{:.1} GiB", bytes as f64 / f64::from(1 << 30))
+}
+
+fn memory() -> Check {
+    let kib = |key: &str| {
+        let text = value_of("/proc/meminfo", key)?;
+        text.split(' ')
+            .next()?
+            .parse::<u64>()
+            .ok()
+            .map(|kib| kib * 1024)
+    };
+    let (Some(all), Some(free)) = (kib("MemTotal"), kib("MemAvailable")) else {
+        return check("memory", "unknown: the system does not tell", None);
+    };
+    let mend = (free < 2 << 30).then(|| {
+        format!("only {} of memory are free; the demo needs about 2 GiB, an 8-billion model 130 GiB or more", gib(free))
+    });
+    check(
+        "memory",
+        format!("{} free of {}", gib(free), gib(all)),
+        mend,
+    )
+}
+
+fn disk(path: &Path, name: &'static str) -> Result<Check> {
+    let found = rustix::fs::statvfs(path).with_context(|| {
+        format!(
+            "cannot ask how much of the disk of `{}` is free",
+            path.display()
+        )
+    })?;
+    let free = found.f_bavail * found.f_frsize;
+    let mend = (free < 1 << 30).then(|| {
+        format!(
+            "only {} are free at `{}`; a demo run needs about 1 GiB",
+            gib(free),
+            path.display()
+        )
+    });
+    Ok(check(name, format!("{} free", gib(free)), mend))
+}
