@@ -44,7 +44,10 @@ const ARROWS: [(&str, &[&str]); 10] = [
             "adamllm-torch",
         ],
     ),
-    ("adamllm-model", &["adamllm-processor", "adamllm-torch"]),
+    (
+        "adamllm-model",
+        &["adamllm-processor", "adamllm-corpus", "adamllm-torch"],
+    ),
     ("adamllm-torch", &[]),
     ("adamllm-evaluation", &["adamllm-corpus"]),
     ("adamllm-synthesis", &["adamllm-corpus"]),

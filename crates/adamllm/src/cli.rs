@@ -7,7 +7,7 @@ use corpus::pictograms::{DOMAINS, Domain};
 
 use crate::convert::Convert;
 use crate::inspect_data::InspectData;
-use crate::{checkpoints, scores};
+use crate::{convert_model, scores};
 
 /// Adapts a multimodal LLM to a domain from image-caption pairs, with the evidence that it is better.
 #[derive(Debug, Parser)]
@@ -117,7 +117,7 @@ pub enum Command {
     /// A model from another layout into this one, or back; `convert` with a layout of models is the same.
     ///
     /// Example: adamllm convert-model --from open-llava-next --to hf open-llava-next-llama3-8b model
-    ConvertModel(checkpoints::ConvertModel),
+    ConvertModel(convert_model::ConvertModel),
     /// Look at data, samples and models.
     #[command(subcommand)]
     Inspect(Inspect),
@@ -465,7 +465,7 @@ mod tests {
             for command in commands(&text) {
                 let words = command.split_whitespace();
                 let words = words.map(|w| w.trim_matches('"').into()).collect();
-                let parsed = Cli::try_parse_from(crate::checkpoints::routed(words));
+                let parsed = Cli::try_parse_from(crate::convert_model::routed(words));
                 assert!(
                     parsed.is_ok(),
                     "{}: `{command}`: {}",

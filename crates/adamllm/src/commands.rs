@@ -25,8 +25,8 @@ use crate::run_folder::{RunFolder, STAGES};
 use crate::runner;
 use crate::stages::{self, Span, plan};
 use crate::{
-    checkpoints, convert, doctor, hub, inspect_data, inspect_model, inspect_run, preview, progress,
-    recipe, scores, shipped, signals,
+    checkpoints, convert, doctor, hub, inspect_checkpoint, inspect_data, inspect_model,
+    inspect_run, preview, progress, recipe, scores, shipped, signals,
 };
 use corpus::digests::Digests;
 use corpus::sealed::{changed_keys, read_sealed, write_json, write_sealed};
@@ -543,7 +543,7 @@ fn run_inspect(shared: &Shared, inspect: &Inspect) -> Result<()> {
     match inspect {
         Inspect::Data(data) => inspect_data::run(shared, data),
         Inspect::Run { folder } => inspect_run::run(shared, folder),
-        Inspect::Checkpoint { folder } => inspect_run::checkpoint(shared, folder),
+        Inspect::Checkpoint { folder } => inspect_checkpoint::run(shared, folder),
         Inspect::Sample { model, data, index } => inspect_sample(shared, model, data, *index),
         Inspect::Model { folder, tensors } => {
             inspect_model::inspect(shared, &hub::resolve(folder)?, *tensors)

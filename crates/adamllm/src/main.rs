@@ -10,16 +10,17 @@ mod cli;
 mod commands;
 mod context;
 mod convert;
+mod convert_model;
 mod demo;
 mod doctor;
 mod hub;
+mod inspect_checkpoint;
 mod inspect_data;
 mod inspect_model;
 mod inspect_run;
 mod pictures;
 mod preview;
 mod progress;
-mod proof;
 mod recipe;
 mod report;
 mod run_folder;
@@ -35,7 +36,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 fn main() -> ExitCode {
-    let cli = cli::Cli::parse_from(checkpoints::routed(std::env::args_os().collect()));
+    let cli = cli::Cli::parse_from(convert_model::routed(std::env::args_os().collect()));
     std::panic::set_hook(Box::new(|panic| {
         let place = panic
             .location()

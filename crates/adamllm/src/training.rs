@@ -9,11 +9,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 use corpus::jsonl::{Appender, read_prefix};
 use corpus::{Rejected, Sample};
+use model::proof;
 use processor::{Encoded, Processor};
 use train::{Metrics, SampleSource, Trainer};
 
 use crate::context::Context;
-use crate::proof;
 use crate::recipe::Training;
 use crate::signals;
 
