@@ -456,7 +456,7 @@ fn run_generate(shared: &Shared, device: Device, generate: &Generate) -> Result<
         );
     }
     let prompt = generate.prompt.clone().unwrap_or_default();
-    let marks = "<image>\n".repeat(generate.image.len());
+    let marks = corpus::image_marks(generate.image.len());
     let request = Request {
         id: "prompt".to_owned(),
         images: generate.image.clone(),

@@ -165,11 +165,13 @@ pub fn open(
     Ok((model, processor))
 }
 
-/// Writes a stage's rejects.
+/// Writes a stage's rejects; those without a stage get the one that the folder is named for.
 pub fn write_rejected(folder: &Path, rejected: &[Rejected]) -> Result<()> {
+    let stage = folder.file_name().unwrap_or_default().to_string_lossy();
+    let rejected = rejected.iter().cloned().map(|row| row.of_stage(&stage));
     Ok(corpus::jsonl::write(
         &folder.join("rejected.jsonl"),
-        rejected,
+        &rejected.collect::<Vec<_>>(),
     )?)
 }
 

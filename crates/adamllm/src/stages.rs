@@ -325,13 +325,7 @@ fn synthesize(context: &Context, folder: &Path) -> Result<Counts> {
         &folder.join("completions.jsonl"),
         &bar,
     )?;
-    let from = processor.markers()?;
-    let markers = synthesis::TurnMarkers {
-        end_of_turn: from.end_of_turn,
-        user_header: from.user_header,
-        assistant_header: from.assistant_header,
-        end_of_text: from.end_of_text,
-    };
+    let markers = processor.markers()?;
     let parsing = ParseOptions {
         markers: &markers,
         prompts: &context.prompts.synthesizer,

@@ -117,7 +117,7 @@ fn request(model: &dyn Mllm, processor: &dyn Processor, folder: &Path) -> Result
             ])
         });
         corpus::images::encode_png(&drawn, &picture)?;
-        let turn = Turn::new(Role::User, format!("<image>\n{text}")).with_marks();
+        let turn = Turn::new(Role::User, corpus::image_marks(1) + text).with_marks();
         (turn, vec![picture.clone()])
     } else {
         (Turn::new(Role::User, text), Vec::new())

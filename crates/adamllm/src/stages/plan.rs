@@ -490,7 +490,7 @@ fn few_samples(context: &Context, pairs: &[Pair]) -> Result<Vec<Sample>> {
 }
 
 fn asked(context: &Context, pair: &Pair) -> Turn {
-    let marks = "<image>\n".repeat(pair.images.len());
+    let marks = corpus::image_marks(pair.images.len());
     let request = &context.prompts.synthesizer.caption_request;
     Turn::new(Role::User, format!("{marks}{request}")).with_marks()
 }
