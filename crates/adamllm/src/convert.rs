@@ -12,7 +12,7 @@ use corpus::{Error, Rejected};
 use serde_json::{Value, json};
 
 use crate::cli::Shared;
-use crate::commands::print;
+use crate::output::print;
 use crate::progress;
 
 /// `adamllm convert`.

@@ -15,7 +15,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::cli::Shared;
-use crate::commands::print;
+use crate::output::print;
 use crate::convert::{As, Reading};
 use crate::progress::{self, colour};
 

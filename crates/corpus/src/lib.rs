@@ -21,6 +21,7 @@ pub mod tables;
 
 pub use error::{BadRow, Error, Reason};
 pub use record::{
-    Completion, Consistency, Decoding, FinishReason, Label, Open, Pair, Prediction, Rejected,
-    Request, Role, Sample, Seed, SeedTask, Triplet, Turn, Verdict,
+    Completion, Consistency, Decoding, FinishReason, IMAGE_MARK, Label, Open, Pair, Prediction,
+    Rejected, Request, Role, Sample, Seed, SeedTask, Triplet, Turn, TurnMarkers, Verdict,
+    image_marks,
 };

@@ -81,6 +81,32 @@ impl Role {
     }
 }
 
+/// The place of a picture in the text of a turn.
+pub const IMAGE_MARK: &str = "<image>";
+
+/// So many image marks, each on a line of its own: what stands before a request about as many pictures.
+///
+/// ```
+/// assert_eq!(corpus::image_marks(2) + "Compare.", "<image>\n<image>\nCompare.");
+/// ```
+pub fn image_marks(count: usize) -> String {
+    format!("{IMAGE_MARK}\n").repeat(count)
+}
+
+/// The control tokens that a chat template writes around turns, as text: what a generation with its special tokens
+/// kept is split at. White space around each does not matter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TurnMarkers {
+    /// Ends every turn, such as `<|eot_id|>`.
+    pub end_of_turn: String,
+    /// Opens a user turn, such as `<|start_header_id|>user<|end_header_id|>\n\n`.
+    pub user_header: String,
+    /// Opens an assistant turn.
+    pub assistant_header: String,
+    /// Ends a synthesizer sample, such as `<|end_of_text|>`.
+    pub end_of_text: String,
+}
+
 /// One turn of a conversation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Turn {
@@ -196,13 +222,31 @@ pub struct Verdict {
 pub struct Rejected {
     /// Id of the record.
     pub id: String,
-    /// The stage that left it out.
+    /// The stage that left it out; empty until whoever runs the stage says so.
     pub stage: String,
     /// One of a fixed set a stage, in kebab case.
     pub reason: String,
     /// What was found, for a person.
     #[serde(default)]
     pub detail: String,
+}
+
+impl Rejected {
+    /// The same, left out by this stage; a stage that is there already stays.
+    ///
+    /// ```
+    /// let bare = corpus::Rejected { id: "a".into(), stage: String::new(), reason: "no-turns".into(), detail: String::new() };
+    /// let named = bare.of_stage("synthesize");
+    /// assert_eq!(named.stage, "synthesize");
+    /// assert_eq!(named.of_stage("mix").stage, "synthesize");
+    /// ```
+    #[must_use]
+    pub fn of_stage(mut self, name: &str) -> Self {
+        if self.stage.is_empty() {
+            name.clone_into(&mut self.stage);
+        }
+        self
+    }
 }
 
 /// Whose header the model continues after.

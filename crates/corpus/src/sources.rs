@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use crate::error::{Error, Reason};
 use crate::mersenne::Mersenne;
 use crate::seed::{Rng, hash};
-use crate::{Pair, Rejected, Seed, SeedTask};
+use crate::{IMAGE_MARK, Pair, Rejected, Seed, SeedTask};
 
 mod domains;
 
@@ -167,7 +167,7 @@ fn exchange(row: &Value) -> Option<(&str, &str)> {
 }
 
 fn bare(question: &str) -> String {
-    question.replace("<image>", "").trim().to_owned()
+    question.replace(IMAGE_MARK, "").trim().to_owned()
 }
 
 /// The one picture of a row, under the root.

@@ -309,7 +309,7 @@ fn texts(sample: &Sample) -> Vec<Text> {
     for turn in &sample.turns {
         match turn.role {
             Role::User => {
-                let asked = turn.text.replace("<image>", "");
+                let asked = turn.text.replace(corpus::IMAGE_MARK, "");
                 asked.trim().clone_into(&mut question);
             }
             Role::Assistant => found.push(Text {

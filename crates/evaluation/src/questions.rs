@@ -65,7 +65,7 @@ pub struct Sheet {
 
 /// What a model is asked, on the item's pictures or on blank ones.
 pub fn request(item: &Item, blank: Option<&PathBuf>) -> Request {
-    let marks = "<image>\n".repeat(item.images.len());
+    let marks = corpus::image_marks(item.images.len());
     let images = match blank {
         Some(blank) => vec![blank.clone(); item.images.len()],
         None => item.images.clone(),

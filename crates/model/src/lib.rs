@@ -1,6 +1,7 @@
 //! Vision towers, projectors, decoders and the MLLM families made of them; Hugging Face checkpoints in and out.
 
 pub mod checkpoint;
+pub mod convert;
 pub mod error;
 pub mod families;
 pub mod gguf;
@@ -8,6 +9,7 @@ pub mod init;
 pub mod inspect;
 pub mod mllm;
 pub mod nn;
+pub mod proof;
 pub mod save;
 pub mod weights;
 

@@ -169,6 +169,20 @@ pub enum Group {
 }
 
 impl Group {
+    /// All parts, in the order in which a picture passes through them.
+    pub const ALL: [Self; 3] = [Self::VisionTower, Self::Projector, Self::LanguageModel];
+
+    /// The part of this name.
+    ///
+    /// ```
+    /// use model::Group;
+    /// assert_eq!(Group::named("projector"), Some(Group::Projector));
+    /// assert_eq!(Group::named("head"), None);
+    /// ```
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|group| group.as_str() == name)
+    }
+
     /// The name in recipes and metrics.
     pub fn as_str(self) -> &'static str {
         match self {

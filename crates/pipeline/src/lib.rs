@@ -14,7 +14,6 @@ mod estimate;
 pub mod likelihood;
 pub mod pictures;
 pub mod planner;
-mod proof;
 pub mod reader;
 pub mod records;
 pub mod runner;

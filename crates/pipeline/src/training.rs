@@ -12,6 +12,7 @@ use anyhow::{Context as _, Result, bail};
 use corpus::jsonl::{Appender, read_prefix};
 use corpus::{Rejected, Sample};
 use processor::{Encoded, Processor};
+use model::proof;
 use train::{Metrics, SampleSource, Trainer};
 
 use run::Stopped;
@@ -19,7 +20,6 @@ use run::Stopped;
 use self::checkpoints::{clear_leftovers, found, prune};
 pub use self::data::{Data, Task};
 use crate::cards;
-use crate::proof;
 use crate::records::{read_rejected, write_rejected};
 use crate::settings;
 use crate::trained::Trained;

@@ -1,9 +1,9 @@
 //! A conversation through the chat template: ids with what is learned, from one rendering and one tokenisation.
 
-use corpus::{Open, Role, Turn};
+use corpus::{Open, Role, Turn, TurnMarkers};
 
 use crate::rendering::{self, Content, Rendering, reserved_in};
-use crate::{Error, TurnMarkers, template::Template, tokens::Tokens};
+use crate::{Error, template::Template, tokens::Tokens};
 
 /// Llama 3's chat format for models with pictures: content is a text or a list of `image` and `text` items.
 pub const LLAMA3_TEMPLATE: &str = include_str!("templates/llama3.jinja");

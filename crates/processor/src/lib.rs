@@ -33,7 +33,7 @@ mod tokens;
 
 use std::path::Path;
 
-use corpus::{Request, Sample};
+use corpus::{Request, Sample, TurnMarkers};
 
 pub use chat::LLAMA3_TEMPLATE;
 pub use encoded::{Encoded, ImageGrid, ImageInput};
@@ -67,19 +67,6 @@ impl Default for Options {
             max_pixels: None,
         }
     }
-}
-
-/// The control tokens around turns, as text: what a generation with its special tokens kept is split at.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TurnMarkers {
-    /// After a turn's text.
-    pub end_of_turn: String,
-    /// Before a user turn's text.
-    pub user_header: String,
-    /// Before an assistant turn's text.
-    pub assistant_header: String,
-    /// After the last turn of a synthesizer sample.
-    pub end_of_text: String,
 }
 
 /// Turns samples and requests of one model into ids, mask and pixels, and ids back into text.

@@ -3,7 +3,7 @@
 //! Each turn's trimmed text goes into the template between private-use characters that carry its number. They tell
 //! afterwards which bytes are whose text, whatever the template moved, so nothing is counted or searched for.
 
-use corpus::Turn;
+use corpus::{IMAGE_MARK, Turn};
 use serde_json::{Value, json};
 
 use crate::tokens::{RESERVED, Tokens};
@@ -12,7 +12,6 @@ const TEXT_START: char = '\u{10fff0}';
 const NUMBER_END: char = '\u{10fff1}';
 const TEXT_END: char = '\u{10fff2}';
 const PICTURE: char = '\u{10fff3}';
-pub(crate) const MARK: &str = "<image>";
 
 /// What a template takes as the content of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +33,7 @@ pub(crate) struct Rendering {
 /// How many pictures a turn asks for.
 pub(crate) fn count_marks(turn: &Turn) -> usize {
     if turn.marks {
-        turn.text.matches(MARK).count()
+        turn.text.matches(IMAGE_MARK).count()
     } else {
         0
     }
@@ -76,7 +75,7 @@ fn marked(text: &str, number: usize) -> String {
 
 /// Texts between the image marks. One newline right after a mark is dropped: a template that wants one adds it.
 fn parts(turn: &Turn) -> impl Iterator<Item = &str> {
-    let mut parts = turn.text.split(MARK);
+    let mut parts = turn.text.split(IMAGE_MARK);
     let first = parts.next();
     first
         .into_iter()

@@ -8,8 +8,6 @@ use corpus::{Completion, FinishReason, Rejected, Request};
 use crate::mix::SyntheticTask;
 use crate::{Outcome, reject};
 
-const STAGE: &str = "synthesize";
-
 /// Words that begin the lines of a conversation.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Labels<'a> {
@@ -77,9 +75,7 @@ pub(crate) fn conversations(
     let mut outcome = Outcome::default();
     for Request { id, .. } in requests {
         let Some(completion) = by_id.get(id.as_str()) else {
-            outcome
-                .rejected
-                .push(reject(id, STAGE, "no-completion", ""));
+            outcome.rejected.push(reject(id, "no-completion", ""));
             continue;
         };
         let found = match completion.finish_reason {
@@ -96,7 +92,7 @@ pub(crate) fn conversations(
             }),
             Err(reason) => {
                 let detail = completion.error.as_deref().unwrap_or(&completion.text);
-                outcome.rejected.push(reject(id, STAGE, reason, detail));
+                outcome.rejected.push(reject(id, reason, detail));
             }
         }
     }

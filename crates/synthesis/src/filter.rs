@@ -7,8 +7,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Outcome, reject};
 
-const STAGE: &str = "filter";
-
 /// Which verdicts keep a triplet.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct KeepRule {
@@ -83,7 +81,7 @@ pub fn keep(triplets: &[Triplet], verdicts: &[Verdict], rule: &KeepRule) -> Outc
             Some((reason, detail)) => {
                 outcome
                     .rejected
-                    .push(reject(&triplet.id, STAGE, reason.as_str(), &detail));
+                    .push(reject(&triplet.id, reason.as_str(), &detail));
             }
         }
     }

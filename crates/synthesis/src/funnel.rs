@@ -35,7 +35,7 @@ impl Funnel {
     /// ```
     /// let mut funnel = synthesis::Funnel { pairs: 2, ..Default::default() };
     /// funnel.count(&[corpus::Rejected {
-    ///     id: "a".into(), stage: "synthesize".into(), reason: "no-turns".into(), detail: String::new(),
+    ///     id: "a".into(), stage: String::new(), reason: "no-turns".into(), detail: String::new(),
     /// }]);
     /// assert_eq!(funnel.rejects["no-turns"], 1);
     /// ```
@@ -93,7 +93,7 @@ mod tests {
             kept: 30,
             ..Funnel::default()
         };
-        let reject = |reason: &str| crate::reject("a", "filter", reason, "");
+        let reject = |reason: &str| crate::reject("a", reason, "");
         funnel.count(&[
             reject("verdict-no"),
             reject("verdict-open"),

@@ -19,8 +19,6 @@ use crate::prompts::JudgePrompts;
 use crate::text::{fill, normal_answer, one_line};
 use crate::{Outcome, Prompts, reject};
 
-const STAGE: &str = "filter";
-
 /// How the judge is asked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -119,7 +117,6 @@ pub fn verdicts(
         let Some(completion) = by_id.get(triplet.id.as_str()) else {
             outcome.rejected.push(reject(
                 &triplet.id,
-                STAGE,
                 "no-verdict",
                 "no completion came for the request",
             ));
@@ -129,7 +126,7 @@ pub fn verdicts(
             let detail = completion.error.as_deref().unwrap_or_default();
             outcome
                 .rejected
-                .push(reject(&triplet.id, STAGE, "judge-error", detail));
+                .push(reject(&triplet.id, "judge-error", detail));
             continue;
         }
         let verdict = match kind {
@@ -208,7 +205,6 @@ pub fn judge_samples(
             Some(answer) => outcome.items.push(answered(kind, triplet, answer, prompts)),
             None => outcome.rejected.push(reject(
                 &triplet.id,
-                "tune-judge",
                 "no-target",
                 "nothing says what the judge should write",
             )),

@@ -45,7 +45,7 @@ pub use mix::{
     synthetic_tasks, two_stage,
 };
 pub use opening::Input;
-pub use parse::{ParseOptions, SameQuestion, TurnMarkers, parse, triplets};
+pub use parse::{ParseOptions, SameQuestion, parse, triplets};
 pub use prompts::{PromptError, Prompts};
 pub use requests::{synthesis_decoding, synthesis_requests};
 pub use seed_samples::{Blank, SeedOptions, seed_samples, split_seeds};
@@ -71,11 +71,11 @@ impl<T> Default for Outcome<T> {
     }
 }
 
-/// A reject record; long details are cut for the reader.
-fn reject(id: &str, stage: &str, reason: &str, detail: &str) -> Rejected {
+/// A reject record without a stage, which its caller knows; long details are cut for the reader.
+fn reject(id: &str, reason: &str, detail: &str) -> Rejected {
     Rejected {
         id: id.to_owned(),
-        stage: stage.to_owned(),
+        stage: String::new(),
         reason: reason.to_owned(),
         detail: text::shortened(detail, 300),
     }

@@ -11,8 +11,6 @@ use serde_json::json;
 use crate::join::{Joined, Joiner, join};
 use crate::{Outcome, Prompts, reject, text};
 
-const STAGE: &str = "mix";
-
 /// Where the caption task stands in the conversation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -195,9 +193,7 @@ pub fn mix_tasks(
             prompts,
         ) {
             Ok(sample) => outcome.items.push(sample),
-            Err((reason, detail)) => outcome
-                .rejected
-                .push(reject(&pair.id, STAGE, reason, detail)),
+            Err((reason, detail)) => outcome.rejected.push(reject(&pair.id, reason, detail)),
         }
     }
     let wanted = (outcome.items.len() as f64 * options.general_ratio.max(0.0)).round() as usize;
@@ -217,9 +213,9 @@ fn by_pair<'a>(
     for task in tasks {
         let pair = task.pair.as_str();
         if !known.contains(pair) {
-            rejected.push(reject(&task.id, STAGE, "unknown-pair", pair));
+            rejected.push(reject(&task.id, "unknown-pair", pair));
         } else if found.contains_key(pair) {
-            rejected.push(reject(&task.id, STAGE, "second-triplet", pair));
+            rejected.push(reject(&task.id, "second-triplet", pair));
         } else {
             found.insert(pair, task);
         }

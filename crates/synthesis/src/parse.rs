@@ -7,27 +7,12 @@
 
 use std::collections::HashMap;
 
-use corpus::{Completion, FinishReason, Rejected, Request, Triplet};
+use corpus::{Completion, FinishReason, Rejected, Request, Triplet, TurnMarkers};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::prompts::SynthesizerPrompts;
 use crate::{Outcome, reject, text};
-
-const STAGE: &str = "synthesize";
-
-/// What a chat template writes between turns; white space around each does not matter.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TurnMarkers {
-    /// After a turn, as `<|eot_id|>`.
-    pub end_of_turn: String,
-    /// Before the user's text, as `<|start_header_id|>user<|end_header_id|>`.
-    pub user_header: String,
-    /// Before the assistant's text.
-    pub assistant_header: String,
-    /// After everything, as `<|end_of_text|>`.
-    pub end_of_text: String,
-}
 
 /// When two instructions are the same.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -127,7 +112,8 @@ pub struct Unparsed {
 /// Finds the first instruction that stands under both hints.
 ///
 /// ```
-/// use synthesis::{ParseOptions, Prompts, SameQuestion, TurnMarkers, parse};
+/// use corpus::TurnMarkers;
+/// use synthesis::{ParseOptions, Prompts, SameQuestion, parse};
 /// let markers = TurnMarkers {
 ///     end_of_turn: "<E>".into(), user_header: "<U>".into(), assistant_header: "<A>".into(), end_of_text: "<T>".into(),
 /// };
@@ -273,7 +259,7 @@ pub fn triplets(
 }
 
 fn rejected(id: &str, unparsed: &Unparsed) -> Rejected {
-    reject(id, STAGE, unparsed.reason.as_str(), &unparsed.detail)
+    reject(id, unparsed.reason.as_str(), &unparsed.detail)
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -38,9 +38,7 @@ pub fn synthesis_requests(
     let mut outcome = Outcome::default();
     for pair in pairs {
         if let Some((reason, detail)) = missing(&pair.images, &pair.caption, input) {
-            outcome
-                .rejected
-                .push(reject(&pair.id, "synthesize", reason, detail));
+            outcome.rejected.push(reject(&pair.id, reason, detail));
             continue;
         }
         let (images, turns) = opening(&pair.images, &pair.caption, input, &prompts.synthesizer);

@@ -11,8 +11,6 @@ use serde::{Deserialize, Serialize};
 use crate::text::{fill, with_marks, without_marks};
 use crate::{Outcome, Prompts, reject};
 
-const STAGE: &str = "quality";
-
 /// What is judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -202,7 +200,7 @@ pub fn quality_grades(
                 ("unreadable", completion.text.as_str())
             }
         };
-        outcome.rejected.push(reject(&id, STAGE, reason, detail));
+        outcome.rejected.push(reject(&id, reason, detail));
     }
     outcome
 }

@@ -54,7 +54,6 @@ pub fn rule_triplets(pairs: &[Pair], seed: u64, prompts: &Prompts) -> Outcome<Tr
             Some(triplet) => outcome.items.push(triplet),
             None => outcome.rejected.push(reject(
                 &pair.id,
-                "synthesize",
                 "no-rule",
                 "no family of rules finds its fields in this pair",
             )),

@@ -10,8 +10,6 @@ use serde_json::json;
 use crate::opening::{Input, missing, opening};
 use crate::{Outcome, Prompts, reject, text};
 
-const STAGE: &str = "tune-synthesizer";
-
 /// A share of pictures to be replaced by a blank one, which makes the synthesizer read the caption (paper, appendix F).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Blank<'a> {
@@ -51,7 +49,7 @@ fn seed_sample(
     rejected: &mut Vec<Rejected>,
 ) -> Result<Sample, Rejected> {
     if let Some((reason, detail)) = missing(&seed.images, &seed.caption, options.input) {
-        return Err(reject(&seed.id, STAGE, reason, detail));
+        return Err(reject(&seed.id, reason, detail));
     }
     let hints = &prompts.synthesizer;
     let mut pairs = Vec::new();
@@ -59,7 +57,7 @@ fn seed_sample(
         let instruction = text::without_marks(&task.instruction);
         let (informative, precise) = (task.informative.trim(), task.precise.trim());
         if instruction.is_empty() || informative.is_empty() || precise.is_empty() {
-            rejected.push(reject(&seed.id, STAGE, "empty-part", &task.instruction));
+            rejected.push(reject(&seed.id, "empty-part", &task.instruction));
             continue;
         }
         for (hint, answer) in [
@@ -75,7 +73,6 @@ fn seed_sample(
     if pairs.is_empty() {
         return Err(reject(
             &seed.id,
-            STAGE,
             "no-task",
             "no task has an instruction and both answers",
         ));

@@ -1,7 +1,6 @@
 //! Small operations on text that several steps share: image marks, templates, normal forms.
 
-/// Marks where an image goes in a turn that we or the user's data wrote as a request.
-pub const IMAGE_MARK: &str = "<image>";
+use corpus::IMAGE_MARK;
 
 /// The text without image marks, trimmed; one space or line break beside a mark goes with it.
 ///

@@ -84,12 +84,9 @@ pub fn text_only_requests(
     let mut outcome = Outcome::default();
     for pair in pairs {
         if pair.caption.trim().is_empty() {
-            outcome.rejected.push(reject(
-                &pair.id,
-                "synthesize",
-                "empty-caption",
-                "the caption is empty",
-            ));
+            outcome
+                .rejected
+                .push(reject(&pair.id, "empty-caption", "the caption is empty"));
             continue;
         }
         let passages = match pair.meta.get(mentions) {

@@ -40,9 +40,7 @@ pub fn with_picture_requests(
     let mut outcome = Outcome::default();
     for pair in pairs {
         if let Some((reason, detail)) = missing(&pair.images, &pair.caption, Input::Both) {
-            outcome
-                .rejected
-                .push(reject(&pair.id, "synthesize", reason, detail));
+            outcome.rejected.push(reject(&pair.id, reason, detail));
             continue;
         }
         let setting = Rng::new(hash(seed, &format!("setting {}", pair.id)))

@@ -183,9 +183,7 @@ impl<'a> Trainer<'a> {
             step: self.done,
             loss,
             grad_norm,
-            learning_rate: [Group::VisionTower, Group::Projector, Group::LanguageModel]
-                .map(rate)
-                .into(),
+            learning_rate: Group::ALL.map(rate).into(),
             samples: fetched.samples.len(),
             tokens: fetched.samples.iter().map(|s| s.ids.len()).sum(),
             learned_tokens: learned,

@@ -152,7 +152,7 @@ fn overfit_in(folder: &Path) -> Result<(usize, f64, f64, f64)> {
         id: "doctor".to_owned(),
         images: vec![path],
         turns: vec![
-            Turn::new(Role::User, "<image>\nDescribe the image.").with_marks(),
+            Turn::new(Role::User, corpus::image_marks(1) + "Describe the image.").with_marks(),
             Turn::new(Role::Assistant, "a red and white board with six rows").learned(),
         ],
         end: false,

@@ -53,7 +53,7 @@ pub fn run(shared: &Shared, arguments: &Generate) -> Result<()> {
         );
     }
     let prompt = arguments.prompt.clone().unwrap_or_default();
-    let marks = "<image>\n".repeat(arguments.image.len());
+    let marks = corpus::image_marks(arguments.image.len());
     let request = Request {
         id: "prompt".to_owned(),
         images: arguments.image.clone(),

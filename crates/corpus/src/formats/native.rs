@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::fields::Fields;
 use crate::error::{Fault, Reason};
-use crate::{Pair, Sample, Seed, SeedTask, Turn};
+use crate::{IMAGE_MARK, Pair, Sample, Seed, SeedTask, Turn};
 
 pub(super) fn pair(fields: &mut Fields) -> Result<Pair, Fault> {
     let images = some_images(fields)?;
@@ -84,12 +84,12 @@ pub(super) fn check(sample: &Sample) -> Result<(), Fault> {
         .turns
         .iter()
         .filter(|turn| turn.marks)
-        .map(|turn| turn.text.matches(MARK).count())
+        .map(|turn| turn.text.matches(IMAGE_MARK).count())
         .sum();
     let num_images = sample.images.len();
     if num_marks != num_images {
         let detail = format!(
-            "the turns have {num_marks} `{MARK}` marks for {num_images} images; expected one for each"
+            "the turns have {num_marks} `{IMAGE_MARK}` marks for {num_images} images; expected one for each"
         );
         return Err(Fault::new(Reason::ImageMarks, detail));
     }
@@ -98,9 +98,6 @@ pub(super) fn check(sample: &Sample) -> Result<(), Fault> {
     }
     Ok(())
 }
-
-/// The place of a picture in a text.
-pub(super) const MARK: &str = "<image>";
 
 pub(super) fn some_images(fields: &mut Fields) -> Result<Vec<std::path::PathBuf>, Fault> {
     let images = fields.take_images()?;
@@ -144,9 +141,9 @@ fn caption(fields: &mut Fields) -> Result<String, Fault> {
 pub(super) fn without_marks(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some(at) = rest.find(MARK) {
+    while let Some(at) = rest.find(IMAGE_MARK) {
         out.push_str(&rest[..at]);
-        rest = &rest[at + MARK.len()..];
+        rest = &rest[at + IMAGE_MARK.len()..];
         match rest.strip_prefix('\n') {
             Some(after) => rest = after,
             None if rest.is_empty() && out.ends_with('\n') => {

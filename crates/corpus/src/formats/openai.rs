@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::fields::Fields;
 use super::kind_of;
-use super::native::MARK;
+use crate::IMAGE_MARK;
 use crate::error::Fault;
 
 /// The text of the parts, with a mark where a picture stands; pictures that the parts name go to `images`.
@@ -59,7 +59,7 @@ pub(super) fn text(
                 if let Some(named) = named.filter(|named| !named.is_null()) {
                     images.push(fields.picture("messages", named)?);
                 }
-                out += MARK;
+                out += IMAGE_MARK;
                 after_picture = true;
             }
             other => {
@@ -81,11 +81,11 @@ pub(super) fn parts(text: &str, pictures: &mut impl Iterator<Item = String>) -> 
             out.push(json!({"type": "text", "text": text}));
         }
     };
-    while let Some(at) = rest.find(MARK) {
+    while let Some(at) = rest.find(IMAGE_MARK) {
         say(&rest[..at], &mut out);
         let url = pictures.next().unwrap_or_default();
         out.push(json!({"type": "image_url", "image_url": {"url": url}}));
-        rest = &rest[at + MARK.len()..];
+        rest = &rest[at + IMAGE_MARK.len()..];
         rest = rest.strip_prefix('\n').unwrap_or(rest);
     }
     say(rest, &mut out);

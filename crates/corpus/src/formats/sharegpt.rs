@@ -9,7 +9,7 @@ use super::fields::Fields;
 use super::native::{self, without_marks};
 use super::{Notes, Origin, kind_of, openai};
 use crate::error::{Fault, Reason};
-use crate::{Pair, Role, Sample, Turn};
+use crate::{IMAGE_MARK, Pair, Role, Sample, Turn};
 
 pub(super) fn pair(fields: &mut Fields, notes: &mut Notes) -> Result<Pair, Fault> {
     let (turns, parts) = conversation(fields)?;
@@ -96,7 +96,7 @@ pub(super) fn sample(fields: &mut Fields, origin: &Origin) -> Result<Sample, Fau
 fn marks(turns: &[(Role, String)]) -> usize {
     let asked = turns.iter().filter(|(role, _)| *role == Role::User);
     asked
-        .map(|(_, text)| text.matches(native::MARK).count())
+        .map(|(_, text)| text.matches(IMAGE_MARK).count())
         .sum()
 }
 

@@ -11,13 +11,12 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::fields::Inside;
-use super::native::MARK;
 use super::table::Table;
 use super::{Entry, Format, openai};
 use crate::error::{Error, Fault, Reason};
 use crate::images::{self, extension};
 use crate::jsonl::{Aside, line_of};
-use crate::{Pair, Rejected, Role, Sample, Seed, digest};
+use crate::{IMAGE_MARK, Pair, Rejected, Role, Sample, Seed, digest, image_marks};
 
 /// Writes pairs; see [`Writer`]. Gives those that the format cannot express and that are left out.
 pub fn write_pairs(path: &Path, pairs: &[Pair], format: Format) -> Result<Vec<Rejected>, Error> {
@@ -227,10 +226,10 @@ impl Writer {
             }
             Format::ShareGpt | Format::Llava | Format::OpenAi | Format::Alpaca => {
                 let request = pair.request.as_deref().unwrap_or_default();
-                if request.contains(MARK) || pair.caption.contains(MARK) {
+                if request.contains(IMAGE_MARK) || pair.caption.contains(IMAGE_MARK) {
                     return Err(literal_mark().into());
                 }
-                let marks = format!("{MARK}\n").repeat(pair.images.len());
+                let marks = image_marks(pair.images.len());
                 let question = if request.is_empty() {
                     marks.trim_end().to_owned()
                 } else {
@@ -623,7 +622,7 @@ fn expressible(sample: &Sample) -> Result<Vec<(Role, String)>, Fault> {
             );
             return Err(Fault::new(Reason::Inexpressible, what));
         }
-        if turn.text.contains(MARK) && !(turn.marks && turn.role == Role::User) {
+        if turn.text.contains(IMAGE_MARK) && !(turn.marks && turn.role == Role::User) {
             return Err(literal_mark());
         }
     }
@@ -633,7 +632,7 @@ fn expressible(sample: &Sample) -> Result<Vec<(Role, String)>, Fault> {
 
 fn literal_mark() -> Fault {
     let what = format!(
-        "its text has a literal `{MARK}`, which readers of conversations take for a picture"
+        "its text has a literal `{IMAGE_MARK}`, which readers of conversations take for a picture"
     );
     Fault::new(Reason::Inexpressible, what)
 }

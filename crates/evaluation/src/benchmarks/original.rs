@@ -147,7 +147,7 @@ fn vqa_rad(task: &Spec, folder: &Path, path: &Path) -> Result<Benchmark, LoadErr
                 .iter()
                 .find(|turn| turn.get("from").is_some_and(|f| f == from))?;
             let text = turn.get("value")?.as_str()?;
-            Some(text.replace("<image>", "").trim().to_owned())
+            Some(text.replace(corpus::IMAGE_MARK, "").trim().to_owned())
         };
         let phrase = text(&row, "phrase_type");
         if phrase.is_some_and(|phrase| !phrase.starts_with("test")) {

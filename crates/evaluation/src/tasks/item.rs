@@ -2,14 +2,11 @@
 
 use std::path::PathBuf;
 
-use corpus::{Label, Open, Prediction, Request, Role, Sample, Turn};
+use corpus::{IMAGE_MARK, Label, Open, Prediction, Request, Role, Sample, Turn};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::spec::Spec;
-
-/// The mark of a picture's place.
-const IMAGE: &str = "<image>";
 
 /// An item that cannot be asked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -126,7 +123,7 @@ impl Item {
             }
         }
         parts.push(rest.to_owned());
-        Ok(parts.concat().replace(IMAGE, "").trim().to_owned())
+        Ok(parts.concat().replace(IMAGE_MARK, "").trim().to_owned())
     }
 
     fn choice_lines(&self) -> Result<String, ItemError> {
@@ -147,7 +144,7 @@ impl Item {
 
     /// The turn with the pictures and the prompt.
     fn turn(&self, task: &Spec) -> Result<Turn, ItemError> {
-        let marks = vec![IMAGE; self.images.len()].join("\n");
+        let marks = vec![IMAGE_MARK; self.images.len()].join("\n");
         let between = if self.images.is_empty() { "" } else { "\n" };
         Ok(Turn::new(
             Role::User,

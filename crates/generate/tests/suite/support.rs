@@ -3,10 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use corpus::{Completion, Decoding, Open, Request, Sample};
+use corpus::{Completion, Decoding, Open, Request, Sample, TurnMarkers};
 use generate::{Generator as _, LocalGenerator, Options};
 use model::{Batch, Mllm};
-use processor::{Encoded, Error, ImageGrid, ImageInput, Processor, TurnMarkers};
+use processor::{Encoded, Error, ImageGrid, ImageInput, Processor};
 use torch::{Device, Kind};
 
 const CONFIG: &str = r#"{

@@ -221,7 +221,7 @@ pub fn caption_samples(pairs: &[Pair], caption_request: &str) -> Vec<Sample> {
 }
 
 fn asked(pair: &Pair, caption_request: &str) -> Turn {
-    let marks = "<image>\n".repeat(pair.images.len());
+    let marks = corpus::image_marks(pair.images.len());
     Turn::new(Role::User, format!("{marks}{caption_request}")).with_marks()
 }
 

@@ -3,16 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use corpus::images::Alpha;
-use corpus::{Open, Request, Sample, Turn};
+use corpus::{Open, Request, Sample, Turn, TurnMarkers};
 use image::RgbImage;
 
 use crate::chat::Chat;
 use crate::rendering::count_marks;
 use crate::shelf::{Shelf, version};
 use crate::special::Special;
-use crate::{
-    Encoded, Error, ImageInput, Options, Processor, TurnMarkers, template::Template, tokens::Tokens,
-};
+use crate::{Encoded, Error, ImageInput, Options, Processor, template::Template, tokens::Tokens};
 
 /// Stands for the image token of a model that has none; no token has this id.
 const NO_TOKEN: i64 = -1;

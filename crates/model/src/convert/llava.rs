@@ -3,17 +3,19 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
-use model::checkpoint::Checkpoint;
 use serde_json::{Value, json};
 use torch::{Device, Kind};
 
+use super::content::{Converted, extend};
+use super::files::read_json;
 use super::tokenizer::{IMAGE, rows, with_image};
-use super::{Converted, extend, read_json};
+use crate::checkpoint::Checkpoint;
+use crate::families;
 
 const PROJECTOR: &str = "multi_modal_projector.";
 
 /// Puts them together. The projector's weights are drawn with `seed`.
-pub fn assemble(text: &Path, vision: &Path, seed: u64) -> Result<Converted> {
+pub(super) fn assemble(text: &Path, vision: &Path, seed: u64) -> Result<Converted> {
     let mut text_config = read_json(text, "config.json")?;
     let kind = text_config["model_type"].as_str().unwrap_or("missing");
     if !["llama", "mistral"].contains(&kind) {
@@ -105,7 +107,7 @@ fn fresh_projector(config: &Value, seed: u64) -> Result<Vec<(String, torch::Tens
     small["text_config"]["pad_token_id"] = Value::Null;
     small["image_token_index"] = json!(0);
     small["vision_config"]["num_hidden_layers"] = json!(2);
-    let model = model::fresh(&small.to_string(), seed, Device::Cpu, Kind::Float)?;
+    let model = families::fresh(&small.to_string(), seed, Device::Cpu, Kind::Float)?;
     Ok(model
         .parameters()
         .iter()
@@ -115,7 +117,7 @@ fn fresh_projector(config: &Value, seed: u64) -> Result<Vec<(String, torch::Tens
 }
 
 /// The configuration of a folder's vision tower.
-pub fn vision_config(folder: &Path) -> Result<Value> {
+pub(super) fn vision_config(folder: &Path) -> Result<Value> {
     let config = read_json(folder, "config.json")?;
     let mut found = match config["model_type"].as_str() {
         Some("clip") => config["vision_config"].clone(),
@@ -144,7 +146,7 @@ pub fn vision_config(folder: &Path) -> Result<Value> {
 }
 
 /// A CLIP's vision tower under the names of a LLaVA.
-pub fn clip_tower(folder: &Path) -> Result<Checkpoint> {
+pub(super) fn clip_tower(folder: &Path) -> Result<Checkpoint> {
     let all = Checkpoint::open(folder)?;
     let prefixed = all.names().any(|name| name.starts_with("vision_model."));
     Ok(all.renamed(|name| {

@@ -5,15 +5,17 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 use corpus::{Decoding, Open, Request, Role, Turn};
-use model::{Batch, Group, Mllm};
 use processor::{Encoded, Processor};
 use serde_json::Value;
 use torch::{Kind, Tensor};
+
+use crate::mllm::{self, Batch, Group, Mllm, Parameter};
 
 /// The request's picture while it is needed; ends as what a kill leaves half written, which the next attempt clears.
 const PICTURE: &str = ".proof.png.partial";
 
 /// What a model says to one request.
+#[derive(Debug)]
 pub struct Proof {
     encoded: Encoded,
     /// Logits of the last token, `[1, v]`.
@@ -75,31 +77,34 @@ pub fn saved(
 }
 
 /// As [`saved`], for a converted model: its processor is the one of `source`, and if that does not open, which a
-/// conversion of weights need not care about, the request is a few ids.
+/// conversion of weights need not care about, the request is a few ids; the warning that is given then says so.
 pub fn converted(
     model: Box<dyn Mllm>,
     source: &Path,
     folder: &Path,
     open: impl FnOnce() -> Result<Box<dyn Mllm>>,
-) -> Result<()> {
-    let processor = processor::load(source, &processor::Options::default())
-        .map_err(|error| {
-            eprintln!(
-                "warning: `{}` was compared by logits of a few ids only, since its processor does not open: {error}",
+) -> Result<Option<String>> {
+    let (processor, warning) = match processor::load(source, &processor::Options::default()) {
+        Ok(processor) => (Some(processor), None),
+        Err(error) => {
+            let warning = format!(
+                "`{}` was compared by logits of a few ids only, since its processor does not open: {error}",
                 folder.display()
             );
-        })
-        .ok();
+            (None, Some(warning))
+        }
+    };
     let expected = Proof::of(model.as_ref(), processor.as_deref(), folder)?;
     drop(model);
     let model = open().with_context(|| format!("cannot read `{}` back", folder.display()))?;
     let found = Proof::of(model.as_ref(), processor.as_deref(), folder)?;
-    expected.check(&found, folder)
+    expected.check(&found, folder)?;
+    Ok(warning)
 }
 
 /// A short request, with a picture if the model has a tower.
 fn request(model: &dyn Mllm, processor: &dyn Processor, folder: &Path) -> Result<Encoded> {
-    let is_tower = |p: &model::Parameter| p.group == Group::VisionTower;
+    let is_tower = |p: &Parameter| p.group == Group::VisionTower;
     let sees = model.parameters().iter().any(is_tower);
     let (text, picture) = ("What is shown here?", folder.join(PICTURE));
     let (turn, images) = if sees {
@@ -112,7 +117,7 @@ fn request(model: &dyn Mllm, processor: &dyn Processor, folder: &Path) -> Result
             ])
         });
         corpus::images::encode_png(&drawn, &picture)?;
-        let turn = Turn::new(Role::User, format!("<image>\n{text}")).with_marks();
+        let turn = Turn::new(Role::User, corpus::image_marks(1) + text).with_marks();
         (turn, vec![picture.clone()])
     } else {
         (Turn::new(Role::User, text), Vec::new())
@@ -154,7 +159,7 @@ fn logits(model: &dyn Mllm, encoded: &Encoded) -> Result<Tensor> {
     batch.push(&encoded.ids, 0, &encoded.images);
     let hidden = model.hidden(&batch, None)?;
     let last = hidden.f_narrow(0, hidden.size()[0] - 1, 1)?;
-    Ok(model::logits(model, &last)?.copy())
+    Ok(mllm::logits(model, &last)?.copy())
 }
 
 /// The largest difference over the largest value; none for other lengths or values that are no finite numbers.
@@ -184,7 +189,7 @@ mod tests {
     }
 
     fn of(folder: &Path) -> (Box<dyn Mllm>, Proof) {
-        let model = model::load(folder, Device::Cpu, Kind::Float).expect("model");
+        let model = crate::families::load(folder, Device::Cpu, Kind::Float).expect("model");
         let processor = processor::load(folder, &processor::Options::default()).expect("processor");
         let proof = Proof::of(model.as_ref(), Some(processor.as_ref()), folder).expect("proof");
         (model, proof)
@@ -214,7 +219,7 @@ mod tests {
             .find(|p| p.group == Group::VisionTower)
             .expect("a tower");
         let _ = tower.tensor.shallow_clone().f_neg_().expect("negated");
-        model::save(model.as_ref(), folder.path(), None, Kind::Float).expect("saved");
+        crate::save::save(model.as_ref(), folder.path(), None, Kind::Float).expect("saved");
         let told = message(&of(folder.path()).1);
         assert!(
             told.contains("does not compute what the saved model does"),

@@ -5,21 +5,21 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 
-use super::read_json;
+use super::files::read_json;
 
 /// The text of the image token of LLaVA models.
-pub const IMAGE: &str = "<image>";
+pub(super) const IMAGE: &str = "<image>";
 
 /// `tokenizer.json` and `tokenizer_config.json` with an image token, its id, and one more than the largest id.
-pub struct WithImage {
-    pub tokenizer: Value,
-    pub config: Value,
-    pub id: i64,
-    pub size: i64,
+pub(super) struct WithImage {
+    pub(super) tokenizer: Value,
+    pub(super) config: Value,
+    pub(super) id: i64,
+    pub(super) size: i64,
 }
 
 /// Adds the image token behind all ids, or finds the one that is there.
-pub fn with_image(folder: &Path) -> Result<WithImage> {
+pub(super) fn with_image(folder: &Path) -> Result<WithImage> {
     let mut tokenizer = read_json(folder, "tokenizer.json")?;
     let mut config = read_json(folder, "tokenizer_config.json")?;
     let missing = || {
@@ -65,7 +65,7 @@ pub fn with_image(folder: &Path) -> Result<WithImage> {
 }
 
 /// Rows of an embedding that has room for so many ids: a multiple of 64, as `transformers` pads them.
-pub fn rows(size: i64, present: i64) -> i64 {
+pub(super) fn rows(size: i64, present: i64) -> i64 {
     if size <= present {
         present
     } else {

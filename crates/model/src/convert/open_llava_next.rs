@@ -4,13 +4,14 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
-use model::Parameter;
-use model::checkpoint::Checkpoint;
 use serde_json::{Map, Value, json};
 
+use super::content::{Converted, extend};
+use super::files::read_json;
 use super::llava::{clip_tower, vision_config};
 use super::tokenizer::{IMAGE, rows, with_image};
-use super::{Converted, extend, read_json};
+use crate::checkpoint::Checkpoint;
+use crate::mllm::Parameter;
 
 /// What the original code was trained with unless its `config.json` says another.
 const GRIDS: [[u64; 2]; 5] = [[336, 672], [672, 336], [672, 672], [1008, 336], [336, 1008]];
@@ -28,7 +29,7 @@ const OURS: &[&str] = &[
 ];
 
 /// To `transformers`' LLaVA-NeXT. `vision` is the folder of the tower, for checkpoints without one.
-pub fn to_hf(folder: &Path, vision: Option<&Path>) -> Result<Converted> {
+pub(super) fn to_hf(folder: &Path, vision: Option<&Path>) -> Result<Converted> {
     let own = read_json(folder, "config.json")?;
     let name = own["model_type"].as_str().unwrap_or("missing");
     let text_type = match name {
@@ -174,7 +175,7 @@ fn to_published(name: &str) -> Option<String> {
 }
 
 /// From `transformers`' LLaVA-NeXT: parameters under the original names, and the original `config.json`.
-pub fn from_hf(parameters: &[Parameter], config: &Value) -> Result<(Vec<Parameter>, Value)> {
+pub(super) fn from_hf(parameters: &[Parameter], config: &Value) -> Result<(Vec<Parameter>, Value)> {
     if config["model_type"] != "llava_next" {
         bail!(
             "only a model of type llava_next can be written in this layout; this one is {}",

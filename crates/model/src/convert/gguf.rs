@@ -5,12 +5,12 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
-use model::checkpoint::Checkpoint;
-use model::gguf::{Gguf, Value as Meta};
 use serde_json::{Map, Value, json};
 use torch::Tensor;
 
-use super::Converted;
+use super::content::Converted;
+use crate::checkpoint::Checkpoint;
+use crate::gguf::{Gguf, Value as Meta};
 
 /// Where one layer's tensors go.
 const LAYER: &[(&str, &str)] = &[
@@ -39,7 +39,7 @@ const SPLITS: &[(&str, &str)] = &[
 ];
 
 /// Converts a file.
-pub fn to_hf(path: &Path) -> Result<Converted> {
+pub(super) fn to_hf(path: &Path) -> Result<Converted> {
     let file = Gguf::open(path)?;
     let architecture = file.get("general.architecture").and_then(Meta::text);
     if architecture != Some("llama") {
@@ -388,7 +388,7 @@ mod tests {
 
     use super::*;
 
-    const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../model/tests/golden/");
+    const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/");
 
     fn golden(name: &str) -> Value {
         let text = std::fs::read_to_string(format!("{GOLDEN}{name}")).expect("golden");
