@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::cli::Shared;
 use crate::output::print;
-use crate::progress;
+use crate::terminal;
 
 /// `adamllm convert`.
 #[derive(Debug, Args)]
@@ -214,7 +214,7 @@ fn stream<T: Row>(
     };
     // A list of an earlier try says nothing about this one.
     let _ = std::fs::remove_file(&left_out.path);
-    let bar = progress::bar(shared.quiet, "convert", convert.limit);
+    let bar = terminal::bar(shared.quiet, "convert", convert.limit);
     let limit = convert.limit.unwrap_or(usize::MAX);
     let mut read = 0;
     while read < limit

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use crate::cli::Shared;
 use crate::output::print;
 use crate::convert::{As, Reading};
-use crate::progress::{self, colour};
+use crate::terminal::{self, colour};
 
 /// Records that are looked at in one go.
 const CHUNK: usize = 256;
@@ -183,7 +183,7 @@ fn look<T: Row + Send + Sync>(
     };
     let mut tally = Tally::default();
     let mut found = Findings::default();
-    let bar = progress::bar(shared.quiet, "inspect", inspect.limit);
+    let bar = terminal::bar(shared.quiet, "inspect", inspect.limit);
     let limit = inspect.limit.unwrap_or(usize::MAX);
     let mut read = 0;
     let mut ended = false;

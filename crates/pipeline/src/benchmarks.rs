@@ -231,7 +231,7 @@ impl Answerer<'_> {
             .collect();
         let errors: Vec<&Completion> = completions.iter().filter(|c| c.error.is_some()).collect();
         if let Some(first) = errors.first() {
-            report.warn(format!(
+            self.report.warn(format!(
                 "{}: {} of {} requests could not be answered and count as wrong; `{}` for one: {}",
                 spec.id,
                 errors.len(),

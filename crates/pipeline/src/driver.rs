@@ -62,7 +62,7 @@ impl<'a> Driver<'a> {
         let listener = All(vec![&file, self.listener]);
         let whole = Reporter::new("", &listener);
         let stages = self.identify(span)?;
-        self.refuse_without_weights(&stages)?;
+        refuse_without_weights(&stages)?;
         if blank::place(&self.run.path).exists() && blank::write(&self.run.path)?.1 {
             whole.note("`blank.png` was changed or damaged; it is written anew");
         }
@@ -213,21 +213,6 @@ impl<'a> Driver<'a> {
         self.digests.borrow_mut().remember();
         Ok(out)
     }
-
-    /// Hours of synthesis would come before the first look at the judge.
-    fn refuse_without_weights(&self, stages: &[Identified<'_>]) -> Result<()> {
-        let without: Vec<String> = without_weights(stages)?
-            .into_iter()
-            .map(|(keys, folder)| format!("  {keys}: `{}`", folder.display()))
-            .collect();
-        if !without.is_empty() {
-            bail!(
-                "there are no weights (`*.safetensors`) in\n{}\nput them there; `--dry-run` plans without them",
-                without.join("\n")
-            );
-        }
-        Ok(())
-    }
 }
 
 /// What is known of a stage's inputs, by the stage's word for each.
@@ -235,6 +220,21 @@ pub(crate) fn given_of(node: &Node, known: &BTreeMap<&str, String>) -> BTreeMap<
     let inputs = node.inputs.iter();
     let of = inputs.filter_map(|(role, name)| Some((role.clone(), known.get(name.as_str())?.clone())));
     of.collect()
+}
+
+/// Hours of synthesis would come before the first look at the judge.
+fn refuse_without_weights(stages: &[Identified<'_>]) -> Result<()> {
+    let without: Vec<String> = without_weights(stages)?
+        .into_iter()
+        .map(|(keys, folder)| format!("  {keys}: `{}`", folder.display()))
+        .collect();
+    if !without.is_empty() {
+        bail!(
+            "there are no weights (`*.safetensors`) in\n{}\nput them there; `--dry-run` plans without them",
+            without.join("\n")
+        );
+    }
+    Ok(())
 }
 
 /// Folders of models without weights that stages read, and the keys that name them.

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use run::plan::Cost;
 use run::recipe::Training;
 
-pub use self::measured::{ANSWER, Costs, Measured, Probe, SAMPLES, Sizes, caption_samples};
+pub use self::measured::{ANSWER, Measured, Probe, SAMPLES, caption_samples};
 use crate::settings;
 
 /// Estimated share of the allowed tokens that an answer takes.
@@ -80,7 +80,7 @@ impl Estimate<'_> {
     }
 
     /// Records of so many pairs or samples.
-    pub fn records_of(&self, pairs: usize) -> Cost {
+    pub fn records_of(pairs: usize) -> Cost {
         Cost {
             disk: records(pairs as u64 * PAIR_BYTES),
             ..Cost::nothing(pairs)

@@ -98,12 +98,7 @@ fn joined(folder: &Path, name: &Path) -> PathBuf {
 
 /// Writes a stage's rejects. A reject that does not say which stage left it out was left out by the one that writes.
 pub fn write_rejected(folder: &Path, stage: &str, rejected: &[Rejected]) -> Result<()> {
-    let named = rejected.iter().cloned().map(|mut row| {
-        if row.stage.is_empty() {
-            stage.clone_into(&mut row.stage);
-        }
-        row
-    });
+    let named = rejected.iter().cloned().map(|row| row.of_stage(stage));
     let named: Vec<Rejected> = named.collect();
     Ok(jsonl::write(&folder.join(REJECTED), &named)?)
 }

@@ -4,6 +4,10 @@ use serde::{Deserialize, Serialize};
 
 /// What a training counted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(
+    clippy::struct_field_names,
+    reason = "`trained on` is what manifests and cards say"
+)]
 pub struct Trained {
     /// Samples that it was given.
     pub samples: u64,

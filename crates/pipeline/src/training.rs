@@ -6,7 +6,6 @@ mod lengths;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 use corpus::jsonl::{Appender, read_prefix};
@@ -160,7 +159,7 @@ pub fn train(site: &Site<'_>, task: &Task<'_>) -> Result<Trained> {
     proof::saved(model, processor.as_ref(), &saved, || {
         site.engine.open(&saved)
     })?;
-    let trained = Trained {
+    let counts = Trained {
         samples: samples.len() as u64,
         trained_on: used as u64,
         not_drawn: (samples.len() - drawn.len()) as u64,
@@ -168,8 +167,8 @@ pub fn train(site: &Site<'_>, task: &Task<'_>) -> Result<Trained> {
         steps: steps as u64,
         tokens,
     };
-    cards::write(site, task.card, &saved, samples, &trained)?;
-    Ok(trained)
+    cards::write(site, task.card, &saved, samples, &counts)?;
+    Ok(counts)
 }
 
 /// Goes on from the newest checkpoint of the folder that is sound.

@@ -5,6 +5,7 @@
 //! reasons). Nothing here reads a file, prints, or runs a model; the program does.
 
 pub mod text;
+pub mod truth;
 
 #[cfg(test)]
 mod show;

@@ -2,15 +2,17 @@
 
 use std::path::Path;
 
+use adamllm::cli::Shared;
+use adamllm::output::print;
 use anyhow::Result;
 use model::inspect::{self, Inspection};
 
-use crate::cli::Shared;
-use crate::commands::print;
+use crate::device;
 
 /// Shows a folder. No weights are read.
-pub fn inspect(shared: &Shared, folder: &Path, tensors: bool) -> Result<()> {
-    let found = inspect::folder(folder)?;
+pub fn run(shared: &Shared, folder: &Path, tensors: bool) -> Result<()> {
+    device::ready(shared)?;
+    let found = inspect::folder(&device::model_folder(folder)?)?;
     print(shared, &found.document(tensors), || show(&found, tensors))
 }
 

@@ -15,7 +15,7 @@ use pipeline::stages::report::{INDEX, NAME as REPORT, SUMMARY};
 use pipeline::stages::train::NAME as TRAIN;
 use pipeline::{Driver, Engine, Stages, planner, settings};
 use report::Summary;
-use run::events::{Listener as _, Reporter};
+use run::events::Reporter;
 use run::plan::against_measured;
 use run::recipe::{Control, Recipe};
 use run::{Graph, RunFolder, Span};
@@ -124,10 +124,7 @@ fn stages(shared: &Shared, stage: &Stage, asked: &Asked) -> Result<()> {
 
 fn refresh_shipped(run: &RunFolder, terminal: &Terminal) -> Result<()> {
     let mut digests = Digests::open(run.digests());
-    // The files are part of the program, so another program may ship other files.
-    let program = std::env::current_exe().context("the program cannot find itself")?;
-    let program = digests.file(&program)?;
-    if demo::refresh(&run.path.join(DEMO), &program, &mut digests)? {
+    if demo::refresh(&run.path.join(DEMO), &mut digests)? {
         Reporter::new("", terminal).note(
             "the demo's files in the run folder were not those of this program; they were written anew",
         );

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use corpus::Request;
-use evaluation::questions::{self, MetricName};
+use evaluation::questions;
 use generate::LocalGenerator;
 use run::plan::Cost;
 use run::recipe::Recipe;

@@ -160,7 +160,7 @@ impl Stage for Mix {
             _ if general == 0 => pairs,
             _ => pairs + replayed,
         };
-        Ok(estimate.records_of(samples).with("samples", samples))
+        Ok(Estimate::records_of(samples).with("samples", samples))
     }
 
     fn run(&self, site: &Site<'_>) -> Result<Counts> {

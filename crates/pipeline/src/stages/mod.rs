@@ -76,7 +76,7 @@ impl Stages {
         }
         let score = made.add(Score::of(recipe, answers, controls, tasks()))?;
         let of = report::Of {
-            pairs,
+            pairs: pairs.clone(),
             tuned,
             synthesized,
             kept,

@@ -169,8 +169,7 @@ impl Stage for Pairs {
     }
 
     fn cost(&self, estimate: &Estimate<'_>) -> Result<Cost> {
-        Ok(estimate
-            .records_of(estimate.training)
+        Ok(Estimate::records_of(estimate.training)
             .with("pairs", estimate.training + estimate.held_out)
             .with("held out", estimate.held_out))
     }
@@ -269,8 +268,8 @@ fn tell_duplicates(
     pairs: &[Pair],
     held_out: &[Pair],
 ) -> Result<()> {
-    let side = |rows: &[Pair]| -> BTreeSet<String> { rows.iter().map(|p| p.id.clone()).collect() };
-    let (trained, held) = (side(pairs), side(held_out));
+    let ids = |rows: &[Pair]| -> BTreeSet<String> { rows.iter().map(|p| p.id.clone()).collect() };
+    let (trained, held) = (ids(pairs), ids(held_out));
     let mut groups = Vec::new();
     let mut leaks = 0;
     for mut ids in duplicates {

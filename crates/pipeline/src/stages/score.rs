@@ -142,10 +142,10 @@ impl Stage for Score {
     fn run(&self, site: &Site<'_>) -> Result<Counts> {
         let tasks = self.tasks.read(site)?;
         let mut answers = 0;
-        let mut scored: BTreeMap<&str, BTreeMap<String, Vec<f64>>> = BTreeMap::new();
+        let mut by_system: BTreeMap<&str, BTreeMap<String, Vec<f64>>> = BTreeMap::new();
         for (system, link) in self.systems() {
             std::fs::create_dir_all(site.folder.join(system))?;
-            let of_system = scored.entry(system).or_default();
+            let of_system = by_system.entry(system).or_default();
             for (task, items) in &tasks {
                 let completions: Vec<Completion> =
                     jsonl::read(&site.of(link, &Answer::file(task)))?;
@@ -156,7 +156,7 @@ impl Stage for Score {
                 of_system.insert(task.clone(), sheet.scores);
             }
         }
-        let scores = self.compare(&tasks, &scored)?;
+        let scores = self.compare(&tasks, &by_system)?;
         write_json(&site.folder.join(SCORES), &scores)?;
         Ok(Counts {
             tasks: scores.tasks.len() as u64,

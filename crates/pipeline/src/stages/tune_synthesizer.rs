@@ -145,12 +145,11 @@ impl Stage for TuneSynthesizer {
         let Some(seeds) = &self.seeds else {
             return Ok(Cost::nothing(0));
         };
-        let records = match &self.training.data {
-            Some(data) => samples::load(data, &self.reading, false)?.rows.len(),
-            None => {
-                let rows = self.seeds(seeds, false)?.rows.len();
-                rows.min(self.limit.unwrap_or(usize::MAX))
-            }
+        let records = if let Some(data) = &self.training.data {
+            samples::load(data, &self.reading, false)?.rows.len()
+        } else {
+            let rows = self.seeds(seeds, false)?.rows.len();
+            rows.min(self.limit.unwrap_or(usize::MAX))
         };
         Ok(estimate.training_of(records, &self.training))
     }

@@ -4,7 +4,6 @@ use std::path::Path;
 
 use corpus::Sample;
 use run::recipe::Training;
-use serde::{Deserialize, Serialize};
 
 use crate::cards::Card;
 
