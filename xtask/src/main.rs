@@ -11,7 +11,7 @@ mod process;
 mod rules;
 mod setup;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -57,15 +57,14 @@ fn dispatch(verb: &str, rest: &[String]) -> Result<ExitCode> {
         }
         // Without set-up: what is missing is what it should say.
         ("doctor", _) => doctor::run(&root, rest),
-        ("demo" | "demo-base", _) => {
+        ("demo", _) => {
             setup::run(&root)?;
-            let mut program = process::cargo(&root, &["run", "--release", "-p", "adamllm", "--"]);
-            program.arg(verb).args(rest);
-            // The user's relative paths are relative to where the user is.
-            if let Ok(here) = std::env::current_dir() {
-                program.current_dir(here);
-            }
-            process::pass_through(&mut program)
+            start(&root, &["-p", "adamllm", "--", "demo"], rest)
+        }
+        ("demo-base", _) => {
+            setup::run(&root)?;
+            let program = ["-p", "adamllm-demo", "--bin", "demo-base", "--"];
+            start(&root, &program, rest)
         }
         ("test", _) => {
             setup::run(&root)?;
@@ -101,11 +100,21 @@ fn dispatch(verb: &str, rest: &[String]) -> Result<ExitCode> {
     }
 }
 
+/// Builds a program for use and runs it where the user is: relative paths are relative to that.
+fn start(root: &Path, program: &[&str], rest: &[String]) -> Result<ExitCode> {
+    let mut command = process::cargo(root, &["run", "--release"]);
+    command.args(program).args(rest);
+    if let Ok(here) = std::env::current_dir() {
+        command.current_dir(here);
+    }
+    process::pass_through(&mut command)
+}
+
 /// The repository root. Cargo says where this package is now; where it was built may be another clone.
 fn workspace_root() -> PathBuf {
     let package = std::env::var_os("CARGO_MANIFEST_DIR")
         .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
     package
         .parent()
-        .map_or_else(|| package.clone(), std::path::Path::to_path_buf)
+        .map_or_else(|| package.clone(), Path::to_path_buf)
 }

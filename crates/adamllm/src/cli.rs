@@ -143,9 +143,6 @@ pub enum Command {
         /// Folder that they are written to.
         folder: PathBuf,
     },
-    /// Train the demo's own base model from nothing (hours; the result is shipped).
-    #[command(hide = true)]
-    DemoBase(DemoBase),
 }
 
 /// `adamllm demo`.
@@ -391,19 +388,6 @@ Examples:
         #[arg(long)]
         synthesizer: Option<String>,
     },
-}
-
-/// `adamllm demo-base`.
-#[derive(Debug, Args)]
-pub struct DemoBase {
-    /// Work folder; the result lies in its `base-model`.
-    #[arg(long, default_value = "runs/demo-base")]
-    pub work: PathBuf,
-    /// Phases: tower, read, joint, polish, contrast, compare, score; all when absent.
-    pub phases: Vec<String>,
-    /// Fail if the model made anew scores worse than the shipped one.
-    #[arg(long)]
-    pub check: bool,
 }
 
 /// A count of at least one.

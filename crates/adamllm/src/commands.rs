@@ -18,7 +18,6 @@ use crate::cli::{
     Cli, Command, Demo, Generate, Inspect, Perplexity, RecipeCommand, Run, Shared, Stage,
 };
 use crate::context::{Context, open};
-use crate::demo;
 use crate::recipe::{Control, Recipe, help_of, origin_text, resolve};
 use crate::report::Summary;
 use crate::run_folder::{RunFolder, STAGES};
@@ -26,7 +25,7 @@ use crate::runner;
 use crate::stages::{self, Span, plan};
 use crate::{
     checkpoints, convert, doctor, hub, inspect_data, inspect_model, inspect_run, preview, progress,
-    recipe, scores, shipped, signals,
+    recipe, scores, signals,
 };
 use corpus::digests::Digests;
 use corpus::sealed::{changed_keys, read_sealed, write_json, write_sealed};
@@ -110,10 +109,6 @@ pub fn run(cli: &Cli) -> Result<()> {
                 );
             })
         }
-        Command::DemoBase(base) => {
-            engine()?;
-            demo::pretraining::run(&base.work, &base.phases, base.check, threads(shared))
-        }
     }
 }
 
@@ -185,10 +180,10 @@ fn run_demo(shared: &Shared, device: Device, demo: &Demo) -> Result<()> {
          model",
     );
     refresh_shipped(&run, say)?;
-    let path = demo::data::write_domain(&run, &demo.domain, demo.seed, demo.validation)?;
+    let path = demo::write_domain(&demo_folder(&run), &demo.domain, demo.seed, demo.validation)?;
     let mut overrides = vec![format!("run.seed={}", demo.seed)];
     if demo.quick {
-        overrides.extend(demo::data::QUICK.map(str::to_owned));
+        overrides.extend(demo::QUICK.map(str::to_owned));
     }
     if demo.controls {
         let names = Control::ALL.map(|c| format!("\"{}\"", c.as_str()));
@@ -228,9 +223,14 @@ pub fn road(shared: &Shared, device: Device, stage: &Stage, span: &Span, dry: bo
     walk(shared, device, &recipe, &run, stage.limit, span, dry)
 }
 
+/// Where the demo's files lie in a run folder.
+fn demo_folder(run: &RunFolder) -> PathBuf {
+    run.path.join("demo")
+}
+
 fn refresh_shipped(run: &RunFolder, say: impl Fn(&str)) -> Result<()> {
     let mut digests = Digests::open(run.digests());
-    if shipped::refresh(run, &mut digests)? {
+    if demo::refresh(&demo_folder(run), &mut digests)? {
         say(
             "the demo's files in the run folder were not those of this program; they were written anew",
         );

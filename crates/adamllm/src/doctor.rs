@@ -14,7 +14,6 @@ use train::{SampleSource, Trainer};
 use crate::cli::Shared;
 use crate::commands::{print, threads};
 use crate::context::open;
-use crate::demo::data;
 use crate::run_folder::RunFolder;
 
 /// Side of the multiplied matrices.
@@ -241,8 +240,9 @@ fn overfit() -> Result<(usize, f64, f64, f64)> {
 
 fn overfit_in(folder: &Path) -> Result<(usize, f64, f64, f64)> {
     let run = RunFolder::open(folder)?;
-    data::write_shipped(&run)?;
-    let base = run.path.join("demo/base-model");
+    let demo = run.path.join("demo");
+    demo::write_shipped(&demo)?;
+    let base = demo.join("base-model");
     let (model, processor) = open(
         &base,
         Device::Cpu,

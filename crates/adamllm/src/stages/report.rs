@@ -6,13 +6,12 @@ use std::path::Path;
 use anyhow::Result;
 use corpus::{Consistency, Pair, Prediction, Triplet, Verdict, jsonl};
 use evaluation::{Paired, average, majority};
+use synthesis::truth::Truth;
 use synthesis::{Funnel, measure};
 
 use super::Counts;
 use super::evaluate::tasks;
 use crate::context::{Context, read_if_there, read_rejected};
-use crate::demo::data::{Truth, truth_of};
-use crate::demo::world;
 use crate::report::{
     Against, Card, Curve, FilterScore, Flip, Page, Summary, embedded_picture, render,
 };
@@ -84,7 +83,7 @@ pub(super) fn run(context: &Context, folder: &Path) -> Result<Counts> {
     let mut averaged = paired.clone();
     averaged.retain(|p| ![UNSEEN, GENERAL].iter().any(|a| p.task.starts_with(a)));
     let against = against(context, &averaged, &majorities, &rivals)?;
-    let truth = truth_of(context.run)?;
+    let truth = truth_of(context)?;
     let summary = Summary {
         seed,
         seconds: seconds(context),
@@ -251,22 +250,27 @@ fn funnel(context: &Context) -> Result<Funnel> {
     Ok(funnel)
 }
 
-/// A triplet of the demo's world beside its truth.
+/// What is true of the pairs, by pair; nothing is known if nobody says so.
+fn truth_of(context: &Context) -> Result<BTreeMap<String, Truth>> {
+    let rows: Vec<Truth> = read_if_there(&context.run.path.join("demo/truth.jsonl"))?;
+    Ok(rows.into_iter().map(|t| (t.id.clone(), t)).collect())
+}
+
+/// A triplet beside its truth.
 struct Checked {
-    task: &'static str,
+    kind: String,
     answer: String,
     precise: bool,
     /// Both answers are true: the long one holds the short one.
     both: bool,
 }
 
-/// What is known of a triplet, if it asks a question of the world.
+/// What is known of a triplet, if it asks a question whose answer is known.
 fn check(triplet: &Triplet, truth: &BTreeMap<String, Truth>) -> Option<Checked> {
-    let thing = &truth.get(&triplet.pair)?.thing;
-    let (asks, answer) = world::answer(thing, &triplet.instruction)?;
+    let (kind, answer) = truth.get(&triplet.pair)?.answer(&triplet.instruction)?;
     let precise = synthesis::judge::extraction(&triplet.precise, &answer) == Consistency::Yes;
     Some(Checked {
-        task: asks.task(),
+        kind: kind.to_owned(),
         precise,
         both: precise && synthesis::text::holds(&triplet.informative, &answer),
         answer,
@@ -292,7 +296,7 @@ fn filter_score(context: &Context, truth: &BTreeMap<String, Truth>) -> Result<Op
         known.map(|(id, c)| (id.clone(), value(c))).collect()
     };
     let known = truth(|c| c.both);
-    let kind = |id: &str| checked.get(id).map_or(String::new(), |c| c.task.to_owned());
+    let kind = |id: &str| checked.get(id).map_or(String::new(), |c| c.kind.clone());
     let counts = measure::counts(&kept, &known);
     Ok((!known.is_empty()).then(|| FilterScore {
         precision: counts.precision().unwrap_or(0.0),
