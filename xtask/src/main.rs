@@ -66,11 +66,20 @@ fn dispatch(verb: &str, rest: &[String]) -> Result<ExitCode> {
         }
         // Without set-up: what is missing is what it should say.
         ("doctor", _) => doctor::run(&root, rest),
-        ("demo" | "demo-base", _) => {
+        ("demo", _) => {
             setup::run(&root)?;
             // Started as a user would: from where the user is, since relative paths are meant from there.
             let mut program = Command::new(program::build(&root)?);
             process::pass_through(program.arg(verb).args(rest))
+        }
+        ("demo-base", _) => {
+            setup::run(&root)?;
+            let args = ["run", "--release", "-p", "adamllm-demo", "--bin", "demo-base"];
+            let mut program = cargo::command(&root, &args);
+            if let Ok(here) = std::env::current_dir() {
+                program.current_dir(here);
+            }
+            process::pass_through(program.arg("--").args(rest))
         }
         ("test", _) => {
             setup::run(&root)?;
@@ -111,11 +120,12 @@ fn dispatch(verb: &str, rest: &[String]) -> Result<ExitCode> {
     }
 }
 
+
 /// The repository root. Cargo says where this package is now; where it was built may be another clone.
 fn workspace_root() -> PathBuf {
     let package = std::env::var_os("CARGO_MANIFEST_DIR")
         .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
     package
         .parent()
-        .map_or_else(|| package.clone(), std::path::Path::to_path_buf)
+        .map_or_else(|| package.clone(), Path::to_path_buf)
 }

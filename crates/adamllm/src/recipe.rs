@@ -157,7 +157,7 @@ fn resolve_most(text: &str, overrides: &[String]) -> Result<(Resolution, Wrong),
 /// What the demo's recipe says of tuning, filter and training: settings that fit a toy model.
 fn demo_presets() -> BTreeMap<String, Value> {
     let mut out = BTreeMap::new();
-    if let Ok(table) = crate::demo::data::RECIPE.parse::<Table>() {
+    if let Ok(table) = demo::RECIPE.parse::<Table>() {
         flatten("", &table, &mut out);
     }
     out.retain(|key, _| {

@@ -96,7 +96,7 @@ fn hostile_recipes_are_errors_or_recipes() {
     let asked = std::env::var("ADAMLLM_FUZZ_RUNS");
     let number = |text: String| text.parse().expect("ADAMLLM_FUZZ_RUNS is a whole number");
     let runs: u64 = asked.map_or(3000, number);
-    let mut all: Vec<String> = vec![crate::demo::data::RECIPE.to_owned()];
+    let mut all: Vec<String> = vec![demo::RECIPE.to_owned()];
     all.push(KEYS.iter().fold(String::new(), |text, key| {
         text + key.name + " = " + key.preset.unwrap_or("\"x\"") + "\n"
     }));

@@ -6,7 +6,7 @@ use anyhow::Result;
 use corpus::fingerprint::{Fingerprint, Window};
 use serde::Serialize;
 
-use super::Picture;
+use crate::pictures::Picture;
 
 /// The mean difference, in levels of 0 to 255, below which two drawings are the same one, by looks or by shape. Copies in
 /// another colour lie near 0 by shape; among food pictures the nearest of different sets lie at 4.5 (a glass of milk that
@@ -85,7 +85,7 @@ impl Looks {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::demo::world::Thing;
+    use crate::world::Thing;
 
     fn picture(folder: &Path, id: &str, colour: [u8; 3], left: u32) -> Picture {
         let path = folder.join(format!("{id}.png"));

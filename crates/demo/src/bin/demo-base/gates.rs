@@ -4,23 +4,21 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
-use corpus::pictograms::{self, Pictogram};
+use corpus::pictograms;
 use corpus::seed::Rng;
 use corpus::{Completion, Decoding, Open, Request, Role, Turn};
+use demo::parts::{self, Part};
+use demo::pictures::{Picture, kinds, render, write_blank};
+use demo::tasks::items;
+use demo::world::{self, Asks, Lexicon, Thing};
+use evaluation::questions::{Item, request, score};
 use generate::{Generator as _, LocalGenerator};
 use serde::{Deserialize, Serialize};
 use synthesis::{Prompts, judge};
 use torch::{Device, Kind};
 
-use super::data::items;
-use super::pretraining::{Part, part};
-use super::world::{self, Asks, Lexicon, Thing};
-use super::{Picture, kinds, render};
-use crate::context::open;
-use evaluation::questions::{Item, request, score};
-
 /// The scores of the shipped model.
-const SHIPPED: &str = include_str!("../../../../assets/demo/scores.json");
+const SHIPPED: &str = include_str!("../../../../../assets/demo/scores.json");
 /// How many points a model made anew may stay behind the shipped one in any skill, and in the mean of the skills of a place
 /// (`new picture`, `new concept`, `read`, `judge`).
 const TOLERANCE: f64 = 6.0;
@@ -31,6 +29,8 @@ const ERRORS: f64 = 2.6;
 const ABOVE_MAJORITY: f64 = 10.0;
 /// Invented things that are read about, for each question.
 const READ: usize = 200;
+/// Requests that are decoded together.
+const GROUP: usize = 32;
 
 /// One measured skill, 0 to 100.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -58,13 +58,7 @@ pub type Gates = BTreeMap<String, Gate>;
 pub fn measure(work: &Path) -> Result<Gates> {
     let mut out = Gates::new();
     let all = pictograms::load()?;
-    let draw = |of: Part| {
-        let chosen: Vec<&Pictogram> = all
-            .iter()
-            .filter(|p| p.concept.is_general() && part(p) == of)
-            .collect();
-        render(&chosen, &work.join("images"))
-    };
+    let draw = |of: Part| render(&parts::general(&all, of), &work.join("images"));
     let shown = draw(Part::Shown)?;
     let things: Vec<Thing> = shown.iter().map(|p| p.thing.clone()).collect();
     let lexicon = Lexicon::new(&things);
@@ -83,8 +77,7 @@ pub fn measure(work: &Path) -> Result<Gates> {
         }
     }
     let blank = work.join("images/blank.png");
-    let white = image::RgbImage::from_pixel(super::SIDE, super::SIDE, image::Rgb([255; 3]));
-    corpus::images::encode_png(&white, &blank)?;
+    write_blank(&blank)?;
     for asks in Asks::ALL {
         let name = format!("read: {}", asks.task());
         out.insert(name, base.about_captions(&lexicon, asks, &blank)?);
@@ -172,12 +165,11 @@ struct Answers {
 
 impl Answers {
     fn open(folder: &Path) -> Result<Self> {
-        let (model, processor) = open(
-            folder,
-            Device::Cpu,
-            Kind::Float,
-            &processor::Options::default(),
-        )?;
+        let options = processor::Options::default();
+        let processor = processor::load(folder, &options)
+            .with_context(|| format!("cannot open the processor of `{}`", folder.display()))?;
+        let model = model::load(folder, Device::Cpu, Kind::Float)
+            .with_context(|| format!("cannot open the model `{}`", folder.display()))?;
         Ok(Self {
             model,
             processor,
@@ -186,7 +178,11 @@ impl Answers {
     }
 
     fn answer(&self, requests: Vec<Request>) -> Result<Vec<Completion>> {
-        let options = crate::runner::options(1);
+        let options = generate::Options {
+            group_size: GROUP,
+            seed: 1,
+            ..generate::Options::default()
+        };
         let mut generator =
             LocalGenerator::new(self.model.as_ref(), self.processor.as_ref(), options);
         let mut out = Vec::with_capacity(requests.len());

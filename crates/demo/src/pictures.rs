@@ -1,22 +1,15 @@
-//! The embedded demo: a little world of pictograms, the shipped base model, and how that model was made.
-
-pub mod data;
-pub mod duplicates;
-pub mod gates;
-pub mod pretraining;
-pub mod tower;
-pub mod world;
+//! Pictograms as pictures on disk, with what is true of them.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use corpus::pictograms::{Concept, Pictogram};
+use corpus::sealed::{read_sealed, write_sealed};
 use image::RgbImage;
 use rayon::prelude::*;
 
-use corpus::sealed::{read_sealed, write_sealed};
-use world::Thing;
+use crate::world::Thing;
 
 /// Side of the demo's pictures in pixels; the size that its vision tower takes.
 pub const SIDE: u32 = 72;
@@ -83,6 +76,12 @@ pub fn draw_once(
     Ok(())
 }
 
+/// Writes a white picture for what has nothing to show.
+pub fn write_blank(path: &Path) -> Result<()> {
+    let white = RgbImage::from_pixel(SIDE, SIDE, image::Rgb([255; 3]));
+    Ok(corpus::images::encode_png(&white, path)?)
+}
+
 /// The pictograms as pictures of the folder, which need not be drawn yet.
 pub fn described(pictograms: &[&Pictogram], folder: &Path) -> Vec<Picture> {
     let picture = |pictogram: &&Pictogram| {
@@ -105,7 +104,7 @@ fn make(folder: &Path) -> Result<()> {
 }
 
 /// What is true of a concept drawn in this colour.
-fn thing(concept: &Concept, colour: &str) -> Thing {
+pub fn thing(concept: &Concept, colour: &str) -> Thing {
     Thing {
         name: concept.name.clone(),
         kind: concept.kind.clone(),

@@ -1,0 +1,60 @@
+//! Questions about pictures as task files.
+
+use std::path::Path;
+
+use anyhow::Result;
+use corpus::jsonl;
+use corpus::seed::{Rng, hash};
+use evaluation::questions::{Item, MetricName};
+
+use crate::pictures::Picture;
+use crate::world::{self, Asks};
+
+/// A question of one sort about each picture.
+pub fn items(pictures: &[Picture], asks: Asks, kinds: &[String]) -> Vec<Item> {
+    let item = |picture: &Picture| {
+        // Questions do not depend on the run's seed, so that runs compare.
+        let mut rng = Rng::new(hash(6, &format!("{} {}", asks.task(), picture.id)));
+        let question = world::question(&picture.thing, asks, kinds, &mut rng);
+        Item {
+            id: picture.id.clone(),
+            images: vec![picture.path.clone()],
+            question: question.instruction,
+            label: question.precise,
+            metric: asks.metric(),
+            cluster: picture.concept.clone(),
+            choices: question.options,
+        }
+    };
+    pictures.iter().map(item).collect()
+}
+
+/// Captions that are asked for.
+pub fn descriptions(pictures: &[Picture], kinds: &[String]) -> Vec<Item> {
+    let label = |picture: &Picture| {
+        let mut rng = Rng::new(hash(8, &picture.id));
+        world::contrasting_caption(&picture.thing, kinds, &mut rng).0
+    };
+    let item = |picture: &Picture| Item {
+        id: picture.id.clone(),
+        images: vec![picture.path.clone()],
+        question: "Describe the image.".to_owned(),
+        label: label(picture),
+        metric: MetricName::RougeL,
+        cluster: picture.concept.clone(),
+        choices: Vec::new(),
+    };
+    pictures.iter().map(item).collect()
+}
+
+/// Writes a task file of the demo's folder. Pictures of the folder are named as they are seen from the file, so that the
+/// folder can be moved.
+pub(crate) fn write(folder: &Path, name: &str, mut items: Vec<Item>) -> Result<()> {
+    for image in items.iter_mut().flat_map(|item| &mut item.images) {
+        if let Ok(inside) = image.strip_prefix(folder) {
+            *image = Path::new("..").join(inside);
+        }
+    }
+    let path = folder.join(format!("tasks/{name}.jsonl"));
+    Ok(jsonl::write(&path, &items)?)
+}
