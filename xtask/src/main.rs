@@ -74,7 +74,14 @@ fn dispatch(verb: &str, rest: &[String]) -> Result<ExitCode> {
         }
         ("demo-base", _) => {
             setup::run(&root)?;
-            let args = ["run", "--release", "-p", "adamllm-demo", "--bin", "demo-base"];
+            let args = [
+                "run",
+                "--release",
+                "-p",
+                "adamllm-demo",
+                "--bin",
+                "demo-base",
+            ];
             let mut program = cargo::command(&root, &args);
             if let Ok(here) = std::env::current_dir() {
                 program.current_dir(here);
@@ -120,12 +127,11 @@ fn dispatch(verb: &str, rest: &[String]) -> Result<ExitCode> {
     }
 }
 
-
 /// The repository root. Cargo says where this package is now; where it was built may be another clone.
 fn workspace_root() -> PathBuf {
     let package = std::env::var_os("CARGO_MANIFEST_DIR")
         .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
     package
         .parent()
-        .map_or_else(|| package.clone(), Path::to_path_buf)
+        .map_or_else(|| package.clone(), std::path::Path::to_path_buf)
 }

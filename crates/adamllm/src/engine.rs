@@ -72,14 +72,19 @@ fn missing_libraries(engine: &Path) -> Result<Option<String>> {
         }))
         .filter(|folder| !folder.as_os_str().is_empty())
         .collect();
-    let of_torch = needs
-        .libraries
-        .iter()
-        .filter(|name| ["libtorch", "libc10"].iter().any(|start| name.starts_with(start)));
+    let of_torch = needs.libraries.iter().filter(|name| {
+        ["libtorch", "libc10"]
+            .iter()
+            .any(|start| name.starts_with(start))
+    });
     let missing = of_torch.into_iter().find(|name| {
         let system = ["/lib", "/usr/lib", "/usr/local/lib", "/lib64", "/usr/lib64"];
         let system = system.iter().map(PathBuf::from);
-        !folders.iter().cloned().chain(system).any(|f| f.join(name).exists())
+        !folders
+            .iter()
+            .cloned()
+            .chain(system)
+            .any(|f| f.join(name).exists())
     });
     Ok(missing.map(|name| {
         let looked: Vec<String> = folders.iter().map(|f| format!("`{}`", f.display())).collect();
@@ -139,7 +144,10 @@ mod tests {
         let own = std::env::current_exe().expect("a test is a program");
         let needs = needs(&own).expect("ELF");
         assert!(
-            needs.libraries.iter().any(|name| name.starts_with("libc.so")),
+            needs
+                .libraries
+                .iter()
+                .any(|name| name.starts_with("libc.so")),
             "{:?}",
             needs.libraries
         );

@@ -15,8 +15,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::cli::Shared;
-use crate::output::print;
 use crate::convert::{As, Reading};
+use crate::output::print;
 use crate::terminal::{self, colour};
 
 /// Records that are looked at in one go.

@@ -23,9 +23,7 @@ pub fn run(cli: &Cli) -> Option<Result<()>> {
             inspect_sample::run(shared, model, data, *index)
         }
         Command::Inspect(Inspect::Run { folder }) => inspect_run::run(shared, folder),
-        Command::Inspect(Inspect::Checkpoint { folder }) => {
-            inspect_checkpoint::run(shared, folder)
-        }
+        Command::Inspect(Inspect::Checkpoint { folder }) => inspect_checkpoint::run(shared, folder),
         Command::Recipe(RecipeCommand::Explain { recipe, set }) => {
             recipes::explain(shared, recipe, set)
         }

@@ -61,8 +61,12 @@ pub fn answer(
                 processor_folder.display()
             )
         })?;
-    let model = model::load(model_folder, answering.engine.device, answering.engine.dtype)
-        .with_context(|| format!("cannot open the model `{}`", model_folder.display()))?;
+    let model = model::load(
+        model_folder,
+        answering.engine.device,
+        answering.engine.dtype,
+    )
+    .with_context(|| format!("cannot open the model `{}`", model_folder.display()))?;
     let mut digests = Digests::open(answering.run.digests());
     let how = json!({
         "model": digests.folder(model_folder)?,

@@ -85,9 +85,10 @@ impl Card {
             let sections = [section, "run.", "mix.", "model."];
             sections.iter().any(|section| key.starts_with(section))
         };
-        let told = recipe.resolution.iter().filter(|(key, resolved)| {
-            is_told(key) && !is_path(resolved.value.as_str())
-        });
+        let told = recipe
+            .resolution
+            .iter()
+            .filter(|(key, resolved)| is_told(key) && !is_path(resolved.value.as_str()));
         Self {
             what,
             base: name_of(&recipe.checkpoint),

@@ -218,7 +218,8 @@ impl<'a> Driver<'a> {
 /// What is known of a stage's inputs, by the stage's word for each.
 pub(crate) fn given_of(node: &Node, known: &BTreeMap<&str, String>) -> BTreeMap<String, String> {
     let inputs = node.inputs.iter();
-    let of = inputs.filter_map(|(role, name)| Some((role.clone(), known.get(name.as_str())?.clone())));
+    let of =
+        inputs.filter_map(|(role, name)| Some((role.clone(), known.get(name.as_str())?.clone())));
     of.collect()
 }
 

@@ -110,7 +110,11 @@ fn stands<'a>(
     }
     // Of several, the last one says most.
     let inputs: Vec<&String> = stage.node.inputs.values().collect();
-    if let Some(open) = open.iter().rev().find(|open| inputs.iter().any(|i| i == *open)) {
+    if let Some(open) = open
+        .iter()
+        .rev()
+        .find(|open| inputs.iter().any(|i| i == *open))
+    {
         return Ok((false, format!("builds on `{open}`")));
     }
     let mut digests = driver.digests.borrow_mut();

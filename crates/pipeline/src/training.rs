@@ -10,8 +10,8 @@ use std::fs;
 use anyhow::{Context as _, Result, bail};
 use corpus::jsonl::{Appender, read_prefix};
 use corpus::{Rejected, Sample};
-use processor::{Encoded, Processor};
 use model::proof;
+use processor::{Encoded, Processor};
 use train::{Metrics, SampleSource, Trainer};
 
 use run::Stopped;
@@ -21,8 +21,8 @@ pub use self::data::{Data, Task};
 use crate::cards;
 use crate::records::{read_rejected, write_rejected};
 use crate::settings;
-use crate::trained::Trained;
 use crate::stage::Site;
+use crate::trained::Trained;
 
 struct Samples<'a> {
     samples: &'a [Sample],
@@ -96,7 +96,8 @@ pub fn train(site: &Site<'_>, task: &Task<'_>) -> Result<Trained> {
                     trainer.save_checkpoint(&checkpoint(step))?;
                     prune(folder, training.keep.max(1))?;
                 }
-                site.report.note(format!("saved after step {step} of {total}"));
+                site.report
+                    .note(format!("saved after step {step} of {total}"));
                 return Err(Stopped.into());
             }
             Err(error) => return Err(error.into()),
@@ -188,8 +189,7 @@ fn resume(site: &Site<'_>, trainer: &mut Trainer<'_>) -> Result<()> {
         };
         site.report.warn(format!("{error}\n  {next}"));
         // It cannot be used, and would be in the way of the one that takes its place.
-        fs::remove_dir_all(&path)
-            .with_context(|| format!("cannot remove `{}`", path.display()))?;
+        fs::remove_dir_all(&path).with_context(|| format!("cannot remove `{}`", path.display()))?;
     }
     Ok(())
 }

@@ -33,7 +33,6 @@ pub mod rubrics;
 
 pub mod funnel;
 pub mod measure;
-pub mod truth;
 
 pub use filter::{KeepRule, keep};
 pub use funnel::Funnel;

@@ -89,13 +89,9 @@ pub fn run(shared: &Shared, arguments: &Benchmarks) -> Result<()> {
         report: Reporter::new("evaluate", &terminal),
         stop: signals::stop(),
     };
-    answer(
-        answering,
-        &jobs,
-        &mut |job, answered| match answered {
-            Ok(()) => scoring.score(job),
-            Err(error) => scoring.failed(job, error),
-        },
-    )?;
+    answer(answering, &jobs, &mut |job, answered| match answered {
+        Ok(()) => scoring.score(job),
+        Err(error) => scoring.failed(job, error),
+    })?;
     scoring.finish(false)
 }

@@ -135,7 +135,10 @@ fn refresh_shipped(run: &RunFolder, terminal: &Terminal) -> Result<()> {
 /// Refuses a run folder of another model or other pairs: what is in it would be lost.
 fn refuse_another_recipe(recipe: &Recipe, run: &RunFolder, graph: &Graph) -> Result<()> {
     // A folder in which no stage was begun has nothing to lose: an earlier try may have failed at its first look.
-    let begun = graph.nodes().iter().any(|node| run.path.join(&node.folder).exists());
+    let begun = graph
+        .nodes()
+        .iter()
+        .any(|node| run.path.join(&node.folder).exists());
     if !begun {
         return Ok(());
     }

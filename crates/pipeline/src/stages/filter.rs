@@ -148,8 +148,7 @@ impl Stage for Filter {
         let completions = runner::run(&mut generator, &requests, &path, progress)?;
         let mut judged = synthesis::verdicts(self.kind, &triplets, &completions);
         if self.kind != JudgeKind::Verdict {
-            let samples =
-                synthesis::judge::likelihood_samples(self.kind, &triplets, &self.prompts);
+            let samples = synthesis::judge::likelihood_samples(self.kind, &triplets, &self.prompts);
             let losses = likelihood::losses(model.as_ref(), processor.as_ref(), &samples)?;
             let by_id: BTreeMap<_, _> = samples
                 .iter()

@@ -1,20 +1,20 @@
 //! The stages of a run, one file each, and the graph that a recipe makes of them.
 
-pub mod pairs;
-pub mod tune_synthesizer;
-pub mod synthesize;
+pub mod answer;
 pub mod filter;
 pub mod mix;
-pub mod train;
-pub mod answer;
-pub mod score;
+pub mod pairs;
 pub mod report;
+pub mod score;
+pub mod synthesize;
+pub mod train;
+pub mod tune_synthesizer;
 
 use std::path::Path;
 
-use anyhow::Result;
 use ::run::Graph;
 use ::run::recipe::Recipe;
+use anyhow::Result;
 
 use crate::pictures::PictureStore;
 use crate::sources::Sources;

@@ -242,7 +242,10 @@ impl Report {
             site.folder_of(&self.of.train),
         ] {
             let metrics: Vec<train::Metrics> = read_if_there(&folder.join("metrics.jsonl"))?;
-            peak = metrics.iter().map(|m| m.peak_rss_bytes).fold(peak, u64::max);
+            peak = metrics
+                .iter()
+                .map(|m| m.peak_rss_bytes)
+                .fold(peak, u64::max);
         }
         Ok(peak)
     }

@@ -118,8 +118,10 @@ impl Stage for Score {
 
     fn node(&self) -> Node {
         let systems = self.systems();
-        let mut from: Vec<(&str, &str)> =
-            systems.iter().map(|(name, link)| (*name, link.name())).collect();
+        let mut from: Vec<(&str, &str)> = systems
+            .iter()
+            .map(|(name, link)| (*name, link.name()))
+            .collect();
         from.extend(self.tasks.input().map(|name| ("pairs", name)));
         Node {
             name: NAME.to_owned(),

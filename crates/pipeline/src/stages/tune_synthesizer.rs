@@ -131,7 +131,10 @@ impl Stage for TuneSynthesizer {
         reader.training("synthesizer.train");
         reader.model("the model", "model.checkpoint", &self.base)?;
         if let Some(data) = &self.training.data {
-            return reader.records("the tuning data", &samples::load(data, &self.reading, false)?);
+            return reader.records(
+                "the tuning data",
+                &samples::load(data, &self.reading, false)?,
+            );
         }
         reader.keys(&["synthesizer.input", "synthesizer.blank_images"]);
         reader.setting("--limit", self.limit);
