@@ -21,7 +21,7 @@ pub mod light;
 pub mod machine;
 pub mod output;
 pub mod program;
-mod recipes;
+pub mod recipes;
 pub mod scores;
 pub mod signals;
 pub mod terminal;

@@ -70,16 +70,11 @@ pub enum Role {
     Assistant,
 }
 
-impl Role {
-    /// The name that chat templates use.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::System => "system",
-            Self::User => "user",
-            Self::Assistant => "assistant",
-        }
-    }
-}
+crate::words!(Role {
+    System = "system",
+    User = "user",
+    Assistant = "assistant",
+});
 
 /// The place of a picture in the text of a turn.
 pub const IMAGE_MARK: &str = "<image>";

@@ -6,8 +6,10 @@
 pub mod events;
 pub mod folder;
 pub mod graph;
+pub mod hub;
 pub mod identity;
 pub mod plan;
+pub mod recipe;
 mod stop;
 
 pub use folder::{RunFolder, StageFolder, State};

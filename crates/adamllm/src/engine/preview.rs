@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use adamllm::cli::{Shared, Stage};
 use adamllm::output::print;
+use adamllm::recipes;
 use anyhow::{Result, bail};
 use corpus::{Completion, Pair, Rejected, Triplet, jsonl};
 use pipeline::records;
@@ -11,7 +12,7 @@ use pipeline::stages::{pairs, synthesize, tune_synthesizer};
 use run::Graph;
 use serde_json::{Value, json};
 
-use crate::road::{load_recipe, up_to};
+use crate::road::up_to;
 
 /// Works in the folder `preview` of the run folder, with the run's synthesizer if that is tuned.
 pub fn run(shared: &Shared, device: Device, stage: &Stage, number: usize) -> Result<()> {
@@ -32,7 +33,7 @@ pub fn run(shared: &Shared, device: Device, stage: &Stage, number: usize) -> Res
         let model = std::path::absolute(model)?;
         set.push(format!("synthesizer.checkpoint={}", model.display()));
     } else {
-        let recipe = load_recipe(&stage.recipe, &set)?;
+        let recipe = recipes::load(&stage.recipe, &set)?;
         if recipe.synthesizer.checkpoint.is_none() {
             bail!(
                 "the synthesizer is not tuned yet; tune it first: adamllm tune-synthesizer {} --run-dir {}",

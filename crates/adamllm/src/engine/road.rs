@@ -4,11 +4,11 @@ use std::cell::RefCell;
 use std::path::Path;
 
 use adamllm::cli::{Demo, Run, Shared, Stage, threads};
-use adamllm::environment;
 use adamllm::output::print;
+use adamllm::recipes;
 use adamllm::signals;
 use adamllm::terminal::Terminal;
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Context as _, Result, bail};
 use corpus::digests::Digests;
 use corpus::sealed::{changed_keys, read_sealed, write_json, write_sealed};
 use pipeline::stages::report::{INDEX, NAME as REPORT, SUMMARY};
@@ -22,22 +22,6 @@ use run::{Graph, RunFolder, Span};
 use serde_json::{Value, json};
 
 use crate::device;
-
-/// A checked recipe.
-pub fn load_recipe(path: &Path, overrides: &[String]) -> Result<Recipe> {
-    let text = std::fs::read_to_string(path)
-        .with_context(|| format!("cannot read the recipe `{}`", path.display()))?;
-    let folder = path.parent().unwrap_or(Path::new("")).to_owned();
-    Recipe::read(&text, overrides, &folder, &environment::surroundings()).map_err(|errors| {
-        anyhow!(
-            "recipe `{}` has {} {}:\n  {}",
-            path.display(),
-            errors.len(),
-            if errors.len() == 1 { "error" } else { "errors" },
-            errors.join("\n  ")
-        )
-    })
-}
 
 /// `adamllm demo`.
 pub fn demo(shared: &Shared, arguments: &Demo) -> Result<()> {
@@ -65,7 +49,7 @@ pub fn demo(shared: &Shared, arguments: &Demo) -> Result<()> {
         overrides.push(format!("evaluate.controls=[{}]", names.join(", ")));
     }
     overrides.extend(arguments.set.iter().cloned());
-    let recipe = load_recipe(&path, &overrides)?;
+    let recipe = recipes::load(&path, &overrides)?;
     let asked = Asked {
         limit: None,
         span: Span::default(),
@@ -112,7 +96,7 @@ struct Asked {
 
 fn stages(shared: &Shared, stage: &Stage, asked: &Asked) -> Result<()> {
     let device = device::ready(shared)?;
-    let recipe = load_recipe(&stage.recipe, &stage.set)?;
+    let recipe = recipes::load(&stage.recipe, &stage.set)?;
     signals::take_over()?;
     let run = RunFolder::open(&stage.run_dir)?;
     let terminal = Terminal::new(shared);

@@ -4,39 +4,57 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail};
-
-/// The folder of a model: itself if it is one, else what the cache has under this name.
-pub fn resolve(model: &Path) -> Result<PathBuf> {
-    if model.exists() {
-        return Ok(model.to_owned());
-    }
-    if let Some(found) = cached(model) {
-        return Ok(found);
-    }
-    if repository(model).is_some() {
-        let looked: Vec<String> = caches().iter().map(|c| c.display().to_string()).collect();
-        bail!(
-            "`{}` is no folder, and no repository of this name is in the cache ({}); nothing is downloaded here: get it \
-             with `hf download {}`, or set HF_HOME",
-            model.display(),
-            looked.join(", "),
-            model.display()
-        );
-    }
-    Ok(model.to_owned())
+/// A model that is named as a repository and lies in no cache.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{0}` is no folder, and no repository of this name is in the cache ({1}); nothing is downloaded here: get it \
+     with `hf download {0}`, or set HF_HOME",
+    .model.display(),
+    .looked.iter().map(|cache| cache.display().to_string()).collect::<Vec<_>>().join(", ")
+)]
+pub struct NotCached {
+    /// What was asked for.
+    pub model: PathBuf,
+    /// Where it was looked for.
+    pub looked: Vec<PathBuf>,
 }
 
-/// What the cache has under the name of a repository; none for a name of something that is there as a file.
-pub fn cached(model: &Path) -> Option<PathBuf> {
-    if model.exists() {
-        return None;
+/// The caches of this machine.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Hub {
+    /// Folders of `models--org--name`, the first before the others.
+    pub caches: Vec<PathBuf>,
+}
+
+impl Hub {
+    /// The folder of a model: itself if it is one, else what a cache has under this name.
+    pub fn resolve(&self, model: &Path) -> Result<PathBuf, NotCached> {
+        if model.exists() {
+            return Ok(model.to_owned());
+        }
+        if let Some(found) = self.cached(model) {
+            return Ok(found);
+        }
+        if repository(model).is_some() {
+            return Err(NotCached {
+                model: model.to_owned(),
+                looked: self.caches.clone(),
+            });
+        }
+        Ok(model.to_owned())
     }
-    let (organisation, name) = repository(model)?;
-    let folder = format!("models--{organisation}--{name}");
-    caches()
-        .iter()
-        .find_map(|cache| snapshot(&cache.join(&folder)))
+
+    /// What a cache has under the name of a repository; none for a name of something that is there as a file.
+    pub fn cached(&self, model: &Path) -> Option<PathBuf> {
+        if model.exists() {
+            return None;
+        }
+        let (organisation, name) = repository(model)?;
+        let folder = format!("models--{organisation}--{name}");
+        self.caches
+            .iter()
+            .find_map(|cache| snapshot(&cache.join(&folder)))
+    }
 }
 
 /// The parts of `org/name`.
@@ -50,21 +68,6 @@ fn repository(model: &Path) -> Option<(&str, &str)> {
                 .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
     };
     (sound(organisation) && sound(name)).then_some((organisation, name))
-}
-
-/// The caches of `huggingface_hub` in its own order of precedence.
-fn caches() -> Vec<PathBuf> {
-    let variable = |name: &str| std::env::var_os(name).map(PathBuf::from);
-    let home = variable("HOME").map(|home| home.join(".cache"));
-    let base = variable("XDG_CACHE_HOME").or(home);
-    let hub = variable("HF_HOME")
-        .or_else(|| base.map(|base| base.join("huggingface")))
-        .map(|home| home.join("hub"));
-    variable("HF_HUB_CACHE")
-        .into_iter()
-        .chain(variable("HUGGINGFACE_HUB_CACHE"))
-        .chain(hub)
-        .collect()
 }
 
 /// The snapshot that `main` names, or the only one.
@@ -106,6 +109,22 @@ mod tests {
             snapshot(folder.path()),
             Some(folder.path().join("snapshots/bb"))
         );
+    }
+
+    #[test]
+    fn a_repository_that_no_cache_has_is_named_with_the_caches() {
+        let folder = tempfile::tempdir().expect("folder");
+        let hub = Hub {
+            caches: vec![folder.path().join("one"), "two".into()],
+        };
+        let error = hub.resolve(Path::new("org/name")).expect_err("no model");
+        let error = error.to_string();
+        assert!(
+            error.starts_with("`org/name` is no folder") && error.contains("one, two)"),
+            "{error}"
+        );
+        let path = Path::new("no/such/folder");
+        assert_eq!(hub.resolve(path).as_deref(), Ok(path));
     }
 
     #[test]
