@@ -5,7 +5,7 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context as _, Error, Result, bail};
+use anyhow::{Context as _, Error, Result, anyhow, bail};
 use object::read::elf::{Dyn as _, ElfFile64, FileHeader as _};
 use object::{Endianness, elf};
 
@@ -124,7 +124,10 @@ fn needs(path: &Path) -> Result<Needs> {
             Ok(elf::DT_RUNPATH | elf::DT_RPATH) => &mut needs.folders,
             _ => continue,
         };
-        let text = entry.string(endian, strings)?;
+        let at = u32::try_from(entry.d_val(endian))?;
+        let text = strings
+            .get(at)
+            .map_err(|()| anyhow!("a name in it lies outside of its table"))?;
         list.push(String::from_utf8_lossy(text).into_owned());
     }
     needs.folders = needs

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use corpus::{Pair, Sample, jsonl};
-use run::recipe::{DEMO, Recipe, origin_text};
+use run::recipe::{DEMO, Recipe};
 use serde_json::Value;
 
 use crate::stage::{Link, Site};
@@ -96,7 +96,7 @@ impl Card {
             recipe: told
                 .map(|(key, resolved)| {
                     let value = resolved.value.to_string().replace('|', "\\|");
-                    (key.clone(), value, origin_text(&resolved.origin))
+                    (key.clone(), value, resolved.origin.to_string())
                 })
                 .collect(),
             data,

@@ -1,7 +1,7 @@
 //! A recipe's plain settings as those of the crates with tensors.
 
-use run::recipe::Dtype;
 use run::recipe::training::{self, Training};
+use run::recipe::{Dtype, Recipe};
 
 /// What the trainer is told; the file of samples and the checkpoints are the caller's.
 pub fn config(training: &Training) -> train::Config {
@@ -57,6 +57,17 @@ pub fn kind(dtype: Dtype) -> torch::Kind {
     match dtype {
         Dtype::F32 => torch::Kind::Float,
         Dtype::Bf16 => torch::Kind::BFloat16,
+    }
+}
+
+/// How processors are opened.
+pub fn processing(recipe: &Recipe) -> processor::Options {
+    processor::Options {
+        extra_bos: recipe.extra_bos,
+        template_date: recipe.template_date.clone(),
+        min_pixels: recipe.min_pixels,
+        max_pixels: recipe.max_pixels,
+        ..processor::Options::default()
     }
 }
 

@@ -20,7 +20,7 @@ pub fn engine(shared: &Shared) -> Result<Engine> {
 
 /// The folder of a model that is named on the command line.
 pub fn model_folder(named: &Path) -> Result<PathBuf> {
-    environment::hub().resolve(named)
+    Ok(environment::hub().resolve(named)?)
 }
 
 /// Makes libtorch ready and gives the device.

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use adamllm::cli::{Shared, threads};
 use adamllm::machine::{Check, check, checks, tell};
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use corpus::{Role, Sample, Turn};
 use pipeline::Engine;
 use processor::Encoded;

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use crate::road::up_to;
 
 /// Works in the folder `preview` of the run folder, with the run's synthesizer if that is tuned.
-pub fn run(shared: &Shared, device: Device, stage: &Stage, number: usize) -> Result<()> {
+pub fn run(shared: &Shared, stage: &Stage, number: usize) -> Result<()> {
     if number == 0 {
         bail!("`--preview 0` would show nothing; name how many pairs");
     }

@@ -1,7 +1,6 @@
 //! `adamllm run`, `adamllm demo` and the verbs of single stages: a recipe's stages in a run folder.
 
 use std::cell::RefCell;
-use std::path::Path;
 
 use adamllm::cli::{Demo, Run, Shared, Stage, threads};
 use adamllm::output::print;

@@ -9,7 +9,7 @@ use corpus::{Consistency, Pair, Prediction, Triplet, Verdict, jsonl};
 use evaluation::questions::Item;
 use report::{Card, Curve, FilterScore, Flip, Page, Summary, embedded_picture, render};
 use run::plan::Cost;
-use run::recipe::{Recipe, origin_text};
+use run::recipe::Recipe;
 use run::{Node, Place, events};
 use serde::{Deserialize, Serialize};
 use synthesis::truth::Truth;
@@ -91,7 +91,7 @@ impl Report {
             seed: recipe.seed,
             about: about(recipe),
             recipe: keys
-                .map(|(key, r)| (key.clone(), r.value.to_string(), origin_text(&r.origin)))
+                .map(|(key, r)| (key.clone(), r.value.to_string(), r.origin.to_string()))
                 .collect(),
         }
     }
