@@ -21,6 +21,7 @@ mod inspect_run;
 mod pictures;
 mod preview;
 mod progress;
+mod reading;
 mod recipe;
 mod report;
 mod run_folder;

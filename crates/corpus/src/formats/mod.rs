@@ -101,6 +101,25 @@ impl Format {
         Self::TextBeside,
     ];
 
+    /// The format of this name; the names that other projects have for some of them are known too.
+    ///
+    /// ```
+    /// use corpus::formats::Format;
+    /// assert_eq!(Format::named("sharegpt"), Some(Format::ShareGpt));
+    /// assert_eq!(Format::named("llama-factory"), Some(Format::ShareGpt));
+    /// assert_eq!(Format::named("docx"), None);
+    /// ```
+    pub fn named(name: &str) -> Option<Self> {
+        let name = match name {
+            "llama-factory" | "llamafactory" | "messages" => "sharegpt",
+            "imagefolder" => "image-folder",
+            "json" => "json-array",
+            "tsv" => "csv",
+            other => other,
+        };
+        Self::ALL.into_iter().find(|format| format.as_str() == name)
+    }
+
     /// The format as it stands in commands and files.
     pub fn as_str(self) -> &'static str {
         match self {
