@@ -21,6 +21,7 @@ pub mod light;
 pub mod machine;
 pub mod output;
 pub mod program;
+mod reading;
 pub mod recipes;
 pub mod scores;
 pub mod signals;

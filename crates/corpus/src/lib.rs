@@ -2,6 +2,7 @@
 //!
 //! Takes files, gives typed records, and tells what it left out and why. It renders no prompt and knows no model.
 
+pub mod convert;
 pub mod digest;
 pub mod digests;
 pub mod duplicates;
@@ -9,6 +10,7 @@ mod error;
 pub mod fingerprint;
 pub mod formats;
 pub mod images;
+pub mod inspect;
 pub mod jsonl;
 pub mod mersenne;
 mod nearest;

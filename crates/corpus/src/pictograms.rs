@@ -12,7 +12,9 @@
 //! # Ok::<(), corpus::pictograms::Error>(())
 //! ```
 
+mod concept;
 mod drawing;
+mod error;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -20,92 +22,9 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
+pub use concept::{COLOURS, Concept, DOMAINS, Domain, Pictogram, Share};
 pub use drawing::STYLES;
-
-/// What a general model is adapted to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Domain {
-    /// What it is asked for by.
-    pub name: &'static str,
-    /// The group of its concepts.
-    pub group: &'static str,
-    /// The styles that are kept for evaluation.
-    pub unseen_styles: [&'static str; 2],
-}
-
-/// Every domain; what is in none of them is general.
-pub const DOMAINS: [Domain; 2] = [
-    Domain {
-        name: "food",
-        group: "food-drink",
-        unseen_styles: ["noto-v1", "fxemoji"],
-    },
-    Domain {
-        name: "medical",
-        group: "medical",
-        unseen_styles: ["healthicons-outline", "healthicons-outline-24px"],
-    },
-];
-
-/// The names of the colours. `assets/pictograms/README.md` tells which shade has which.
-pub const COLOURS: [&str; 11] = [
-    "red", "orange", "yellow", "green", "blue", "purple", "pink", "brown", "black", "gray", "white",
-];
-
-/// What a pictogram stands for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Concept {
-    /// Kebab case, unique.
-    pub id: String,
-    /// English name in lower case.
-    pub name: String,
-    /// Code points in hexadecimal, joined by `-`: what other packages know the concept by.
-    pub code: String,
-    /// One of Unicode's groups, such as `food-drink`.
-    pub group: String,
-    /// Finer than the group, such as `food-fruit`.
-    pub subgroup: String,
-    /// A plain noun such as `fruit` that is true of the concept.
-    pub kind: String,
-    /// Words that go with it; those shared with its neighbours come first.
-    pub keywords: Vec<String>,
-    /// A short definition without a full stop; food and drink have one.
-    pub gloss: Option<String>,
-    /// Main colour of the reference drawing, which is Noto's where there is one.
-    pub main_colour: &'static str,
-    /// Colours of the reference drawing, the main one first.
-    pub colours: Vec<&'static str>,
-}
-
-impl Concept {
-    /// Whether the concept belongs to none of the [`DOMAINS`].
-    pub fn is_general(&self) -> bool {
-        DOMAINS.iter().all(|domain| domain.group != self.group)
-    }
-}
-
-/// A colour of one picture.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Share {
-    /// One of [`COLOURS`].
-    pub colour: &'static str,
-    /// Percent of the opaque pixels.
-    pub percent: u8,
-}
-
-/// One picture of a concept.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pictogram {
-    /// What it shows.
-    pub concept: Arc<Concept>,
-    /// One of [`STYLES`].
-    pub style: &'static str,
-    /// The most visible colour of this very picture; one of [`COLOURS`].
-    pub main_colour: &'static str,
-    /// All colours of at least 4 percent, ranked; white and gray rank by a third of their share, since they are mostly
-    /// light, shade and plates.
-    pub colours: Vec<Share>,
-}
+pub use error::Error;
 
 /// All concepts and their pictures. Drawings are unpacked style by style, when one is first rendered.
 #[derive(Clone, Debug)]
@@ -113,28 +32,6 @@ pub struct Catalogue {
     concepts: Vec<Arc<Concept>>,
     pictograms: Vec<Pictogram>,
     of_concept: BTreeMap<String, Range<usize>>,
-}
-
-/// The embedded data are broken, or a picture cannot be rendered.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// A file of `assets/pictograms` does not hold what the program expects.
-    #[error(
-        "embedded pictograms, {place}: {detail}; build from a clean checkout, or make the files again as \
-         `assets/pictograms/README.md` says"
-    )]
-    Data {
-        /// File and line, or concept and file.
-        place: String,
-        /// What was found.
-        detail: String,
-    },
-    /// No picture is of this size.
-    #[error("cannot render a pictogram at {side} pixels; the side has to be 1 to 4096")]
-    Side {
-        /// Pixels.
-        side: u32,
-    },
 }
 
 const CONCEPTS: &str = include_str!("../../../assets/pictograms/concepts.jsonl");

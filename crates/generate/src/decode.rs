@@ -9,7 +9,8 @@ use processor::{Encoded, Processor};
 use torch::Tensor;
 
 use crate::draw::{self, logits};
-use crate::{Error, stop};
+use crate::error::Error;
+use crate::stop;
 
 /// What all groups of a run share.
 pub(crate) struct Settings<'a> {

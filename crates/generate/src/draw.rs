@@ -8,7 +8,7 @@ use model::Mllm;
 use processor::Processor;
 use torch::{Kind, Tensor};
 
-use crate::Error;
+use crate::error::Error;
 
 /// Logits `[r, v]` in f32 of hidden rows `[r, d]`. The image token is never written: its embedding would be asked for
 /// a picture.

@@ -7,23 +7,12 @@
 mod decode;
 mod draw;
 mod error;
+mod generator;
 mod local;
 mod score;
 mod stop;
 
-use corpus::{Completion, Request};
-
 pub use error::Error;
+pub use generator::Generator;
 pub use local::{LocalGenerator, Options};
 pub use score::score;
-
-/// Completes requests.
-pub trait Generator {
-    /// Gives every request one completion; a request that fails gets one with the reason and stops nobody else.
-    /// An error of `sink` ends the run.
-    fn generate(
-        &mut self,
-        requests: &mut dyn Iterator<Item = Request>,
-        sink: &mut dyn FnMut(Completion) -> Result<(), String>,
-    ) -> Result<(), Error>;
-}

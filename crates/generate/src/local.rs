@@ -6,7 +6,9 @@ use model::Mllm;
 use processor::{Encoded, Processor};
 
 use crate::decode::{Job, Settings, complete};
-use crate::{Error, Generator, draw};
+use crate::draw;
+use crate::error::Error;
+use crate::generator::Generator;
 
 /// Settings of the local engine. A change of sizes can change the last bits of the arithmetic, so they belong to a
 /// run and are kept when it goes on.

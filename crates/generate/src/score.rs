@@ -7,8 +7,8 @@ use model::{Batch, Mllm};
 use processor::{Encoded, Processor};
 use torch::{Kind, Tensor};
 
-use crate::Error;
 use crate::draw::logits;
+use crate::error::Error;
 
 /// The log-likelihood in nats of each answer after the request's prompt.
 ///

@@ -138,6 +138,13 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// A cache that holds no pictures where it should.
+    pub(crate) fn unseen(row: usize) -> Self {
+        Self::Batch(format!("sequence {row} sees pictures that it never had"))
+    }
+}
+
 impl From<torch::Error> for Error {
     fn from(error: torch::Error) -> Self {
         Self::Torch(error.0)

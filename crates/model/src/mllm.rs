@@ -135,7 +135,7 @@ impl Cache {
             }
             (None, Some(new)) => layers.push(new),
             (Some(_), None) => {}
-            (None, None) => return Err(crate::nn::cross::unseen(row)),
+            (None, None) => return Err(Error::unseen(row)),
         }
         let (keys, values) = &layers[layer];
         Ok((keys.shallow_clone(), values.shallow_clone()))

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
-use crate::families::read_json;
+use crate::folder::read_json;
 use crate::{Error, tokens::Tokens};
 
 /// Names that published tokenizers give to the end of a text, and to the end of a turn.

@@ -65,7 +65,7 @@ impl Template {
             "processor_config.json",
             "tokenizer_config.json",
         ] {
-            let json = crate::families::read_json(&folder.join(name), true)?;
+            let json = crate::folder::read_json(&folder.join(name), true)?;
             match &json["chat_template"] {
                 Json::String(text) => return Ok(Some(text.clone())),
                 // A list of named templates: the one called `default`.

@@ -6,7 +6,7 @@ use corpus::seed::hash;
 use corpus::{Completion, FinishReason, Rejected, Request};
 
 use crate::mix::SyntheticTask;
-use crate::{Outcome, reject};
+use crate::outcome::{Outcome, reject};
 
 /// Words that begin the lines of a conversation.
 #[derive(Clone, Copy, Debug)]

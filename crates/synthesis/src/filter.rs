@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use corpus::{Consistency, Triplet, Verdict};
 use serde::{Deserialize, Serialize};
 
-use crate::{Outcome, reject};
+use crate::outcome::{Outcome, reject};
 
 /// Which verdicts keep a triplet.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -93,7 +93,7 @@ mod tests {
             kept: 30,
             ..Funnel::default()
         };
-        let reject = |reason: &str| crate::reject("a", reason, "");
+        let reject = |reason: &str| crate::outcome::reject("a", reason, "");
         funnel.count(&[
             reject("verdict-no"),
             reject("verdict-open"),

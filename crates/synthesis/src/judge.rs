@@ -15,9 +15,9 @@ use corpus::{
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::prompts::JudgePrompts;
+use crate::outcome::{Outcome, reject};
+use crate::prompts::{JudgePrompts, Prompts};
 use crate::text::{fill, normal_answer, one_line};
-use crate::{Outcome, Prompts, reject};
 
 /// How the judge is asked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -4,6 +4,7 @@
 //! Every step is a pair of pure functions on records (inputs to requests, completions to results and rejects with
 //! reasons). Nothing here reads a file, prints, or runs a model; the program does.
 
+mod outcome;
 pub mod text;
 pub mod truth;
 
@@ -46,41 +47,12 @@ pub use mix::{
     synthetic_tasks, two_stage,
 };
 pub use opening::Input;
+pub use outcome::Outcome;
 pub use parse::{ParseOptions, SameQuestion, parse, triplets};
 pub use prompts::{PromptError, Prompts};
 pub use requests::{synthesis_decoding, synthesis_requests};
 pub use seed_samples::{Blank, SeedOptions, seed_samples, split_seeds};
 pub use spoil::spoil;
-
-use corpus::Rejected;
-
-/// What a step gives: its results, and what it left out with the reason for each.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Outcome<T> {
-    /// The results, in the order of the inputs.
-    pub items: Vec<T>,
-    /// What was left out.
-    pub rejected: Vec<Rejected>,
-}
-
-impl<T> Default for Outcome<T> {
-    fn default() -> Self {
-        Self {
-            items: Vec::new(),
-            rejected: Vec::new(),
-        }
-    }
-}
-
-/// A reject record without a stage, which its caller knows; long details are cut for the reader.
-fn reject(id: &str, reason: &str, detail: &str) -> Rejected {
-    Rejected {
-        id: id.to_owned(),
-        stage: String::new(),
-        reason: reason.to_owned(),
-        detail: text::shortened(detail, 300),
-    }
-}
 
 #[cfg(test)]
 mod tests {

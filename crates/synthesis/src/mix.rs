@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::join::{Joined, Joiner, join};
-use crate::{Outcome, Prompts, reject, text};
+use crate::outcome::{Outcome, reject};
+use crate::prompts::Prompts;
+use crate::text;
 
 /// Where the caption task stands in the conversation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -11,8 +11,9 @@ use corpus::{Completion, FinishReason, Rejected, Request, Triplet, TurnMarkers};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use crate::outcome::{Outcome, reject};
 use crate::prompts::SynthesizerPrompts;
-use crate::{Outcome, reject, text};
+use crate::text;
 
 /// When two instructions are the same.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]

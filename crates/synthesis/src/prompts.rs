@@ -10,16 +10,20 @@
 //! ```
 
 mod check;
+mod rubrics;
+mod rules;
+mod text_only;
+mod with_picture;
 
 use corpus::{Consistency, digest};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
-use crate::rubrics::RubricPrompts;
-use crate::rules::RulePrompts;
-use crate::text_only::TextOnlyPrompts;
-use crate::with_picture::WithPicturePrompts;
+pub use rubrics::{Classes, Rubric, RubricPrompts};
+pub use rules::{RuleFamily, RulePrompts};
+pub use text_only::{Betraying, ReadingWords, TextOnlyExample, TextOnlyPrompts};
+pub use with_picture::WithPicturePrompts;
 
 const FILES: [(&str, &str); 9] = [
     (

@@ -5,7 +5,8 @@
 use corpus::{Decoding, Open, Pair, Request};
 
 use crate::opening::{Input, missing, opening};
-use crate::{Outcome, Prompts, reject};
+use crate::outcome::{Outcome, reject};
+use crate::prompts::Prompts;
 
 /// How the reference draws: greedy, at most 512 tokens, ended by the end-of-text token alone, control tokens kept in
 /// the text for the parser.

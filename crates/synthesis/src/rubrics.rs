@@ -8,8 +8,9 @@ use std::path::PathBuf;
 use corpus::{Completion, Decoding, FinishReason, Open, Request, Role, Turn};
 use serde::{Deserialize, Serialize};
 
+use crate::outcome::{Outcome, reject};
+use crate::prompts::{Classes, Prompts, Rubric, RubricPrompts};
 use crate::text::{fill, with_marks, without_marks};
-use crate::{Outcome, Prompts, reject};
 
 /// What is judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -34,48 +35,6 @@ corpus::words!(Quality {
     TaskType = "task-type",
     ImageDomain = "image-domain",
 });
-
-/// Texts of the rubrics.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RubricPrompts {
-    /// Kept with every score.
-    pub version: String,
-    /// Places: `{instruction}`, `{response}`, `{question}` and `{1}` to `{5}`.
-    pub request: String,
-    /// Places: `{instruction}`, `{response}`, `{question}` and `{options}`.
-    pub classify: String,
-    /// Knowledge.
-    pub knowledge: Rubric,
-    /// Complexity.
-    pub complexity: Rubric,
-    /// Accuracy.
-    pub accuracy: Rubric,
-    /// Task types.
-    pub task_type: Classes,
-    /// Image domains.
-    pub image_domain: Classes,
-}
-
-/// Five levels, the worst first.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Rubric {
-    /// What the levels answer.
-    pub question: String,
-    /// What each level means.
-    pub levels: [String; 5],
-}
-
-/// A list to choose one from.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Classes {
-    /// What is chosen.
-    pub question: String,
-    /// The choices.
-    pub options: Vec<String>,
-}
 
 /// A task to judge.
 #[derive(Clone, Debug, PartialEq)]

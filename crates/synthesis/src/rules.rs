@@ -7,44 +7,11 @@ use std::fmt::Write as _;
 
 use corpus::seed::{Rng, hash};
 use corpus::{Pair, Triplet};
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::outcome::{Outcome, reject};
+use crate::prompts::{Prompts, RuleFamily, RulePrompts};
 use crate::text::{fill, without_marks};
-use crate::{Outcome, Prompts, reject};
-
-/// Templates and word lists of the rules.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RulePrompts {
-    /// Kept with every triplet.
-    pub version: String,
-    /// Colour words to look for.
-    pub colours: Vec<String>,
-    /// Colours to ask for where they are absent.
-    pub other_colours: Vec<String>,
-    /// Number words to look for.
-    pub numbers: Vec<String>,
-    /// Field to the names under which records and captions have it.
-    pub fields: BTreeMap<String, Vec<String>>,
-    /// Kinds of tasks.
-    pub families: Vec<RuleFamily>,
-}
-
-/// One kind of task.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RuleFamily {
-    /// Its name, kept with the triplet.
-    pub name: String,
-    /// One is drawn.
-    pub requests: Vec<String>,
-    /// Fields that are told in half of the requests.
-    #[serde(default)]
-    pub optional: Vec<String>,
-    /// The answer.
-    pub layout: String,
-}
 
 /// A triplet for each pair that one of the families fits; family, request and told fields are drawn by the pair's id.
 pub fn rule_triplets(pairs: &[Pair], seed: u64, prompts: &Prompts) -> Outcome<Triplet> {

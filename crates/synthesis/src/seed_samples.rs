@@ -8,7 +8,9 @@ use corpus::{Rejected, Role, Sample, Seed, Turn};
 use serde_json::json;
 
 use crate::opening::{Input, missing, opening};
-use crate::{Outcome, Prompts, reject, text};
+use crate::outcome::{Outcome, reject};
+use crate::prompts::Prompts;
+use crate::text;
 
 /// A share of pictures to be replaced by a blank one, which makes the synthesizer read the caption (paper, appendix F).
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -3,31 +3,13 @@
 
 use corpus::seed::{Rng, hash};
 use corpus::{Completion, Decoding, Open, Pair, Request, Role, Turn};
-use serde::{Deserialize, Serialize};
 
 use crate::exchanges::{Labels, conversations};
 use crate::mix::SyntheticTask;
 use crate::opening::{Input, missing};
+use crate::outcome::{Outcome, reject};
+use crate::prompts::Prompts;
 use crate::text::{fill, with_marks, without_marks};
-use crate::{Outcome, Prompts, reject};
-
-/// Texts of the baseline that sees the picture.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct WithPicturePrompts {
-    /// Kept in manifests.
-    pub version: String,
-    /// The system message; none if empty.
-    pub system: String,
-    /// Places: `{caption}` and `{setting}`.
-    pub request: String,
-    /// What begins a question.
-    pub question: String,
-    /// What begins an answer.
-    pub answer: String,
-    /// One is drawn for each pair.
-    pub settings: Vec<String>,
-}
 
 /// One request a pair, with its picture.
 pub fn with_picture_requests(

@@ -5,7 +5,7 @@ use std::ffi::{CString, c_char, c_int, c_void};
 use tch::Tensor;
 use torch_sys::C_tensor;
 
-use crate::Error;
+use crate::error::Error;
 use crate::shim::{check, pointers};
 
 /// One argument of [`call`]; libtorch compares it with the type in the schema.

@@ -4,12 +4,14 @@
 
 mod call;
 mod cuda;
+mod error;
 mod memory;
 mod shim;
 mod version;
 
 pub use call::{Argument, call};
 pub use cuda::load_cuda;
+pub use error::{Error, short};
 pub use memory::{Mapped, from_owner};
 pub use shim::{
     AdamW, backward_with, built_version, clear_grad, foreach_mul, foreach_norm, fused_adamw,
@@ -17,29 +19,6 @@ pub use shim::{
 };
 pub use tch::{self, Device, IndexOp, Kind, TchError, Tensor, no_grad_guard};
 pub use version::check_version;
-
-/// What libtorch refused, in one line.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct Error(pub String);
-
-impl From<TchError> for Error {
-    fn from(error: TchError) -> Self {
-        Self(short(&error))
-    }
-}
-
-/// The first line of an error of `tch`; the rest is a C++ backtrace.
-pub fn short(error: &TchError) -> String {
-    first_line(&error.to_string())
-}
-
-fn first_line(text: &str) -> String {
-    let line = text.lines().next().unwrap_or_default();
-    line.strip_prefix("Internal torch error: ")
-        .unwrap_or(line)
-        .to_owned()
-}
 
 /// Sets the number of threads of libtorch's operators.
 pub fn set_threads(threads: usize) {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use tch::{Kind, Tensor};
 use torch_sys::C_tensor;
 
-use crate::Error;
+use crate::error::Error;
 use crate::shim::check;
 
 unsafe extern "C" {

@@ -5,7 +5,7 @@ use std::ffi::{CStr, c_char, c_int};
 use tch::Tensor;
 use torch_sys::C_tensor;
 
-use crate::{Error, first_line};
+use crate::error::{Error, first_line};
 
 unsafe extern "C" {
     fn adm_error() -> *const c_char;

@@ -5,7 +5,7 @@
 
 use std::ffi::{CStr, c_char, c_int};
 
-use crate::Error;
+use crate::error::Error;
 use crate::shim::{built_version, check};
 
 unsafe extern "C" {

@@ -5,7 +5,8 @@ use serde_json::Value;
 
 use super::fields::Fields;
 use super::native::{self, without_marks};
-use super::{Notes, Origin, sharegpt};
+use super::notes::{Notes, Origin};
+use super::sharegpt;
 use crate::error::{Fault, Reason};
 use crate::{Pair, Role, Sample, Turn};
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::source::{Found, as_object};
+use super::objects::{Found, as_object};
 use crate::error::{Error, said};
 
 /// The elements of an array.

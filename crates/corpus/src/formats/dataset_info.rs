@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::Format;
+use super::format::Format;
 use crate::Role;
 
 /// The names of a turn's keys and of its roles.

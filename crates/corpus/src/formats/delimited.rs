@@ -8,7 +8,7 @@ use std::path::Path;
 use csv::{ByteRecord, ReaderBuilder};
 use serde_json::{Map, Value};
 
-use super::source::{Found, Objects, unfold_meta};
+use super::objects::{Found, Objects, unfold_meta};
 use crate::error::{Error, Fault, Reason};
 
 /// The separator of a table of text, and by what it was recognised; `None` if it is no table.

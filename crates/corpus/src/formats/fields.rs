@@ -7,8 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::dataset_info::Tags;
-use super::kind_of;
-use super::source::Embedded;
+use super::objects::{Embedded, kind_of};
 use crate::digest;
 use crate::error::{Fault, Reason};
 use crate::images;

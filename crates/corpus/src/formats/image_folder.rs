@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Map;
 
-use super::source::{Found, Objects, Source};
-use super::{Format, parquet, source, webdataset};
+use super::format::Format;
+use super::objects::{Found, Objects, Source};
+use super::{file, parquet, webdataset};
 use crate::error::{Error, Fault, Reason};
 use crate::images::extension_of;
 
@@ -97,7 +98,7 @@ pub(super) fn open(folder: &Path, known: &dyn Fn(&str) -> bool) -> Result<Source
 
 /// A folder whose records stand in one of its files.
 fn with_table(folder: &Path, table: &Path, known: &dyn Fn(&str) -> bool) -> Result<Source, Error> {
-    let mut source = source::open(table, known)?;
+    let mut source = file::open(table, known)?;
     folder.clone_into(&mut source.root);
     let name = shown(std::slice::from_ref(&table));
     source.why = format!("a folder with {name}: {}", source.why);

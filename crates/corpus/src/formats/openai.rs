@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde_json::{Map, Value, json};
 
 use super::fields::Fields;
-use super::kind_of;
+use super::objects::kind_of;
 use crate::IMAGE_MARK;
 use crate::error::Fault;
 

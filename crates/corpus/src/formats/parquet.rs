@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::Format;
-use super::source::{Embedded, Found, Source, unfold_meta};
+use super::format::Format;
+use super::objects::{Embedded, Found, Source, unfold_meta};
 use crate::error::Error;
 use crate::tables::{Row, Rows};
 

@@ -7,7 +7,9 @@ use serde_json::{Map, Value, json};
 
 use super::fields::Fields;
 use super::native::{self, without_marks};
-use super::{Notes, Origin, kind_of, openai};
+use super::notes::{Notes, Origin};
+use super::objects::kind_of;
+use super::openai;
 use crate::error::{Fault, Reason};
 use crate::{IMAGE_MARK, Pair, Role, Sample, Turn};
 

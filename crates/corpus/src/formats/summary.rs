@@ -5,7 +5,9 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::{Format, Loaded, Row};
+use super::format::Format;
+use super::load::Loaded;
+use super::row::Row;
 use crate::digest;
 
 /// Counts over a file.

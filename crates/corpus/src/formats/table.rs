@@ -13,8 +13,8 @@ use parquet::basic::Compression;
 use parquet::file::properties::WriterProperties;
 use serde_json::json;
 
-use super::Format;
-use super::write::Content;
+use super::content::Content;
+use super::format::Format;
 use crate::error::Error;
 use crate::jsonl::Aside;
 use crate::{Pair, Role};

@@ -1,9 +1,11 @@
 use std::fs;
+use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
+use super::native;
 use super::*;
-use crate::{Role, Turn};
+use crate::{Pair, Role, Sample, Turn};
 
 fn folder_with(text: &[u8]) -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().expect("folder");

@@ -9,8 +9,8 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use flate2::read::MultiGzDecoder;
 use serde_json::{Map, Value};
 
-use super::Format;
-use super::source::{Embedded, Found, Source, object};
+use super::format::Format;
+use super::objects::{Embedded, Found, Source, object};
 use crate::error::{Error, Fault, Reason};
 use crate::images::{MAX_BYTES, extension_of};
 

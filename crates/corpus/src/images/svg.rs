@@ -14,7 +14,8 @@ use image::{Rgb, RgbImage, Rgba, RgbaImage};
 use resvg::usvg::roxmltree;
 use resvg::{tiny_skia, usvg};
 
-use super::{ImageError, check_size};
+use super::error::ImageError;
+use super::limits::check_size;
 
 /// Larger files are refused.
 const MAX_BYTES: usize = 50_000_000;

@@ -7,7 +7,7 @@ use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::thread;
 use std::time::Duration;
 
-use super::ImageError;
+use super::error::ImageError;
 
 /// Decoding a picture may take so long unless [`set_time_limit`] says otherwise. The largest pictures that are read
 /// take a few seconds.

@@ -8,7 +8,8 @@ use image::RgbImage;
 use resvg::{tiny_skia, usvg};
 use serde::Deserialize;
 
-use super::{Error, Pictogram};
+use super::concept::Pictogram;
+use super::error::Error;
 
 /// The drawing styles.
 pub const STYLES: [&str; 9] = [

@@ -163,7 +163,7 @@ impl CrossLayer {
             let (keys, values) = match (&mut cache, own) {
                 (None, Some(own)) => own,
                 (Some(cache), own) => cache.see(sequence.index, layer, own)?,
-                (None, None) => return Err(unseen(sequence.index)),
+                (None, None) => return Err(Error::unseen(sequence.index)),
             };
             for run in &sequence.runs {
                 let Some(q) = queries.next() else { break };
@@ -191,11 +191,6 @@ impl CrossLayer {
         self.output
             .forward(&Tensor::f_cat(&parts, 0)?.f_reshape([rows, -1])?)
     }
-}
-
-/// A cache that holds no pictures where it should.
-pub(crate) fn unseen(row: usize) -> Error {
-    Error::Batch(format!("sequence {row} sees pictures that it never had"))
 }
 
 impl Sight {

@@ -1,7 +1,7 @@
 //! Llama and Mistral, text only.
 
-use super::Source;
 use super::conversation::Family;
+use super::source::Source;
 
 pub(super) fn family(source: &Source) -> Family {
     Family {

@@ -9,8 +9,8 @@ use corpus::images::Alpha;
 use image::{Rgb, RgbImage};
 use serde_json::Value;
 
-use super::Source;
 use super::conversation::{Family, Pictures};
+use super::source::Source;
 use crate::pixels::{CLIP, Normalisation, kernel, needs, number};
 use crate::resize::{Kernel, resize};
 use crate::{Error, ImageGrid, ImageInput};

@@ -3,8 +3,8 @@
 mod tiles;
 
 use self::tiles::Tiling;
-use super::Source;
 use super::conversation::Family;
+use super::source::Source;
 use crate::Error;
 
 pub(super) fn family(source: &Source) -> Result<Family, Error> {

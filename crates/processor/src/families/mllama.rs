@@ -10,8 +10,8 @@ use std::sync::Arc;
 use image::RgbImage;
 use serde_json::Value;
 
-use super::Source;
 use super::conversation::{Family, Pictures};
+use super::source::Source;
 use crate::pixels::{Normalisation, kernel, needs, number};
 use crate::resize::{Kernel, resize};
 use crate::{Error, ImageGrid, ImageInput};

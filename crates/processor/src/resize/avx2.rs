@@ -11,7 +11,7 @@ use std::arch::x86_64::{__m128i, __m256i};
 use pulp::x86::V3;
 use pulp::{NullaryFnOnce, cast};
 
-use super::Taps;
+use super::taps::Taps;
 
 /// Bytes of a row that are done at once along columns; narrower pictures are not for these.
 pub(super) const COLUMNS: usize = 32;

@@ -1,0 +1,39 @@
+//! How a data file is read.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// What a recipe says about a data file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Where relative paths of pictures start; the file's folder if none.
+    pub images: Option<PathBuf>,
+    /// Our name of a key (see [`COLUMNS`]) to the file's name for it.
+    pub columns: BTreeMap<String, String>,
+    /// Whether a row whose picture files are not there is left out.
+    pub check_images: bool,
+    /// Where pictures go that lie inside the data file; [`load`](super::read_pairs) is an error without it if there are any.
+    pub unpack: Option<PathBuf>,
+}
+
+/// The names that `columns` can map.
+pub const COLUMNS: [&str; 18] = [
+    "id",
+    "images",
+    "image",
+    "file_name",
+    "instruction",
+    "input",
+    "output",
+    "caption",
+    "text",
+    "request",
+    "group",
+    "source",
+    "task",
+    "tasks",
+    "turns",
+    "messages",
+    "conversations",
+    "system",
+];
