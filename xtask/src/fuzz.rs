@@ -14,7 +14,7 @@ pub const RUNS: &str = "1000000";
 const TESTS: [(&str, &[&str], &str); 3] = [
     ("adamllm-corpus", &["--test", "hostile"], ""),
     ("adamllm-model", &["--test", "suite"], "hostile"),
-    ("adamllm", &["--bin", "adamllm"], "hostile"),
+    ("adamllm-run", &["--lib"], "hostile"),
 ];
 
 /// Runs all of them in release mode; fails with the first that fails.

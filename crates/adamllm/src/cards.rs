@@ -6,10 +6,10 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use corpus::{Pair, Sample, jsonl};
+use run::recipe::DEMO;
 use serde_json::Value;
 
 use crate::context::Context;
-use crate::recipe::{DEMO, origin_text};
 
 /// Writes both cards into a model's folder. They hold no time and no place of this machine, so that the same run writes the
 /// same cards.
@@ -82,11 +82,7 @@ fn model_card(context: &Context, stage: &str, counts: &BTreeMap<String, u64>) ->
             continue;
         }
         let value = resolved.value.to_string().replace('|', "\\|");
-        let _ = writeln!(
-            out,
-            "| `{key}` | `{value}` | {} |",
-            origin_text(&resolved.origin)
-        );
+        let _ = writeln!(out, "| `{key}` | `{value}` | {} |", resolved.origin);
     }
     out += "\n## Scores\n\nThe run's `report/summary.json` and `report/index.html` have the scores before and after on the same \
             questions, with intervals; they are made after this file and are not repeated here.\n\n\

@@ -4,12 +4,13 @@ use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Context as _, Result, bail};
 use clap::CommandFactory as _;
 use corpus::formats::{self, read_samples};
 use corpus::{Decoding, Open, Request, Role, Turn, jsonl};
 use evaluation::TaskScore;
 use generate::{Generator as _, LocalGenerator};
+use run::recipe::{Control, Recipe};
 use serde_json::{Value, json};
 use synthesis::Prompts;
 use torch::{Device, Kind};
@@ -19,7 +20,6 @@ use crate::cli::{
 };
 use crate::context::{Context, open};
 use crate::demo;
-use crate::recipe::{Control, Recipe, help_of, origin_text, resolve};
 use crate::report::Summary;
 use crate::run_folder::{RunFolder, STAGES};
 use crate::runner;
@@ -84,14 +84,16 @@ pub fn run(cli: &Cli) -> Result<()> {
             }
             run_inspect(shared, inspect)
         }
-        Command::Recipe(RecipeCommand::Explain { recipe, set }) => explain(shared, recipe, set),
-        Command::Recipe(RecipeCommand::Diff { a, b }) => recipe::files::diff(shared, a, b),
+        Command::Recipe(RecipeCommand::Explain { recipe, set }) => {
+            recipe::explain(shared, recipe, set)
+        }
+        Command::Recipe(RecipeCommand::Diff { a, b }) => recipe::diff(shared, a, b),
         Command::Recipe(RecipeCommand::New {
             file,
             checkpoint,
             pairs,
             synthesizer,
-        }) => recipe::files::new(shared, file, [checkpoint, pairs, synthesizer]),
+        }) => recipe::new(shared, file, [checkpoint, pairs, synthesizer]),
         Command::Doctor => doctor::run(shared),
         Command::Completions { shell } => {
             let (mut command, name) = (Cli::command(), "adamllm");
@@ -156,22 +158,6 @@ fn kind(shared: &Shared) -> Kind {
     }
 }
 
-/// A checked recipe.
-pub fn load_recipe(path: &Path, overrides: &[String]) -> Result<Recipe> {
-    let text = std::fs::read_to_string(path)
-        .with_context(|| format!("cannot read the recipe `{}`", path.display()))?;
-    let folder = path.parent().unwrap_or(Path::new("")).to_owned();
-    Recipe::read(&text, overrides, &folder).map_err(|errors| {
-        anyhow!(
-            "recipe `{}` has {} {}:\n  {}",
-            path.display(),
-            errors.len(),
-            if errors.len() == 1 { "error" } else { "errors" },
-            errors.join("\n  ")
-        )
-    })
-}
-
 fn run_demo(shared: &Shared, device: Device, demo: &Demo) -> Result<()> {
     signals::take_over()?;
     let run = RunFolder::open(&demo.run_dir)?;
@@ -191,11 +177,11 @@ fn run_demo(shared: &Shared, device: Device, demo: &Demo) -> Result<()> {
         overrides.extend(demo::data::QUICK.map(str::to_owned));
     }
     if demo.controls {
-        let names = Control::ALL.map(|c| format!("\"{}\"", c.as_str()));
+        let names = Control::WORDS.map(|word| format!("\"{word}\""));
         overrides.push(format!("evaluate.controls=[{}]", names.join(", ")));
     }
     overrides.extend(demo.set.iter().cloned());
-    let recipe = load_recipe(&path, &overrides)?;
+    let recipe = recipe::load(&path, &overrides)?;
     let span = Span::default();
     walk(shared, device, &recipe, &run, None, &span, demo.dry_run)
 }
@@ -215,7 +201,7 @@ fn run_recipe(shared: &Shared, device: Device, run: &Run) -> Result<()> {
 
 /// The stages of a recipe.
 pub fn road(shared: &Shared, device: Device, stage: &Stage, span: &Span, dry: bool) -> Result<()> {
-    let recipe = load_recipe(&stage.recipe, &stage.set)?;
+    let recipe = recipe::load(&stage.recipe, &stage.set)?;
     signals::take_over()?;
     let run = RunFolder::open(&stage.run_dir)?;
     if recipe.uses_demo_base() {
@@ -577,29 +563,6 @@ fn inspect_sample(shared: &Shared, model: &Path, data: &Path, index: usize) -> R
             encoded.ids.len()
         );
         println!("{}", inspect_data::marked(&processor.spans(&encoded)));
-    })
-}
-
-fn explain(shared: &Shared, path: &Path, overrides: &[String]) -> Result<()> {
-    let text = std::fs::read_to_string(path)
-        .with_context(|| format!("cannot read the recipe `{}`", path.display()))?;
-    let resolution = resolve(&text, overrides).map_err(|errors| {
-        anyhow!(
-            "recipe `{}` has {} errors:\n  {}",
-            path.display(),
-            errors.len(),
-            errors.join("\n  ")
-        )
-    })?;
-    print(shared, &serde_json::to_value(&resolution)?, || {
-        for (key, resolved) in &resolution {
-            println!(
-                "{key:<36} {:<28} {:<40} {}",
-                resolved.value.to_string(),
-                origin_text(&resolved.origin),
-                help_of(key)
-            );
-        }
     })
 }
 

@@ -8,12 +8,12 @@ use corpus::{Rejected, formats};
 use indicatif::ProgressBar;
 use model::Mllm;
 use processor::Processor;
+use run::recipe::{DEMO, Dtype, Recipe};
 use synthesis::Prompts;
 use torch::{Device, Kind};
 
 use crate::hub;
 use crate::progress;
-use crate::recipe::{DEMO, Recipe};
 use crate::run_folder::RunFolder;
 use corpus::digests::Digests;
 
@@ -81,7 +81,8 @@ impl Context<'_> {
     }
 
     /// Opens a model and its processor.
-    pub fn open(&self, folder: &Path, kind: Kind) -> Result<(Box<dyn Mllm>, Box<dyn Processor>)> {
+    pub fn open(&self, folder: &Path, dtype: Dtype) -> Result<(Box<dyn Mllm>, Box<dyn Processor>)> {
+        let kind = pipeline::settings::kind(dtype);
         open(folder, self.device, kind, &self.processing())
     }
 

@@ -28,7 +28,7 @@ pub fn run(shared: &Shared, device: Device, stage: &Stage, number: usize) -> Res
         let model = std::path::absolute(tuned.join("model"))?;
         set.push(format!("synthesizer.checkpoint={}", model.display()));
     } else {
-        let recipe = crate::commands::load_recipe(&stage.recipe, &set)?;
+        let recipe = crate::recipe::load(&stage.recipe, &set)?;
         if recipe.synthesizer.checkpoint.is_none() {
             bail!(
                 "the synthesizer is not tuned yet; tune it first: adamllm tune-synthesizer {} --run-dir {}",

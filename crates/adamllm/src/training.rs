@@ -10,11 +10,11 @@ use anyhow::{Context as _, Result, bail};
 use corpus::jsonl::{Appender, read_prefix};
 use corpus::{Rejected, Sample};
 use processor::{Encoded, Processor};
+use run::recipe::Training;
 use train::{Metrics, SampleSource, Trainer};
 
 use crate::context::Context;
 use crate::proof;
-use crate::recipe::Training;
 use crate::signals;
 
 struct Samples<'a> {
@@ -67,8 +67,9 @@ pub fn train(
         samples,
         processor: processor.as_ref(),
     };
-    let left_out = lengths::audit(context, folder, &source, data, &training.config)?;
-    let mut trainer = Trainer::new(model.as_ref(), &source, &training.config)?;
+    let config = pipeline::settings::config(training);
+    let left_out = lengths::audit(context, folder, &source, data, &config)?;
+    let mut trainer = Trainer::new(model.as_ref(), &source, &config)?;
     let mut checkpoints = checkpoints(folder);
     while let Some((_, path)) = checkpoints.pop() {
         match trainer.resume(&path) {
@@ -172,7 +173,8 @@ pub fn train(
         );
     }
     let (saved, dtype) = (folder.join("model"), context.recipe.dtype);
-    model::save(model.as_ref(), &saved, Some(base), dtype)
+    let kind = pipeline::settings::kind(dtype);
+    model::save(model.as_ref(), &saved, Some(base), kind)
         .context("cannot save the trained model")?;
     let steps = trainer.steps_done();
     // The optimizer's memory is not needed any more.

@@ -118,39 +118,19 @@ pub enum Reason {
     Inexpressible,
 }
 
-impl Reason {
-    /// All of them.
-    pub const ALL: [Self; 11] = [
-        Self::Unreadable,
-        Self::NotARecord,
-        Self::DuplicateId,
-        Self::EmptyCaption,
-        Self::NoImage,
-        Self::MissingImage,
-        Self::ImageMarks,
-        Self::TurnOrder,
-        Self::NothingLearned,
-        Self::NoTasks,
-        Self::Inexpressible,
-    ];
-
-    /// The reason as it stands in files.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Unreadable => "unreadable",
-            Self::NotARecord => "not-a-record",
-            Self::DuplicateId => "duplicate-id",
-            Self::EmptyCaption => "empty-caption",
-            Self::NoImage => "no-image",
-            Self::MissingImage => "missing-image",
-            Self::ImageMarks => "image-marks",
-            Self::TurnOrder => "turn-order",
-            Self::NothingLearned => "nothing-learned",
-            Self::NoTasks => "no-tasks",
-            Self::Inexpressible => "inexpressible",
-        }
-    }
-}
+crate::words!(Reason {
+    Unreadable = "unreadable",
+    NotARecord = "not-a-record",
+    DuplicateId = "duplicate-id",
+    EmptyCaption = "empty-caption",
+    NoImage = "no-image",
+    MissingImage = "missing-image",
+    ImageMarks = "image-marks",
+    TurnOrder = "turn-order",
+    NothingLearned = "nothing-learned",
+    NoTasks = "no-tasks",
+    Inexpressible = "inexpressible",
+});
 
 impl std::fmt::Display for Reason {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -11,6 +11,7 @@ pub mod formats;
 pub mod images;
 pub mod jsonl;
 pub mod mersenne;
+mod nearest;
 pub mod pictograms;
 pub mod record;
 pub mod sealed;
@@ -18,8 +19,10 @@ pub mod seed;
 pub mod sources;
 pub mod splits;
 pub mod tables;
+pub mod words;
 
 pub use error::{BadRow, Error, Reason};
+pub use nearest::nearest;
 pub use record::{
     Completion, Consistency, Decoding, FinishReason, Label, Open, Pair, Prediction, Rejected,
     Request, Role, Sample, Seed, SeedTask, Triplet, Turn, Verdict,

@@ -70,16 +70,11 @@ pub enum Role {
     Assistant,
 }
 
-impl Role {
-    /// The name that chat templates use.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::System => "system",
-            Self::User => "user",
-            Self::Assistant => "assistant",
-        }
-    }
-}
+crate::words!(Role {
+    System = "system",
+    User = "user",
+    Assistant = "assistant",
+});
 
 /// One turn of a conversation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

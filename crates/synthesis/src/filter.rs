@@ -46,20 +46,15 @@ pub enum Reason {
     NoProbability,
 }
 
-impl Reason {
-    /// The name in records.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::NoVerdict => "no-verdict",
-            Self::VerdictNo => "verdict-no",
-            Self::VerdictOpen => "verdict-open",
-            Self::VerdictOther => "verdict-other",
-            Self::VerdictYes => "verdict-yes",
-            Self::BelowThreshold => "below-threshold",
-            Self::NoProbability => "no-probability",
-        }
-    }
-}
+corpus::words!(Reason {
+    NoVerdict = "no-verdict",
+    VerdictNo = "verdict-no",
+    VerdictOpen = "verdict-open",
+    VerdictOther = "verdict-other",
+    VerdictYes = "verdict-yes",
+    BelowThreshold = "below-threshold",
+    NoProbability = "no-probability",
+});
 
 /// The triplets that the verdicts keep.
 ///

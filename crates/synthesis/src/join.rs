@@ -22,6 +22,11 @@ pub enum Joiner {
     Varied,
 }
 
+corpus::words!(Joiner {
+    Paper = "paper",
+    Varied = "varied",
+});
+
 /// A turn pair.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Joined {

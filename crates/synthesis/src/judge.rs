@@ -34,6 +34,12 @@ pub enum JudgeKind {
     Extraction,
 }
 
+corpus::words!(JudgeKind {
+    Verdict = "verdict",
+    TunedVerdict = "tuned-verdict",
+    Extraction = "extraction",
+});
+
 /// How requests are made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct JudgeOptions {

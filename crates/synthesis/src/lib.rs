@@ -80,3 +80,31 @@ fn reject(id: &str, stage: &str, reason: &str, detail: &str) -> Rejected {
         detail: text::shortened(detail, 300),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde::Serialize;
+
+    use super::*;
+    use crate::rubrics::Quality;
+
+    /// The words are those that `serde` writes.
+    fn check<T: Serialize + Copy>(all: &[T], as_str: impl Fn(T) -> &'static str) {
+        for &one in all {
+            let written = serde_json::to_value(one).expect("serializable");
+            assert_eq!(written, as_str(one));
+        }
+    }
+
+    #[test]
+    fn words_are_those_of_the_files() {
+        check(&Input::ALL, Input::as_str);
+        check(&SameQuestion::ALL, SameQuestion::as_str);
+        check(&JudgeKind::ALL, JudgeKind::as_str);
+        check(&Joiner::ALL, Joiner::as_str);
+        check(&WithoutTriplet::ALL, WithoutTriplet::as_str);
+        check(&CaptionPosition::ALL, CaptionPosition::as_str);
+        check(&Answers::ALL, Answers::as_str);
+        check(&Quality::ALL, Quality::as_str);
+    }
+}

@@ -24,6 +24,11 @@ pub enum CaptionPosition {
     Random,
 }
 
+corpus::words!(CaptionPosition {
+    Last = "last",
+    Random = "random",
+});
+
 /// What becomes of a pair without a triplet when both tasks are on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -34,6 +39,11 @@ pub enum WithoutTriplet {
     /// It is left out.
     Drop,
 }
+
+corpus::words!(WithoutTriplet {
+    Caption = "caption",
+    Drop = "drop",
+});
 
 /// Which answers the synthetic task trains; the single ones are the paper's ablation of the filter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -47,6 +57,12 @@ pub enum Answers {
     /// The informative one.
     Informative,
 }
+
+corpus::words!(Answers {
+    Joined = "joined",
+    Precise = "precise",
+    Informative = "informative",
+});
 
 /// How samples are mixed.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

@@ -24,6 +24,13 @@ pub enum Input {
     None,
 }
 
+corpus::words!(Input {
+    Both = "both",
+    Image = "image",
+    Caption = "caption",
+    None = "none",
+});
+
 impl Input {
     /// Whether pictures are shown.
     pub fn has_image(self) -> bool {

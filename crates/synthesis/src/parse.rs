@@ -40,6 +40,11 @@ pub enum SameQuestion {
     Normalised,
 }
 
+corpus::words!(SameQuestion {
+    Exact = "exact",
+    Normalised = "normalised",
+});
+
 /// Why a generation gives no triplet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Reason {
@@ -63,35 +68,17 @@ pub enum Reason {
     NoMatchingInstruction,
 }
 
-impl Reason {
-    /// Every reason, for reports.
-    pub const ALL: [Self; 9] = [
-        Self::NoCompletion,
-        Self::GenerationError,
-        Self::NoTurns,
-        Self::Unfinished,
-        Self::BadTurn,
-        Self::EmptyPart,
-        Self::MissingHint,
-        Self::MissingMode,
-        Self::NoMatchingInstruction,
-    ];
-
-    /// The name in records.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::NoCompletion => "no-completion",
-            Self::GenerationError => "generation-error",
-            Self::NoTurns => "no-turns",
-            Self::Unfinished => "unfinished",
-            Self::BadTurn => "bad-turn",
-            Self::EmptyPart => "empty-part",
-            Self::MissingHint => "missing-hint",
-            Self::MissingMode => "missing-mode",
-            Self::NoMatchingInstruction => "no-matching-instruction",
-        }
-    }
-}
+corpus::words!(Reason {
+    NoCompletion = "no-completion",
+    GenerationError = "generation-error",
+    NoTurns = "no-turns",
+    Unfinished = "unfinished",
+    BadTurn = "bad-turn",
+    EmptyPart = "empty-part",
+    MissingHint = "missing-hint",
+    MissingMode = "missing-mode",
+    NoMatchingInstruction = "no-matching-instruction",
+});
 
 /// What the parser has to know.
 #[derive(Clone, Copy, Debug)]

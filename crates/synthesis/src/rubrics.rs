@@ -29,27 +29,13 @@ pub enum Quality {
     ImageDomain,
 }
 
-impl Quality {
-    /// Everything that is judged.
-    pub const ALL: [Self; 5] = [
-        Self::Knowledge,
-        Self::Complexity,
-        Self::Accuracy,
-        Self::TaskType,
-        Self::ImageDomain,
-    ];
-
-    /// The name in ids and reports.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Knowledge => "knowledge",
-            Self::Complexity => "complexity",
-            Self::Accuracy => "accuracy",
-            Self::TaskType => "task-type",
-            Self::ImageDomain => "image-domain",
-        }
-    }
-}
+corpus::words!(Quality {
+    Knowledge = "knowledge",
+    Complexity = "complexity",
+    Accuracy = "accuracy",
+    TaskType = "task-type",
+    ImageDomain = "image-domain",
+});
 
 /// Texts of the rubrics.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 use corpus::seed::{Rng, hash};
 use corpus::{Pair, Sample, Triplet, jsonl};
+use run::recipe::Control;
 use serde::{Deserialize, Serialize};
 use synthesis::MixOptions;
 
 use super::{mix_options, samples_of};
 use crate::context::Context;
-use crate::recipe::Control;
 use crate::training::{self, Data};
 use corpus::digests::together;
 use corpus::sealed::{read_sealed, write_sealed};
@@ -47,8 +47,8 @@ pub(super) fn model(context: &Context, control: Control, folder: &Path) -> Resul
     let Some(steps) = steps else {
         bail!("the steps of stage `train` are not known; run it first");
     };
-    training.config.max_steps = Some(steps as usize);
-    training.config.epochs = f64::from(u32::MAX);
+    training.max_steps = Some(steps as usize);
+    training.epochs = f64::from(u32::MAX);
     std::fs::create_dir_all(folder)
         .with_context(|| format!("cannot make `{}`", folder.display()))?;
     // What was lost of the records was said before the adapted model was trained on them.

@@ -14,16 +14,16 @@ use corpus::{Decoding, Open, Pair, Request, Role, Sample, Turn, formats};
 use generate::{Generator as _, LocalGenerator};
 use model::Mllm;
 use model::checkpoint::Checkpoint;
+use pipeline::settings;
 use processor::{Encoded, Processor};
+use run::recipe::{Dtype, Training};
 use serde::{Deserialize, Serialize};
 use synthesis::{Blank, SeedOptions};
-use torch::Kind;
 use train::{SampleSource, TooLong, Trainer, peak_rss_bytes};
 
 use super::{Span, basis, evaluate, places, seeds_path};
 use crate::context::Context;
 use crate::pictures;
-use crate::recipe::Training;
 use crate::run_folder::{STAGES, State};
 use crate::runner::GROUP;
 use corpus::sealed::write_json;
@@ -107,8 +107,8 @@ struct Sizes {
 impl Sizes {
     fn of(context: &Context, model: &dyn Mllm) -> Self {
         // An outline has tensors of another dtype than the run would load.
-        let width = context.recipe.dtype.elt_size_in_bytes() as u64;
-        let freeze = &context.recipe.train.config.freeze;
+        let width = settings::kind(context.recipe.dtype).elt_size_in_bytes() as u64;
+        let freeze = settings::config(&context.recipe.train).freeze;
         let groups = model::inspect::groups(model);
         let all = groups.iter().map(|g| g.values as u64);
         let trained = groups.iter().filter(|g| !freeze.contains(&g.group));
@@ -198,7 +198,7 @@ pub fn make(context: &Context, span: &Span) -> Result<Plan> {
         }
     };
     let kept = keeps(&recipe.train).max(keeps(&recipe.synthesizer.train)) as u64;
-    let is_half = recipe.dtype != Kind::Float;
+    let is_half = recipe.dtype != Dtype::F32;
     let sizes = &measured.sizes;
     let master = if is_half { 4 * sizes.trained } else { 0 };
     let longest = measured.prompt_tokens + recipe.synthesizer.max_new_tokens;
@@ -287,7 +287,8 @@ impl Counted<'_> {
         };
         let trains = |samples: usize, training: &Training| {
             let ids: Vec<String> = (0..samples).map(|i| i.to_string()).collect();
-            let plan = train::Plan::new(ids.iter().map(String::as_str), &training.config);
+            let plan =
+                train::Plan::new(ids.iter().map(String::as_str), &settings::config(training));
             let drawn: usize = (0..plan.total_steps()).map(|s| plan.batch(s).len()).sum();
             (plan.total_steps(), drawn)
         };
@@ -433,7 +434,7 @@ fn measure(context: &Context, pairs: &[Pair]) -> Result<Measured> {
         max_steps: Some(2),
         batch_size: encoded.len(),
         too_long: TooLong::TruncateText,
-        ..context.recipe.train.config.clone()
+        ..settings::config(&context.recipe.train)
     };
     let few = Few(&encoded);
     let mut stepper = Trainer::new(model.as_ref(), &few, &config)?;
@@ -441,7 +442,7 @@ fn measure(context: &Context, pairs: &[Pair]) -> Result<Measured> {
     let start = Instant::now();
     stepper.step()?;
     let seconds = start.elapsed().as_secs_f64();
-    let is_half = context.recipe.dtype != Kind::Float;
+    let is_half = context.recipe.dtype != Dtype::F32;
     let counted = sizes.trained * if is_half { 16 } else { 12 };
     Ok(Measured {
         costs: Some(Costs {

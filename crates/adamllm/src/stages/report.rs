@@ -104,13 +104,7 @@ pub(super) fn run(context: &Context, folder: &Path) -> Result<Counts> {
         .recipe
         .resolution
         .iter()
-        .map(|(key, r)| {
-            (
-                key.clone(),
-                r.value.to_string(),
-                crate::recipe::origin_text(&r.origin),
-            )
-        })
+        .map(|(key, r)| (key.clone(), r.value.to_string(), r.origin.to_string()))
         .collect();
     let about = about(context);
     let page = render(&Page {

@@ -84,41 +84,20 @@ pub enum Format {
     TextBeside,
 }
 
-impl Format {
-    /// All of them.
-    pub const ALL: [Self; 12] = [
-        Self::Jsonl,
-        Self::JsonArray,
-        Self::ShareGpt,
-        Self::Llava,
-        Self::OpenAi,
-        Self::Alpaca,
-        Self::Csv,
-        Self::Parquet,
-        Self::Arrow,
-        Self::WebDataset,
-        Self::ImageFolder,
-        Self::TextBeside,
-    ];
-
-    /// The format as it stands in commands and files.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Jsonl => "jsonl",
-            Self::JsonArray => "json-array",
-            Self::ShareGpt => "sharegpt",
-            Self::Llava => "llava",
-            Self::OpenAi => "openai",
-            Self::Alpaca => "alpaca",
-            Self::Csv => "csv",
-            Self::Parquet => "parquet",
-            Self::Arrow => "arrow",
-            Self::WebDataset => "webdataset",
-            Self::ImageFolder => "image-folder",
-            Self::TextBeside => "text-beside",
-        }
-    }
-}
+crate::words!(Format {
+    Jsonl = "jsonl",
+    JsonArray = "json-array",
+    ShareGpt = "sharegpt",
+    Llava = "llava",
+    OpenAi = "openai",
+    Alpaca = "alpaca",
+    Csv = "csv",
+    Parquet = "parquet",
+    Arrow = "arrow",
+    WebDataset = "webdataset",
+    ImageFolder = "image-folder",
+    TextBeside = "text-beside",
+});
 
 /// What a recipe says about a data file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -30,24 +30,21 @@ pub enum Reason {
     NoPicture,
 }
 
-impl Reason {
-    /// The reason as it stands in files.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::NotARecord => "not-a-record",
-            Self::DuplicateId => "duplicate-id",
-            Self::UnknownId => "unknown-id",
-            Self::MissingId => "missing-id",
-            Self::Label => "label",
-            Self::Options => "options",
-            Self::NoAnswer => "no-answer",
-            Self::ClosedLabel => "closed-label",
-            Self::FewOptions => "few-options",
-            Self::NoAnswerType => "no-answer-type",
-            Self::NoPicture => "no-picture",
-        }
-    }
+corpus::words!(Reason {
+    NotARecord = "not-a-record",
+    DuplicateId = "duplicate-id",
+    UnknownId = "unknown-id",
+    MissingId = "missing-id",
+    Label = "label",
+    Options = "options",
+    NoAnswer = "no-answer",
+    ClosedLabel = "closed-label",
+    FewOptions = "few-options",
+    NoAnswerType = "no-answer-type",
+    NoPicture = "no-picture",
+});
 
+impl Reason {
     /// Whether the row has a score nevertheless.
     pub fn is_scored(self) -> bool {
         matches!(

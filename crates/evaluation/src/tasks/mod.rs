@@ -70,13 +70,10 @@ pub fn find(name: &str) -> Result<Spec, UnknownTask> {
     if let Some(task) = tasks.iter().find(|task| task.id == name) {
         return Ok(task.clone());
     }
-    let nearest = tasks
-        .iter()
-        .min_by_key(|task| edits(name, &task.id))
-        .map(|task| task.id.clone());
+    let nearest = corpus::nearest(name, tasks.iter().map(|task| task.id.as_str()));
     Err(UnknownTask {
         name: name.to_owned(),
-        nearest: nearest.unwrap_or_default(),
+        nearest: nearest.unwrap_or_default().to_owned(),
     })
 }
 
@@ -91,22 +88,6 @@ pub fn columns(domain: &str) -> Vec<(String, Metric)> {
                 .map(move |metric| (task.id.clone(), metric))
         })
         .collect()
-}
-
-/// How many letters must be put in, taken out or changed.
-fn edits(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, &y) in b.iter().enumerate() {
-            let changed = diagonal + usize::from(x != y);
-            diagonal = row[j + 1];
-            row[j + 1] = changed.min(row[j] + 1).min(row[j + 1] + 1);
-        }
-    }
-    row[b.len()]
 }
 
 #[cfg(test)]

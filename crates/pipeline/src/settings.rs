@@ -1,0 +1,146 @@
+//! A recipe's plain settings as those of the crates with tensors.
+
+use run::recipe::Dtype;
+use run::recipe::training::{self, Training};
+
+/// What the trainer is told; the file of samples and the checkpoints are the caller's.
+pub fn config(training: &Training) -> train::Config {
+    let training::Rates {
+        vision_tower,
+        projector,
+        language_model,
+    } = training.learning_rate;
+    train::Config {
+        epochs: training.epochs,
+        max_steps: training.max_steps,
+        batch_size: training.batch_size,
+        micro_tokens: training.micro_tokens,
+        max_seq_len: training.max_seq_len,
+        too_long: match training.too_long {
+            training::TooLong::Error => train::TooLong::Error,
+            training::TooLong::TruncateText => train::TooLong::TruncateText,
+            training::TooLong::Drop => train::TooLong::Drop,
+        },
+        shuffle: training.shuffle,
+        seed: training.seed,
+        learning_rate: train::Rates {
+            vision_tower,
+            projector,
+            language_model,
+        },
+        freeze: training.freeze.iter().copied().map(group).collect(),
+        scheduler: match training.scheduler {
+            training::Scheduler::Cosine => train::Scheduler::Cosine,
+            training::Scheduler::Linear => train::Scheduler::Linear,
+            training::Scheduler::Constant => train::Scheduler::Constant,
+        },
+        warmup_ratio: training.warmup_ratio,
+        min_lr: training.min_lr,
+        weight_decay: training.weight_decay,
+        betas: training.betas,
+        eps: training.eps,
+        max_grad_norm: training.max_grad_norm,
+    }
+}
+
+/// The part of a model.
+pub fn group(group: training::Group) -> model::Group {
+    match group {
+        training::Group::VisionTower => model::Group::VisionTower,
+        training::Group::Projector => model::Group::Projector,
+        training::Group::LanguageModel => model::Group::LanguageModel,
+    }
+}
+
+/// The kind of tensors.
+pub fn kind(dtype: Dtype) -> torch::Kind {
+    match dtype {
+        Dtype::F32 => torch::Kind::Float,
+        Dtype::Bf16 => torch::Kind::BFloat16,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use run::recipe::training::{Group, Rates, Scheduler, TooLong};
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn training() -> Training {
+        Training {
+            data: None,
+            save_steps: 1,
+            keep: 2,
+            epochs: 3.0,
+            max_steps: Some(4),
+            batch_size: 5,
+            micro_tokens: 6,
+            max_seq_len: 7,
+            too_long: TooLong::Error,
+            shuffle: true,
+            seed: 8,
+            learning_rate: Rates {
+                vision_tower: 0.25,
+                projector: 0.5,
+                language_model: 0.75,
+            },
+            freeze: Vec::new(),
+            scheduler: Scheduler::Cosine,
+            warmup_ratio: 0.125,
+            min_lr: 0.0625,
+            weight_decay: 9.0,
+            betas: [0.5, 0.75],
+            eps: 10.0,
+            max_grad_norm: 11.0,
+        }
+    }
+
+    fn written(training: &Training) -> Value {
+        serde_json::to_value(config(training)).expect("serializable")
+    }
+
+    #[test]
+    fn every_setting_goes_to_its_namesake() {
+        let expected = json!({
+            "epochs": 3.0, "max_steps": 4, "batch_size": 5, "micro_tokens": 6, "max_seq_len": 7, "too_long": "error",
+            "shuffle": true, "seed": 8,
+            "learning_rate": {"vision_tower": 0.25, "projector": 0.5, "language_model": 0.75},
+            "freeze": [], "scheduler": "cosine", "warmup_ratio": 0.125, "min_lr": 0.0625, "weight_decay": 9.0,
+            "betas": [0.5, 0.75], "eps": 10.0, "max_grad_norm": 11.0,
+        });
+        assert_eq!(written(&training()), expected);
+    }
+
+    /// The words of the recipe are those that the trainer's checkpoints hold.
+    #[test]
+    fn every_word_goes_to_its_namesake() {
+        for group in Group::ALL {
+            let training = Training {
+                freeze: vec![group],
+                ..training()
+            };
+            assert_eq!(written(&training)["freeze"], json!([group.as_str()]));
+        }
+        for scheduler in Scheduler::ALL {
+            let training = Training {
+                scheduler,
+                ..training()
+            };
+            assert_eq!(written(&training)["scheduler"], scheduler.as_str());
+        }
+        for too_long in TooLong::ALL {
+            let training = Training {
+                too_long,
+                ..training()
+            };
+            assert_eq!(written(&training)["too_long"], too_long.as_str());
+        }
+    }
+
+    #[test]
+    fn dtypes_have_their_width() {
+        let widths = Dtype::ALL.map(|dtype| kind(dtype).elt_size_in_bytes());
+        assert_eq!(widths, [4, 2]);
+    }
+}

@@ -1,0 +1,305 @@
+//! A typed recipe whose paths exist and whose numbers are in range.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use synthesis::{CaptionPosition, Input, Joiner, JudgeKind, SameQuestion, WithoutTriplet};
+use toml::Value;
+
+use super::control::Control;
+use super::dtype::Dtype;
+use super::keys::{DEMO, key};
+use super::resolution::{Resolution, resolve_most};
+use super::shape::Shape;
+use super::training::Training;
+use super::values::Values;
+use crate::hub::Hub;
+
+/// What a recipe is read among: the rest of the world that its words name.
+#[derive(Clone, Debug)]
+pub struct Surroundings<'a> {
+    /// Where models are that are named as repositories.
+    pub hub: Hub,
+    /// The demo's own recipe, whose settings are presets with the demo base.
+    pub demo_recipe: &'a str,
+}
+
+/// A checked recipe.
+#[derive(Clone, Debug)]
+pub struct Recipe {
+    /// Every key with its origin.
+    pub resolution: Resolution,
+    /// `[run] seed`.
+    pub seed: u64,
+    /// `[model] checkpoint`: a folder in the Hugging Face layout, or `demo`.
+    pub checkpoint: PathBuf,
+    /// `[model] dtype`.
+    pub dtype: Dtype,
+    /// `[model] extra_bos`.
+    pub extra_bos: bool,
+    /// `[model] template_date`.
+    pub template_date: String,
+    /// `[model] min_pixels`; none for the checkpoint's.
+    pub min_pixels: Option<usize>,
+    /// `[model] max_pixels`, likewise.
+    pub max_pixels: Option<usize>,
+    /// `[data] pairs`.
+    pub pairs: PathBuf,
+    /// `[data] images`.
+    pub images: Option<PathBuf>,
+    /// `[data] columns`.
+    pub columns: BTreeMap<String, String>,
+    /// `[data] max_bad`: the largest share of unusable records.
+    pub max_bad: f64,
+    /// `[data] held_out`: the share of pairs kept for evaluation.
+    pub held_out: f64,
+    /// `[data] truth`: what is true of the pairs, to measure the filter with.
+    pub truth: Option<PathBuf>,
+    /// `[synthesizer]`.
+    pub synthesizer: Synthesizer,
+    /// `[filter]`.
+    pub filter: Filter,
+    /// `[mix]`.
+    pub mix: Mix,
+    /// `[train]`.
+    pub train: Training,
+    /// `[evaluate] data`: folder of `<task>.jsonl`.
+    pub tasks_folder: Option<PathBuf>,
+    /// `[evaluate] tasks`: names, or empty for every file of the folder.
+    pub tasks: Vec<String>,
+    /// `[evaluate] controls`.
+    pub controls: Vec<Control>,
+}
+
+/// `[synthesizer]`.
+#[derive(Clone, Debug)]
+pub struct Synthesizer {
+    /// A tuned synthesizer.
+    pub checkpoint: Option<PathBuf>,
+    /// Seed data to tune one from the model.
+    pub seed_data: Option<PathBuf>,
+    /// What it sees: picture, caption, both or none.
+    pub input: Input,
+    /// Share of blank pictures in tuning.
+    pub blank_images: f64,
+    /// How instructions are compared.
+    pub same_question: SameQuestion,
+    /// Tuning.
+    pub train: Training,
+    /// 0 is greedy.
+    pub temperature: f64,
+    /// Nucleus sampling.
+    pub top_p: f64,
+    /// The most tokens it writes.
+    pub max_new_tokens: usize,
+    /// A TOML file that replaces prompts by name.
+    pub prompts: Option<PathBuf>,
+}
+
+/// `[filter]`.
+#[derive(Clone, Debug)]
+pub struct Filter {
+    /// Off: every parsed triplet is kept.
+    pub enabled: bool,
+    /// How the judge is asked.
+    pub judge: JudgeKind,
+    /// The judge; the model itself when absent.
+    pub checkpoint: Option<PathBuf>,
+    /// Keeps only verdicts with at least this probability.
+    pub threshold: Option<f64>,
+}
+
+/// `[mix]`.
+#[derive(Clone, Debug)]
+pub struct Mix {
+    /// Whether the caption task is trained.
+    pub caption: bool,
+    /// Whether the synthetic task is trained.
+    pub synthetic: bool,
+    /// What becomes of a pair without a triplet.
+    pub without_triplet: WithoutTriplet,
+    /// How both answers are joined.
+    pub joiner: Joiner,
+    /// Where the caption stands.
+    pub caption_position: CaptionPosition,
+    /// Sample file for replay.
+    pub general: Option<PathBuf>,
+    /// Replay samples for each domain sample.
+    pub general_ratio: f64,
+}
+
+impl Recipe {
+    /// Reads a recipe's text with overrides and checks all of it; gives every problem at once. Paths are relative to
+    /// `folder`, the recipe's own.
+    pub fn read(
+        text: &str,
+        overrides: &[String],
+        folder: &Path,
+        surroundings: &Surroundings,
+    ) -> Result<Self, Vec<String>> {
+        let (resolution, wrong) = resolve_most(text, overrides, surroundings.demo_recipe)?;
+        match Self::new(resolution, folder, &surroundings.hub) {
+            Ok(recipe) if wrong.errors.is_empty() => Ok(recipe),
+            checked => {
+                let mut errors = wrong.errors;
+                let follows = |e: &String| wrong.keys.iter().any(|k| e.contains(&format!("`{k}`")));
+                errors.extend(checked.err().into_iter().flatten().filter(|e| !follows(e)));
+                Err(errors)
+            }
+        }
+    }
+
+    /// Checks what only the file system and the other keys can tell. Paths are relative to `folder`.
+    pub fn new(resolution: Resolution, folder: &Path, hub: &Hub) -> Result<Self, Vec<String>> {
+        let mut get = Values::new(resolution, folder, hub);
+        let mut recipe = Self {
+            seed: get.integer("run.seed") as u64,
+            checkpoint: get.model("model.checkpoint").unwrap_or_default(),
+            dtype: get.word("model.dtype"),
+            extra_bos: get.flag("model.extra_bos"),
+            template_date: get.text("model.template_date"),
+            min_pixels: get.optional_count("model.min_pixels"),
+            max_pixels: get.optional_count("model.max_pixels"),
+            pairs: get.path("data.pairs").unwrap_or_default(),
+            images: get.path("data.images"),
+            columns: get.columns("data.columns"),
+            max_bad: get.number("data.max_bad"),
+            held_out: get.number("data.held_out"),
+            truth: get.path("data.truth"),
+            synthesizer: Synthesizer {
+                checkpoint: get.model("synthesizer.checkpoint"),
+                seed_data: get.path("synthesizer.seed_data"),
+                input: get.word("synthesizer.input"),
+                blank_images: get.number("synthesizer.blank_images"),
+                same_question: get.word("synthesizer.same_question"),
+                train: get.training("synthesizer.train"),
+                temperature: get.number("synthesizer.temperature"),
+                top_p: get.number("synthesizer.top_p"),
+                max_new_tokens: get.integer("synthesizer.max_new_tokens") as usize,
+                prompts: get.path("synthesizer.prompts"),
+            },
+            filter: Filter {
+                enabled: get.flag("filter.enabled"),
+                judge: get.word("filter.judge"),
+                checkpoint: get.model("filter.checkpoint"),
+                threshold: get.optional_number("filter.threshold"),
+            },
+            mix: Mix {
+                caption: get.flag("mix.caption"),
+                synthetic: get.flag("mix.synthetic"),
+                without_triplet: get.word("mix.without_triplet"),
+                joiner: get.word("mix.joiner"),
+                caption_position: get.word("mix.caption_position"),
+                general: get.path("mix.general"),
+                general_ratio: get.number("mix.general_ratio"),
+            },
+            train: get.training("train"),
+            tasks_folder: get.path("evaluate.data"),
+            tasks: get.texts("evaluate.tasks"),
+            controls: Vec::new(),
+            resolution: Resolution::new(),
+        };
+        let control_names = get.texts("evaluate.controls");
+        let Values {
+            resolution,
+            mut errors,
+            ..
+        } = get;
+        recipe.resolution = resolution;
+        for (key, value) in [
+            ("model.checkpoint", &recipe.checkpoint),
+            ("data.pairs", &recipe.pairs),
+        ] {
+            if value.as_os_str().is_empty() && !recipe.resolution.contains_key(key) {
+                errors.push(format!(
+                    "`{key}` is missing; it is one of the two keys that every recipe needs"
+                ));
+            }
+        }
+        let demo = recipe.checkpoint == Path::new(DEMO);
+        let has_synthesizer =
+            recipe.synthesizer.checkpoint.is_some() || recipe.synthesizer.seed_data.is_some();
+        if !demo && !has_synthesizer && recipe.mix.synthetic {
+            errors.push(
+                "a `model.checkpoint` other than the demo base needs a synthesizer: name a tuned one in \
+                 `synthesizer.checkpoint`, or seed data to tune one in `synthesizer.seed_data`"
+                    .to_owned(),
+            );
+        }
+        for name in control_names {
+            match name.parse::<Control>() {
+                Ok(control) if control.needs_general() && recipe.mix.general.is_none() => {
+                    errors.push(format!(
+                        "control `{name}` of `evaluate.controls` needs general samples; name them in `mix.general`"
+                    ));
+                }
+                Ok(control) => recipe.controls.push(control),
+                Err(unknown) => errors.push(format!(
+                    "`evaluate.controls` names `{name}`; controls are {}",
+                    unknown.known.join(", ")
+                )),
+            }
+        }
+        if !recipe.mix.caption && !recipe.mix.synthetic {
+            errors.push(
+                "`mix.caption` and `mix.synthetic` are both off, so nothing is left to train on"
+                    .to_owned(),
+            );
+        }
+        if errors.is_empty() {
+            Ok(recipe)
+        } else {
+            Err(errors)
+        }
+    }
+
+    /// The resolved keys of these sections as JSON: what a stage depends on.
+    pub fn sections(&self, names: &[&str]) -> serde_json::Value {
+        let map: BTreeMap<&String, &Value> = self.among(names).collect();
+        serde_json::to_value(map).expect("TOML values are JSON values")
+    }
+
+    /// The values of these keys and sections (a name is a whole key, or what stands before a dot of others) but for
+    /// files, folders and models: those change what a stage gives by what is in them, and not by where they lie.
+    pub fn values(&self, names: &[&str]) -> BTreeMap<String, serde_json::Value> {
+        let is_place = |name: &str| {
+            key(name).is_some_and(|key| match key.shape {
+                Shape::Path | Shape::Model => true,
+                Shape::Text
+                | Shape::Texts
+                | Shape::Integer(..)
+                | Shape::Number(..)
+                | Shape::Flag
+                | Shape::Word(_)
+                | Shape::Rates
+                | Shape::Two
+                | Shape::Columns => false,
+            })
+        };
+        self.among(names)
+            .filter(|(name, _)| !is_place(name))
+            .map(|(name, value)| {
+                let value = serde_json::to_value(value).expect("TOML values are JSON values");
+                (name.clone(), value)
+            })
+            .collect()
+    }
+
+    fn among(&self, names: &[&str]) -> impl Iterator<Item = (&String, &Value)> {
+        let keep = |key: &str| {
+            names.iter().any(|name| {
+                key.strip_prefix(name)
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+            })
+        };
+        self.resolution
+            .iter()
+            .filter(move |(key, _)| keep(key))
+            .map(|(key, resolved)| (key, &resolved.value))
+    }
+
+    /// Whether the model is the shipped demo base.
+    pub fn uses_demo_base(&self) -> bool {
+        self.checkpoint == Path::new(DEMO)
+    }
+}

@@ -1,0 +1,459 @@
+//! Every key of a recipe: its shape, its preset and where the preset comes from.
+
+use synthesis::{CaptionPosition, Input, Joiner, JudgeKind, SameQuestion, WithoutTriplet};
+
+use super::dtype::Dtype;
+use super::shape::Shape;
+use super::training::{Scheduler, TooLong};
+
+/// One key.
+#[derive(Debug)]
+pub struct Key {
+    /// The dotted name.
+    pub name: &'static str,
+    /// What values it takes.
+    pub shape: Shape,
+    /// Its preset as TOML; absent keys stay absent.
+    pub preset: Option<&'static str>,
+    /// Where the preset comes from.
+    pub source: &'static str,
+    /// What it does, in one line.
+    pub help: &'static str,
+}
+
+/// The name of the shipped demo base in place of a folder.
+pub const DEMO: &str = "demo";
+
+const PAPER_10: &str = "paper, table 10 (LLaVA-v1.6-8B)";
+const PAPER_9: &str = "paper, table 9";
+const OURS: &str = "our choice";
+
+macro_rules! key {
+    ($name:expr, $shape:expr, $help:expr) => {
+        Key {
+            name: $name,
+            shape: $shape,
+            preset: None,
+            source: "",
+            help: $help,
+        }
+    };
+    ($name:expr, $shape:expr, $preset:expr, $source:expr, $help:expr) => {
+        Key {
+            name: $name,
+            shape: $shape,
+            preset: Some($preset),
+            source: $source,
+            help: $help,
+        }
+    };
+}
+
+const MANY: i64 = 1_000_000_000;
+/// The tuned verdict is missing: it is for a judge that was tuned on verdicts, which no key makes.
+const JUDGES: &[&str] = &[JudgeKind::Verdict.as_str(), JudgeKind::Extraction.as_str()];
+
+/// The keys of one training: the name of its section, the paper's table, its passes, where the presets of its checkpoints
+/// come from, and what `data` takes the place of.
+macro_rules! training {
+    ($section:literal, $paper:expr, $epochs:literal, $saving:expr, $instead:literal) => {
+        &[
+            key!(
+                concat!($section, ".data"),
+                Shape::Path,
+                concat!("sample file that is trained on instead of ", $instead)
+            ),
+            key!(
+                concat!($section, ".epochs"),
+                Shape::Number(0.001, 10_000.0),
+                $epochs,
+                $paper,
+                "passes over the data"
+            ),
+            key!(
+                concat!($section, ".max_steps"),
+                Shape::Integer(0, MANY),
+                "0",
+                OURS,
+                "stop after so many steps; 0 is off"
+            ),
+            key!(
+                concat!($section, ".batch_size"),
+                Shape::Integer(1, 1_000_000),
+                "128",
+                $paper,
+                "global batch in samples"
+            ),
+            key!(
+                concat!($section, ".micro_tokens"),
+                Shape::Integer(1, MANY),
+                "6144",
+                OURS,
+                "tokens of a packed microbatch"
+            ),
+            key!(
+                concat!($section, ".max_seq_len"),
+                Shape::Integer(8, 1_000_000),
+                "6144",
+                $paper,
+                "longest sample in tokens"
+            ),
+            key!(
+                concat!($section, ".too_long"),
+                Shape::Word(&TooLong::WORDS),
+                "\"error\"",
+                OURS,
+                "what becomes of longer samples"
+            ),
+            key!(
+                concat!($section, ".shuffle"),
+                Shape::Flag,
+                "true",
+                $paper,
+                "whether the order is shuffled"
+            ),
+            key!(
+                concat!($section, ".seed"),
+                Shape::Integer(0, i64::MAX),
+                "seed of the order; default: run.seed"
+            ),
+            key!(
+                concat!($section, ".learning_rate"),
+                Shape::Rates,
+                "{ vision_tower = 2e-6, projector = 2e-5, language_model = 2e-5 }",
+                $paper,
+                "peak learning rates"
+            ),
+            key!(
+                concat!($section, ".freeze"),
+                Shape::Texts,
+                "[]",
+                $paper,
+                "groups that are not trained"
+            ),
+            key!(
+                concat!($section, ".scheduler"),
+                Shape::Word(&Scheduler::WORDS),
+                "\"cosine\"",
+                $paper,
+                "learning-rate schedule"
+            ),
+            key!(
+                concat!($section, ".warmup_ratio"),
+                Shape::Number(0.0, 1.0),
+                "0.03",
+                $paper,
+                "share of steps with a rising rate"
+            ),
+            key!(
+                concat!($section, ".min_lr"),
+                Shape::Number(0.0, 1.0),
+                "0.0",
+                $paper,
+                "final rate as a share of the peak"
+            ),
+            key!(
+                concat!($section, ".weight_decay"),
+                Shape::Number(0.0, 10.0),
+                "0.0",
+                $paper,
+                "decoupled weight decay"
+            ),
+            key!(
+                concat!($section, ".betas"),
+                Shape::Two,
+                "[0.9, 0.999]",
+                "transformers' default",
+                "AdamW betas"
+            ),
+            key!(
+                concat!($section, ".eps"),
+                Shape::Number(0.0, 1.0),
+                "1e-8",
+                "transformers' default",
+                "AdamW epsilon"
+            ),
+            key!(
+                concat!($section, ".max_grad_norm"),
+                Shape::Number(0.0, 1e9),
+                "1.0",
+                "transformers' default",
+                "gradients are clipped to this norm; 0 is off"
+            ),
+            key!(
+                concat!($section, ".save_steps"),
+                Shape::Integer(0, MANY),
+                "500",
+                $saving,
+                "a checkpoint every so many steps; 0 is never"
+            ),
+            key!(
+                concat!($section, ".keep"),
+                Shape::Integer(1, 1000),
+                "1",
+                $saving,
+                "checkpoints kept"
+            ),
+        ]
+    };
+}
+
+const BEFORE_TUNING: &[Key] = &[
+    key!(
+        "run.seed",
+        Shape::Integer(0, i64::MAX),
+        "0",
+        OURS,
+        "seed of everything that is drawn"
+    ),
+    key!(
+        "model.checkpoint",
+        Shape::Model,
+        "the general model: a Hugging Face folder, or \"demo\""
+    ),
+    key!(
+        "model.dtype",
+        Shape::Word(&Dtype::WORDS),
+        "\"f32\"",
+        OURS,
+        "dtype of the weights while training"
+    ),
+    key!(
+        "model.extra_bos",
+        Shape::Flag,
+        "false",
+        "reference code: true for open-llava-next",
+        "a second begin-of-text token"
+    ),
+    key!(
+        "model.template_date",
+        Shape::Text,
+        "\"26 Jul 2024\"",
+        "Llama 3.1's template",
+        "what a chat template takes for today"
+    ),
+    key!(
+        "model.min_pixels",
+        Shape::Integer(0, MANY),
+        "0",
+        OURS,
+        "fewest pixels of a picture for Qwen2-VL; 0 is the checkpoint's"
+    ),
+    key!(
+        "model.max_pixels",
+        Shape::Integer(0, MANY),
+        "0",
+        OURS,
+        "most pixels of a picture for Qwen2-VL; 0 is the checkpoint's"
+    ),
+    key!(
+        "data.pairs",
+        Shape::Path,
+        "image-caption pairs of the domain: JSONL or ShareGPT JSON"
+    ),
+    key!(
+        "data.images",
+        Shape::Path,
+        "folder that image paths are relative to; default: the file's folder"
+    ),
+    key!(
+        "data.columns",
+        Shape::Columns,
+        "our key = the file's key, where they differ"
+    ),
+    key!(
+        "data.max_bad",
+        Shape::Number(0.0, 1.0),
+        "0.01",
+        OURS,
+        "largest share of unusable pairs before a run stops"
+    ),
+    key!(
+        "data.held_out",
+        Shape::Number(0.0, 0.9),
+        "0.1",
+        OURS,
+        "share of pairs kept for evaluation, by group"
+    ),
+    key!(
+        "data.truth",
+        Shape::Path,
+        "what is true of the pairs, to measure the filter with"
+    ),
+    key!(
+        "synthesizer.checkpoint",
+        Shape::Model,
+        "a tuned synthesizer; then nothing is tuned"
+    ),
+    key!(
+        "synthesizer.seed_data",
+        Shape::Path,
+        "seed records to tune the synthesizer from the model"
+    ),
+    key!(
+        "synthesizer.input",
+        Shape::Word(&Input::WORDS),
+        "\"both\"",
+        "paper, table 6",
+        "what the synthesizer sees"
+    ),
+    key!(
+        "synthesizer.blank_images",
+        Shape::Number(0.0, 1.0),
+        "0.1",
+        "paper, section 3.1",
+        "share of blank pictures in tuning"
+    ),
+    key!(
+        "synthesizer.same_question",
+        Shape::Word(&SameQuestion::WORDS),
+        "\"exact\"",
+        "reference code",
+        "how two instructions are compared"
+    ),
+    key!(
+        "synthesizer.temperature",
+        Shape::Number(0.0, 5.0),
+        "0.0",
+        "reference code",
+        "0 is greedy"
+    ),
+    key!(
+        "synthesizer.top_p",
+        Shape::Number(0.01, 1.0),
+        "1.0",
+        OURS,
+        "nucleus sampling"
+    ),
+    key!(
+        "synthesizer.max_new_tokens",
+        Shape::Integer(1, 100_000),
+        "512",
+        "reference code",
+        "most tokens of a synthesis"
+    ),
+    key!(
+        "synthesizer.prompts",
+        Shape::Path,
+        "TOML file that replaces prompts by name"
+    ),
+];
+
+const TUNING: &[Key] = training!(
+    "synthesizer.train",
+    PAPER_9,
+    "2.0",
+    PAPER_9,
+    "the seed data"
+);
+
+const FILTER_AND_MIX: &[Key] = &[
+    key!(
+        "filter.enabled",
+        Shape::Flag,
+        "true",
+        "paper, section 3.2",
+        "whether inconsistent triplets are left out"
+    ),
+    key!(
+        "filter.judge",
+        Shape::Word(JUDGES),
+        "\"verdict\"",
+        "paper, section 3.2",
+        "how the judge is asked"
+    ),
+    key!(
+        "filter.checkpoint",
+        Shape::Model,
+        "the judge; default: the shipped one for the demo base, else the model itself"
+    ),
+    key!(
+        "filter.threshold",
+        Shape::Number(0.0, 1.0),
+        "keep only verdicts with at least this probability"
+    ),
+    key!(
+        "mix.caption",
+        Shape::Flag,
+        "true",
+        "paper, section 3.3",
+        "whether the caption task is trained"
+    ),
+    key!(
+        "mix.synthetic",
+        Shape::Flag,
+        "true",
+        "paper, section 3.3",
+        "whether the synthetic task is trained"
+    ),
+    key!(
+        "mix.without_triplet",
+        Shape::Word(&WithoutTriplet::WORDS),
+        "\"caption\"",
+        "paper, section 3.3",
+        "a pair without a triplet"
+    ),
+    key!(
+        "mix.joiner",
+        Shape::Word(&Joiner::WORDS),
+        "\"paper\"",
+        "paper, figure 2",
+        "how both answers become one"
+    ),
+    key!(
+        "mix.caption_position",
+        Shape::Word(&CaptionPosition::WORDS),
+        "\"last\"",
+        "paper, figure 2",
+        "where the caption task stands"
+    ),
+    key!("mix.general", Shape::Path, "sample file for general replay"),
+    key!(
+        "mix.general_ratio",
+        Shape::Number(0.0, 100.0),
+        "0.0",
+        "paper: none",
+        "replay samples for each domain sample"
+    ),
+];
+
+const TRAINING: &[Key] = training!("train", PAPER_10, "1.0", OURS, "the mix");
+
+const EVALUATION: &[Key] = &[
+    key!(
+        "evaluate.data",
+        Shape::Path,
+        "folder of `<task>.jsonl` files; default: captions of the held-out pairs"
+    ),
+    key!(
+        "evaluate.tasks",
+        Shape::Texts,
+        "[]",
+        OURS,
+        "task names; empty means every file of the folder"
+    ),
+    key!(
+        "evaluate.controls",
+        Shape::Texts,
+        "[]",
+        OURS,
+        "what the adapted model is compared with: captions, shuffled-pictures, swapped-groups, general, no-replay"
+    ),
+];
+
+/// All keys, section by section as they stand in a recipe.
+pub fn keys() -> impl Iterator<Item = &'static Key> {
+    [BEFORE_TUNING, TUNING, FILTER_AND_MIX, TRAINING, EVALUATION]
+        .into_iter()
+        .flatten()
+}
+
+/// The key of this name.
+pub fn key(name: &str) -> Option<&'static Key> {
+    keys().find(|key| key.name == name)
+}
+
+/// What a key does, in one line; nothing of an unknown key.
+pub fn help_of(name: &str) -> &'static str {
+    key(name).map_or("", |key| key.help)
+}

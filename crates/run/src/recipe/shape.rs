@@ -1,0 +1,110 @@
+//! What values a key takes.
+
+use toml::Value;
+
+use super::training::Group;
+
+/// What values a key takes.
+#[derive(Debug)]
+pub enum Shape {
+    /// A text or name.
+    Text,
+    /// A file or folder; what lies there is asked for by content, so that its place makes no difference.
+    Path,
+    /// A model: a folder, a repository's name, or the demo's name; asked for by content, too.
+    Model,
+    /// A list of names.
+    Texts,
+    /// A whole number in a closed range.
+    Integer(i64, i64),
+    /// A number in a closed range.
+    Number(f64, f64),
+    /// True or false.
+    Flag,
+    /// One of these words.
+    Word(&'static [&'static str]),
+    /// One rate, or a table of them by [`Group`].
+    Rates,
+    /// Two numbers.
+    Two,
+    /// A table of text to text.
+    Columns,
+}
+
+impl Shape {
+    /// The value if it fits (a file's `8` is taken where a number is expected), else what is expected.
+    pub fn check(&self, value: &Value) -> Result<Value, String> {
+        let fits = match self {
+            Self::Text | Self::Path | Self::Model => value.is_str(),
+            Self::Texts => value
+                .as_array()
+                .is_some_and(|list| list.iter().all(Value::is_str)),
+            Self::Integer(low, high) => value
+                .as_integer()
+                .is_some_and(|i| (*low..=*high).contains(&i)),
+            Self::Number(low, high) => as_number(value).is_some_and(|x| x >= *low && x <= *high),
+            Self::Flag => value.is_bool(),
+            Self::Word(words) => value.as_str().is_some_and(|w| words.contains(&w)),
+            Self::Rates => match value {
+                Value::Table(table) => table.iter().all(|(name, rate)| {
+                    Group::WORDS.contains(&name.as_str())
+                        && as_number(rate).is_some_and(|x| (0.0..=1.0).contains(&x))
+                }),
+                other => as_number(other).is_some_and(|x| (0.0..=1.0).contains(&x)),
+            },
+            Self::Two => value
+                .as_array()
+                .is_some_and(|l| l.len() == 2 && l.iter().all(|v| as_number(v).is_some())),
+            Self::Columns => value
+                .as_table()
+                .is_some_and(|t| t.values().all(Value::is_str)),
+        };
+        if fits {
+            Ok(value.clone())
+        } else {
+            Err(self.expected())
+        }
+    }
+
+    /// What fits, in words.
+    pub fn expected(&self) -> String {
+        match self {
+            Self::Text | Self::Path | Self::Model => "a text in quotes".to_owned(),
+            Self::Texts => "a list of texts".to_owned(),
+            Self::Integer(low, high) => format!("a whole number from {low} to {high}"),
+            Self::Number(low, high) => format!("a number from {low} to {high}"),
+            Self::Flag => "true or false".to_owned(),
+            Self::Word(words) => format!("one of {}", words.join(", ")),
+            Self::Rates => {
+                let groups = Group::WORDS.map(|word| format!("`{word}`"));
+                format!(
+                    "a rate from 0 to 1, or a table of {}",
+                    listed(&groups, "and")
+                )
+            }
+            Self::Two => "two numbers in a list".to_owned(),
+            Self::Columns => "a table of our key = your column".to_owned(),
+        }
+    }
+}
+
+/// A number, be it written as a whole one or not.
+pub fn as_number(value: &Value) -> Option<f64> {
+    value
+        .as_float()
+        .or_else(|| value.as_integer().map(|i| i as f64))
+}
+
+/// `a, b and c`.
+pub fn listed(items: &[impl AsRef<str>], before_last: &str) -> String {
+    let mut out = String::new();
+    for (at, item) in items.iter().enumerate() {
+        match at {
+            0 => {}
+            _ if at + 1 == items.len() => out.extend([" ", before_last, " "]),
+            _ => out += ", ",
+        }
+        out += item.as_ref();
+    }
+    out
+}

@@ -1,0 +1,112 @@
+//! What a recipe says of one training, in plain types: the trainer has its own, with tensors behind them.
+
+use std::path::PathBuf;
+
+/// Part of the model that a parameter belongs to; learning rates and freezing are given per group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Group {
+    /// The image encoder.
+    VisionTower,
+    /// What maps image features into the language model.
+    Projector,
+    /// The decoder, its embeddings and its head.
+    LanguageModel,
+}
+
+corpus::words!(Group {
+    VisionTower = "vision_tower",
+    Projector = "projector",
+    LanguageModel = "language_model",
+});
+
+/// Peak learning rates by group.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rates {
+    /// Of the image encoder.
+    pub vision_tower: f64,
+    /// Of the projector.
+    pub projector: f64,
+    /// Of the decoder.
+    pub language_model: f64,
+}
+
+/// How the learning rate falls after the warm-up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Scheduler {
+    /// Half a cosine.
+    #[default]
+    Cosine,
+    /// A straight line.
+    Linear,
+    /// Not at all.
+    Constant,
+}
+
+corpus::words!(Scheduler {
+    Cosine = "cosine",
+    Linear = "linear",
+    Constant = "constant",
+});
+
+/// What becomes of a sample that is longer than `max_seq_len`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum TooLong {
+    /// Training stops.
+    #[default]
+    Error,
+    /// The end of its text is cut; never an image token.
+    TruncateText,
+    /// It is left out, with the reason.
+    Drop,
+}
+
+corpus::words!(TooLong {
+    Error = "error",
+    TruncateText = "truncate_text",
+    Drop = "drop",
+});
+
+/// What to train with, and how often to save.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Training {
+    /// Sample file that is trained on instead of what the stages before made.
+    pub data: Option<PathBuf>,
+    /// A checkpoint every so many steps; 0 is never.
+    pub save_steps: usize,
+    /// How many checkpoints are kept.
+    pub keep: usize,
+    /// Passes over the data.
+    pub epochs: f64,
+    /// An upper bound of the steps.
+    pub max_steps: Option<usize>,
+    /// Samples of one optimizer step.
+    pub batch_size: usize,
+    /// Tokens of one packed microbatch; a longer sample stands alone.
+    pub micro_tokens: usize,
+    /// The longest sample in tokens, pictures included.
+    pub max_seq_len: usize,
+    /// What becomes of longer ones.
+    pub too_long: TooLong,
+    /// Whether every epoch has its own order.
+    pub shuffle: bool,
+    /// Seed of the order.
+    pub seed: u64,
+    /// Peak learning rates.
+    pub learning_rate: Rates,
+    /// Groups that are not trained.
+    pub freeze: Vec<Group>,
+    /// How the rate falls.
+    pub scheduler: Scheduler,
+    /// Share of the steps in which the rate rises from 0.
+    pub warmup_ratio: f64,
+    /// The final rate as a share of the peak.
+    pub min_lr: f64,
+    /// Decoupled weight decay; not on norms, biases and vectors.
+    pub weight_decay: f64,
+    /// Decay of AdamW's moments.
+    pub betas: [f64; 2],
+    /// AdamW's epsilon.
+    pub eps: f64,
+    /// Gradients are scaled down to this L2 norm; 0 is off.
+    pub max_grad_norm: f64,
+}

@@ -1,0 +1,195 @@
+//! Values of a resolution by type, with paths and models looked up.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use corpus::words::UnknownWord;
+use toml::Value;
+
+use super::keys::DEMO;
+use super::resolution::Resolution;
+use super::shape::{as_number, listed};
+use super::training::{Group, Rates, Training};
+use crate::hub::Hub;
+
+/// What the keys say, by type. A key without a value gives the type's own nothing; the presets leave none where that
+/// would be wrong.
+pub(super) struct Values<'a> {
+    pub resolution: Resolution,
+    folder: &'a Path,
+    hub: &'a Hub,
+    /// What could not be used, one sentence each.
+    pub errors: Vec<String>,
+}
+
+impl<'a> Values<'a> {
+    /// Paths are relative to `folder`.
+    pub fn new(resolution: Resolution, folder: &'a Path, hub: &'a Hub) -> Self {
+        Self {
+            resolution,
+            folder,
+            hub,
+            errors: Vec::new(),
+        }
+    }
+
+    fn value(&self, key: &str) -> Option<&Value> {
+        self.resolution.get(key).map(|r| &r.value)
+    }
+
+    pub fn text(&self, key: &str) -> String {
+        self.value(key)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned()
+    }
+
+    /// What a word stands for.
+    pub fn word<T: FromStr<Err = UnknownWord> + Default>(&mut self, key: &str) -> T {
+        self.text(key).parse().unwrap_or_else(|error: UnknownWord| {
+            self.errors.push(format!("`{key}`: {error}"));
+            T::default()
+        })
+    }
+
+    pub fn texts(&self, key: &str) -> Vec<String> {
+        let list = self
+            .value(key)
+            .and_then(Value::as_array)
+            .cloned()
+            .unwrap_or_default();
+        list.iter()
+            .filter_map(|v| v.as_str().map(str::to_owned))
+            .collect()
+    }
+
+    pub fn integer(&self, key: &str) -> i64 {
+        self.value(key)
+            .and_then(Value::as_integer)
+            .unwrap_or_default()
+    }
+
+    /// A whole number, where 0 stands for none.
+    pub fn optional_count(&self, key: &str) -> Option<usize> {
+        usize::try_from(self.integer(key)).ok().filter(|&n| n > 0)
+    }
+
+    pub fn number(&self, key: &str) -> f64 {
+        self.optional_number(key).unwrap_or_default()
+    }
+
+    pub fn optional_number(&self, key: &str) -> Option<f64> {
+        self.value(key).and_then(as_number)
+    }
+
+    pub fn flag(&self, key: &str) -> bool {
+        self.value(key).and_then(Value::as_bool).unwrap_or_default()
+    }
+
+    pub fn columns(&self, key: &str) -> BTreeMap<String, String> {
+        let table = self
+            .value(key)
+            .and_then(Value::as_table)
+            .cloned()
+            .unwrap_or_default();
+        table
+            .iter()
+            .filter_map(|(k, v)| v.as_str().map(|v| (k.clone(), v.to_owned())))
+            .collect()
+    }
+
+    pub fn path(&mut self, key: &str) -> Option<PathBuf> {
+        let path = self.folder.join(self.value(key)?.as_str()?);
+        if !path.exists() {
+            self.errors.push(format!(
+                "`{key}` names `{}`, which does not exist (paths are relative to the recipe's folder)",
+                path.display()
+            ));
+        }
+        Some(path)
+    }
+
+    pub fn model(&mut self, key: &str) -> Option<PathBuf> {
+        let text = self.value(key)?.as_str()?.to_owned();
+        if text == DEMO {
+            return Some(PathBuf::from(DEMO));
+        }
+        // A folder beside the recipe, or else a repository in the hub's cache on this machine.
+        if let Some(found) = self.hub.cached(Path::new(&text)) {
+            return Some(found);
+        }
+        let path = self.path(key)?;
+        if path.exists() && !path.join("config.json").exists() {
+            self.errors.push(format!(
+                "`{key}` names `{}`, which has no `config.json`",
+                path.display()
+            ));
+        }
+        Some(path)
+    }
+
+    pub fn training(&mut self, section: &str) -> Training {
+        let key = |name: &str| format!("{section}.{name}");
+        let rates = self
+            .value(&key("learning_rate"))
+            .cloned()
+            .unwrap_or(Value::Float(0.0));
+        let rate = |group: Group| match &rates {
+            Value::Table(table) => table
+                .get(group.as_str())
+                .and_then(as_number)
+                .unwrap_or_default(),
+            other => as_number(other).unwrap_or_default(),
+        };
+        let betas: Vec<f64> = self
+            .value(&key("betas"))
+            .and_then(Value::as_array)
+            .map(|list| list.iter().filter_map(as_number).collect())
+            .unwrap_or_default();
+        let mut freeze = Vec::new();
+        for name in self.texts(&key("freeze")) {
+            match name.parse::<Group>() {
+                Ok(group) => freeze.push(group),
+                Err(unknown) => self.errors.push(format!(
+                    "`{}` names the unknown group `{name}`; expected {}",
+                    key("freeze"),
+                    listed(unknown.known, "or")
+                )),
+            }
+        }
+        let max_steps = self.integer(&key("max_steps")) as usize;
+        Training {
+            data: self.path(&key("data")),
+            save_steps: self.integer(&key("save_steps")) as usize,
+            keep: self.integer(&key("keep")) as usize,
+            epochs: self.number(&key("epochs")),
+            max_steps: (max_steps > 0).then_some(max_steps),
+            batch_size: self.integer(&key("batch_size")) as usize,
+            micro_tokens: self.integer(&key("micro_tokens")) as usize,
+            max_seq_len: self.integer(&key("max_seq_len")) as usize,
+            too_long: self.word(&key("too_long")),
+            shuffle: self.flag(&key("shuffle")),
+            seed: self
+                .value(&key("seed"))
+                .and_then(Value::as_integer)
+                .unwrap_or_else(|| self.integer("run.seed")) as u64,
+            learning_rate: Rates {
+                vision_tower: rate(Group::VisionTower),
+                projector: rate(Group::Projector),
+                language_model: rate(Group::LanguageModel),
+            },
+            freeze,
+            scheduler: self.word(&key("scheduler")),
+            warmup_ratio: self.number(&key("warmup_ratio")),
+            min_lr: self.number(&key("min_lr")),
+            weight_decay: self.number(&key("weight_decay")),
+            betas: [
+                betas.first().copied().unwrap_or(0.9),
+                betas.get(1).copied().unwrap_or(0.999),
+            ],
+            eps: self.number(&key("eps")),
+            max_grad_norm: self.number(&key("max_grad_norm")),
+        }
+    }
+}
