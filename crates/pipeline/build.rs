@@ -1,0 +1,8 @@
+//! Puts the folder of libtorch into the run path, so that no library path is needed.
+fn main() {
+    // Else a change of any file of the package, tests too, builds the program anew.
+    println!("cargo:rerun-if-changed=build.rs");
+    if let Ok(folder) = std::env::var("DEP_ADAMLLM_TORCH_LIB") {
+        println!("cargo:rustc-link-arg=-Wl,-rpath,{folder}");
+    }
+}
