@@ -58,3 +58,37 @@ pub(crate) fn write(folder: &Path, name: &str, mut items: Vec<Item>) -> Result<(
     let path = folder.join(format!("tasks/{name}.jsonl"));
     Ok(jsonl::write(&path, &items)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::world::Thing;
+
+    #[test]
+    fn pictures_are_named_as_seen_from_the_task_file() {
+        let parent = tempfile::tempdir().expect("folder");
+        let folder = parent.path().join("demo");
+        std::fs::create_dir_all(folder.join("tasks")).expect("folder");
+        let picture = Picture {
+            id: "soup_noto".to_owned(),
+            concept: "soup".to_owned(),
+            subgroup: String::new(),
+            style: "noto",
+            path: folder.join("food/soup_noto.png"),
+            thing: Thing {
+                name: "soup".to_owned(),
+                kind: "dish".to_owned(),
+                colour: "red".to_owned(),
+                keywords: Vec::new(),
+                gloss: None,
+            },
+        };
+        let kinds = ["dish", "fruit", "drink"].map(str::to_owned);
+        let mut items = items(std::slice::from_ref(&picture), Asks::Kind, &kinds);
+        assert_eq!(items[0].images, [picture.path]);
+        write(&folder, "kind", items.clone()).expect("a task file");
+        let written: Vec<Item> = jsonl::read(&folder.join("tasks/kind.jsonl")).expect("items");
+        items[0].images = vec!["../food/soup_noto.png".into()];
+        assert_eq!(written, items);
+    }
+}
