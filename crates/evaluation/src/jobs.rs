@@ -3,14 +3,16 @@
 //! Takes names of tasks, a file or folder of predictions and a folder of benchmarks; gives a [`Job`] for each task, and of
 //! a job its benchmark, its predictions and the [`Options`] of scoring.
 
-use std::path::{Path, PathBuf};
+mod error;
 
-use anyhow::{Context as _, Result, bail};
+use std::path::{Path, PathBuf};
 
 use crate::benchmarks::{self, Benchmark};
 use crate::predictions::{Columns, Layout, Predictions, read_for};
 use crate::scoring::{Options, Scorer};
 use crate::tasks::{self, Extraction, Spec, UserTask};
+
+pub use error::JobError;
 
 /// How predictions and their benchmarks are read.
 #[derive(Clone, Debug, Default)]
@@ -45,17 +47,14 @@ pub struct Job {
 }
 
 /// The jobs of a file or folder of predictions.
-pub fn of_predictions(names: &[String], predictions: &Path) -> Result<Vec<Job>> {
-    if !predictions.exists() {
-        bail!("`{}` does not exist", predictions.display());
-    }
+pub fn of_predictions(names: &[String], predictions: &Path) -> Result<Vec<Job>, JobError> {
+    there(predictions)?;
     let folder = predictions.is_dir();
     if names.is_empty() {
         if !folder {
-            bail!(
-                "`{}` does not say which task it answers; name it with `--task`, `adamllm evaluate --list` shows all",
-                predictions.display()
-            );
+            return Err(JobError::WhichTask {
+                file: predictions.to_owned(),
+            });
         }
         let mut found = Vec::new();
         for spec in tasks::all() {
@@ -64,31 +63,26 @@ pub fn of_predictions(names: &[String], predictions: &Path) -> Result<Vec<Job>> 
             }
         }
         if found.is_empty() {
-            bail!(
-                "`{}` has no file named after a task, such as `slake.jsonl`",
-                predictions.display()
-            );
+            return Err(JobError::NoFile {
+                folder: predictions.to_owned(),
+            });
         }
         return Ok(found);
     }
     if !folder && names.len() > 1 {
-        bail!(
-            "{} tasks cannot be read from the one file `{}`; give a folder with a file for each",
-            names.len(),
-            predictions.display()
-        );
+        return Err(JobError::OneFile {
+            tasks: names.len(),
+            file: predictions.to_owned(),
+        });
     }
     names
         .iter()
         .map(|name| {
             let mut job = named(name)?;
             job.file = if folder {
-                file_of(&job.spec.id, predictions)?.with_context(|| {
-                    format!(
-                        "`{}` has no file named after the task `{}`",
-                        predictions.display(),
-                        job.spec.id
-                    )
+                file_of(&job.spec.id, predictions)?.ok_or_else(|| JobError::NoFileOfTask {
+                    folder: predictions.to_owned(),
+                    task: job.spec.id.clone(),
                 })?
             } else {
                 predictions.to_owned()
@@ -98,11 +92,19 @@ pub fn of_predictions(names: &[String], predictions: &Path) -> Result<Vec<Job>> 
         .collect()
 }
 
-/// The job on other predictions, a file or a folder that may have one of the task's name.
-pub fn on_others(job: &Job, predictions: &Path) -> Result<Option<Job>> {
-    if !predictions.exists() {
-        bail!("`{}` does not exist", predictions.display());
+fn there(path: &Path) -> Result<(), JobError> {
+    if path.exists() {
+        Ok(())
+    } else {
+        Err(JobError::NotThere {
+            path: path.to_owned(),
+        })
     }
+}
+
+/// The job on other predictions, a file or a folder that may have one of the task's name.
+pub fn on_others(job: &Job, predictions: &Path) -> Result<Option<Job>, JobError> {
+    there(predictions)?;
     let file = if predictions.is_dir() {
         file_of(&job.spec.id, predictions)?
     } else {
@@ -116,24 +118,23 @@ pub fn on_others(job: &Job, predictions: &Path) -> Result<Option<Job>> {
 
 /// The jobs of tasks that are to be answered; their files are named later. Without names, all tasks that have a folder
 /// of their name.
-pub fn of_benchmarks(names: &[String], data: Option<&Path>) -> Result<Vec<Job>> {
+pub fn of_benchmarks(names: &[String], data: Option<&Path>) -> Result<Vec<Job>, JobError> {
     if !names.is_empty() {
         let jobs = names.iter().map(|name| named(name));
-        let jobs: Vec<Job> = jobs.collect::<Result<_>>()?;
+        let jobs: Vec<Job> = jobs.collect::<Result<_, _>>()?;
         if let Some(job) = jobs
             .iter()
             .find(|job| job.own.is_none())
             .filter(|_| data.is_none())
         {
-            bail!(
-                "task `{}` needs `--data`, the folder in which its own folder lies",
-                job.spec.id
-            );
+            return Err(JobError::NoData {
+                task: job.spec.id.clone(),
+            });
         }
         return Ok(jobs);
     }
     let Some(root) = data else {
-        bail!("name tasks with `--tasks`, and the folder of their data with `--data`");
+        return Err(JobError::NothingNamed);
     };
     let all = tasks::all().into_iter();
     let found: Vec<Job> = all
@@ -141,10 +142,9 @@ pub fn of_benchmarks(names: &[String], data: Option<&Path>) -> Result<Vec<Job>> 
         .map(|spec| job(spec, PathBuf::new()))
         .collect();
     if found.is_empty() {
-        bail!(
-            "`{}` has no folder named after a task, such as `slake`; `adamllm evaluate --list` shows all",
-            root.display()
-        );
+        return Err(JobError::NoFolder {
+            folder: root.to_owned(),
+        });
     }
     Ok(found)
 }
@@ -159,7 +159,7 @@ fn job(spec: Spec, file: PathBuf) -> Job {
 }
 
 /// A built-in task, or a user's task file.
-fn named(name: &str) -> Result<Job> {
+fn named(name: &str) -> Result<Job, JobError> {
     if Path::new(name).extension().is_some_and(|e| e == "toml") {
         let own = UserTask::read(Path::new(name))?;
         return Ok(Job {
@@ -174,20 +174,21 @@ fn named(name: &str) -> Result<Job> {
 
 /// The one file of a folder whose name is the task's, else the one that has it in its name (`…_samples_slake.jsonl`).
 /// Letters and digits count, so that `vqa_rad.tsv` is `vqa-rad`.
-fn file_of(task: &str, folder: &Path) -> Result<Option<PathBuf>> {
+fn file_of(task: &str, folder: &Path) -> Result<Option<PathBuf>, JobError> {
     let plain = |text: &str| -> String {
         text.chars()
             .filter(|c| c.is_alphanumeric())
             .flat_map(char::to_lowercase)
             .collect()
     };
-    let entries =
-        std::fs::read_dir(folder).with_context(|| format!("cannot read `{}`", folder.display()))?;
+    let unreadable = |source| JobError::Unreadable {
+        folder: folder.to_owned(),
+        source,
+    };
+    let entries = std::fs::read_dir(folder).map_err(unreadable)?;
     let mut files = Vec::new();
     for entry in entries {
-        let path = entry
-            .with_context(|| format!("cannot read `{}`", folder.display()))?
-            .path();
+        let path = entry.map_err(unreadable)?.path();
         let known = ["jsonl", "json", "tsv", "csv"];
         if path
             .extension()
@@ -211,16 +212,11 @@ fn file_of(task: &str, folder: &Path) -> Result<Option<PathBuf>> {
     match candidates.as_slice() {
         [] => Ok(None),
         [one] => Ok(Some((*one).clone())),
-        several => bail!(
-            "`{}` has {} files for the task `{task}`: {}; name one with `--predictions`",
-            folder.display(),
-            several.len(),
-            several
-                .iter()
-                .map(|path| format!("`{}`", path.display()))
-                .collect::<Vec<_>>()
-                .join(", ")
-        ),
+        several => Err(JobError::SeveralFiles {
+            folder: folder.to_owned(),
+            task: task.to_owned(),
+            files: several.iter().map(|&path| path.clone()).collect(),
+        }),
     }
 }
 
@@ -229,7 +225,7 @@ pub fn benchmark(
     job: &Job,
     reading: &Reading,
     keep: &mut benchmarks::Keep<'_>,
-) -> Result<Option<Benchmark>> {
+) -> Result<Option<Benchmark>, JobError> {
     let mut found = if let Some(own) = &job.own {
         benchmarks::load_own(own)?
     } else {
@@ -259,16 +255,16 @@ pub fn predictions(
     job: &Job,
     reading: &Reading,
     benchmark: Option<&Benchmark>,
-) -> Result<Predictions> {
+) -> Result<Predictions, JobError> {
     let columns = reading
         .columns
         .as_deref()
         .map(Columns::parse)
         .transpose()
-        .map_err(|problem| anyhow::anyhow!("`--columns`: {problem}"))?;
+        .map_err(|problem| JobError::Columns { problem })?;
     let layout = match (reading.layout.clone(), columns) {
         (None | Some(Layout::Table(_)), Some(columns)) => Some(Layout::Table(columns)),
-        (Some(_), Some(_)) => bail!("`--columns` is for tables; leave out `--layout`"),
+        (Some(_), Some(_)) => return Err(JobError::ColumnsOfNoTable),
         (layout, None) => layout,
     };
     let items = benchmark.map_or(&[][..], |benchmark| &benchmark.items);
@@ -288,7 +284,7 @@ pub fn predictions(
 }
 
 /// The names of a task from `--vocabulary`: the file, or of a folder the file of the task's name.
-pub fn vocabulary(reading: &Reading, task: &str) -> Result<Option<Vec<String>>> {
+pub fn vocabulary(reading: &Reading, task: &str) -> Result<Option<Vec<String>>, JobError> {
     let of_task = |given: &PathBuf| {
         if !given.is_dir() {
             return Some(given.clone());
@@ -300,12 +296,13 @@ pub fn vocabulary(reading: &Reading, task: &str) -> Result<Option<Vec<String>>> 
 }
 
 /// Refuses one file of names for several tasks.
-pub fn check_vocabulary(path: Option<&Path>, num_jobs: usize, flag: &str) -> Result<()> {
+pub fn check_vocabulary(
+    path: Option<&Path>,
+    num_jobs: usize,
+    flag: &'static str,
+) -> Result<(), JobError> {
     if num_jobs > 1 && path.is_some_and(|path| !path.is_dir()) {
-        bail!(
-            "a file of `--vocabulary` belongs to one task; name it with `{flag}`, or give a folder with a file for each, \
-             such as `nutrition5k.txt`"
-        );
+        return Err(JobError::OneVocabulary { flag });
     }
     Ok(())
 }
@@ -316,7 +313,7 @@ pub fn options(
     reading: &Reading,
     scorer: Scorer,
     benchmark: Option<&Benchmark>,
-) -> Result<Options> {
+) -> Result<Options, JobError> {
     let given = vocabulary(reading, &job.spec.id)?;
     let from_data = benchmark.and_then(|benchmark| benchmark.names.clone());
     Ok(Options {
@@ -331,7 +328,7 @@ pub fn options(
 }
 
 /// The task with its names, those that are given, the data's or its own.
-pub fn with_names(job: &Job, benchmark: &Benchmark, reading: &Reading) -> Result<Spec> {
+pub fn with_names(job: &Job, benchmark: &Benchmark, reading: &Reading) -> Result<Spec, JobError> {
     let given = vocabulary(reading, &job.spec.id)?;
     let mut spec = job.spec.clone();
     if let Some(names) = given.or_else(|| benchmark.names.clone()) {

@@ -144,3 +144,46 @@ fn blind(job: &Job, settings: &Settings, benchmark: Option<&Benchmark>) -> Resul
     let scored = score(&job.spec, found.rows, found.problems, &options).with_context(context)?;
     Ok(Some(scored))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_task_that_cannot_be_scored_does_not_stop_the_others() {
+        let folder = tempfile::tempdir().expect("folder");
+        let write = |name: &str, text: &str| {
+            std::fs::write(folder.path().join(name), text).expect("write");
+        };
+        write(
+            "slake.jsonl",
+            "{\"id\":\"1\",\"prediction\":\"no\",\"label\":\"no\",\"answer_type\":\"CLOSED\"}\n",
+        );
+        write("vqa-rad.jsonl", "{\"id\":\"1\"}\n");
+        let jobs = jobs::of_predictions(&[], folder.path()).expect("jobs");
+        let out = folder.path().join("out");
+        let settings = Settings {
+            output: Some(out.clone()),
+            ..Settings::default()
+        };
+        let mut session = Session::new(settings, jobs.len()).expect("session");
+        let mut lines = Vec::new();
+        for job in &jobs {
+            match session.score(job, &mut |_, _| {}) {
+                Ok(task) => session.keep(task).expect("written"),
+                Err(error) => lines.push(session.failed(job, error).expect("not the only task")),
+            }
+        }
+        assert!(
+            lines.len() == 1 && lines[0].starts_with("vqa-rad: "),
+            "{lines:?}"
+        );
+        let error = session.outcome().expect_err("one task failed").to_string();
+        assert_eq!(error, "1 of 2 tasks cannot be scored: `vqa-rad`");
+        let read = results::read(&out).expect("results");
+        assert_eq!(read[0].strict, session.scored()[0].strict);
+        assert_eq!(read[0].reference, session.scored()[0].reference);
+        let mut alone = Session::new(Settings::default(), 1).expect("session");
+        assert!(alone.failed(&jobs[1], anyhow!("no label")).is_err());
+    }
+}

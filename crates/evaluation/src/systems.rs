@@ -121,3 +121,55 @@ pub fn document(found: &[(Scorer, Comparisons)]) -> Result<Value> {
     };
     Ok(value)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn systems_of_one_name_are_told_apart_by_their_order() {
+        let of = |a: &str, b: &str| names(Path::new(a), Path::new(b));
+        assert_eq!(of("x/base", "x/adapted.jsonl"), ["base", "adapted"]);
+        assert_eq!(of("x/slake.jsonl", "y/slake.jsonl"), ["before", "after"]);
+    }
+
+    #[test]
+    fn files_are_scored_and_compared_by_both_scorers() {
+        let folder = tempfile::tempdir().expect("folder");
+        let file = |name: &str, answer: &str| {
+            let row = |i: usize| {
+                format!(
+                    "{{\"id\":\"{i}\",\"prediction\":\"{answer}\",\"label\":\"yes\",\"answer_type\":\"CLOSED\"}}\n"
+                )
+            };
+            let path = folder.path().join(name);
+            std::fs::write(&path, (0..4).map(row).collect::<String>()).expect("write");
+            path
+        };
+        let (tasks, reading) = (["slake".to_owned()], Reading::default());
+        let mut notes = Vec::new();
+        let mut system = |path: &Path| {
+            let mut note = |line: &str| notes.push(line.to_owned());
+            read(path, &tasks, &reading, Scorer::Strict, &mut note).expect("scores")
+        };
+        let base = system(&file("base.jsonl", "no"));
+        let adapted = system(&file("adapted.jsonl", "yes"));
+        assert!(notes.is_empty(), "{notes:?}");
+        let found = by_both_scorers(&base, &adapted, Scorer::Reference, 1).expect("comparison");
+        let scorers: Vec<Scorer> = found.iter().map(|(scorer, _)| *scorer).collect();
+        assert_eq!(scorers, [Scorer::Reference, Scorer::Strict]);
+        assert!(
+            found
+                .iter()
+                .all(|(_, by)| by.average.difference.total_cmp(&100.0).is_eq())
+        );
+        assert_eq!(compared(&base, &found).len(), 1);
+        let document = document(&found).expect("json");
+        assert_eq!(document["tasks"][0]["scorer"], "reference");
+        assert_eq!(document["other"]["tasks"][0]["scorer"], "strict");
+        assert_eq!(
+            left_out(&base, &[]),
+            ["slake: only one of both systems answered it; it is left out"]
+        );
+    }
+}

@@ -330,6 +330,19 @@ mod tests {
     }
 
     #[test]
+    fn a_constant_answer_is_a_rival_only_where_it_is_better() {
+        let base = [0.0, 100.0];
+        assert_eq!(better_of(&base, Some(&[100.0, 100.0])), [100.0, 100.0]);
+        assert_eq!(better_of(&base, Some(&[100.0, 0.0])), base);
+        assert_eq!(better_of(&base, None), base);
+        let tasks = [task("a", (0..30).map(|i| i.to_string()), flip)];
+        let found = against(&tasks, |task| task.adapted.clone(), 1);
+        let found = found.expect("scores").expect("a task");
+        assert_eq!((found.tasks[0].base, found.average.difference), (50.0, 0.0));
+        assert_eq!(against(&[], |_| Vec::new(), 1), Ok(None));
+    }
+
+    #[test]
     fn majority_breaks_ties_by_name() {
         assert_eq!(majority(&["b", "a"]), Some(("a", 50.0)));
         assert_eq!(majority::<&str>(&[]), None);

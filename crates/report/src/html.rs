@@ -2,7 +2,11 @@
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-/// A whole page with this style and body.
+/// The colours of all pages, by day and by night.
+const PALETTE: &str = include_str!("palette.css");
+
+/// A whole page with this body; the style may use the variables of the palette (`--ink`, `--soft`, `--line`, `--good`,
+/// `--bad`, `--bar`, `--paper`, `--band`).
 pub fn frame(title: &str, style: &str, body: &Markup) -> String {
     html! {
         (DOCTYPE)
@@ -11,7 +15,7 @@ pub fn frame(title: &str, style: &str, body: &Markup) -> String {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 title { (title) }
-                style { (PreEscaped(style)) }
+                style { (PreEscaped(PALETTE)) (PreEscaped(style)) }
             }
             body { (body) }
         }

@@ -143,3 +143,40 @@ fn address(kind: &str, bytes: &[u8]) -> String {
     let text = base64::engine::general_purpose::STANDARD.encode(bytes);
     format!("data:image/{kind};base64,{text}")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_picture_is_linked_from_the_pages_and_shown_small() {
+        let folder = tempfile::tempdir().expect("folder");
+        let (pages, data) = (folder.path().join("out/pages"), folder.path().join("data"));
+        std::fs::create_dir_all(&pages).expect("folder");
+        std::fs::create_dir_all(&data).expect("folder");
+        let picture = RgbImage::from_pixel(300, 20, image::Rgb([200, 30, 30]));
+        picture.save(data.join("a#1.png")).expect("picture");
+        let mut pictures = Pictures::new(vec![data.clone()], &pages);
+        assert_eq!(
+            pictures.address("a#1.png").as_deref(),
+            Some("../../data/a%231.png")
+        );
+        assert_eq!(pictures.address("none.png"), None);
+        let starts = |found: Option<String>, with: &str| {
+            found.is_some_and(|address| address.starts_with(with))
+        };
+        assert!(starts(
+            pictures.thumbnail("a#1.png"),
+            "data:image/jpeg;base64,"
+        ));
+        assert!(starts(
+            embedded_picture(&data.join("a#1.png")),
+            "data:image/png;base64,"
+        ));
+        let content = std::fs::read(data.join("a#1.png")).expect("picture");
+        pictures.embed(Path::new("inside"), &content);
+        pictures.embed(Path::new("torn"), b"no picture");
+        assert_eq!(pictures.address("inside").as_deref(), Some("#inside"));
+        assert_eq!(pictures.embedded("torn"), None);
+    }
+}

@@ -70,23 +70,7 @@ pub struct Flip {
     pub adapted_right: bool,
 }
 
-const STYLE: &str = "
-:root{--ink:#1c2430;--soft:#5b6675;--line:#dfe4ea;--good:#1f7a4d;--bad:#a8342c;--bar:#3568b8;--paper:#fff}
-@media(prefers-color-scheme:dark){:root{--ink:#e8ecf1;--soft:#9aa6b5;--line:#333d4a;--good:#5fc593;--bad:#ef8a80;--bar:#7aa5ea;--paper:#151a21}}
-*{box-sizing:border-box}body{margin:0 auto;max-width:1080px;padding:24px 20px 60px;font:16px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--paper)}
-h1{font-size:1.7rem;margin:0 0 .3em}h2{font-size:1.2rem;margin:2.2em 0 .6em;border-bottom:1px solid var(--line);padding-bottom:.25em}
-p{max-width:70ch}.soft{color:var(--soft)}.scroll{overflow-x:auto}
-table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}th,td{padding:.4em .7em;text-align:right;border-bottom:1px solid var(--line)}th:first-child,td:first-child,td.text,th.text{text-align:left}
-tr.average td{font-weight:600;border-top:2px solid var(--ink)}.good{color:var(--good)}.bad{color:var(--bad)}
-.bar{display:grid;grid-template-columns:11em 1fr 4em;gap:.6em;align-items:center;margin:.25em 0}.bar div{height:1.1em;background:var(--bar);border-radius:3px;min-width:2px;print-color-adjust:exact;-webkit-print-color-adjust:exact}.bar span:last-child{text-align:right}
-.cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(300px,1fr));gap:14px}.card{border:1px solid var(--line);border-radius:8px;padding:12px;break-inside:avoid;font-size:.92rem}
-.card img{float:right;margin:0 0 8px 10px;width:84px;height:84px;object-fit:contain;background:#fff;border-radius:6px}.card dl{margin:0}.card dt{color:var(--soft);font-size:.78rem;margin-top:.45em}.card dd{margin:0}
-.tag{display:inline-block;border:1px solid currentColor;border-radius:99px;padding:0 .6em;font-size:.8rem}
-.plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(300px,1fr));gap:18px}figure{margin:0}figcaption{color:var(--soft);font-size:.88rem}
-svg text{font-size:11px;fill:var(--soft)}svg .grid{stroke:var(--line)}svg .raw{fill:none;stroke:var(--bar);opacity:.3}svg .line{fill:none;stroke:var(--bar);stroke-width:2}svg .span{stroke:var(--bar);stroke-width:2}svg.forest{min-width:560px;width:100%}svg .dot{fill:var(--bar)}
-details{margin-top:1em}code{font-size:.9em}
-@media print{body{max-width:none}.card{page-break-inside:avoid}}
-";
+const STYLE: &str = include_str!("run_page.css");
 
 /// The page as text.
 pub fn render(page: &Page) -> String {
@@ -343,5 +327,87 @@ fn flips(flips: &[Flip]) -> Markup {
                 }
             }
         } }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use synthesis::Funnel;
+
+    use super::*;
+
+    fn task(name: &str, base: f64) -> TaskScore {
+        TaskScore {
+            task: name.to_owned(),
+            metric: "accuracy".to_owned(),
+            n: 40,
+            majority: None,
+            blind: Some(20.0),
+            base,
+            adapted: 75.0,
+            difference: 75.0 - base,
+            interval: [70.0 - base, 80.0 - base],
+        }
+    }
+
+    fn summary() -> Summary {
+        Summary {
+            seed: 1,
+            seconds: BTreeMap::new(),
+            peak_rss_bytes: 2_000_000_000,
+            funnel: Funnel::default(),
+            filter: None,
+            tasks: vec![task("colour", 50.0)],
+            average: Some(task("average", 50.0)),
+            unseen: None,
+            general: None,
+            against: vec![Against {
+                name: "captions".to_owned(),
+                about: "trained on captions".to_owned(),
+                tasks: vec![task("colour", 90.0)],
+                average: task("average", 90.0),
+            }],
+        }
+    }
+
+    #[test]
+    fn numbers_stand_on_the_page_and_in_the_terminal() {
+        let summary = summary();
+        let flip = Flip {
+            task: "colour".to_owned(),
+            picture: None,
+            question: "Is <b> & \"it\" red?".to_owned(),
+            label: "yes".to_owned(),
+            base: "no".to_owned(),
+            adapted: "yes".to_owned(),
+            base_right: false,
+            adapted_right: true,
+        };
+        let page = render(&Page {
+            title: "A run",
+            about: &[],
+            summary: &summary,
+            cards: &[],
+            flips: &[flip],
+            curves: &[],
+            recipe: &[],
+        });
+        for part in [
+            "<td class=\"good\">+25.0</td>",
+            "<td class=\"bad\">-15.0</td>",
+            "<td>–</td><td>20.0</td><td>50.0</td>",
+            "Is &lt;b&gt; &amp; &quot;it&quot; red?",
+            "svg class=\"forest\"",
+        ] {
+            assert!(page.contains(part), "{part} in {page}");
+        }
+        let text = crate::text::table(&summary);
+        assert!(text.contains("colour"), "{text}");
+        assert!(
+            text.contains("adapted - captions: -15.0 (-20.0 to -10.0)"),
+            "{text}"
+        );
     }
 }
