@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use crate::checkpoint::Checkpoint;
 use crate::error::Error;
 use crate::families;
-use crate::mllm::{Group, Mllm, Parameter};
+use crate::mllm::Mllm;
+use crate::parameter::{Group, Parameter};
 
 /// One part of a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

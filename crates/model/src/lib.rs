@@ -1,5 +1,7 @@
 //! Vision towers, projectors, decoders and the MLLM families made of them; Hugging Face checkpoints in and out.
 
+mod batch;
+mod cache;
 pub mod checkpoint;
 pub mod convert;
 pub mod error;
@@ -9,6 +11,7 @@ pub mod init;
 pub mod inspect;
 pub mod mllm;
 pub mod nn;
+mod parameter;
 pub mod proof;
 pub mod save;
 pub mod weights;

@@ -11,7 +11,8 @@ use torch::{Device, Kind, Tensor};
 
 use crate::checkpoint::{Checkpoint, INDEX, SINGLE};
 use crate::error::Error;
-use crate::mllm::{Mllm, Parameter};
+use crate::mllm::Mllm;
+use crate::parameter::Parameter;
 
 /// Data start at a multiple of this many bytes.
 const ALIGNMENT: usize = 64;

@@ -5,7 +5,7 @@ use torch::{Device, Kind, Tensor};
 use crate::checkpoint::Checkpoint;
 use crate::error::Error;
 use crate::init::Init;
-use crate::mllm::{Group, Parameter};
+use crate::parameter::{Group, Parameter};
 
 /// The source of the tensors.
 pub enum Source {

@@ -3,15 +3,16 @@
 use std::path::Path;
 
 use serde_json::Value;
-use torch::{Device, Kind, Tensor};
+use torch::{Device, Kind};
 
 use crate::checkpoint::Checkpoint;
 use crate::error::Error;
-use crate::init::Init;
-use crate::mllm::{Batch, Mllm};
-use crate::nn::decoder::{Decoder, DecoderConfig};
-use crate::weights::{Source, Weights};
+use crate::mllm::Mllm;
+use crate::weights::Source;
 
+mod accessors;
+mod features;
+mod head;
 pub mod llama;
 pub mod llava;
 pub mod llava_next;
@@ -157,93 +158,3 @@ fn build(
         }
     })
 }
-
-/// The head's name inside of `transformers`.
-const HEAD: &str = "lm_head.weight";
-
-/// The head `[v, d]`: the embedding itself where they are tied.
-fn head(
-    weights: &mut Weights,
-    config: &DecoderConfig,
-    tied: bool,
-    decoder: &Decoder,
-) -> Result<Tensor, Error> {
-    if tied {
-        return Ok(decoder.embedding.shallow_clone());
-    }
-    let shape = [config.vocab_size, config.hidden_size];
-    weights.tensor(HEAD, &shape, Init::Normal(config.initializer_range))
-}
-
-/// The pairs for `Weights::finish`.
-fn tied_names(tied: bool, text: &str) -> Vec<(String, String)> {
-    let pair = (HEAD.to_owned(), format!("{text}.embed_tokens.weight"));
-    tied.then_some(pair).into_iter().collect()
-}
-
-/// Embeddings `[t, d]` of a batch with image features in the rows of the image token.
-fn with_features(
-    model: &dyn Mllm,
-    decoder: &Decoder,
-    batch: &Batch,
-    image_token: i64,
-) -> Result<Tensor, Error> {
-    let embedded = decoder.embed(&batch.ids)?;
-    let rows: Vec<i64> = (0..batch.ids.len())
-        .filter(|&i| batch.ids[i] == image_token)
-        .map(|i| i as i64)
-        .collect();
-    let mismatch = |features| Error::ImageTokens {
-        tokens: rows.len(),
-        features,
-        images: batch.images.len(),
-    };
-    if batch.images.is_empty() {
-        return if rows.is_empty() {
-            Ok(embedded)
-        } else {
-            Err(mismatch(0))
-        };
-    }
-    let features = model.image_features(&batch.images)?;
-    let found = features.size()[0] as usize;
-    if found != rows.len() {
-        return Err(mismatch(found));
-    }
-    let rows = Tensor::f_from_slice(&rows)?.f_to_device(model.device())?;
-    Ok(embedded.f_index_copy(0, &rows, &features)?)
-}
-
-/// The parts of [`Mllm`] that only hand out what a model was made with.
-macro_rules! accessors {
-    () => {
-        fn head(&self) -> &Tensor {
-            &self.head
-        }
-
-        fn parameters(&self) -> &[Parameter] {
-            &self.parameters
-        }
-
-        fn new_cache(&self, rows: usize, capacity: usize) -> Cache {
-            self.decoder.new_cache(rows, capacity)
-        }
-
-        fn max_positions(&self) -> usize {
-            self.decoder.config().max_positions
-        }
-
-        fn device(&self) -> Device {
-            self.device
-        }
-
-        fn kind(&self) -> Kind {
-            self.kind
-        }
-
-        fn config_text(&self) -> &str {
-            &self.config_text
-        }
-    };
-}
-use accessors;

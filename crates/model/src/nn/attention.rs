@@ -4,8 +4,9 @@
 
 use torch::{Kind, Tensor};
 
+use crate::batch::Batch;
+use crate::cache::Cache;
 use crate::error::Error;
-use crate::mllm::{Batch, Cache};
 
 /// Where the sequences of a packed batch lie, and what each has in the cache.
 pub struct Spans {

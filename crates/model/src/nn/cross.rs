@@ -10,11 +10,12 @@
 
 use torch::{Kind, Tensor};
 
+use crate::cache::{Cache, unseen};
 use crate::error::Error;
 use crate::init::Init;
-use crate::mllm::Cache;
 use crate::nn::attention::masked;
-use crate::nn::decoder::{DecoderConfig, FeedForward};
+use crate::nn::decoder::DecoderConfig;
+use crate::nn::feed_forward::FeedForward;
 use crate::nn::layers::{Linear, RmsNorm};
 use crate::weights::Weights;
 

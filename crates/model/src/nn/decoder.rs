@@ -3,58 +3,21 @@
 //!
 //! Shapes: t packed tokens, d model width, h heads, g key-value heads, e head width.
 
+mod config;
+
 use torch::{Device, Kind, Tensor};
 
+pub use self::config::DecoderConfig;
+use crate::batch::Batch;
+use crate::cache::Cache;
 use crate::error::Error;
 use crate::init::Init;
-use crate::mllm::{Batch, Cache};
-use crate::nn::activation::Activation;
 use crate::nn::attention::Spans;
 use crate::nn::cross::{CrossLayer, Sight};
+pub use crate::nn::feed_forward::FeedForward;
 use crate::nn::layers::{Linear, RmsNorm};
-use crate::nn::rope::{Rope, RopeConfig, rotate};
+use crate::nn::rope::{Rope, rotate};
 use crate::weights::Weights;
-
-/// Sizes and choices of a decoder.
-#[derive(Clone, Debug, PartialEq)]
-pub struct DecoderConfig {
-    /// Rows of the embedding.
-    pub num_embeddings: i64,
-    /// Rows of the head: the tokens that can be written.
-    pub vocab_size: i64,
-    /// Model width.
-    pub hidden_size: i64,
-    /// Width inside of the feed-forward part.
-    pub intermediate_size: i64,
-    /// Number of layers.
-    pub num_layers: usize,
-    /// Query heads.
-    pub num_heads: i64,
-    /// Key-value heads.
-    pub num_key_value_heads: i64,
-    /// Width of a head.
-    pub head_width: i64,
-    /// Activation of the gate.
-    pub activation: Activation,
-    /// Added inside of the norms' roots.
-    pub norm_eps: f64,
-    /// Positions.
-    pub rope: RopeConfig,
-    /// The context that the configuration promises, in tokens.
-    pub max_positions: usize,
-    /// Biases of queries, keys and values.
-    pub input_bias: bool,
-    /// A bias of the attention's output.
-    pub output_bias: bool,
-    /// Biases in the feed-forward part.
-    pub mlp_bias: bool,
-    /// Standard deviation of a random start.
-    pub initializer_range: f64,
-    /// The row of the embedding that gets no gradient, as in `transformers`.
-    pub padding_row: Option<i64>,
-    /// The layers that look at pictures.
-    pub cross_layers: Vec<usize>,
-}
 
 /// Embedding, layers and final norm.
 #[derive(Debug)]
@@ -71,15 +34,6 @@ pub struct Decoder {
 enum Block {
     Text(Layer),
     Cross(CrossLayer),
-}
-
-/// The gated feed-forward part.
-#[derive(Debug)]
-pub struct FeedForward {
-    gate: Linear,
-    up: Linear,
-    down: Linear,
-    activation: Activation,
 }
 
 #[derive(Debug)]
@@ -305,42 +259,5 @@ impl Layer {
             None => pass.spans.attend(&q, &k, &v)?,
         };
         self.output.forward(&mixed)
-    }
-}
-
-impl FeedForward {
-    /// Takes `name.gate_proj`, `name.up_proj` and `name.down_proj`.
-    pub fn new(weights: &mut Weights, name: &str, config: &DecoderConfig) -> Result<Self, Error> {
-        let normal = Init::Normal(config.initializer_range);
-        let (d, f, bias) = (
-            config.hidden_size,
-            config.intermediate_size,
-            config.mlp_bias,
-        );
-        let mut linear = |part: &str, inputs, outputs| {
-            Linear::new(
-                weights,
-                &format!("{name}.{part}"),
-                inputs,
-                outputs,
-                bias,
-                normal,
-            )
-        };
-        Ok(Self {
-            gate: linear("gate_proj", d, f)?,
-            up: linear("up_proj", d, f)?,
-            down: linear("down_proj", f, d)?,
-            activation: config.activation,
-        })
-    }
-
-    /// `[t, d]` to `[t, d]`.
-    pub fn forward(&self, x: &Tensor) -> Result<Tensor, Error> {
-        let gated = self
-            .activation
-            .forward(&self.gate.forward(x)?)?
-            .f_mul(&self.up.forward(x)?)?;
-        self.down.forward(&gated)
     }
 }

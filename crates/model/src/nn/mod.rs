@@ -7,6 +7,7 @@ pub mod config;
 pub mod cross;
 pub mod decoder;
 pub mod dino;
+pub mod feed_forward;
 pub mod layers;
 pub mod projector;
 pub mod rope;

@@ -4,11 +4,15 @@ use processor::ImageInput;
 use torch::{Device, Kind, Tensor, no_grad_guard};
 
 use super::Config;
+use crate::batch::Batch;
+use crate::cache::Cache;
 use crate::error::Error;
+use crate::families::accessors::accessors;
+use crate::families::head::{head, tied_names};
 use crate::families::names::is_buffer;
-use crate::families::{accessors, head, tied_names};
-use crate::mllm::{Batch, Cache, Group, Mllm, Parameter};
+use crate::mllm::Mllm;
 use crate::nn::decoder::Decoder;
+use crate::parameter::{Group, Parameter};
 use crate::weights::{Source, Weights};
 
 /// Published under these names since the first version.

@@ -6,14 +6,19 @@ use processor::{ImageGrid, ImageInput};
 use torch::{Device, Kind, Tensor, no_grad_guard};
 
 use super::{Config, TowerConfig};
+use crate::batch::Batch;
+use crate::cache::Cache;
 use crate::error::Error;
+use crate::families::accessors::accessors;
+use crate::families::features::with_features;
+use crate::families::head::{head, tied_names};
 use crate::families::names::{Layout, is_buffer};
-use crate::families::{accessors, head, tied_names, with_features};
-use crate::mllm::{Batch, Cache, Group, Mllm, Parameter};
+use crate::mllm::Mllm;
 use crate::nn::clip::Clip;
 use crate::nn::decoder::Decoder;
 use crate::nn::dino::Dino;
 use crate::nn::projector::Projector;
+use crate::parameter::{Group, Parameter};
 use crate::weights::Source;
 
 const TOWER: &str = "model.vision_tower";

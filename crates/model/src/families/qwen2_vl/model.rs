@@ -9,11 +9,16 @@ use super::Config;
 use super::names::{is_nested, published};
 use super::positions::{features, positions};
 use super::tower::Tower;
+use crate::batch::Batch;
+use crate::cache::Cache;
 use crate::error::Error;
+use crate::families::accessors::accessors;
+use crate::families::features::with_features;
+use crate::families::head::{head, tied_names};
 use crate::families::names::is_buffer;
-use crate::families::{accessors, head, tied_names, with_features};
-use crate::mllm::{Batch, Cache, Group, Mllm, Parameter};
+use crate::mllm::Mllm;
 use crate::nn::decoder::Decoder;
+use crate::parameter::{Group, Parameter};
 use crate::weights::{Source, Weights};
 
 const TOWER: &str = "model.visual";

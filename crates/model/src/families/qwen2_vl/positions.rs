@@ -5,8 +5,8 @@
 
 use processor::{ImageGrid, ImageInput};
 
+use crate::batch::Batch;
 use crate::error::Error;
-use crate::mllm::Batch;
 
 /// Positions of a batch, and what each sequence's next token lacks.
 #[derive(Debug, PartialEq, Eq)]

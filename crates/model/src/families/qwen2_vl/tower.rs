@@ -7,10 +7,10 @@ use torch::{Device, Kind, Tensor};
 use super::config::VisionConfig;
 use crate::error::Error;
 use crate::init::Init;
-use crate::mllm::Group;
 use crate::nn::attention::masked;
 use crate::nn::layers::{LayerNorm, Linear};
 use crate::nn::rope::{Rope, RopeConfig, rotate};
+use crate::parameter::Group;
 use crate::weights::Weights;
 
 /// Fixed by the family.
