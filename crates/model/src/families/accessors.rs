@@ -1,6 +1,6 @@
 //! What every family answers in the same words.
 
-/// The parts of [`Mllm`] that only hand out what a model was made with.
+/// The parts of [`Mllm`](crate::mllm::Mllm) that only hand out what a model was made with.
 macro_rules! accessors {
     () => {
         fn head(&self) -> &Tensor {
