@@ -11,8 +11,8 @@ use serde_json::json;
 
 use crate::cli::Shared;
 use crate::output::print;
-use crate::terminal;
 use crate::reading::{As, Reading, layout};
+use crate::terminal;
 
 /// `adamllm convert`.
 #[derive(Debug, Args)]

@@ -11,8 +11,8 @@ use processor::{Encoded, Processor};
 
 use crate::cli::Shared;
 use crate::output::print;
-use crate::terminal::{self, colour};
 use crate::reading::{As, Reading};
+use crate::terminal::{self, colour};
 
 /// Groups of repeated pictures that are shown of a long list.
 const SHOWN: usize = 10;

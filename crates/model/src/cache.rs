@@ -102,7 +102,7 @@ impl Cache {
             }
             (None, Some(new)) => layers.push(new),
             (Some(_), None) => {}
-            (None, None) => return Err(unseen(row)),
+            (None, None) => return Err(Error::unseen(row)),
         }
         let (keys, values) = &layers[layer];
         Ok((keys.shallow_clone(), values.shallow_clone()))
@@ -121,9 +121,4 @@ impl Pictures {
             count: self.count,
         }
     }
-}
-
-/// A cache that holds no pictures where it should.
-pub(crate) fn unseen(row: usize) -> Error {
-    Error::Batch(format!("sequence {row} sees pictures that it never had"))
 }

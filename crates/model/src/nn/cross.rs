@@ -10,7 +10,7 @@
 
 use torch::{Kind, Tensor};
 
-use crate::cache::{Cache, unseen};
+use crate::cache::Cache;
 use crate::error::Error;
 use crate::init::Init;
 use crate::nn::attention::masked;
