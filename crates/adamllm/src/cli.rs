@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand};
 use corpus::pictograms::{DOMAINS, Domain};
 
 use crate::convert::Convert;
+use crate::flags::{Shared, positive};
 use crate::inspect_data::InspectData;
 use crate::{convert_model, scores};
 
@@ -30,29 +31,6 @@ pub struct Cli {
     /// Flags of every command.
     #[command(flatten)]
     pub shared: Shared,
-}
-
-/// Flags of every command.
-#[derive(Clone, Debug, Args)]
-pub struct Shared {
-    /// Print one JSON document on stdout and nothing else there.
-    #[arg(long, global = true)]
-    pub json: bool,
-    /// Print errors only.
-    #[arg(long, global = true)]
-    pub quiet: bool,
-    /// Where models run: cpu, cuda or cuda:N.
-    #[arg(long, global = true, default_value = "cpu")]
-    pub device: String,
-    /// Dtype of the weights (f32 or bf16); for stages the recipe says.
-    #[arg(long, global = true, value_parser = ["f32", "bf16"])]
-    pub dtype: Option<String>,
-    /// Threads of the tensor library; default: all cores.
-    #[arg(long, global = true, value_parser = positive)]
-    pub threads: Option<usize>,
-    /// Decoding one picture may take so long; one that takes longer ends the command and is never left out.
-    #[arg(long, global = true, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
-    pub image_seconds: f64,
 }
 
 /// What to do.
@@ -388,26 +366,6 @@ Examples:
         #[arg(long)]
         synthesizer: Option<String>,
     },
-}
-
-/// How many threads work.
-pub fn threads(shared: &Shared) -> usize {
-    shared
-        .threads
-        .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
-}
-
-/// A count of at least one.
-pub fn positive(text: &str) -> Result<usize, String> {
-    let found = text.parse().ok().filter(|&n: &usize| n > 0);
-    found.ok_or_else(|| "expected a whole number, 1 or more".to_owned())
-}
-
-fn seconds(text: &str) -> Result<f64, String> {
-    let found = text.parse().ok();
-    found
-        .filter(|s| (1e-6..1e9).contains(s))
-        .ok_or_else(|| "expected seconds, more than 0".to_owned())
 }
 
 fn domain(name: &str) -> Result<Domain, String> {

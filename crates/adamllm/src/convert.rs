@@ -9,7 +9,7 @@ use corpus::formats::Format;
 use corpus::sources::{SOURCES, Source};
 use serde_json::json;
 
-use crate::cli::Shared;
+use crate::flags::Shared;
 use crate::output::print;
 use crate::reading::{As, Reading, layout};
 use crate::terminal;

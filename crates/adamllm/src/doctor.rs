@@ -2,7 +2,7 @@
 
 use anyhow::{Error, Result};
 
-use crate::cli::Shared;
+use crate::flags::Shared;
 use crate::machine::{check, checks, tell};
 
 /// Looks at the machine; `missing` says why the engine does not start.

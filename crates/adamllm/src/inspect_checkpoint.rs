@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 use serde_json::{Map, Value, json};
 
-use crate::cli::Shared;
+use crate::flags::Shared;
 use crate::output::print;
 
 fn read_json(path: &Path) -> Result<Value> {

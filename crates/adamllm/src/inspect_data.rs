@@ -9,7 +9,7 @@ use corpus::formats::{Kind, Lengths, Summary};
 use corpus::inspect::{self, Bin, Inspection, Measure, Measured, PictureFindings, histogram};
 use processor::{Encoded, Processor};
 
-use crate::cli::Shared;
+use crate::flags::Shared;
 use crate::output::print;
 use crate::reading::{As, Reading};
 use crate::terminal::{self, colour};

@@ -11,7 +11,7 @@ use run::plan::size_of_folder;
 use run::{Graph, Node};
 use serde_json::{Map, Value, json};
 
-use crate::cli::Shared;
+use crate::flags::Shared;
 use crate::output::print;
 
 /// Shows a run folder.

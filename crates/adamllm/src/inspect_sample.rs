@@ -6,8 +6,8 @@ use anyhow::{Context as _, Result};
 use corpus::formats::{self, read_samples};
 use serde_json::{Value, json};
 
-use crate::cli::Shared;
 use crate::environment;
+use crate::flags::Shared;
 use crate::inspect_data::marked;
 use crate::output::print;
 

@@ -13,6 +13,7 @@ pub mod convert_model;
 pub mod doctor;
 pub mod engine;
 pub mod environment;
+pub mod flags;
 mod inspect_checkpoint;
 mod inspect_data;
 mod inspect_run;

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::cli::{Shared, threads};
+use crate::flags::{Shared, threads};
 use crate::output::print;
 
 /// One thing that was looked at.

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use serde_json::Value;
 
-use crate::cli::Shared;
+use crate::flags::Shared;
 
 /// One JSON document with `--json`, else what a person reads.
 pub fn print(shared: &Shared, document: &Value, person: impl FnOnce()) -> Result<()> {

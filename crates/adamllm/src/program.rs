@@ -7,7 +7,8 @@ use anyhow::{Context as _, Result};
 use clap::Parser as _;
 use run::Stopped;
 
-use crate::cli::{Cli, threads};
+use crate::cli::Cli;
+use crate::flags::threads;
 use crate::{convert_model, signals};
 
 /// Parses the command line, runs `command` and tells how it ended.

@@ -7,8 +7,8 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use run::recipe::{Answers, QUESTIONS, Recipe, Resolution, Resolved, differences};
 use serde_json::json;
 
-use crate::cli::Shared;
 use crate::environment;
+use crate::flags::Shared;
 use crate::output::print;
 
 /// A checked recipe.

@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};
 use run::events::{Event, Listener, What};
 use serde_json::Value;
 
-use crate::cli::Shared;
+use crate::flags::Shared;
 
 /// Shows events on standard error.
 #[derive(Debug)]

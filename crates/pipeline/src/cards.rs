@@ -48,7 +48,7 @@ impl Card {
         Self::new(
             recipe,
             "a synthesizer: it reads a picture with its caption and writes an instruction with both answers",
-            "synthesizer",
+            "synthesizer.",
             Source::Seeds {
                 name: seeds.map_or_else(|| "the shipped demo seed set".to_owned(), name_of),
                 blank: recipe.synthesizer.blank_images,
@@ -73,7 +73,7 @@ impl Card {
         Self::new(
             recipe,
             "an adapted multimodal model: a general one, trained further on a domain's pictures",
-            "train",
+            "train.",
             data,
         )
     }

@@ -17,63 +17,32 @@ use anyhow::{Context as _, Result};
 
 use crate::{process, workspace};
 
-/// Whether circles of imports fail the check, or are only said.
-const CIRCLES_ENFORCED: bool = false;
-
-/// Whether long files fail the check, or are only said.
-const SIZES_ENFORCED: bool = false;
-
-/// Whether unused dependencies fail the check, or are only said.
-const DEPENDENCIES_ENFORCED: bool = false;
-
 /// What is not as the rules want it, one sentence each.
-#[derive(Debug, Default)]
-pub struct Findings {
-    /// The check fails.
-    pub violations: Vec<String>,
-    /// Found by rules that are not enforced.
-    pub warnings: Vec<String>,
-}
-
-impl Findings {
-    fn add(&mut self, is_enforced: bool, found: Vec<String>) {
-        if is_enforced {
-            self.violations.extend(found);
-        } else {
-            self.warnings.extend(found);
-        }
-    }
-}
-
-/// Asks all rules.
-pub fn findings(root: &Path) -> Result<Findings> {
+pub fn violations(root: &Path) -> Result<Vec<String>> {
     let packages = workspace::packages(root)?;
-    let mut findings = Findings::default();
+    let mut found = Vec::new();
 
     let listing = listing(root)?;
     let files: Vec<&str> = listing
         .split('\0')
         .filter(|path| !path.is_empty())
         .collect();
-    findings.add(true, names::banned_modules(&files));
-    findings.add(true, sizes::large_files(root, &files));
-    findings.add(SIZES_ENFORCED, sizes::long_files(root, &files)?);
+    found.extend(names::banned_modules(&files));
+    found.extend(sizes::large_files(root, &files));
+    found.extend(sizes::long_files(root, &files)?);
 
-    findings.add(true, arrows::check(root)?);
-    findings.add(true, tensors::check(root)?);
+    found.extend(arrows::check(root)?);
+    found.extend(tensors::check(root)?);
     for package in &packages {
         let manifest = package.manifest();
         let text = std::fs::read_to_string(&manifest)
             .with_context(|| format!("cannot read `{}`", manifest.display()))?;
-        findings.add(
-            true,
-            Vec::from_iter(lints::missing_lints(&package.name, &text)),
-        );
+        found.extend(lints::missing_lints(&package.name, &text));
     }
-    findings.add(CIRCLES_ENFORCED, circles::check(root, &packages)?);
-    findings.add(true, stages::check(root)?);
-    findings.add(DEPENDENCIES_ENFORCED, dependencies::check(root, &packages)?);
-    Ok(findings)
+    found.extend(circles::check(root, &packages)?);
+    found.extend(stages::check(root)?);
+    found.extend(dependencies::check(root, &packages)?);
+    Ok(found)
 }
 
 /// The paths of what is committed or would be, each ended by a zero; in a folder that is no clone, of the Rust files.
@@ -121,8 +90,8 @@ mod tests {
 
     #[test]
     fn rules_that_are_not_enforced_only_warn() {
-        let mut findings = Findings::default();
-        findings.add(true, vec!["a".to_owned()]);
+        let mut found = Vec::new();
+        found.extend(vec!["a".to_owned()]);
         findings.add(false, vec!["b".to_owned()]);
         assert_eq!(findings.violations, ["a"]);
         assert_eq!(findings.warnings, ["b"]);

@@ -29,6 +29,33 @@ const OTHER_MEANINGS: &[(&str, &str, &str)] = &[
     ("crates/evaluation/src", "answer", "a column of a table"),
     ("crates/evaluation/src", "train", "a split of a data set"),
     (
+        "crates/demo/src/bin/demo-base/phases.rs",
+        "score",
+        "a phase of making the base",
+    ),
+    (
+        "crates/evaluation/src/results.rs",
+        "score",
+        "a key of a file",
+    ),
+    (
+        "crates/report/src/run_page.rs",
+        "pairs",
+        "a step of the funnel",
+    ),
+    (
+        "crates/report/src/scores/index.rs",
+        "score",
+        "a column of a table",
+    ),
+    ("crates/run/src/recipe", "train", "a section of the recipe"),
+    (
+        "crates/run/src/recipe/new.rs",
+        "pairs",
+        "a word of a message",
+    ),
+    ("crates/synthesis/src/truth.rs", "answer", "a key of a file"),
+    (
         "crates/synthesis/src/prompts.rs",
         "judge",
         "a file of prompts",
@@ -43,6 +70,7 @@ const OTHER_MEANINGS: &[(&str, &str, &str)] = &[
     (THIS_FILE, "judge", "this list"),
     (THIS_FILE, "pairs", "this list"),
     (THIS_FILE, "report", "this list"),
+    (THIS_FILE, "score", "this list"),
     (THIS_FILE, "train", "this list"),
 ];
 

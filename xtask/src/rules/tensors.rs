@@ -18,14 +18,7 @@ const WITHOUT_TENSORS: [&str; 7] = [
 ];
 
 /// Packages that reach no tensors with `--no-default-features`. Their tests may: they start what the features bring.
-const WITHOUT_TENSORS_BY_CHOICE: [&str; 2] = ["adamllm-demo", PROGRAM];
-
-/// The package of the program.
-const PROGRAM: &str = "adamllm";
-
-/// Whether the program itself is held to be without tensors. Off as long as it is one binary that runs the models too;
-/// to be switched on with the default feature `engine`, which brings the tensors for the second one.
-const PROGRAM_ENFORCED: bool = false;
+const WITHOUT_TENSORS_BY_CHOICE: [&str; 2] = ["adamllm-demo", "adamllm"];
 
 /// What a package without tensors must not reach.
 const TENSOR_LIBRARIES: [&str; 3] = ["tch", "torch-sys", "adamllm-torch"];
@@ -38,15 +31,10 @@ pub fn check(root: &Path) -> Result<Vec<String>> {
         found.extend(tensor_libraries(package, &tree));
     }
     for package in WITHOUT_TENSORS_BY_CHOICE {
-        if package != PROGRAM || PROGRAM_ENFORCED {
-            let tree = tree(
-                root,
-                package,
-                &["--no-default-features", "-e", "normal,build"],
-            )?;
-            let named = format!("{package} --no-default-features");
-            found.extend(tensor_libraries(&named, &tree));
-        }
+        let args = ["--no-default-features", "-e", "normal,build"];
+        let tree = tree(root, package, &args)?;
+        let named = format!("{package} --no-default-features");
+        found.extend(tensor_libraries(&named, &tree));
     }
     Ok(found)
 }

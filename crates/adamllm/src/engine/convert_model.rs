@@ -1,7 +1,7 @@
 //! `adamllm convert` for models: from the layouts of other projects into Hugging Face folders, and back.
 
-use adamllm::cli::Shared;
 use adamllm::convert_model::{ConvertModel, Layout};
+use adamllm::flags::Shared;
 use adamllm::output::print;
 use anyhow::Result;
 use model::convert;

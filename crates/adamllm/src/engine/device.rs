@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use adamllm::cli::{Shared, threads};
 use adamllm::environment;
+use adamllm::flags::{Shared, threads};
 use anyhow::{Context as _, Result, bail};
 use pipeline::Engine;
 use torch::{Device, Kind};

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Instant;
 
-use adamllm::cli::{Shared, threads};
+use adamllm::flags::{Shared, threads};
 use adamllm::machine::{Check, check, checks, tell};
 use anyhow::Result;
 use corpus::{Role, Sample, Turn};

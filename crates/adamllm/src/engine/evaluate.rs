@@ -1,7 +1,7 @@
 //! `adamllm evaluate --model`: benchmarks through a generator, each task's answers and scores written as soon as it is
 //! done, then the pages that `adamllm score` writes.
 
-use adamllm::cli::Shared;
+use adamllm::flags::Shared;
 use adamllm::scores::{Benchmarks, Scoring};
 use adamllm::signals;
 use adamllm::terminal::Terminal;
@@ -12,6 +12,7 @@ use evaluation::session::Settings;
 use evaluation::tasks;
 use pipeline::benchmarks::{Answering, answer};
 use pipeline::blank;
+use pipeline::stages::answer;
 use run::RunFolder;
 use run::events::Reporter;
 
@@ -86,7 +87,7 @@ pub fn run(shared: &Shared, arguments: &Benchmarks) -> Result<()> {
         reading: &reading,
         by_likelihood: arguments.by_likelihood,
         blind: blank.zip(blind),
-        report: Reporter::new("evaluate", &terminal),
+        report: Reporter::new(answer::GROUP, &terminal),
         stop: signals::stop(),
     };
     answer(answering, &jobs, &mut |job, answered| match answered {

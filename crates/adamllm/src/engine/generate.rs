@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use adamllm::cli::{Generate, Shared};
+use adamllm::cli::Generate;
+use adamllm::flags::Shared;
 use adamllm::output::print;
 use adamllm::signals;
 use adamllm::terminal::Terminal;

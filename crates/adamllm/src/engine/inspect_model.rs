@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use adamllm::cli::Shared;
+use adamllm::flags::Shared;
 use adamllm::output::print;
 use anyhow::Result;
 use model::inspect::{self, Inspection};

@@ -1,6 +1,7 @@
 //! `adamllm perplexity`: the loss of samples under a model.
 
-use adamllm::cli::{Perplexity, Shared};
+use adamllm::cli::Perplexity;
+use adamllm::flags::Shared;
 use adamllm::output::print;
 use anyhow::{Result, bail};
 use corpus::formats::{self, read_samples};

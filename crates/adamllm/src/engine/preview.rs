@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use adamllm::cli::{Shared, Stage};
+use adamllm::cli::Stage;
+use adamllm::flags::Shared;
 use adamllm::output::print;
 use adamllm::recipes;
 use anyhow::{Result, bail};

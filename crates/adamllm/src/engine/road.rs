@@ -2,7 +2,8 @@
 
 use std::cell::RefCell;
 
-use adamllm::cli::{Demo, Run, Shared, Stage, threads};
+use adamllm::cli::{Demo, Run, Stage};
+use adamllm::flags::{Shared, threads};
 use adamllm::output::print;
 use adamllm::recipes;
 use adamllm::signals;

@@ -176,7 +176,7 @@ pub struct Benchmarks {
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
     /// At most so many records; of each benchmark the first items.
-    #[arg(long, value_parser = crate::cli::positive)]
+    #[arg(long, value_parser = crate::flags::positive)]
     pub limit: Option<usize>,
 }
 

@@ -10,7 +10,7 @@ use report::{Pictures, System};
 
 use super::arguments::Compare;
 use super::written::{roots, texts};
-use crate::cli::Shared;
+use crate::flags::Shared;
 use crate::output::print;
 
 /// Compares two systems.

@@ -4,7 +4,7 @@ use anyhow::Result;
 use evaluation::tasks;
 use report::tables::benchmarks;
 
-use crate::cli::Shared;
+use crate::flags::Shared;
 use crate::output::print;
 
 /// Prints every built-in task.

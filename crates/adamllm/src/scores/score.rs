@@ -12,7 +12,7 @@ use report::{Pictures, System};
 
 use super::arguments::Score;
 use super::written::{roots, texts};
-use crate::cli::Shared;
+use crate::flags::Shared;
 use crate::output::print;
 
 /// Scores every task, each written as soon as it is done; a task that cannot be scored does not stop the others.

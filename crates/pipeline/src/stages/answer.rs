@@ -11,6 +11,7 @@ use run::recipe::Recipe;
 use run::{Node, Place};
 use serde::{Deserialize, Serialize};
 
+use super::pairs;
 use super::train::Train;
 use crate::blank;
 use crate::estimate::Estimate;
@@ -103,7 +104,7 @@ impl Stage for Answer {
         if let Model::Trained(link) = &self.model {
             from.push(("model", link.name()));
         }
-        from.extend(self.tasks.input().map(|name| ("pairs", name)));
+        from.extend(self.tasks.input().map(|name| (pairs::NAME, name)));
         Node {
             name: format!("{NAME}-{}", self.system),
             group: GROUP.to_owned(),

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use synthesis::{MixOptions, Prompts};
 
 use super::filter::{Filter, KEPT};
-use super::pairs::{PAIRS, Pairs};
+use super::pairs::{self, PAIRS, Pairs};
 use crate::estimate::Estimate;
 use crate::reader::Reader;
 use crate::records::{read, write, write_rejected};
@@ -125,7 +125,7 @@ impl Stage for Mix {
             group: group.to_owned(),
             folder,
             inputs: inputs(&[
-                ("pairs", self.pairs.name()),
+                (pairs::NAME, self.pairs.name()),
                 ("triplets", self.triplets.name()),
             ]),
             place: Place::Rank0,

@@ -17,7 +17,7 @@ use synthesis::{Funnel, measure};
 
 use super::filter::{Filter, KEPT, VERDICTS};
 use super::mix::Mix;
-use super::pairs::{PAIRS, Pairs};
+use super::pairs::{self, PAIRS, Pairs};
 use super::score::{ADAPTED, BASE, SCORES, Score, Scores};
 use super::synthesize::{Synthesize, TRIPLETS};
 use super::train::Train;
@@ -109,7 +109,7 @@ impl Stage for Report {
             group: NAME.to_owned(),
             folder: NAME.into(),
             inputs: inputs(&[
-                ("pairs", of.pairs.name()),
+                (pairs::NAME, of.pairs.name()),
                 ("synthesizer", of.tuned.name()),
                 ("synthesized", of.synthesized.name()),
                 ("kept", of.kept.name()),

@@ -14,6 +14,7 @@ use run::{Node, Place};
 use serde::{Deserialize, Serialize};
 
 use super::answer::{Answer, GROUP};
+use super::pairs;
 use crate::estimate::Estimate;
 use crate::reader::Reader;
 use crate::stage::{Link, Site, Stage, inputs};
@@ -122,7 +123,7 @@ impl Stage for Score {
             .iter()
             .map(|(name, link)| (*name, link.name()))
             .collect();
-        from.extend(self.tasks.input().map(|name| ("pairs", name)));
+        from.extend(self.tasks.input().map(|name| (pairs::NAME, name)));
         Node {
             name: NAME.to_owned(),
             group: GROUP.to_owned(),

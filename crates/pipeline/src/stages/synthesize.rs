@@ -11,7 +11,7 @@ use run::{Node, Place};
 use serde::{Deserialize, Serialize};
 use synthesis::{Input, ParseOptions, Prompts, SameQuestion};
 
-use super::pairs::{PAIRS, Pairs};
+use super::pairs::{self, PAIRS, Pairs};
 use super::tune_synthesizer::TuneSynthesizer;
 use crate::estimate::Estimate;
 use crate::reader::Reader;
@@ -92,7 +92,7 @@ impl Stage for Synthesize {
             group: NAME.to_owned(),
             folder: NAME.into(),
             inputs: inputs(&[
-                ("pairs", self.pairs.name()),
+                (pairs::NAME, self.pairs.name()),
                 ("synthesizer", self.tuned.name()),
             ]),
             place: Place::Blocks,

@@ -9,7 +9,7 @@ use run::recipe::{Control, Recipe, Training};
 use run::{Node, Place};
 
 use super::mix::{CONTROLS, Mix, SAMPLES};
-use super::pairs::Pairs;
+use super::pairs::{self, Pairs};
 use crate::cards::Card;
 use crate::estimate::Estimate;
 use crate::reader::Reader;
@@ -83,7 +83,10 @@ impl Stage for Train {
     const VERSION: u32 = 1;
 
     fn node(&self) -> Node {
-        let mut from = vec![("pairs", self.pairs.name()), ("samples", self.mix.name())];
+        let mut from = vec![
+            (pairs::NAME, self.pairs.name()),
+            ("samples", self.mix.name()),
+        ];
         let (name, group, folder) = match &self.control {
             None => (NAME.to_owned(), NAME, PathBuf::from(NAME)),
             Some(like) => {
