@@ -203,7 +203,7 @@ fn check(recipe: &Path, run: &Path) {
         assert!(line.starts_with(&format!("weights of {key} in ")), "{line}");
     }
     let stages = plan["stages"].as_array().expect("stages");
-    assert_eq!(stages.len(), 7);
+    assert_eq!(stages.len(), 11);
     let of = |stage: &str| stages.iter().find(|s| s["stage"] == stage).expect("stage");
     assert_eq!(of("train")["counts"]["samples"], 9, "{name}");
     assert_eq!(of("train")["seconds"], Value::Null, "{name}");

@@ -44,6 +44,9 @@ pub struct Driver<'a> {
 /// The process of a run that writes its events alone.
 const PROCESS: &str = "0";
 
+/// The recipe key of the general model.
+const MODEL: &str = "model.checkpoint";
+
 /// What is known of a stage before it runs.
 pub(crate) struct Identified<'a> {
     pub stage: &'a dyn AnyStage,
@@ -241,7 +244,10 @@ fn refuse_without_weights(stages: &[Identified<'_>]) -> Result<()> {
 /// Folders of models without weights that stages read, and the keys that name them.
 pub(crate) fn without_weights(stages: &[Identified<'_>]) -> Result<Vec<(String, PathBuf)>> {
     let mut found: Vec<(String, PathBuf)> = Vec::new();
-    for ModelRead { key, folder } in stages.iter().flat_map(|stage| &stage.models) {
+    let mut models: Vec<&ModelRead> = stages.iter().flat_map(|stage| &stage.models).collect();
+    // What every recipe names comes first.
+    models.sort_by_key(|model| model.key != MODEL);
+    for ModelRead { key, folder } in models {
         match Checkpoint::open(folder) {
             Err(model::Error::NoWeights { .. }) => {}
             opened => {

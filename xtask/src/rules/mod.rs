@@ -89,15 +89,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rules_that_are_not_enforced_only_warn() {
-        let mut found = Vec::new();
-        found.extend(vec!["a".to_owned()]);
-        findings.add(false, vec!["b".to_owned()]);
-        assert_eq!(findings.violations, ["a"]);
-        assert_eq!(findings.warnings, ["b"]);
-    }
-
-    #[test]
     fn a_folder_that_is_no_clone_is_looked_at_too() {
         let root = tempfile::tempdir().unwrap();
         for path in ["crates/a/src/lib.rs", "xtask/src/main.rs", "notes.md"] {

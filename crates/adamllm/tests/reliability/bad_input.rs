@@ -209,7 +209,7 @@ fn pairs() {
     small.write("pairs.jsonl", &second("{\"id\":"));
     let output = small.run(&["--until", "synthesize", "--set", "data.max_bad=0.1"]);
     assert!(output.status.success(), "{}", text(&output.stderr));
-    let rejected = std::fs::read_to_string(small.path("run/synthesize/rejected.jsonl"));
+    let rejected = std::fs::read_to_string(small.path("run/pairs/rejected.jsonl"));
     assert!(rejected.expect("rejected").contains("\"unreadable\""));
 }
 

@@ -3,6 +3,7 @@
 mod bad_input;
 mod disk_full;
 mod interrupted;
+mod places;
 mod plan;
 #[path = "../program/mod.rs"]
 mod program;

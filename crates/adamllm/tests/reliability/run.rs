@@ -67,8 +67,9 @@ pub fn results(run: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut out = BTreeMap::new();
     for entry in std::fs::read_dir(run).expect("run folder") {
         let stage = entry.expect("entry").path();
-        // Pages and what the demo's files are made of tell times and the program.
-        if stage.is_dir() && !stage.ends_with("report") && !stage.ends_with("demo") {
+        // Pages, events and what the demo's files are made of tell times and the program.
+        let passing = ["report", "demo", "events"];
+        if stage.is_dir() && !passing.iter().any(|name| stage.ends_with(name)) {
             collect(run, &stage, &mut out);
         }
     }
@@ -91,7 +92,7 @@ fn collect(run: &Path, folder: &Path, out: &mut BTreeMap<String, Vec<u8>>) {
             .into_owned();
         if path.is_dir() {
             collect(run, &path, out);
-        } else if !["manifest.json", "metrics.jsonl", "trained.json"].contains(&name.as_str()) {
+        } else if !["manifest.json", "metrics.jsonl"].contains(&name.as_str()) {
             let name = path
                 .strip_prefix(run)
                 .expect("inside")
