@@ -234,7 +234,7 @@ fn a_plan_says_what_else_is_missing() {
         "not there yet: weights of `model.checkpoint` in",
         "not there yet: tokenizer and picture settings: ",
         "parameters: 2208985600 (language_model 1543714304, projector 34087936, vision_tower 631183360)",
-        "train             do      unknown  samples 9, steps 1; builds on `tune-synthesizer`",
+        "train             do      unknown  samples 9, steps 1; builds on `mix`",
         "note: times and the memory of activations are measured with weights",
     ] {
         assert!(said.contains(part), "{part} is not in:\n{said}");

@@ -202,6 +202,13 @@ impl StageFolder {
         Ok(())
     }
 
+    /// Whether there is anything to lose: more than the note that the stage was begun.
+    pub fn has_work(&self) -> bool {
+        let entries = fs::read_dir(&self.path).into_iter().flatten().flatten();
+        let mut names = entries.map(|entry| entry.file_name());
+        names.any(|name| name != BEGUN)
+    }
+
     /// Removes all that the stage wrote, first what makes it count as done.
     pub fn clear(&self) -> Result<()> {
         remove_file(&self.path.join(MANIFEST))?;

@@ -118,12 +118,12 @@ fn refresh_shipped(run: &RunFolder, terminal: &Terminal) -> Result<()> {
 
 /// Refuses a run folder of another model or other pairs: what is in it would be lost.
 fn refuse_another_recipe(recipe: &Recipe, run: &RunFolder, graph: &Graph) -> Result<()> {
-    // A folder in which no stage was begun has nothing to lose: an earlier try may have failed at its first look.
-    let begun = graph
+    // A folder in which no stage did anything has nothing to lose: an earlier try may have failed at its first look.
+    let mut folders = graph
         .nodes()
         .iter()
-        .any(|node| run.path.join(&node.folder).exists());
-    if !begun {
+        .map(|node| graph.stage_folder(&run.path, node));
+    if !folders.any(|folder| folder.has_work()) {
         return Ok(());
     }
     let path = run.path.join("recipe.json");

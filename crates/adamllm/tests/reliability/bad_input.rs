@@ -425,17 +425,20 @@ fn a_file_that_changes_while_it_is_read() {
     while !begun.exists() && start.elapsed().as_secs() < 300 {
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
-    let mut pairs = std::fs::read(small.path("pairs.jsonl")).expect("pairs");
-    pairs.push(b'\n');
-    small.write("pairs.jsonl", &pairs);
+    // One seed more.
+    let place = small.path("run/demo/seeds.jsonl");
+    let seeds = std::fs::read_to_string(&place).expect("seeds");
+    let first = seeds.lines().next().expect("a seed");
+    let more = first.replace("seed-00000", "seed-more");
+    std::fs::write(&place, format!("{seeds}{more}\n")).expect("write");
     let output = child.wait_with_output().expect("wait");
     let found = text(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{found}");
     assert!(
-        found.contains("the pairs changed") && found.contains("once nothing writes to it"),
+        found.contains("the seed data changed") && found.contains("once nothing writes to it"),
         "{found}"
     );
-    // The next start reads them as they are now.
+    // The next start has the demo's own seeds again.
     let output = small.run(&["--until", "synthesize"]);
     assert!(output.status.success(), "{}", text(&output.stderr));
 }
