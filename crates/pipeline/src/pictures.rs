@@ -84,15 +84,20 @@ impl PictureStore {
         }
         fs::create_dir_all(&self.folder)
             .with_context(|| format!("cannot make `{}`", self.folder.display()))?;
+        // Of several files of one content the first will do.
+        let mut places: BTreeMap<PathBuf, &PathBuf> = BTreeMap::new();
         for (image, digest) in pictures {
-            let place = self.place(image, digest);
+            places.entry(self.place(image, digest)).or_insert(image);
+        }
+        for (place, image) in places {
             let image = std::path::absolute(image)?;
             // A picture that was unpacked here lies where it should.
             if image == place {
                 continue;
             }
+            let wanted = self.target(&image);
             if let Ok(target) = fs::read_link(&place) {
-                if target == image {
+                if target == wanted {
                     continue;
                 }
                 fs::remove_file(&place)
@@ -101,11 +106,20 @@ impl PictureStore {
                 continue;
             }
             // A file system without links gets a copy.
-            std::os::unix::fs::symlink(&image, &place)
+            std::os::unix::fs::symlink(&wanted, &place)
                 .or_else(|_| copy(&image, &place))
                 .with_context(|| format!("cannot write `{}`", place.display()))?;
         }
         Ok(())
+    }
+
+    /// What the link of a picture says: one inside of the run folder is named from here, so that it moves along.
+    fn target(&self, image: &Path) -> PathBuf {
+        let run = self.folder.parent().unwrap_or(Path::new("/"));
+        match image.strip_prefix(run) {
+            Ok(inside) => Path::new("..").join(inside),
+            Err(_) => image.to_owned(),
+        }
     }
 }
 
