@@ -225,10 +225,6 @@ impl Evaluate {
 
 /// `adamllm run`.
 #[derive(Debug, Args)]
-#[expect(
-    clippy::struct_field_names,
-    reason = "`--dry-run` is what everybody calls it"
-)]
 pub struct Run {
     /// The recipe and its run folder.
     #[command(flatten)]

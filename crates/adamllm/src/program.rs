@@ -14,7 +14,7 @@ use crate::{convert_model, signals};
 /// Parses the command line, runs `command` and tells how it ended.
 pub fn run(command: impl FnOnce(&Cli) -> Result<()> + std::panic::UnwindSafe) -> ExitCode {
     let cli = Cli::parse_from(convert_model::routed(std::env::args_os().collect()));
-    std::panic::set_hook(Box::new(|panic| tell_panic(panic)));
+    std::panic::set_hook(Box::new(tell_panic));
     let ready = || -> Result<()> {
         corpus::images::set_time_limit(Duration::from_secs_f64(cli.shared.image_seconds));
         rayon::ThreadPoolBuilder::new()

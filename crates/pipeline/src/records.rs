@@ -52,7 +52,7 @@ pub fn write<'a, T: Pictured + Serialize + 'a>(
     Ok(jsonl::write(path, &named)?)
 }
 
-/// Reads records that [`write`] wrote.
+/// Reads records that [`write()`] wrote.
 pub fn read<T: Pictured + DeserializeOwned>(path: &Path) -> Result<Vec<T>> {
     let folder = path.parent().unwrap_or(Path::new(""));
     let mut rows: Vec<T> = jsonl::read(path)?;

@@ -352,21 +352,20 @@ mod tests {
     #[test]
     fn says_where_a_stage_stands() {
         let folder = tempfile::tempdir().expect("temp folder");
-        let stage = stage(folder.path());
+        let mix = stage(folder.path());
         let mut digests = Digests::default();
         let one = basis("a");
         let mut state = |basis: &Basis, before: &str| {
-            stage
-                .state(basis, &given(before), &mut digests)
+            mix.state(basis, &given(before), &mut digests)
                 .expect("state")
         };
         assert_eq!(state(&one, "x"), State::New);
-        stage.begin(&one, &given("x")).expect("begin");
-        fs::create_dir(stage.path.join("model")).expect("folder");
-        fs::write(stage.path.join("model/weights"), "right").expect("write");
-        fs::write(stage.path.join("model/.weights.partial"), "half").expect("write");
+        mix.begin(&one, &given("x")).expect("begin");
+        fs::create_dir(mix.path.join("model")).expect("folder");
+        fs::write(mix.path.join("model/weights"), "right").expect("write");
+        fs::write(mix.path.join("model/.weights.partial"), "half").expect("write");
         assert_eq!(state(&one, "x"), State::HalfDone);
-        let outputs = stage.outputs(&mut Digests::default()).expect("list");
+        let outputs = mix.outputs(&mut Digests::default()).expect("list");
         assert_eq!(outputs.keys().collect::<Vec<_>>(), ["model/weights"]);
         let manifest = Manifest {
             format: FORMAT,
@@ -378,14 +377,14 @@ mod tests {
             seconds: 0.0,
             machine: Value::Null,
         };
-        stage.finish(&manifest).expect("finish");
+        mix.finish(&manifest).expect("finish");
         assert_eq!(state(&one, "x"), State::Done(Box::new(manifest.clone())));
         assert_eq!(
             state(&basis("b"), "x").why(),
             "done again, since `mix.joiner` was \"a\", is \"b\""
         );
         assert!(state(&one, "y").why().contains("a stage before it changed"));
-        fs::write(stage.path.join("model/weights"), "wrong").expect("write");
+        fs::write(mix.path.join("model/weights"), "wrong").expect("write");
         assert_eq!(
             state(&one, "x"),
             State::Damaged(vec!["`model/weights`".to_owned()])
@@ -394,7 +393,7 @@ mod tests {
             stage: "train".to_owned(),
             ..manifest
         };
-        stage.finish(&moved).expect("finish");
+        mix.finish(&moved).expect("finish");
         assert_eq!(state(&one, "x"), State::Misplaced("train".to_owned()));
     }
 }

@@ -130,7 +130,7 @@ impl Manifest {
 mod tests {
     use super::*;
 
-    fn basis(recipe: Value, pairs: &str, input: &str) -> Basis {
+    fn basis(recipe: &Value, pairs: &str, input: &str) -> Basis {
         let recipe = recipe.as_object().cloned().unwrap_or_default();
         let reads = Reads {
             recipe,
@@ -142,13 +142,13 @@ mod tests {
 
     #[test]
     fn differences_are_told_in_words() {
-        let old = basis(json!({"train.keep": 1, "train.eps": 2}), "a", "x");
-        let changed = basis(json!({"train.keep": 3, "train.eps": 2}), "b", "x");
+        let old = basis(&json!({"train.keep": 1, "train.eps": 2}), "a", "x");
+        let changed = basis(&json!({"train.keep": 3, "train.eps": 2}), "b", "x");
         assert_eq!(
             old.differences(&changed),
             ["`train.keep` was 1, is 3", "the pairs changed"]
         );
-        let other = basis(json!({"train.keep": 1, "train.eps": 2}), "a", "y");
+        let other = basis(&json!({"train.keep": 1, "train.eps": 2}), "a", "y");
         assert_eq!(old.differences(&other), ["a stage before it changed"]);
         assert_ne!(old.key, other.key);
     }

@@ -253,12 +253,6 @@ impl Recipe {
         }
     }
 
-    /// The resolved keys of these sections as JSON: what a stage depends on.
-    pub fn sections(&self, names: &[&str]) -> serde_json::Value {
-        let map: BTreeMap<&String, &Value> = self.among(names).collect();
-        serde_json::to_value(map).expect("TOML values are JSON values")
-    }
-
     /// The values of these keys and sections (a name is a whole key, or what stands before a dot of others) but for
     /// files, folders and models: those change what a stage gives by what is in them, and not by where they lie.
     pub fn values(&self, names: &[&str]) -> BTreeMap<String, serde_json::Value> {
