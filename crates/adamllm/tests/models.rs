@@ -241,7 +241,7 @@ fn every_family_goes_the_whole_road() {
         let run_text = run.display().to_string();
         let args = ["run", &file, "--run-dir", &run_text];
         let planned = json_of(&[&args[..], &["--dry-run"]].concat());
-        assert_eq!(planned["stages"][0]["counts"]["steps"], 120, "{name}");
+        assert_eq!(planned["stages"][1]["counts"]["steps"], 120, "{name}");
         assert_eq!(planned["missing"], json!([]), "{name}");
         let output = adamllm(&args);
         assert!(output.status.success(), "{name}: {}", text(&output.stderr));
