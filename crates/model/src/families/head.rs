@@ -4,7 +4,8 @@ use torch::Tensor;
 
 use crate::error::Error;
 use crate::init::Init;
-use crate::nn::decoder::{Decoder, DecoderConfig};
+use crate::nn::decoder::Decoder;
+use crate::nn::decoder_config::DecoderConfig;
 use crate::weights::Weights;
 
 /// The head's name inside of `transformers`.

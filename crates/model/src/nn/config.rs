@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::error::Error;
 use crate::nn::activation::Activation;
 use crate::nn::clip::ClipConfig;
-use crate::nn::decoder::DecoderConfig;
+use crate::nn::decoder_config::DecoderConfig;
 use crate::nn::dino::DinoConfig;
 use crate::nn::rope::{Llama3, RopeConfig};
 

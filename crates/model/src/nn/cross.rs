@@ -14,7 +14,7 @@ use crate::cache::Cache;
 use crate::error::Error;
 use crate::init::Init;
 use crate::nn::attention::masked;
-use crate::nn::decoder::DecoderConfig;
+use crate::nn::decoder_config::DecoderConfig;
 use crate::nn::feed_forward::FeedForward;
 use crate::nn::layers::{Linear, RmsNorm};
 use crate::weights::Weights;

@@ -3,17 +3,15 @@
 //!
 //! Shapes: t packed tokens, d model width, h heads, g key-value heads, e head width.
 
-mod config;
-
 use torch::{Device, Kind, Tensor};
 
-pub use self::config::DecoderConfig;
 use crate::batch::Batch;
 use crate::cache::Cache;
 use crate::error::Error;
 use crate::init::Init;
 use crate::nn::attention::Spans;
 use crate::nn::cross::{CrossLayer, Sight};
+pub use crate::nn::decoder_config::DecoderConfig;
 pub use crate::nn::feed_forward::FeedForward;
 use crate::nn::layers::{Linear, RmsNorm};
 use crate::nn::rope::{Rope, rotate};

@@ -7,7 +7,7 @@ use torch::Tensor;
 use crate::error::Error;
 use crate::init::Init;
 use crate::nn::activation::Activation;
-use crate::nn::decoder::DecoderConfig;
+use crate::nn::decoder_config::DecoderConfig;
 use crate::nn::layers::Linear;
 use crate::weights::Weights;
 

@@ -6,6 +6,7 @@ pub mod clip;
 pub mod config;
 pub mod cross;
 pub mod decoder;
+pub mod decoder_config;
 pub mod dino;
 pub mod feed_forward;
 pub mod layers;

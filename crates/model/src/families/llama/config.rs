@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::error::Error;
 use crate::nn::config::{Reader, decoder, settle};
-use crate::nn::decoder::DecoderConfig;
+use crate::nn::decoder_config::DecoderConfig;
 
 /// Everything that the forward needs to know.
 #[derive(Clone, Debug, PartialEq)]

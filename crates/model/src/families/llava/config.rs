@@ -8,7 +8,7 @@ use crate::nn::clip::ClipConfig;
 use crate::nn::config::{
     Reader, clip, clip_large, decoder, dino, image_token, keep_class, settle, vision_layer,
 };
-use crate::nn::decoder::DecoderConfig;
+use crate::nn::decoder_config::DecoderConfig;
 use crate::nn::dino::DinoConfig;
 
 /// The tower of a configuration.

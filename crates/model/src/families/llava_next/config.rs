@@ -8,7 +8,7 @@ use crate::nn::clip::ClipConfig;
 use crate::nn::config::{
     Reader, clip, clip_large, decoder, image_token, keep_class, settle, vision_layer,
 };
-use crate::nn::decoder::DecoderConfig;
+use crate::nn::decoder_config::DecoderConfig;
 
 /// Everything that the forward needs to know.
 #[derive(Clone, Debug, PartialEq)]

@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::error::Error;
 use crate::nn::activation::Activation;
 use crate::nn::config::{Reader, rope, settle};
-use crate::nn::decoder::DecoderConfig;
+use crate::nn::decoder_config::DecoderConfig;
 
 /// Ids behind the vocabulary that are embedded but never written: the picture's token is the first of them.
 pub const EXTRA_EMBEDDINGS: i64 = 8;

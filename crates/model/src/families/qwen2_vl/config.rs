@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::error::Error;
 use crate::nn::activation::Activation;
 use crate::nn::config::{Reader, rope, settle};
-use crate::nn::decoder::DecoderConfig;
+use crate::nn::decoder_config::DecoderConfig;
 
 /// Sizes and choices of the tower.
 #[derive(Clone, Debug, PartialEq)]
