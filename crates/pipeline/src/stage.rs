@@ -1,7 +1,6 @@
 //! What a stage is, and what it works with.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 
@@ -119,13 +118,6 @@ impl<S: Stage> Link<S> {
     pub fn name(&self) -> &str {
         &self.name
     }
-}
-
-/// The inputs of a [`Node`]: a stage's word for each, and the input's name.
-pub fn inputs(named: &[(&str, &str)]) -> BTreeMap<String, String> {
-    let each = named.iter();
-    each.map(|(role, name)| ((*role).to_owned(), (*name).to_owned()))
-        .collect()
 }
 
 /// What a stage works with.

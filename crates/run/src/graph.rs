@@ -37,6 +37,32 @@ pub struct Node {
     pub place: Place,
 }
 
+impl Node {
+    /// A stage that commands and folders call by its own name; `inputs` are its word for each input, and the input's name.
+    pub fn of(name: &str, place: Place, inputs: &[(&str, &str)]) -> Self {
+        let each = inputs.iter();
+        Self {
+            name: name.to_owned(),
+            group: name.to_owned(),
+            folder: name.into(),
+            inputs: each
+                .map(|(role, input)| ((*role).to_owned(), (*input).to_owned()))
+                .collect(),
+            place,
+        }
+    }
+
+    /// The same as part of what commands call `group`, in another folder.
+    #[must_use]
+    pub fn within(self, group: &str, folder: PathBuf) -> Self {
+        Self {
+            group: group.to_owned(),
+            folder,
+            ..self
+        }
+    }
+}
+
 /// Which stages run, by their groups.
 #[derive(Clone, Debug, Default)]
 pub struct Span {
@@ -196,16 +222,8 @@ mod tests {
     use super::*;
 
     fn node(name: &str, group: &str, inputs: &[&str]) -> Node {
-        Node {
-            name: name.to_owned(),
-            group: group.to_owned(),
-            folder: group.into(),
-            inputs: inputs
-                .iter()
-                .map(|i| ((*i).to_owned(), (*i).to_owned()))
-                .collect(),
-            place: Place::Rank0,
-        }
+        let inputs: Vec<(&str, &str)> = inputs.iter().map(|input| (*input, *input)).collect();
+        Node::of(name, Place::Rank0, &inputs).within(group, group.into())
     }
 
     /// a → b → c, and a → d; b and d are the group `bd`.

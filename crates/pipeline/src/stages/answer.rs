@@ -18,7 +18,7 @@ use crate::estimate::Estimate;
 use crate::reader::Reader;
 use crate::runner::{self, Progress};
 use crate::sources::Sources;
-use crate::stage::{Link, Site, Stage, inputs};
+use crate::stage::{Link, Site, Stage};
 use crate::tasks::Tasks;
 
 /// Its name.
@@ -105,13 +105,8 @@ impl Stage for Answer {
             from.push(("model", link.name()));
         }
         from.extend(self.tasks.input().map(|name| (pairs::NAME, name)));
-        Node {
-            name: format!("{NAME}-{}", self.system),
-            group: GROUP.to_owned(),
-            folder: [GROUP, "answers", &self.system].iter().collect(),
-            inputs: inputs(&from),
-            place: Place::Blocks,
-        }
+        let folder = [GROUP, "answers", &self.system].iter().collect();
+        Node::of(&format!("{NAME}-{}", self.system), Place::Blocks, &from).within(GROUP, folder)
     }
 
     fn reads(&self, reader: &mut Reader<'_>) -> Result<()> {

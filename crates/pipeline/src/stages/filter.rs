@@ -19,7 +19,7 @@ use crate::reader::Reader;
 use crate::records::{write, write_rejected};
 use crate::runner::{self, Progress};
 use crate::sources::Sources;
-use crate::stage::{Link, Site, Stage, inputs};
+use crate::stage::{Link, Site, Stage};
 
 /// Its name.
 pub const NAME: &str = "filter";
@@ -88,13 +88,7 @@ impl Stage for Filter {
     const VERSION: u32 = 1;
 
     fn node(&self) -> Node {
-        Node {
-            name: NAME.to_owned(),
-            group: NAME.to_owned(),
-            folder: NAME.into(),
-            inputs: inputs(&[("triplets", self.triplets.name())]),
-            place: Place::Blocks,
-        }
+        Node::of(NAME, Place::Blocks, &[("triplets", self.triplets.name())])
     }
 
     fn reads(&self, reader: &mut Reader<'_>) -> Result<()> {

@@ -18,14 +18,28 @@ use crate::reader::Reader;
 use crate::records::{read, write, write_rejected};
 use crate::samples;
 use crate::sources::Sources;
-use crate::stage::{Link, Site, Stage, inputs};
+use crate::stage::{Link, Site, Stage};
 use crate::swap;
 
 /// Its name.
 pub const NAME: &str = "mix";
 
 /// The group and folder of what is trained only to compare with it.
-pub const CONTROLS: &str = "controls";
+const CONTROLS: &str = "controls";
+
+/// A stage of the adapted model, or the same of a control.
+pub(super) fn node(
+    name: &str,
+    control: Option<Control>,
+    place: Place,
+    inputs: &[(&str, &str)],
+) -> Node {
+    let Some(control) = control.map(Control::as_str) else {
+        return Node::of(name, place, inputs);
+    };
+    let folder = [CONTROLS, control, name].iter().collect();
+    Node::of(&format!("{name}-{control}"), place, inputs).within(CONTROLS, folder)
+}
 
 /// The file of the samples.
 pub const SAMPLES: &str = "samples.jsonl";
@@ -112,24 +126,11 @@ impl Stage for Mix {
     const VERSION: u32 = 1;
 
     fn node(&self) -> Node {
-        let (name, group, folder) = match self.control {
-            None => (NAME.to_owned(), NAME, PathBuf::from(NAME)),
-            Some(control) => {
-                let control = control.as_str();
-                let folder = [CONTROLS, control, NAME].iter().collect();
-                (format!("{NAME}-{control}"), CONTROLS, folder)
-            }
-        };
-        Node {
-            name,
-            group: group.to_owned(),
-            folder,
-            inputs: inputs(&[
-                (pairs::NAME, self.pairs.name()),
-                ("triplets", self.triplets.name()),
-            ]),
-            place: Place::Rank0,
-        }
+        let inputs = [
+            (pairs::NAME, self.pairs.name()),
+            ("triplets", self.triplets.name()),
+        ];
+        node(NAME, self.control, Place::Rank0, &inputs)
     }
 
     fn reads(&self, reader: &mut Reader<'_>) -> Result<()> {

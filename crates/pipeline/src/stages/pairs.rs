@@ -21,7 +21,7 @@ use crate::estimate::Estimate;
 use crate::pictures::PictureStore;
 use crate::reader::Reader;
 use crate::records::{write, write_rejected};
-use crate::stage::{Site, Stage, inputs};
+use crate::stage::{Site, Stage};
 
 /// Its name.
 pub const NAME: &str = "pairs";
@@ -153,13 +153,7 @@ impl Stage for Pairs {
     const VERSION: u32 = 1;
 
     fn node(&self) -> Node {
-        Node {
-            name: NAME.to_owned(),
-            group: NAME.to_owned(),
-            folder: NAME.into(),
-            inputs: inputs(&[]),
-            place: Place::Rank0,
-        }
+        Node::of(NAME, Place::Rank0, &[])
     }
 
     fn reads(&self, reader: &mut Reader<'_>) -> Result<()> {

@@ -25,7 +25,7 @@ use super::tune_synthesizer::TuneSynthesizer;
 use crate::estimate::Estimate;
 use crate::reader::Reader;
 use crate::records::{self, read_if_there, read_rejected};
-use crate::stage::{Link, Site, Stage, inputs};
+use crate::stage::{Link, Site, Stage};
 use crate::tasks::Tasks;
 
 /// Its name.
@@ -104,11 +104,10 @@ impl Stage for Report {
 
     fn node(&self) -> Node {
         let of = &self.of;
-        Node {
-            name: NAME.to_owned(),
-            group: NAME.to_owned(),
-            folder: NAME.into(),
-            inputs: inputs(&[
+        Node::of(
+            NAME,
+            Place::Rank0,
+            &[
                 (pairs::NAME, of.pairs.name()),
                 ("synthesizer", of.tuned.name()),
                 ("synthesized", of.synthesized.name()),
@@ -116,9 +115,8 @@ impl Stage for Report {
                 ("samples", of.mix.name()),
                 ("adapted", of.train.name()),
                 ("scores", of.score.name()),
-            ]),
-            place: Place::Rank0,
-        }
+            ],
+        )
     }
 
     fn reads(&self, reader: &mut Reader<'_>) -> Result<()> {

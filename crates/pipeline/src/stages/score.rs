@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 use corpus::sealed::write_json;
 use corpus::{Completion, Prediction, jsonl};
-use evaluation::questions::{self, Item, MetricName};
-use evaluation::{Paired, TaskScore, average, majority};
+use evaluation::questions::{self, Item, majority_scores};
+use evaluation::statistics::mean;
+use evaluation::{Paired, TaskScore, average, better_of};
 use report::Against;
 use run::plan::Cost;
 use run::recipe::{Control, Recipe};
@@ -17,7 +18,7 @@ use super::answer::{Answer, GROUP};
 use super::pairs;
 use crate::estimate::Estimate;
 use crate::reader::Reader;
-use crate::stage::{Link, Site, Stage, inputs};
+use crate::stage::{Link, Site, Stage};
 use crate::tasks::Tasks;
 
 /// Its name.
@@ -124,13 +125,7 @@ impl Stage for Score {
             .map(|(name, link)| (*name, link.name()))
             .collect();
         from.extend(self.tasks.input().map(|name| (pairs::NAME, name)));
-        Node {
-            name: NAME.to_owned(),
-            group: GROUP.to_owned(),
-            folder: GROUP.into(),
-            inputs: inputs(&from),
-            place: Place::Rank0,
-        }
+        Node::of(NAME, Place::Rank0, &from).within(GROUP, GROUP.into())
     }
 
     fn reads(&self, reader: &mut Reader<'_>) -> Result<()> {
@@ -218,32 +213,22 @@ impl Score {
         majorities: &BTreeMap<String, Option<Vec<f64>>>,
         scored: &BTreeMap<&str, BTreeMap<String, Vec<f64>>>,
     ) -> Result<Vec<Against>> {
-        let row = |name: &str, about: &str, scores: &dyn Fn(&Paired) -> Vec<f64>| -> Result<_> {
-            let paired: Vec<Paired> = averaged
-                .iter()
-                .map(|task| Paired {
-                    base: scores(task),
-                    ..task.clone()
-                })
-                .collect();
-            let tasks = paired
-                .iter()
-                .map(|p| p.score(self.seed))
-                .collect::<Result<Vec<_>, _>>()?;
-            Ok(average(&paired, self.seed)?.map(|average| Against {
+        let row = |name: &str, about: &str, rival: &dyn Fn(&Paired) -> Vec<f64>| -> Result<_> {
+            let found = evaluation::against(averaged, rival, self.seed)?;
+            Ok(found.map(|found| Against {
                 name: name.to_owned(),
                 about: about.to_owned(),
-                tasks,
-                average,
+                tasks: found.tasks,
+                average: found.average,
             }))
         };
         let mut out = Vec::new();
         out.extend(row(
             "base or majority",
             "the better of the base and the most frequent answer, chosen for each task by its score here",
-            &|task| match majorities.get(&task.task) {
-                Some(Some(always)) if mean(always) > mean(&task.base) => always.clone(),
-                _ => task.base.clone(),
+            &|task| {
+                let always = majorities.get(&task.task).and_then(Option::as_deref);
+                better_of(&task.base, always)
             },
         )?);
         for (control, _) in &self.controls {
@@ -253,29 +238,5 @@ impl Score {
             })?);
         }
         Ok(out)
-    }
-}
-
-/// The scores of always giving the most frequent answer, and of guessing where each item has options of its own; none
-/// where answers are free text.
-fn majority_scores(items: &[Item]) -> Option<Vec<f64>> {
-    if items.iter().any(|i| !i.choices.is_empty()) {
-        let guess = |item: &Item| 100.0 / item.choices.len().max(1) as f64;
-        return Some(items.iter().map(guess).collect());
-    }
-    if items.iter().any(|i| i.metric == MetricName::RougeL) {
-        return None;
-    }
-    let labels: Vec<&str> = items.iter().map(|i| i.label.as_str()).collect();
-    let (answer, _) = majority(&labels)?;
-    let score = |label: &&str| if *label == answer { 100.0 } else { 0.0 };
-    Some(labels.iter().map(score).collect())
-}
-
-fn mean(values: &[f64]) -> f64 {
-    if values.is_empty() {
-        0.0
-    } else {
-        values.iter().sum::<f64>() / values.len() as f64
     }
 }

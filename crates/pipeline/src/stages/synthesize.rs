@@ -18,7 +18,7 @@ use crate::reader::Reader;
 use crate::records::{read, write, write_rejected};
 use crate::runner::{self, Progress};
 use crate::sources::Sources;
-use crate::stage::{Link, Site, Stage, inputs};
+use crate::stage::{Link, Site, Stage};
 
 /// Its name.
 pub const NAME: &str = "synthesize";
@@ -87,16 +87,14 @@ impl Stage for Synthesize {
     const VERSION: u32 = 1;
 
     fn node(&self) -> Node {
-        Node {
-            name: NAME.to_owned(),
-            group: NAME.to_owned(),
-            folder: NAME.into(),
-            inputs: inputs(&[
+        Node::of(
+            NAME,
+            Place::Blocks,
+            &[
                 (pairs::NAME, self.pairs.name()),
                 ("synthesizer", self.tuned.name()),
-            ]),
-            place: Place::Blocks,
-        }
+            ],
+        )
     }
 
     fn reads(&self, reader: &mut Reader<'_>) -> Result<()> {

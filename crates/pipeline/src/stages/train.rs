@@ -8,7 +8,7 @@ use run::plan::Cost;
 use run::recipe::{Control, Recipe, Training};
 use run::{Node, Place};
 
-use super::mix::{CONTROLS, Mix, SAMPLES};
+use super::mix::{Mix, SAMPLES, node};
 use super::pairs::{self, Pairs};
 use crate::cards::Card;
 use crate::estimate::Estimate;
@@ -16,7 +16,7 @@ use crate::reader::Reader;
 use crate::records::{read, write_rejected};
 use crate::samples;
 use crate::sources::Sources;
-use crate::stage::{Link, Site, Stage, inputs};
+use crate::stage::{Link, Site, Stage};
 use crate::trained::Trained;
 use crate::training::{self, Data, Task};
 
@@ -83,26 +83,17 @@ impl Stage for Train {
     const VERSION: u32 = 1;
 
     fn node(&self) -> Node {
-        let mut from = vec![
+        let mut inputs = vec![
             (pairs::NAME, self.pairs.name()),
             ("samples", self.mix.name()),
         ];
-        let (name, group, folder) = match &self.control {
-            None => (NAME.to_owned(), NAME, PathBuf::from(NAME)),
-            Some(like) => {
-                from.push(("adapted", like.adapted.name()));
-                let control = like.control.as_str();
-                let folder = [CONTROLS, control, NAME].iter().collect();
-                (format!("{NAME}-{control}"), CONTROLS, folder)
-            }
-        };
-        Node {
-            name,
-            group: group.to_owned(),
-            folder,
-            inputs: inputs(&from),
-            place: Place::Collective,
-        }
+        inputs.extend(
+            self.control
+                .as_ref()
+                .map(|like| ("adapted", like.adapted.name())),
+        );
+        let control = self.control.as_ref().map(|like| like.control);
+        node(NAME, control, Place::Collective, &inputs)
     }
 
     fn reads(&self, reader: &mut Reader<'_>) -> Result<()> {

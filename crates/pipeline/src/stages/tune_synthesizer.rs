@@ -19,7 +19,7 @@ use crate::reader::Reader;
 use crate::records::{write, write_rejected};
 use crate::samples;
 use crate::sources::Sources;
-use crate::stage::{Site, Stage, inputs};
+use crate::stage::{Site, Stage};
 use crate::trained::Trained;
 use crate::training::{self, Data, Task};
 
@@ -114,13 +114,7 @@ impl Stage for TuneSynthesizer {
     const VERSION: u32 = 1;
 
     fn node(&self) -> Node {
-        Node {
-            name: NAME.to_owned(),
-            group: NAME.to_owned(),
-            folder: NAME.into(),
-            inputs: inputs(&[]),
-            place: Place::Collective,
-        }
+        Node::of(NAME, Place::Collective, &[])
     }
 
     fn reads(&self, reader: &mut Reader<'_>) -> Result<()> {
