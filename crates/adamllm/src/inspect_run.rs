@@ -83,7 +83,7 @@ fn look(run: &Path, graph: &Graph, node: &Node, told: &[Event]) -> Result<Value>
                 format!("{:.1} s, {}", manifest.seconds, counts.join(", ")),
             )
         }
-        None if folder.path.exists() => ("half-done", progress(told, &node.name)),
+        None if folder.is_begun() => ("half-done", progress(told, &node.name)),
         None => ("not begun", String::new()),
     };
     let training = last_step(&folder.path);

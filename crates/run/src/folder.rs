@@ -202,11 +202,16 @@ impl StageFolder {
         Ok(())
     }
 
+    /// Whether the stage was begun. Its folder may also be there for another stage's inside.
+    pub fn is_begun(&self) -> bool {
+        self.path.join(BEGUN).exists()
+    }
+
     /// Whether there is anything to lose: more than the note that the stage was begun.
     pub fn has_work(&self) -> bool {
         let entries = fs::read_dir(&self.path).into_iter().flatten().flatten();
-        let mut names = entries.map(|entry| entry.file_name());
-        names.any(|name| name != BEGUN)
+        let own = entries.filter(|entry| !self.inner.iter().any(|i| i.starts_with(entry.path())));
+        own.map(|entry| entry.file_name()).any(|name| name != BEGUN)
     }
 
     /// Removes all that the stage wrote, first what makes it count as done.
