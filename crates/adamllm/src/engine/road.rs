@@ -50,7 +50,7 @@ pub fn demo(shared: &Shared, arguments: &Demo) -> Result<()> {
     }
     overrides.extend(arguments.set.iter().cloned());
     let recipe = recipes::load(&path, &overrides)?;
-    let asked = Asked {
+    let asked = Invocation {
         limit: None,
         span: Span::default(),
         is_dry: arguments.dry_run,
@@ -63,7 +63,7 @@ const DEMO: &str = "demo";
 
 /// `adamllm run`.
 pub fn run(shared: &Shared, arguments: &Run) -> Result<()> {
-    let asked = Asked {
+    let asked = Invocation {
         limit: arguments.stage.limit,
         span: Span {
             from: arguments.from.clone(),
@@ -76,7 +76,7 @@ pub fn run(shared: &Shared, arguments: &Run) -> Result<()> {
 
 /// The stages up to the one that commands call `until`.
 pub fn up_to(shared: &Shared, stage: &Stage, until: &str) -> Result<()> {
-    let asked = Asked {
+    let asked = Invocation {
         limit: stage.limit,
         span: Span {
             from: None,
@@ -88,13 +88,13 @@ pub fn up_to(shared: &Shared, stage: &Stage, until: &str) -> Result<()> {
 }
 
 /// What of a recipe is asked for.
-struct Asked {
+struct Invocation {
     limit: Option<usize>,
     span: Span,
     is_dry: bool,
 }
 
-fn stages(shared: &Shared, stage: &Stage, asked: &Asked) -> Result<()> {
+fn stages(shared: &Shared, stage: &Stage, asked: &Invocation) -> Result<()> {
     let device = device::ready(shared)?;
     let recipe = recipes::load(&stage.recipe, &stage.set)?;
     signals::take_over()?;
@@ -192,7 +192,7 @@ fn walk(
     recipe: &Recipe,
     run: &RunFolder,
     terminal: &Terminal,
-    asked: &Asked,
+    asked: &Invocation,
 ) -> Result<()> {
     let stages = Stages::of(recipe, &run.path, asked.limit)?;
     let graph = stages.graph();

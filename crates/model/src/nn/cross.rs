@@ -19,11 +19,11 @@ use crate::nn::feed_forward::FeedForward;
 use crate::nn::layers::{Linear, RmsNorm};
 use crate::weights::Weights;
 
-/// Which tokens see which vision tokens.
+/// What cross-attention layers look at: vision tokens, and which tokens see which of them.
 #[derive(Debug)]
-pub struct Sight {
+pub struct CrossInputs {
     /// The sequences that have pictures.
-    pub sequences: Vec<Seeing>,
+    pub sequences: Vec<SequencePictures>,
     /// Packed rows of all their tokens `[s]`; none when these are all rows.
     pub rows: Option<Tensor>,
     /// 0 for tokens before their first picture, else 1: `[s, 1]`; none when all are 1.
@@ -32,7 +32,7 @@ pub struct Sight {
 
 /// A sequence with pictures.
 #[derive(Debug)]
-pub struct Seeing {
+pub struct SequencePictures {
     /// Its number in the batch, and its row of a cache.
     pub index: usize,
     /// Vision tokens `[n, d]` that are new; none when all are in the cache.
@@ -110,7 +110,7 @@ impl CrossLayer {
     pub fn forward(
         &self,
         x: &Tensor,
-        sight: &Sight,
+        sight: &CrossInputs,
         cache: Option<&mut Cache>,
         layer: usize,
     ) -> Result<Tensor, Error> {
@@ -136,7 +136,7 @@ impl CrossLayer {
     fn attention(
         &self,
         x: &Tensor,
-        sight: &Sight,
+        sight: &CrossInputs,
         mut cache: Option<&mut Cache>,
         layer: usize,
     ) -> Result<Tensor, Error> {
@@ -194,10 +194,10 @@ impl CrossLayer {
     }
 }
 
-impl Sight {
+impl CrossInputs {
     /// Puts the sequences of a batch together. `starts` are those of the batch.
     pub fn new(
-        sequences: Vec<Seeing>,
+        sequences: Vec<SequencePictures>,
         starts: &[usize],
         device: torch::Device,
     ) -> Result<Option<Self>, Error> {

@@ -10,7 +10,7 @@ use crate::cache::Cache;
 use crate::error::Error;
 use crate::init::Init;
 use crate::nn::attention::Spans;
-use crate::nn::cross::{CrossLayer, Sight};
+use crate::nn::cross::{CrossInputs, CrossLayer};
 pub use crate::nn::decoder_config::DecoderConfig;
 pub use crate::nn::feed_forward::FeedForward;
 use crate::nn::layers::{Linear, RmsNorm};
@@ -120,7 +120,7 @@ impl Decoder {
         embedded: Tensor,
         batch: &Batch,
         positions: &Tensor,
-        sight: Option<&Sight>,
+        sight: Option<&CrossInputs>,
         mut cache: Option<&mut Cache>,
     ) -> Result<Tensor, Error> {
         let spans = Spans::new(batch, cache.as_deref())?;

@@ -3,8 +3,8 @@
 //! Follows `transformers` 5.17.0, `MllamaForConditionalGeneration`.
 
 pub mod config;
+pub mod cross_mask;
 pub mod model;
-pub mod sight;
 pub mod tower;
 
 pub use config::Config;

@@ -6,7 +6,7 @@ use processor::{ImageGrid, ImageInput};
 use torch::{Device, Kind, Tensor, no_grad_guard};
 
 use super::Config;
-use super::sight::{Seen, runs};
+use super::cross_mask::{Seen, runs};
 use super::tower::Tower;
 use crate::batch::Batch;
 use crate::cache::Cache;
@@ -16,7 +16,7 @@ use crate::families::head::{head, tied_names};
 use crate::families::names::{Layout, is_buffer};
 use crate::init::Init;
 use crate::mllm::Mllm;
-use crate::nn::cross::{Run, Seeing, Sight};
+use crate::nn::cross::{CrossInputs, Run, SequencePictures};
 use crate::nn::decoder::Decoder;
 use crate::nn::layers::Linear;
 use crate::parameter::{Group, Parameter};
@@ -113,7 +113,11 @@ impl Mllama {
 
     /// What the cross-attention layers are to look at; none when no sequence has pictures. A cache learns what its
     /// sequences see next.
-    fn sight(&self, batch: &Batch, mut cache: Option<&mut Cache>) -> Result<Option<Sight>, Error> {
+    fn sight(
+        &self,
+        batch: &Batch,
+        mut cache: Option<&mut Cache>,
+    ) -> Result<Option<CrossInputs>, Error> {
         let token = self.config.image_token;
         let tokens = batch.ids.iter().filter(|&&id| id == token).count();
         if tokens != batch.images.len() {
@@ -155,13 +159,13 @@ impl Mllama {
                 let row = &mut cache.pictures[index];
                 (row.seen, row.count) = (last.seen.clone(), total);
             }
-            sequences.push(Seeing {
+            sequences.push(SequencePictures {
                 index,
                 features,
                 runs,
             });
         }
-        Sight::new(sequences, &batch.starts, self.device)
+        CrossInputs::new(sequences, &batch.starts, self.device)
     }
 
     /// Features of pictures, the first of which is number `first` of its batch.
