@@ -6,6 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use corpus::{Pair, Sample, jsonl};
+use run::recipe::training::PASSING;
 use run::recipe::{DEMO, Recipe};
 use serde_json::Value;
 
@@ -83,7 +84,8 @@ impl Card {
         let is_path = |text: Option<&str>| text.is_some_and(|text| text.contains('/'));
         let is_told = |key: &str| {
             let sections = [section, "run.", "mix.", "model."];
-            sections.iter().any(|section| key.starts_with(section))
+            let name = key.rsplit('.').next().unwrap_or(key);
+            sections.iter().any(|section| key.starts_with(section)) && !PASSING.contains(&name)
         };
         let told = recipe
             .resolution

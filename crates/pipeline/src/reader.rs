@@ -9,6 +9,7 @@ use corpus::digests::{Digests, together};
 use corpus::formats::Loaded;
 use run::Reads;
 use run::recipe::Recipe;
+use run::recipe::training::PASSING;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -63,7 +64,7 @@ impl<'a> Reader<'a> {
 
     /// Recipe keys of a training but for those that change no result.
     pub fn training(&mut self, section: &str) {
-        let passing = ["save_steps", "keep"].map(|key| format!("{section}.{key}"));
+        let passing = PASSING.map(|key| format!("{section}.{key}"));
         let all = self.recipe.map(|recipe| recipe.values(&[section]));
         let all = all.into_iter().flatten();
         let lasting = all.filter(|(key, _)| !passing.contains(key));

@@ -2,6 +2,9 @@
 
 use std::path::PathBuf;
 
+/// Keys of a training that change nothing of what it gives: they are in no identity and on no card.
+pub const PASSING: [&str; 2] = ["save_steps", "keep"];
+
 /// Part of the model that a parameter belongs to; learning rates and freezing are given per group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Group {
