@@ -1,5 +1,7 @@
 //! What can end a whole run of generation. What is wrong with one request goes into its completion.
 
+use corpus::images::ImageError;
+
 /// An error of generating.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -18,7 +20,7 @@ pub enum Error {
         /// The request.
         id: String,
         /// The picture, and how to mend it.
-        source: corpus::images::ImageError,
+        source: ImageError,
     },
     /// An answer could not be scored.
     #[error("request `{id}` cannot be scored: {problem}")]
@@ -28,6 +30,19 @@ pub enum Error {
         /// What is wrong.
         problem: String,
     },
+}
+
+impl Error {
+    /// What a processor said of a request: what ends the run, or what is wrong with that request alone.
+    pub(crate) fn of_request(id: &str, error: processor::Error) -> Result<String, Self> {
+        match error {
+            processor::Error::Image(source @ ImageError::Unfinished { .. }) => {
+                let id = id.to_owned();
+                Err(Self::Unfinished { id, source })
+            }
+            other => Ok(other.to_string()),
+        }
+    }
 }
 
 impl From<torch::TchError> for Error {

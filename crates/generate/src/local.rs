@@ -1,6 +1,5 @@
 //! The local engine: fixed groups of requests in the order of the file.
 
-use corpus::images::ImageError;
 use corpus::{Completion, FinishReason, Request};
 use model::Mllm;
 use processor::{Encoded, Processor};
@@ -141,11 +140,8 @@ impl Generator for LocalGenerator<'_> {
         let prepare = |group: Vec<Request>| -> Result<Vec<Prepared>, Error> {
             let prepared = group.into_iter().map(|request| {
                 let encoded = match processor.request(&request) {
-                    Err(processor::Error::Image(source @ ImageError::Unfinished { .. })) => {
-                        let id = request.id;
-                        return Err(Error::Unfinished { id, source });
-                    }
-                    encoded => encoded.map_err(|e| e.to_string()),
+                    Ok(encoded) => Ok(encoded),
+                    Err(error) => Err(Error::of_request(&request.id, error)?),
                 };
                 Ok((request, encoded))
             });

@@ -214,7 +214,7 @@ impl Answerer<'_> {
         let mut local;
         let mut ranking;
         let generator: &mut dyn Generator = if asked.ranks {
-            ranking = ByLikelihood::new(self.model, self.processor, asked.items, spec)?;
+            ranking = ByLikelihood::new(self.model, self.processor, asked.items)?;
             &mut ranking
         } else {
             let options = runner::options(self.reading.seed);

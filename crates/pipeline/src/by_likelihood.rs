@@ -2,21 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use corpus::images::ImageError;
-use corpus::{Completion, FinishReason, Request, Sample};
-use evaluation::tasks::{Item, ItemError, Spec, most_likely};
-use generate::{Error, Generator};
+use corpus::{Completion, FinishReason, Request};
+use evaluation::tasks::{Item, ItemError, most_likely};
+use generate::{Error, Generator, Likelihood};
 use model::Mllm;
 use processor::Processor;
-
-use crate::likelihood::MICRO_TOKENS;
 
 /// Answers multiple choice with the option of the smallest loss a token, as `(A)`.
 pub struct ByLikelihood<'a> {
     model: &'a dyn Mllm,
     processor: &'a dyn Processor,
-    /// One sample an option, by the item's id.
-    options: BTreeMap<String, Vec<Sample>>,
+    /// Letters and texts of the options by the item's id.
+    options: BTreeMap<String, (Vec<String>, Vec<String>)>,
 }
 
 impl<'a> ByLikelihood<'a> {
@@ -25,11 +22,10 @@ impl<'a> ByLikelihood<'a> {
         model: &'a dyn Mllm,
         processor: &'a dyn Processor,
         items: &[&Item],
-        spec: &Spec,
     ) -> Result<Self, ItemError> {
         let mut options = BTreeMap::new();
         for item in items {
-            options.insert(item.id.clone(), item.option_samples(spec)?);
+            options.insert(item.id.clone(), item.choices()?.into_iter().unzip());
         }
         Ok(Self {
             model,
@@ -48,47 +44,22 @@ impl<'a> ByLikelihood<'a> {
             error: None,
             logprobs: None,
         };
-        let samples = self.options.get(&request.id);
-        let samples = samples.map_or(&[][..], Vec::as_slice);
-        let mut encoded = Vec::with_capacity(samples.len());
-        for sample in samples {
-            match self.processor.sample(sample) {
-                Ok(one) if one.ids.len() > self.model.max_positions() => {
-                    completion.error = Some(format!(
-                        "question and option have {} tokens, more than the model's context of {}",
-                        one.ids.len(),
-                        self.model.max_positions()
-                    ));
-                    return Ok(completion);
-                }
-                Ok(one) => encoded.push(one),
-                Err(processor::Error::Image(source @ ImageError::Unfinished { .. })) => {
-                    let id = request.id.clone();
-                    return Err(Error::Unfinished { id, source });
-                }
-                Err(error) => {
-                    completion.error = Some(error.to_string());
-                    return Ok(completion);
-                }
+        let (letters, texts) = self
+            .options
+            .get(&request.id)
+            .map_or((&[][..], &[][..]), |(letters, texts)| (letters, texts));
+        let found = match generate::score(self.model, self.processor, request, texts) {
+            Err(Error::Score { problem, .. }) => {
+                completion.error = Some(problem);
+                return Ok(completion);
             }
-        }
-        let losses = match train::losses(self.model, &encoded, MICRO_TOKENS) {
-            Ok(losses) => losses,
-            Err(train::Error::Model(error)) => return Err(error.into()),
-            Err(train::Error::Torch(error)) => return Err(error.into()),
-            Err(error) => {
-                return Err(Error::Score {
-                    id: request.id.clone(),
-                    problem: error.to_string(),
-                });
-            }
+            found => found?,
         };
-        let chosen = most_likely(&losses).and_then(|at| samples[at].id.rsplit_once('#'));
-        match chosen {
-            Some((_, letter)) => {
-                completion.text = format!("({letter})");
+        match most_likely(found.iter().map(Likelihood::loss_per_token)) {
+            Some(chosen) => {
+                completion.text = format!("({})", letters[chosen]);
                 completion.finish_reason = FinishReason::Stop;
-                completion.logprobs = Some(losses.iter().map(|(loss, _)| -loss).collect());
+                completion.logprobs = Some(found.iter().map(|one| one.log_probability).collect());
             }
             None => completion.error = Some("no option has a finite loss".to_owned()),
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Error, Result, anyhow, bail};
 use corpus::digests::Digests;
 use model::checkpoint::Checkpoint;
 use run::events::{All, EventFile, Listener, Reporter, What};
@@ -146,17 +146,16 @@ impl<'a> Driver<'a> {
             Ok(counts) => counts,
             Err(error) if error.is::<Stopped>() => return Err(error),
             Err(error) => {
-                return Err(error.context(format!("stage `{}` failed", folder.stage)));
+                // Where a file was being written, that is the reason, and not what was read of it.
+                return Err(match self.changed(stage, basis) {
+                    Ok(Some(changed)) => changed,
+                    _ => error.context(format!("stage `{}` failed", folder.stage)),
+                });
             }
         };
         let seconds = (start.elapsed().as_secs_f64() * 1000.0).round() / 1000.0;
-        let (now, _) = self.reads(stage.stage)?;
-        let (before, now) = (&basis.reads.contents, &now.contents);
-        if let Some((role, _)) = now.iter().find(|(role, d)| before.get(*role) != Some(d)) {
-            bail!(
-                "{role} changed while stage `{}` read it; give the command again once nothing writes to it",
-                folder.stage
-            );
+        if let Some(changed) = self.changed(stage, basis)? {
+            return Err(changed);
         }
         let outputs = folder.outputs(&mut self.digests.borrow_mut())?;
         let manifest = Manifest {
@@ -176,6 +175,19 @@ impl<'a> Driver<'a> {
         report.tell(What::Finished { counts, seconds });
         checkpoints::clear(&folder.path)?;
         Ok(manifest.gave())
+    }
+
+    /// The error of a stage of whose files one was changed since it began.
+    fn changed(&self, stage: &Identified<'_>, basis: &Basis) -> Result<Option<Error>> {
+        let (now, _) = self.reads(stage.stage)?;
+        let (before, now) = (&basis.reads.contents, &now.contents);
+        let changed = now.iter().find(|(role, d)| before.get(*role) != Some(d));
+        Ok(changed.map(|(role, _)| {
+            anyhow!(
+                "{role} changed while stage `{}` read it; give the command again once nothing writes to it",
+                stage.folder.stage
+            )
+        }))
     }
 
     /// What a stage reads from outside of the stages.

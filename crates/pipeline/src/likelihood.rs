@@ -1,35 +1,24 @@
-//! How likely a model finds given texts: for the filter, for perplexity, and for ranking the options of multiple choice.
+//! How likely a model finds samples: a judge's probabilities, and perplexity.
 
 use anyhow::Result;
 use corpus::Sample;
+use generate::{Likelihood, likelihoods};
 use model::Mllm;
 use processor::{Encoded, Processor};
 
-/// Tokens of one packed forward.
-pub const MICRO_TOKENS: usize = 4096;
-
-/// Samples that are prepared together.
+/// Samples that are in memory together with their pictures.
 const PART: usize = 64;
 
-/// Summed loss in nats and number of learned tokens of each sample.
-pub fn losses(
+/// How likely the model finds what is learned of each sample.
+pub fn of_samples(
     model: &dyn Mllm,
     processor: &dyn Processor,
     samples: &[Sample],
-) -> Result<Vec<(f64, usize)>> {
-    let encoded: Result<Vec<Encoded>, _> = samples.iter().map(|s| processor.sample(s)).collect();
-    Ok(train::losses(model, &encoded?, MICRO_TOKENS)?)
-}
-
-/// As [`losses`], of any number of samples: few of them are in memory at a time.
-pub fn losses_of_many(
-    model: &dyn Mllm,
-    processor: &dyn Processor,
-    samples: &[Sample],
-) -> Result<Vec<(f64, usize)>> {
+) -> Result<Vec<Likelihood>> {
     let mut out = Vec::with_capacity(samples.len());
     for part in samples.chunks(PART) {
-        out.extend(losses(model, processor, part)?);
+        let encoded: Result<Vec<Encoded>, _> = part.iter().map(|s| processor.sample(s)).collect();
+        out.extend(likelihoods(model, processor, &encoded?)?);
     }
     Ok(out)
 }

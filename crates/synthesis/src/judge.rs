@@ -219,7 +219,7 @@ pub fn judge_samples(
     outcome
 }
 
-/// Samples whose loss (nats) gives the probability of *yes*, or of the precise answer for extraction, for every
+/// Samples whose log-probability gives that of *yes*, or of the precise answer for extraction, for every
 /// triplet and not only for those where the judge wrote it; see [`with_likelihood`].
 ///
 /// A raw few-shot prompt has no sample form, so there are none for [`JudgeKind::Verdict`].
@@ -232,11 +232,11 @@ pub fn likelihood_samples(kind: JudgeKind, triplets: &[Triplet], prompts: &Promp
     triplets.iter().filter_map(answer).collect()
 }
 
-/// Sets `p_yes` from the loss of each triplet's likelihood sample: e to the minus sum of nats.
-pub fn with_likelihood(verdicts: &mut [Verdict], losses: &BTreeMap<String, f64>) {
+/// Sets `p_yes` from the log-probability in nats of each triplet's likelihood sample.
+pub fn with_likelihood(verdicts: &mut [Verdict], log_probabilities: &BTreeMap<String, f64>) {
     for verdict in verdicts {
-        if let Some(loss) = losses.get(&verdict.id) {
-            verdict.p_yes = Some((-loss).exp());
+        if let Some(log_probability) = log_probabilities.get(&verdict.id) {
+            verdict.p_yes = Some(log_probability.exp());
         }
     }
 }

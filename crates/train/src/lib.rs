@@ -6,7 +6,6 @@
 mod checkpoint;
 mod config;
 mod error;
-mod evaluate;
 mod feed;
 mod loss;
 mod optimizer;
@@ -17,7 +16,6 @@ mod trainer;
 
 pub use config::{Config, Rates, Scheduler, TooLong};
 pub use error::Error;
-pub use evaluate::{losses, token_loss};
 pub use feed::{Dropped, SampleSource, left_out};
 pub use pack::{Packed, pack};
 pub use plan::Plan;

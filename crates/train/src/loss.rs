@@ -13,34 +13,6 @@ fn chunk_rows(vocabulary: usize) -> usize {
     (CHUNK_BYTES / (4 * vocabulary.max(1))).max(1)
 }
 
-/// The loss of each row in nats `[n]` (f32), without gradients.
-pub(crate) fn row_losses(
-    hidden_nd: &Tensor,
-    head_vd: &Tensor,
-    targets: &Tensor,
-) -> Result<Tensor, Error> {
-    let _guard = torch::no_grad_guard();
-    let mut parts = Vec::new();
-    for (start, length) in chunks(hidden_nd, head_vd) {
-        let logits = hidden_nd
-            .f_narrow(0, start, length)?
-            .f_matmul(&head_vd.f_transpose(0, 1)?)?
-            .f_to_kind(Kind::Float)?;
-        let chosen = logits.f_gather(
-            1,
-            &targets.f_narrow(0, start, length)?.f_unsqueeze(1)?,
-            false,
-        )?;
-        parts.push(
-            logits
-                .f_logsumexp([1], true)?
-                .f_sub(&chosen)?
-                .f_squeeze_dim(1)?,
-        );
-    }
-    Ok(Tensor::f_cat(&parts, 0)?)
-}
-
 /// The summed loss in nats, and the gradients of (that sum × `scale`) with respect to the hidden rows and, if asked
 /// for, the head; the latter is added into `head_gradient` (f32 `[v, d]`).
 pub(crate) fn backward(

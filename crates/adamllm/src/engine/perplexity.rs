@@ -30,13 +30,13 @@ pub fn run(shared: &Shared, arguments: &Perplexity) -> Result<()> {
             bad.detail
         );
     }
-    let losses = likelihood::losses_of_many(model.as_ref(), processor.as_ref(), &loaded.rows)?;
-    let mut rows = Vec::with_capacity(losses.len());
+    let found = likelihood::of_samples(model.as_ref(), processor.as_ref(), &loaded.rows)?;
+    let mut rows = Vec::with_capacity(found.len());
     let (mut sum, mut tokens) = (0.0, 0);
-    for (sample, (loss, count)) in loaded.rows.iter().zip(losses) {
-        rows.push(json!({"id": sample.id, "loss": loss, "tokens": count}));
-        sum += loss;
-        tokens += count;
+    for (sample, found) in loaded.rows.iter().zip(found) {
+        rows.push(json!({"id": sample.id, "loss": found.loss(), "tokens": found.tokens}));
+        sum += found.loss();
+        tokens += found.tokens;
     }
     if tokens == 0 {
         bail!("`{}` has no learned token", arguments.data.display());

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use corpus::{IMAGE_MARK, Label, Open, Prediction, Request, Role, Sample, Turn};
+use corpus::{IMAGE_MARK, Label, Open, Prediction, Request, Role, Turn};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -127,17 +127,10 @@ impl Item {
     }
 
     fn choice_lines(&self) -> Result<String, ItemError> {
-        let options = self.options().ok_or_else(|| ItemError::NoChoices {
-            id: self.id.clone(),
-        })?;
-        let text = |value: &Value| {
-            value
-                .as_str()
-                .map_or_else(|| value.to_string(), str::to_owned)
-        };
-        let lines: Vec<String> = options
+        let lines: Vec<String> = self
+            .choices()?
             .iter()
-            .map(|(letter, value)| format!("({letter}) {}", text(value)))
+            .map(|(letter, text)| format!("({letter}) {text}"))
             .collect();
         Ok(lines.join("\n"))
     }
@@ -173,23 +166,19 @@ impl Item {
         })
     }
 
-    /// One sample for each option, whose learned turn is the option's text: their losses rank the options by likelihood.
-    pub fn option_samples(&self, task: &Spec) -> Result<Vec<Sample>, ItemError> {
+    /// Letters and texts of the options.
+    pub fn choices(&self) -> Result<Vec<(String, String)>, ItemError> {
         let options = self.options().ok_or_else(|| ItemError::NoChoices {
             id: self.id.clone(),
         })?;
-        let turn = self.turn(task)?;
-        let sample = |(letter, text): (&String, &Value)| Sample {
-            id: format!("{}#{letter}", self.id),
-            images: self.images.clone(),
-            turns: vec![
-                turn.clone(),
-                Turn::new(Role::Assistant, text.as_str().unwrap_or_default()).learned(),
-            ],
-            end: false,
-            origin: Value::Null,
+        let text = |value: Value| match value {
+            Value::String(text) => text,
+            other => other.to_string(),
         };
-        Ok(options.iter().map(sample).collect())
+        let choices = options.into_iter();
+        Ok(choices
+            .map(|(letter, value)| (letter, text(value)))
+            .collect())
     }
 
     /// The record of an answer.
@@ -221,17 +210,15 @@ impl Item {
     }
 }
 
-/// The option with the smallest loss per token; `losses` are sums in nats with their number of tokens, in the order of
-/// the options. The first of equals; `None` if no loss is a number.
+/// The option with the smallest loss a token, of those in nats in the order of the options. The first of equals; `None`
+/// if none is a number.
 ///
-/// Dividing by the number of tokens keeps long options from losing for their length alone.
-pub fn most_likely(losses: &[(f64, usize)]) -> Option<usize> {
-    let rates = losses
-        .iter()
-        .map(|&(loss, tokens)| loss / tokens.max(1) as f64)
-        .enumerate();
-    rates
-        .filter(|(_, rate)| rate.is_finite())
+/// A loss a token keeps long options from losing for their length alone.
+pub fn most_likely(losses_per_token: impl IntoIterator<Item = f64>) -> Option<usize> {
+    losses_per_token
+        .into_iter()
+        .enumerate()
+        .filter(|(_, loss)| loss.is_finite())
         .min_by(|a, b| a.1.total_cmp(&b.1))
         .map(|(option, _)| option)
 }
@@ -274,14 +261,14 @@ mod tests {
 
     #[test]
     fn options_can_be_ranked_by_likelihood() {
-        let task = find("pmc-vqa").expect("built in");
         let item = item(
-            r#"{"id":"1","image":"a.png","question":"q","label":"B","choices":{"A":"CT","B":"a long option"}}"#,
+            r#"{"id":"1","image":"a.png","question":"q","label":"B","choices":{"A":"CT","B":12}}"#,
         );
-        let samples = item.option_samples(&task).expect("complete");
-        assert_eq!((samples.len(), samples[1].turns[1].learn), (2, true));
-        assert_eq!(most_likely(&[(3.0, 1), (8.0, 4)]), Some(1));
-        assert_eq!(most_likely(&[(f64::NAN, 1)]), None);
+        let choices = item.choices().expect("complete");
+        let pair = |letter: &str, text: &str| (letter.to_owned(), text.to_owned());
+        assert_eq!(choices, [pair("A", "CT"), pair("B", "12")]);
+        assert_eq!(most_likely([3.0, f64::NAN, 2.0, 2.0]), Some(2));
+        assert_eq!(most_likely([f64::NAN]), None);
     }
 
     #[test]

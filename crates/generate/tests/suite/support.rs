@@ -7,7 +7,7 @@ use corpus::{Completion, Decoding, Open, Request, Sample, TurnMarkers};
 use generate::{Generator as _, LocalGenerator, Options};
 use model::{Batch, Mllm};
 use processor::{Encoded, Error, ImageGrid, ImageInput, Processor};
-use torch::{Device, Kind};
+use torch::{Device, Kind, Tensor};
 
 const CONFIG: &str = r#"{
   "model_type": "llava_next", "architectures": ["LlavaNextForConditionalGeneration"],
@@ -169,17 +169,25 @@ pub fn run(model: &dyn Mllm, options: Options, requests: &[Request]) -> Vec<Comp
 
 /// Log-probabilities of the next token after ids, by one whole forward. The image token cannot come.
 pub fn next(model: &dyn Mllm, ids: &[i64], images: &[ImageInput]) -> Vec<f64> {
+    let logits = logits(model, ids, images);
+    let _ = logits.narrow(0, IMAGE, 1).fill_(f64::NEG_INFINITY);
+    Vec::try_from(logits.log_softmax(0, Kind::Double)).expect("values")
+}
+
+/// As [`next`], over the whole vocabulary.
+pub fn next_of_all(model: &dyn Mllm, ids: &[i64], images: &[ImageInput]) -> Vec<f64> {
+    let logits = logits(model, ids, images);
+    Vec::try_from(logits.log_softmax(0, Kind::Double)).expect("values")
+}
+
+/// Logits of the next token `[v]`.
+fn logits(model: &dyn Mllm, ids: &[i64], images: &[ImageInput]) -> Tensor {
     let _guard = torch::no_grad_guard();
     let mut batch = Batch::default();
     batch.push(ids, 0, images);
     let hidden = model.hidden(&batch, None).expect("hidden");
     let logits = model::logits(model, &hidden.narrow(0, ids.len() as i64 - 1, 1)).expect("logits");
-    let _ = logits.narrow(1, IMAGE, 1).fill_(f64::NEG_INFINITY);
-    let values = logits
-        .reshape([-1])
-        .to_kind(Kind::Double)
-        .log_softmax(0, Kind::Double);
-    Vec::try_from(values).expect("values")
+    logits.reshape([-1]).to_kind(Kind::Double)
 }
 
 /// Greedy ids by whole forwards.

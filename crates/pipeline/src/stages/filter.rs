@@ -143,11 +143,11 @@ impl Stage for Filter {
         let mut judged = synthesis::verdicts(self.kind, &triplets, &completions);
         if self.kind != JudgeKind::Verdict {
             let samples = synthesis::judge::likelihood_samples(self.kind, &triplets, &self.prompts);
-            let losses = likelihood::losses(model.as_ref(), processor.as_ref(), &samples)?;
+            let found = likelihood::of_samples(model.as_ref(), processor.as_ref(), &samples)?;
             let by_id: BTreeMap<_, _> = samples
                 .iter()
-                .zip(&losses)
-                .map(|(s, l)| (s.id.clone(), l.0))
+                .zip(&found)
+                .map(|(sample, found)| (sample.id.clone(), found.log_probability))
                 .collect();
             synthesis::judge::with_likelihood(&mut judged.items, &by_id);
         }

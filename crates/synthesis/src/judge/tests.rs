@@ -162,6 +162,6 @@ fn likelihood_samples_score_the_precise_answer() {
         p_yes: None,
         raw: "red".to_owned(),
     }];
-    with_likelihood(&mut found, &BTreeMap::from([("a/1".to_owned(), 2.0)]));
+    with_likelihood(&mut found, &BTreeMap::from([("a/1".to_owned(), -2.0)]));
     assert_eq!(found[0].p_yes, Some((-2.0_f64).exp()));
 }
