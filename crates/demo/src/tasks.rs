@@ -1,14 +1,16 @@
 //! Questions about pictures as task files.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use corpus::Label;
 use corpus::jsonl;
 use corpus::seed::{Rng, hash};
-use evaluation::questions::{Item, MetricName};
+use evaluation::tasks::{FileMetric, Item};
+use serde_json::{Map, Value};
 
 use crate::pictures::Picture;
-use crate::world::{self, Asks};
+use crate::world::{self, Asks, Question};
 
 /// A question of one sort about each picture.
 pub fn items(pictures: &[Picture], asks: Asks, kinds: &[String]) -> Vec<Item> {
@@ -16,17 +18,48 @@ pub fn items(pictures: &[Picture], asks: Asks, kinds: &[String]) -> Vec<Item> {
         // Questions do not depend on the run's seed, so that runs compare.
         let mut rng = Rng::new(hash(6, &format!("{} {}", asks.task(), picture.id)));
         let question = world::question(&picture.thing, asks, kinds, &mut rng);
-        Item {
-            id: picture.id.clone(),
-            images: vec![picture.path.clone()],
-            question: question.instruction,
-            label: question.precise,
-            metric: asks.metric(),
-            cluster: picture.concept.clone(),
-            choices: question.options,
-        }
+        let images = vec![picture.path.clone()];
+        asked(&picture.id, images, question, &picture.concept)
     };
     pictures.iter().map(item).collect()
+}
+
+/// A question as an item of a task file.
+pub fn asked(id: &str, images: Vec<PathBuf>, question: Question, cluster: &str) -> Item {
+    let letters = ('A'..='Z').map(String::from);
+    let options = letters.zip(question.options.into_iter().map(Value::from));
+    let choices: Map<String, Value> = options.collect();
+    item(
+        id,
+        images,
+        question.instruction,
+        question.precise,
+        cluster,
+        question.asks.metric(),
+        (!choices.is_empty()).then_some(choices),
+    )
+}
+
+fn item(
+    id: &str,
+    images: Vec<PathBuf>,
+    question: String,
+    label: String,
+    cluster: &str,
+    metric: FileMetric,
+    choices: Option<Map<String, Value>>,
+) -> Item {
+    Item {
+        id: id.to_owned(),
+        images,
+        question: Some(question),
+        label: Label::Text(label),
+        answer_type: None,
+        choices,
+        cluster: Some(cluster.to_owned()),
+        index: None,
+        meta: Map::from_iter([("metric".to_owned(), metric.name().into())]),
+    }
 }
 
 /// Captions that are asked for.
@@ -35,16 +68,18 @@ pub fn descriptions(pictures: &[Picture], kinds: &[String]) -> Vec<Item> {
         let mut rng = Rng::new(hash(8, &picture.id));
         world::contrasting_caption(&picture.thing, kinds, &mut rng).0
     };
-    let item = |picture: &Picture| Item {
-        id: picture.id.clone(),
-        images: vec![picture.path.clone()],
-        question: "Describe the image.".to_owned(),
-        label: label(picture),
-        metric: MetricName::RougeL,
-        cluster: picture.concept.clone(),
-        choices: Vec::new(),
+    let described = |picture: &Picture| {
+        item(
+            &picture.id,
+            vec![picture.path.clone()],
+            "Describe the image.".to_owned(),
+            label(picture),
+            &picture.concept,
+            FileMetric::RougeL,
+            None,
+        )
     };
-    pictures.iter().map(item).collect()
+    pictures.iter().map(described).collect()
 }
 
 /// Writes a task file of the demo's folder. Pictures of the folder are named as they are seen from the file, so that the

@@ -7,7 +7,7 @@ use corpus::SeedTask;
 use corpus::seed::Rng;
 use serde::{Deserialize, Serialize};
 
-use evaluation::questions::MetricName;
+use evaluation::tasks::FileMetric;
 
 /// The eleven colour names of the world.
 pub const COLOURS: [&str; 11] = [
@@ -55,11 +55,11 @@ impl Asks {
     ];
 
     /// How an answer is scored.
-    pub fn metric(self) -> MetricName {
+    pub fn metric(self) -> FileMetric {
         match self {
-            Self::YesNo => MetricName::YesNo,
-            Self::Choice => MetricName::Choice,
-            _ => MetricName::ExactMatch,
+            Self::YesNo => FileMetric::YesNo,
+            Self::Choice => FileMetric::Choice,
+            _ => FileMetric::ExactMatch,
         }
     }
 

@@ -4,15 +4,21 @@
 //! a job its benchmark, its predictions and the [`Options`] of scoring.
 
 mod error;
+mod job;
+mod of_run;
 
 use std::path::{Path, PathBuf};
+
+use corpus::Prediction;
 
 use crate::benchmarks::{self, Benchmark};
 use crate::predictions::{Columns, Layout, Predictions, read_for};
 use crate::scoring::{Options, Scorer};
-use crate::tasks::{self, Extraction, Spec, UserTask};
+use crate::tasks::{self, Spec, UserTask};
 
 pub use error::JobError;
+pub use job::Job;
+pub use of_run::of_run;
 
 /// How predictions and their benchmarks are read.
 #[derive(Clone, Debug, Default)]
@@ -33,19 +39,6 @@ pub struct Reading {
     pub limit: Option<usize>,
 }
 
-/// A task with the file of its predictions.
-#[derive(Clone, Debug)]
-pub struct Job {
-    /// How it is scored.
-    pub spec: Spec,
-    /// How the answer is taken out of what was written.
-    pub extraction: Extraction,
-    /// A user's own task.
-    pub own: Option<UserTask>,
-    /// The predictions.
-    pub file: PathBuf,
-}
-
 /// The jobs of a file or folder of predictions.
 pub fn of_predictions(names: &[String], predictions: &Path) -> Result<Vec<Job>, JobError> {
     there(predictions)?;
@@ -59,7 +52,10 @@ pub fn of_predictions(names: &[String], predictions: &Path) -> Result<Vec<Job>, 
         let mut found = Vec::new();
         for spec in tasks::all() {
             if let Some(file) = file_of(&spec.id, predictions)? {
-                found.push(job(spec, file));
+                found.push(Job {
+                    file,
+                    ..Job::of(spec)
+                });
             }
         }
         if found.is_empty() {
@@ -139,7 +135,7 @@ pub fn of_benchmarks(names: &[String], data: Option<&Path>) -> Result<Vec<Job>, 
     let all = tasks::all().into_iter();
     let found: Vec<Job> = all
         .filter(|spec| root.join(&spec.id).is_dir())
-        .map(|spec| job(spec, PathBuf::new()))
+        .map(Job::of)
         .collect();
     if found.is_empty() {
         return Err(JobError::NoFolder {
@@ -149,27 +145,12 @@ pub fn of_benchmarks(names: &[String], data: Option<&Path>) -> Result<Vec<Job>, 
     Ok(found)
 }
 
-fn job(spec: Spec, file: PathBuf) -> Job {
-    Job {
-        spec,
-        extraction: Extraction::default(),
-        own: None,
-        file,
-    }
-}
-
 /// A built-in task, or a user's task file.
 fn named(name: &str) -> Result<Job, JobError> {
     if Path::new(name).extension().is_some_and(|e| e == "toml") {
-        let own = UserTask::read(Path::new(name))?;
-        return Ok(Job {
-            spec: own.spec.clone(),
-            extraction: own.extraction.clone(),
-            own: Some(own),
-            file: PathBuf::new(),
-        });
+        return Ok(Job::of_own(UserTask::read(Path::new(name))?));
     }
-    Ok(job(tasks::find(name)?, PathBuf::new()))
+    Ok(Job::of(tasks::find(name)?))
 }
 
 /// The one file of a folder whose name is the task's, else the one that has it in its name (`…_samples_slake.jsonl`).
@@ -269,18 +250,23 @@ pub fn predictions(
     };
     let items = benchmark.map_or(&[][..], |benchmark| &benchmark.items);
     let mut found = read_for(&job.file, layout, items)?;
-    // A user's task says which key intervals resample.
-    if let Some(key) = job.own.as_ref().and_then(|own| own.cluster.as_deref()) {
-        for row in &mut found.rows {
-            if let Some(value) = row.meta.get(key) {
-                let text = value
-                    .as_str()
-                    .map_or_else(|| value.to_string(), str::to_owned);
-                row.cluster = Some(text);
-            }
+    name_clusters(job, &mut found.rows);
+    Ok(found)
+}
+
+/// A user's task says which key intervals resample.
+pub fn name_clusters(job: &Job, rows: &mut [Prediction]) {
+    let Some(key) = job.own.as_ref().and_then(|own| own.cluster.as_deref()) else {
+        return;
+    };
+    for row in rows {
+        if let Some(value) = row.meta.get(key) {
+            let text = value
+                .as_str()
+                .map_or_else(|| value.to_string(), str::to_owned);
+            row.cluster = Some(text);
         }
     }
-    Ok(found)
 }
 
 /// The names of a task from `--vocabulary`: the file, or of a folder the file of the task's name.

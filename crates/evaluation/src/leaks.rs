@@ -10,7 +10,7 @@ use corpus::fingerprint::Fingerprint;
 use corpus::formats::{self, read_pairs, read_samples};
 use corpus::{Label, Rejected, Role, Sample, images};
 use rayon::prelude::*;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::contamination::{
     Look, Match, PictureIndex, PictureMatch, Text, TextIndex, WithAndWithout, with_and_without,
@@ -29,7 +29,7 @@ pub struct TrainingData {
 }
 
 /// What was found of a task.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Leaks {
     /// The task.
     pub task: String,

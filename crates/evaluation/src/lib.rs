@@ -6,6 +6,7 @@
 //! [`session`] scores many and writes [`results`], [`systems`] compares two.
 
 pub mod benchmarks;
+pub mod columns;
 pub mod contamination;
 pub mod jobs;
 pub mod leaks;
@@ -13,7 +14,6 @@ pub use corpus::mersenne;
 pub mod metrics;
 pub mod predictions;
 mod python;
-pub mod questions;
 pub mod reference;
 pub mod results;
 pub mod scored_task;

@@ -8,6 +8,7 @@ use corpus::jsonl;
 use corpus::sealed::write_json;
 use serde_json::{Value, json};
 
+use crate::leaks::Leaks;
 use crate::scored_task::{ScoredTask, averages};
 use crate::scoring::{Scored, ScoredRow, Scorer, TaskResult};
 use crate::tasks::{self, Metric, Scoring, Spec};
@@ -16,6 +17,9 @@ const STRICT: &str = "strict";
 const REFERENCE: &str = "reference";
 /// The file of strict scores of answers to blank pictures.
 const BLIND: &str = "blind";
+
+/// The file of test items that were found in the training data.
+const LEAKS: &str = "leaks.json";
 
 /// Writes a task's results; each file is whole or absent.
 pub fn write(folder: &Path, task: &ScoredTask) -> Result<()> {
@@ -34,7 +38,7 @@ pub fn write(folder: &Path, task: &ScoredTask) -> Result<()> {
         }
     }
     match &task.leaks {
-        Some(leaks) => Ok(write_json(&folder.join("leaks.json"), leaks)?),
+        Some(leaks) => Ok(write_json(&folder.join(LEAKS), leaks)?),
         None => Ok(()),
     }
 }
@@ -99,7 +103,7 @@ pub fn read(folder: &Path) -> Result<Vec<ScoredTask>> {
             reference: one(&folder, REFERENCE)?,
             blind: one(&folder, BLIND)?,
             strict,
-            leaks: None,
+            leaks: leaks(&folder)?,
         });
     }
     let place = |id: &str| {
@@ -140,6 +144,19 @@ fn one(folder: &Path, name: &str) -> Result<Option<Scored>> {
         .with_context(|| format!("`{}` is not a result of `adamllm score`", path.display()))?;
     let rows: Vec<ScoredRow> = jsonl::read(&path.with_extension("jsonl"))?;
     Ok(Some(Scored { result, rows }))
+}
+
+/// What was found in the training data, where that was looked for.
+fn leaks(folder: &Path) -> Result<Option<Leaks>> {
+    let path = folder.join(LEAKS);
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let text = std::fs::read_to_string(&path)
+        .with_context(|| format!("cannot read `{}`", path.display()))?;
+    let found = serde_json::from_str(&text)
+        .with_context(|| format!("`{}` cannot be read back", path.display()))?;
+    Ok(Some(found))
 }
 
 /// A task that is known by its result only.

@@ -5,7 +5,7 @@ use anyhow::{Context as _, Result};
 use crate::benchmarks::Benchmark;
 use crate::jobs::{self, Job, Reading};
 use crate::leaks::Leaks;
-use crate::predictions::sentences;
+use crate::predictions::{Predictions, sentences};
 use crate::scoring::{DomainAverage, ScoreError, Scored, Scorer, TaskResult, score};
 use crate::tasks::Spec;
 
@@ -59,6 +59,18 @@ pub fn by_both(
 ) -> Result<ScoredTask> {
     let found = jobs::predictions(job, reading, benchmark)
         .with_context(|| format!("task `{}`", job.spec.id))?;
+    of_predictions(job, reading, wanted, also, benchmark, &found)
+}
+
+/// As [`by_both`], of predictions that are read already.
+pub fn of_predictions(
+    job: &Job,
+    reading: &Reading,
+    wanted: Scorer,
+    also: bool,
+    benchmark: Option<&Benchmark>,
+    found: &Predictions,
+) -> Result<ScoredTask> {
     let by = |scorer: Scorer| -> Result<Scored> {
         let options = jobs::options(job, reading, scorer, benchmark)?;
         Ok(score(

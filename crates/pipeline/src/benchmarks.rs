@@ -8,20 +8,17 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 use corpus::digests::{Digests, together};
 use corpus::sealed::{changed_keys, read_sealed, write_sealed};
-use corpus::{Completion, FinishReason, Prediction, Request, jsonl};
+use corpus::{Prediction, Request, jsonl};
 use evaluation::benchmarks::Keep;
 use evaluation::jobs::{self, Job, Reading};
 use evaluation::tasks::{Item, Spec};
-use generate::{Generator, LocalGenerator};
-use model::Mllm;
-use processor::Processor;
 use run::events::Reporter;
 use run::{RunFolder, Stop, Stopped};
 use serde_json::{Value, json};
 
-use crate::by_likelihood::ByLikelihood;
+use crate::answering::{Answerer, prediction};
 use crate::engine::Engine;
-use crate::runner::{self, Progress};
+use crate::runner::Progress;
 
 /// What answers, how, and where its answers go.
 pub struct Answering<'a> {
@@ -75,10 +72,13 @@ pub fn answer(
         "seed": answering.reading.seed,
         "program": env!("CARGO_PKG_VERSION"),
     });
-    let loaded = Answerer {
+    let loaded = Task {
         output: &answering.run.path,
-        model: model.as_ref(),
-        processor: processor.as_ref(),
+        answerer: Answerer {
+            model: model.as_ref(),
+            processor: processor.as_ref(),
+            seed: answering.reading.seed,
+        },
         how,
         reading: answering.reading,
         by_likelihood: answering.by_likelihood,
@@ -133,11 +133,10 @@ fn requests_of<'b>(
     (items, requests)
 }
 
-/// What all tasks are answered with.
-struct Answerer<'a> {
+/// What every task is answered with.
+struct Task<'a> {
     output: &'a Path,
-    model: &'a dyn Mllm,
-    processor: &'a dyn Processor,
+    answerer: Answerer<'a>,
     how: Value,
     reading: &'a Reading,
     by_likelihood: bool,
@@ -159,7 +158,7 @@ struct TaskRequests<'a> {
     requests: &'a [Request],
 }
 
-impl Answerer<'_> {
+impl Task<'_> {
     /// Writes a task's predictions; what was answered before is kept.
     fn answer(&self, job: &Job, digests: &mut Digests) -> Result<()> {
         let folder = self.output.join(&job.spec.id);
@@ -171,7 +170,7 @@ impl Answerer<'_> {
         if requests.is_empty() {
             bail!("none of its {} items can be asked", benchmark.items.len());
         }
-        let ranks = self.by_likelihood || job.own.as_ref().is_some_and(|own| own.by_likelihood);
+        let ranks = self.by_likelihood || job.by_likelihood;
         let asked = TaskRequests {
             spec: &spec,
             ranks,
@@ -210,40 +209,25 @@ impl Answerer<'_> {
         std::fs::create_dir_all(folder)
             .with_context(|| format!("cannot make the folder `{}`", folder.display()))?;
         self.same_as_before(folder, asked, digests)?;
-        let (spec, requests) = (asked.spec, asked.requests);
-        let mut local;
-        let mut ranking;
-        let generator: &mut dyn Generator = if asked.ranks {
-            ranking = ByLikelihood::new(self.model, self.processor, asked.items)?;
-            &mut ranking
-        } else {
-            let options = runner::options(self.reading.seed);
-            local = LocalGenerator::new(self.model, self.processor, options);
-            &mut local
-        };
         let progress = Progress {
-            label: &format!("answers {}", spec.id),
+            label: &format!("answers {}", asked.spec.id),
             report: self.report,
             stop: self.stop,
         };
         let path = folder.join("completions.jsonl");
-        let completions = runner::run(generator, requests, &path, progress)?;
+        let completions = self.answerer.answer(
+            &asked.spec.id,
+            asked.items,
+            asked.requests,
+            asked.ranks,
+            &path,
+            progress,
+        )?;
         let answers: Vec<Prediction> = answered
             .iter()
             .zip(&completions)
             .map(|(item, completion)| prediction(item, completion))
             .collect();
-        let errors: Vec<&Completion> = completions.iter().filter(|c| c.error.is_some()).collect();
-        if let Some(first) = errors.first() {
-            self.report.warn(format!(
-                "{}: {} of {} requests could not be answered and count as wrong; `{}` for one: {}",
-                spec.id,
-                errors.len(),
-                requests.len(),
-                first.id,
-                first.error.as_deref().unwrap_or_default()
-            ));
-        }
         Ok(jsonl::write(file, &answers)?)
     }
 
@@ -313,18 +297,4 @@ fn is_first_of(before: &Value, now: &Value, items: &[Item], lines: &[(String, St
     then["limit"] = before["limit"].clone();
     then["requests"] = json!(together(first.cloned()));
     changed_keys(before, &then).is_empty()
-}
-
-fn prediction(item: &Item, completion: &Completion) -> Prediction {
-    let failed = completion.error.is_some();
-    let text = (!failed).then(|| completion.text.trim().to_owned());
-    let mut prediction = item.answered(text);
-    let reason = match completion.finish_reason {
-        FinishReason::Stop => "stop",
-        FinishReason::Length => "length",
-        FinishReason::Error => "error",
-    };
-    let meta = &mut prediction.meta;
-    meta.insert("finish_reason".to_owned(), reason.into());
-    prediction
 }

@@ -64,6 +64,7 @@ impl<'a> Driver<'a> {
         let file = EventFile::open(&self.run.path, PROCESS)?;
         let listener = All(vec![&file, self.listener]);
         let whole = Reporter::new("", &listener);
+        self.refuse_incomplete(span)?;
         let stages = self.identify(span)?;
         refuse_without_weights(&stages)?;
         if blank::place(&self.run.path).exists() && blank::write(&self.run.path)?.1 {
@@ -118,6 +119,37 @@ impl<'a> Driver<'a> {
         }
         self.digests.borrow_mut().remember();
         Ok(())
+    }
+
+    /// Refuses a run of which a stage will not find what it needs; all of it at once.
+    fn refuse_incomplete(&self, span: &Span) -> Result<()> {
+        let missing = self.missing(span)?;
+        if missing.is_empty() {
+            return Ok(());
+        }
+        bail!(
+            "nothing was begun, since later stages would fail:\n  {}",
+            missing.join("\n  ")
+        );
+    }
+
+    /// What the stages of a span will need and not find, each once.
+    pub(crate) fn missing(&self, span: &Span) -> Result<Vec<String>> {
+        let mut all: Vec<String> = Vec::new();
+        let wishes = self.stages.graph().wishes(span)?;
+        for (stage, _) in self
+            .stages
+            .all()
+            .zip(wishes)
+            .filter(|(_, w)| *w != Wish::No)
+        {
+            for sentence in stage.missing() {
+                if !all.contains(&sentence) {
+                    all.push(sentence);
+                }
+            }
+        }
+        Ok(all)
     }
 
     /// Does one stage; gives what it gave.

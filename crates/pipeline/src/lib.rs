@@ -3,6 +3,7 @@
 //! Takes a recipe and a run folder, leaves finished stages there. It parses no arguments, prints nothing (whoever waits
 //! listens to [`run::events`]) and knows no domain.
 
+mod answering;
 mod bad_records;
 pub mod benchmarks;
 pub mod blank;

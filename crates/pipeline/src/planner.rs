@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use corpus::sealed::write_json;
 use corpus::{Pair, Sample, formats};
 use run::events::Reporter;
@@ -21,6 +21,10 @@ use crate::sources::Sources;
 
 /// Makes the plan and writes it. Nothing else in the run folder changes, but for notes of what was read.
 pub fn make(driver: &Driver<'_>, span: &Span, limit: Option<usize>) -> Result<Plan> {
+    let incomplete = driver.missing(span)?;
+    if !incomplete.is_empty() {
+        bail!("the recipe cannot run:\n  {}", incomplete.join("\n  "));
+    }
     let stages = driver.identify(span)?;
     let pairs = pairs(driver)?;
     let (training, held_out) = driver.stages.pairs.split(&pairs);

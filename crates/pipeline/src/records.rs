@@ -5,6 +5,7 @@ use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Result, bail};
 use corpus::{Pair, Rejected, Request, Sample, Seed, jsonl};
+use evaluation::tasks::Item;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -33,7 +34,7 @@ macro_rules! pictured {
         }
     )*};
 }
-pictured!(Pair, Seed, Sample, Request, evaluation::questions::Item);
+pictured!(Pair, Seed, Sample, Request, Item);
 
 /// Writes records; pictures are named relative to the file, which lies in the run folder as they do.
 pub fn write<'a, T: Pictured + Serialize + 'a>(

@@ -38,6 +38,11 @@ pub trait Stage {
     /// What it would cost.
     fn cost(&self, estimate: &Estimate<'_>) -> Result<Cost>;
 
+    /// What it will need and does not find, one sentence each; asked before the first stage begins.
+    fn missing(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Does the work in the site's folder. What an attempt with the same key left there is gone on with.
     fn run(&self, site: &Site<'_>) -> Result<Self::Counts>;
 }
@@ -54,6 +59,8 @@ pub trait AnyStage {
     fn reads(&self, reader: &mut Reader<'_>) -> Result<()>;
     /// See [`Stage::cost`].
     fn cost(&self, estimate: &Estimate<'_>) -> Result<Cost>;
+    /// See [`Stage::missing`].
+    fn missing(&self) -> Vec<String>;
     /// See [`Stage::run`]; the counts as JSON.
     fn run(&self, site: &Site<'_>) -> Result<Value>;
 }
@@ -77,6 +84,10 @@ impl<S: Stage> AnyStage for S {
 
     fn cost(&self, estimate: &Estimate<'_>) -> Result<Cost> {
         Stage::cost(self, estimate)
+    }
+
+    fn missing(&self) -> Vec<String> {
+        Stage::missing(self)
     }
 
     fn run(&self, site: &Site<'_>) -> Result<Value> {

@@ -1,13 +1,18 @@
-//! What a run asks its models: task files of the user, or the captions of the held-out pairs.
+//! What a run asks its models: benchmarks, tasks of the user, or the captions of the held-out pairs.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
-use anyhow::{Context as _, Result, bail};
-use corpus::{Pair, jsonl};
-use evaluation::questions::{Item, MetricName};
+use anyhow::{Context as _, Result};
+use corpus::seed::hash;
+use corpus::{Label, Pair, Request};
+use evaluation::benchmarks::{Benchmark, Keep, Packing};
+use evaluation::jobs::{self, Job, JobError, Reading};
+use evaluation::predictions::{Reason, sentences};
+use evaluation::tasks::{FileMetric, Item, Scoring, Spec};
 use run::recipe::Recipe;
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
 use crate::reader::Reader;
 use crate::records;
@@ -18,148 +23,421 @@ use crate::stages::pairs::{HELD_OUT, Pairs};
 /// The task that is made of held-out captions.
 const DESCRIPTION: &str = "description";
 
-/// The questions of a run.
-#[derive(Clone, Debug)]
-pub struct Tasks {
-    source: Source,
-    limit: Option<usize>,
+/// Tasks about things that training never named are shown, and averaged apart.
+const UNSEEN: &str = "unseen-";
+/// So are general tasks.
+const GENERAL: &str = "general-";
+
+/// What a task tells of a model; the order of the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// What the model was adapted for: these are averaged.
+    Domain,
+    /// Captions of held-out pairs, beside tasks of the domain.
+    HeldOut,
+    /// The domain's things that training never named.
+    Unseen,
+    /// What adapting may forget.
+    General,
 }
 
+/// One task with its questions, as they are asked in this run.
 #[derive(Clone, Debug)]
-enum Source {
-    /// `<task>.jsonl` files.
-    Files {
-        folder: PathBuf,
-        /// Names; all of the folder if there are none.
-        names: Vec<String>,
-    },
+pub struct Questions {
+    /// The task, with its names and the tokens that an answer may have.
+    pub job: Job,
+    /// What it tells.
+    pub role: Role,
+    /// Its items; their pictures are full paths.
+    pub benchmark: Benchmark,
+}
+
+impl Questions {
+    /// The task's name in folders and tables.
+    pub fn id(&self) -> &str {
+        &self.job.spec.id
+    }
+
+    /// What a model is asked, on the items' pictures.
+    pub fn requests(&self) -> Result<Vec<Request>> {
+        let items = self.benchmark.items.iter();
+        let requests = items.map(|item| item.request(&self.job.spec));
+        Ok(requests.collect::<Result<_, _>>()?)
+    }
+
+    /// At most `limit` items, drawn by the seed and in their order; all of them where no more are there.
+    #[must_use]
+    pub fn drawn(&self, limit: usize, seed: u64) -> Self {
+        let mut out = self.clone();
+        let items = &mut out.benchmark.items;
+        if items.len() > limit {
+            let mut places: Vec<usize> = (0..items.len()).collect();
+            places.sort_by_key(|&at| hash(seed, &items[at].id));
+            places.truncate(limit);
+            places.sort_unstable();
+            *items = places.into_iter().map(|at| items[at].clone()).collect();
+        }
+        out
+    }
+
+    /// The items as records name them: pictures relative to the run folder.
+    pub fn named_in(&self, run: &Path) -> Vec<Item> {
+        let mut items = self.benchmark.items.clone();
+        for image in items.iter_mut().flat_map(|item| &mut item.images) {
+            if let Ok(inside) = image.strip_prefix(run) {
+                *image = inside.to_owned();
+            }
+        }
+        items
+    }
+}
+
+/// The tasks of a run.
+#[derive(Clone, Debug)]
+pub struct Tasks {
+    jobs: Vec<(Job, Role)>,
     /// Captions of held-out pairs, with the request where a pair has none.
-    HeldOut { pairs: Link<Pairs>, request: String },
+    held_out: Option<(Link<Pairs>, String)>,
+    held_out_limit: usize,
+    reading: Reading,
+    /// What cannot be asked, one sentence each.
+    problems: Vec<String>,
+    /// Read once for all stages of the process.
+    found: Arc<OnceLock<(Vec<Questions>, Vec<String>)>>,
 }
 
 impl Tasks {
     /// Of a recipe.
     pub fn of(recipe: &Recipe, sources: &Sources, pairs: &Link<Pairs>) -> Self {
-        let source = match &recipe.tasks_folder {
-            Some(folder) => Source::Files {
-                folder: folder.clone(),
-                names: recipe.tasks.clone(),
-            },
-            None => Source::HeldOut {
-                pairs: pairs.clone(),
-                request: sources.prompts.synthesizer.caption_request.clone(),
-            },
+        let evaluate = &recipe.evaluate;
+        let mut problems = Vec::new();
+        let mut named = |names: &[String], data: Option<&Path>| {
+            jobs::of_run(names, data).unwrap_or_else(|errors| {
+                problems.extend(errors.iter().map(ToString::to_string));
+                Vec::new()
+            })
         };
-        Self {
-            source,
-            limit: sources.limit,
-        }
-    }
-
-    /// The stage that the questions come from, if they come from one.
-    pub fn input(&self) -> Option<&str> {
-        match &self.source {
-            Source::Files { .. } => None,
-            Source::HeldOut { pairs, .. } => Some(pairs.name()),
-        }
-    }
-
-    /// How many questions there are, if `held_out` pairs are kept for evaluation.
-    pub fn count(&self, held_out: usize) -> Result<usize> {
-        match &self.source {
-            Source::HeldOut { .. } => Ok(held_out),
-            Source::Files { .. } => Ok(self.of_files()?.values().map(Vec::len).sum()),
-        }
-    }
-
-    /// What of them comes from outside of the stages.
-    pub fn reads(&self, reader: &mut Reader<'_>) -> Result<()> {
-        match &self.source {
-            Source::HeldOut { request, .. } => {
-                reader.setting("caption request", request.as_str());
-                Ok(())
-            }
-            Source::Files { .. } => {
-                reader.setting("--limit", self.limit);
-                for (name, items) in self.of_files()? {
-                    reader.rows(&format!("task `{name}`"), &items, &Value::Null)?;
-                }
-                Ok(())
-            }
-        }
-    }
-
-    /// The questions by task; the pictures are full paths.
-    pub fn read(&self, site: &Site<'_>) -> Result<BTreeMap<String, Vec<Item>>> {
-        let (pairs, request) = match &self.source {
-            Source::Files { .. } => return self.of_files(),
-            Source::HeldOut { pairs, request } => (pairs, request),
-        };
-        let held_out: Vec<Pair> = records::read(&site.of(pairs, HELD_OUT))?;
-        let items = held_out.into_iter().map(|pair| Item {
-            question: pair.request.unwrap_or_else(|| request.clone()),
-            cluster: pair.group.unwrap_or_else(|| pair.id.clone()),
-            id: pair.id,
-            images: pair.images,
-            label: pair.caption,
-            metric: MetricName::RougeL,
-            choices: Vec::new(),
-        });
-        let items: Vec<Item> = items.collect();
-        Ok(if items.is_empty() {
-            BTreeMap::new()
+        let data = evaluate.data.as_deref();
+        let domain = if data.is_some() || !evaluate.tasks.is_empty() {
+            named(&evaluate.tasks, data)
         } else {
-            BTreeMap::from([(DESCRIPTION.to_owned(), items)])
+            Vec::new()
+        };
+        let general = if evaluate.general.is_empty() {
+            Vec::new()
+        } else {
+            named(&evaluate.general, data)
+        };
+        if !evaluate.tasks.is_empty() {
+            problems.extend(twice(&domain, &general));
+        }
+        let is_general = |job: &Job| general.iter().any(|other| other.spec.id == job.spec.id);
+        let mut jobs: Vec<(Job, Role)> = domain
+            .into_iter()
+            .filter(|job| !is_general(job))
+            .map(|job| {
+                let role = role_of(&job.spec.id);
+                (job, role)
+            })
+            .collect();
+        jobs.extend(general.iter().map(|job| (job.clone(), Role::General)));
+        for (job, _) in &mut jobs {
+            if let Some(tokens) = evaluate.max_new_tokens {
+                job.spec.decoding.max_new_tokens = tokens;
+            }
+            if evaluate.by_likelihood.contains(&job.spec.id) {
+                problems.extend(rank(job));
+            }
+        }
+        for name in &evaluate.by_likelihood {
+            if !jobs.iter().any(|(job, _)| job.spec.id == *name) {
+                problems.push(format!(
+                    "`evaluate.by_likelihood` names `{name}`, which is no task of this run"
+                ));
+            }
+        }
+        // What the first jobs ask is what all are averaged over.
+        jobs.sort_by_key(|(_, role)| *role);
+        let is_named = jobs.iter().any(|(job, _)| job.spec.id == DESCRIPTION);
+        let request = &sources.prompts.synthesizer.caption_request;
+        let held_out =
+            (recipe.held_out > 0.0 && !is_named).then(|| (pairs.clone(), request.clone()));
+        Self {
+            jobs,
+            held_out,
+            held_out_limit: evaluate.held_out_limit,
+            reading: Reading {
+                data: evaluate.data.clone(),
+                seed: recipe.seed,
+                limit: sources.limit,
+                ..Reading::default()
+            },
+            problems,
+            found: Arc::default(),
+        }
+    }
+
+    /// The stage that questions come from, if some come from one.
+    pub fn input(&self) -> Option<&str> {
+        self.held_out.as_ref().map(|(pairs, _)| pairs.name())
+    }
+
+    /// How benchmarks are read.
+    pub fn reading(&self) -> &Reading {
+        &self.reading
+    }
+
+    /// What is wrong with the tasks: names, files, pictures, questions; all of it.
+    pub fn problems(&self) -> Vec<String> {
+        let mut all = self.problems.clone();
+        all.extend(self.files().1.iter().cloned());
+        all
+    }
+
+    /// How many questions are asked, if `held_out` pairs are kept for evaluation and no task asks more than `limit`, and
+    /// the tokens that all their answers may have.
+    pub fn count(&self, held_out: usize, limit: Option<usize>) -> (usize, usize) {
+        let mut counts = (0, 0);
+        let mut add = |items: usize, spec: &Spec| {
+            let asked = items.min(limit.unwrap_or(usize::MAX));
+            counts.0 += asked;
+            counts.1 += asked * spec.decoding.max_new_tokens;
+        };
+        for questions in &self.files().0 {
+            add(questions.benchmark.items.len(), &questions.job.spec);
+        }
+        if self.held_out.is_some() {
+            add(held_out.min(self.held_out_limit), &self.description().spec);
+        }
+        counts
+    }
+
+    /// What a model is asked, as it enters the key of its answers: turns, decoding and pictures, and no label.
+    pub fn reads_requests(&self, reader: &mut Reader<'_>) -> Result<()> {
+        self.reads_held_out(reader);
+        for questions in &self.files().0 {
+            let task = format!("task `{}`", questions.id());
+            let requests = questions.requests()?;
+            let beside = json!([questions.job.by_likelihood, packed(questions)]);
+            reader.rows(&task, &requests, &beside)?;
+        }
+        Ok(())
+    }
+
+    /// What enters the key of scores: how answers are scored, and the items with their labels.
+    pub fn reads_items(&self, reader: &mut Reader<'_>) -> Result<()> {
+        self.reads_held_out(reader);
+        for questions in &self.files().0 {
+            let task = format!("task `{}`", questions.id());
+            let job = &questions.job;
+            let own = job
+                .own
+                .as_ref()
+                .map(|own| (&own.cluster, own.extraction.parts()));
+            let beside = json!([job.spec, own, packed(questions)]);
+            reader.rows(&task, &questions.benchmark.items, &beside)?;
+        }
+        Ok(())
+    }
+
+    fn reads_held_out(&self, reader: &mut Reader<'_>) {
+        reader.setting("--limit", self.reading.limit);
+        if let Some((_, request)) = &self.held_out {
+            reader.keys(&["evaluate.held_out_limit", "evaluate.max_new_tokens"]);
+            reader.setting("caption request", request.as_str());
+        }
+    }
+
+    /// The questions with their pictures in the run folder, in the order of the table; cuts are said.
+    pub fn read(&self, site: &Site<'_>) -> Result<Vec<Questions>> {
+        let mut all = Vec::new();
+        for (job, role) in &self.jobs {
+            let mut keep = Keep::Folder(site.pictures.folder());
+            let mut questions = self
+                .load(job, *role, &mut keep)
+                .with_context(|| format!("task `{}`", job.spec.id))?;
+            let items = &mut questions.benchmark.items;
+            site.pictures
+                .take_in(items, &mut site.digests.borrow_mut())?;
+            all.push(questions);
+        }
+        all.extend(self.of_held_out(site)?);
+        all.sort_by_key(|questions| questions.role);
+        Ok(all)
+    }
+
+    /// The tasks of files, read once, and what is wrong with them.
+    fn files(&self) -> &(Vec<Questions>, Vec<String>) {
+        self.found.get_or_init(|| {
+            let (mut all, mut problems) = (Vec::new(), Vec::new());
+            for (job, role) in &self.jobs {
+                match self.load(job, *role, &mut Keep::Nothing) {
+                    Ok(questions) => {
+                        problems.extend(unasked(&questions));
+                        all.push(questions);
+                    }
+                    Err(error) => problems.push(format!("task `{}`: {error}", job.spec.id)),
+                }
+            }
+            (all, problems)
         })
     }
 
-    fn of_files(&self) -> Result<BTreeMap<String, Vec<Item>>> {
-        let mut tasks = BTreeMap::new();
-        for path in self.files()? {
-            let name = path
-                .file_stem()
-                .map(|s| s.to_string_lossy().into_owned())
-                .unwrap_or_default();
-            let mut items: Vec<Item> = jsonl::read(&path)?;
-            let folder = path.parent().unwrap_or(Path::new("."));
-            for item in &mut items {
-                for image in &mut item.images {
-                    *image = folder.join(&*image);
-                }
-            }
-            items.truncate(self.limit.unwrap_or(usize::MAX));
-            tasks.insert(name, items);
-        }
-        Ok(tasks)
+    fn load(&self, job: &Job, role: Role, keep: &mut Keep<'_>) -> Result<Questions, JobError> {
+        let Some(benchmark) = jobs::benchmark(job, &self.reading, keep)? else {
+            return Err(JobError::NoDataOfRun {
+                task: job.spec.id.clone(),
+            });
+        };
+        Ok(Questions {
+            job: Job {
+                spec: jobs::with_names(job, &benchmark, &self.reading)?,
+                ..job.clone()
+            },
+            role,
+            benchmark,
+        })
     }
 
-    /// The task files, sorted.
-    fn files(&self) -> Result<Vec<PathBuf>> {
-        let Source::Files { folder, names } = &self.source else {
-            return Ok(Vec::new());
-        };
-        if !names.is_empty() {
-            let named = names.iter().map(|task| {
-                let path = folder.join(format!("{task}.jsonl"));
-                if path.is_file() {
-                    Ok(path)
-                } else {
-                    bail!(
-                        "`evaluate.tasks` names `{task}`, but there is no `{}`",
-                        path.display()
-                    )
-                }
-            });
-            return named.collect();
+    /// The task of held-out captions.
+    fn description(&self) -> Job {
+        let spec = FileMetric::RougeL.task(DESCRIPTION);
+        let mut job = Job::of(spec);
+        if let Some((named, _)) = self.jobs.first()
+            && named.spec.decoding.max_new_tokens < job.spec.decoding.max_new_tokens
+        {
+            job.spec.decoding.max_new_tokens = named.spec.decoding.max_new_tokens;
         }
-        let entries = std::fs::read_dir(folder)
-            .with_context(|| format!("cannot read `{}`", folder.display()))?;
-        let mut files: Vec<PathBuf> = entries
-            .flatten()
-            .map(|e| e.path())
-            .filter(|p| p.extension().is_some_and(|e| e == "jsonl"))
-            .collect();
-        files.sort();
-        Ok(files)
+        job
+    }
+
+    fn of_held_out(&self, site: &Site<'_>) -> Result<Option<Questions>> {
+        let Some((pairs, request)) = &self.held_out else {
+            return Ok(None);
+        };
+        let held_out: Vec<Pair> = records::read(&site.of(pairs, HELD_OUT))?;
+        let count = held_out.len();
+        if count == 0 {
+            return Ok(None);
+        }
+        let item = |pair: Pair| Item {
+            question: Some(pair.request.unwrap_or_else(|| request.clone())),
+            cluster: Some(pair.group.unwrap_or_else(|| pair.id.clone())),
+            id: pair.id,
+            images: pair.images,
+            label: Label::Text(pair.caption),
+            answer_type: None,
+            choices: None,
+            index: None,
+            meta: Map::new(),
+        };
+        let benchmark = Benchmark::of_items(held_out.into_iter().map(item).collect());
+        let role = if self.jobs.is_empty() {
+            Role::Domain
+        } else {
+            Role::HeldOut
+        };
+        let job = self.description();
+        let whole = Questions {
+            job,
+            role,
+            benchmark,
+        };
+        let mut drawn = whole.drawn(self.held_out_limit, self.reading.seed);
+        if drawn.benchmark.items.len() < count {
+            drawn.benchmark.warnings.push(format!(
+                "{} of {count} held-out captions were drawn to be asked (`evaluate.held_out_limit`)",
+                drawn.benchmark.items.len()
+            ));
+        }
+        Ok(Some(drawn))
+    }
+}
+
+fn role_of(task: &str) -> Role {
+    if task.starts_with(UNSEEN) {
+        Role::Unseen
+    } else if task.starts_with(GENERAL) {
+        Role::General
+    } else {
+        Role::Domain
+    }
+}
+
+/// Sentences about tasks that are both of the domain and general.
+fn twice(domain: &[Job], general: &[Job]) -> Vec<String> {
+    let is_general = |job: &&Job| general.iter().any(|other| other.spec.id == job.spec.id);
+    let both = domain.iter().filter(is_general);
+    both.map(|job| {
+        format!(
+            "task `{}` is both in `evaluate.tasks` and in `evaluate.general`; what adapting improves and what it may \
+             forget are averaged apart, so name it in one of them",
+            job.spec.id
+        )
+    })
+    .collect()
+}
+
+/// Has a task's options ranked; a sentence if it has none.
+fn rank(job: &mut Job) -> Option<String> {
+    if job.spec.scoring != Scoring::Choice {
+        return Some(format!(
+            "`evaluate.by_likelihood` names `{}`, which is no multiple choice: only options can be ranked",
+            job.spec.id
+        ));
+    }
+    job.by_likelihood = true;
+    None
+}
+
+/// Sentences about questions that cannot be asked.
+fn unasked(questions: &Questions) -> Vec<String> {
+    let (id, benchmark) = (questions.id(), &questions.benchmark);
+    let mut out = Vec::new();
+    let missing: Vec<_> = benchmark
+        .problems
+        .iter()
+        .filter(|problem| problem.reason == Reason::NoPicture)
+        .cloned()
+        .collect();
+    if !missing.is_empty() {
+        out.extend(
+            sentences(&missing)
+                .into_iter()
+                .map(|line| format!("task `{id}`: {line}")),
+        );
+    }
+    if benchmark.items.is_empty() {
+        out.push(format!("task `{id}` has no item that can be asked"));
+    }
+    let wrong: Vec<String> = benchmark
+        .items
+        .iter()
+        .filter_map(|item| item.request(&questions.job.spec).err())
+        .map(|error| error.to_string())
+        .collect();
+    if let Some(first) = wrong.first() {
+        out.push(format!(
+            "task `{id}`: {} of {} items cannot be asked: {first}",
+            wrong.len(),
+            benchmark.items.len()
+        ));
+    }
+    out
+}
+
+/// Pictures of tables, which have the names of their content and lie in no file yet.
+fn packed(questions: &Questions) -> Value {
+    let items = &questions.benchmark.items;
+    match questions.benchmark.packing {
+        Packing::Packaged => {
+            let names = items.iter().map(|item| {
+                let images: BTreeMap<usize, &PathBuf> = item.images.iter().enumerate().collect();
+                json!([item.id, images])
+            });
+            let all = Value::Array(names.collect());
+            corpus::digest::bytes(all.to_string().as_bytes()).into()
+        }
+        Packing::Original | Packing::Own => Value::Null,
     }
 }

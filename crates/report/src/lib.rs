@@ -3,6 +3,7 @@
 //! Takes what a run or a scoring found ([`Summary`], [`System`]) and gives pages and tables as text; nothing is written. The
 //! only files it reads are the pictures that it is told of.
 
+mod evidence;
 mod html;
 mod number;
 mod pictures;
@@ -17,6 +18,6 @@ pub mod text;
 pub use html::{frame, sign};
 pub use pictures::{Pictures, embedded_picture};
 pub use run_page::{Card, Flip, Page, render};
-pub use summary::{Against, FilterScore, Summary};
+pub use summary::{Against, FilterScore, Rates, Summary, SystemAverages};
 pub use svg::{Curve, curves, escape};
 pub use system::System;

@@ -4,6 +4,7 @@ use evaluation::TaskScore;
 use maud::{Markup, PreEscaped, html};
 use synthesis::measure::CurvePoint;
 
+use crate::evidence::evidence;
 use crate::html::{frame, sign};
 use crate::number::tenths;
 use crate::summary::{Against, FilterScore, Summary};
@@ -18,6 +19,8 @@ pub struct Page<'a> {
     pub about: &'a [String],
     /// The numbers.
     pub summary: &'a Summary,
+    /// The address of the pages with every answer.
+    pub answers: Option<&'a str>,
     /// Some triplets with their pictures.
     pub cards: &'a [Card],
     /// Questions whose answer changed.
@@ -81,6 +84,10 @@ pub fn render(page: &Page) -> String {
         h2 { "Before and after" }
         (table(summary))
         (forest(&summary.tasks, summary.average.as_ref()))
+        @if let Some(address) = page.answers {
+            p { a href=(address) { "Every answer to every question, both scorers, radar charts" } }
+        }
+        (evidence(summary))
         @if !summary.against.is_empty() {
             h2 { "Against other explanations" }
             (against(summary))
@@ -337,6 +344,7 @@ mod tests {
     use synthesis::Funnel;
 
     use super::*;
+    use crate::summary::Rates;
 
     fn task(name: &str, base: f64) -> TaskScore {
         TaskScore {
@@ -369,6 +377,18 @@ mod tests {
                 tasks: vec![task("colour", 90.0)],
                 average: task("average", 90.0),
             }],
+            strict: None,
+            reference: None,
+            domains: Vec::new(),
+            rates: vec![Rates {
+                system: "base".to_owned(),
+                task: "colour".to_owned(),
+                rates: evaluation::scoring::Rates {
+                    cut_off: 12.5,
+                    ..Default::default()
+                },
+            }],
+            notes: vec!["colour: one test item was found in the training data".to_owned()],
         }
     }
 
@@ -389,6 +409,7 @@ mod tests {
             title: "A run",
             about: &[],
             summary: &summary,
+            answers: Some("answers/index.html"),
             cards: &[],
             flips: &[flip],
             curves: &[],
@@ -400,6 +421,8 @@ mod tests {
             "<td>–</td><td>20.0</td><td>50.0</td>",
             "Is &lt;b&gt; &amp; &quot;it&quot; red?",
             "svg class=\"forest\"",
+            "<td>12.5</td>",
+            "one test item was found",
         ] {
             assert!(page.contains(part), "{part} in {page}");
         }

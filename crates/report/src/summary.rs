@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use evaluation::TaskScore;
+use evaluation::scoring::{self, Comparisons, DomainAverage, Scorer};
 use serde::{Deserialize, Serialize};
 use synthesis::Funnel;
 use synthesis::measure::{CurvePoint, FilterCounts};
@@ -33,6 +34,44 @@ pub struct Summary {
     /// The adapted model against each control, as `base`.
     #[serde(default)]
     pub against: Vec<Against>,
+    /// Base and adapted model by the strict scorer, with tests and detectable differences.
+    #[serde(default)]
+    pub strict: Option<Comparisons>,
+    /// Likewise by the published rules, of tasks that have some.
+    #[serde(default)]
+    pub reference: Option<Comparisons>,
+    /// Averages as the paper has them, of tasks with its columns.
+    #[serde(default)]
+    pub domains: Vec<SystemAverages>,
+    /// Answers that are no good whatever they say.
+    #[serde(default)]
+    pub rates: Vec<Rates>,
+    /// What a reader must know before using the numbers.
+    #[serde(default)]
+    pub notes: Vec<String>,
+}
+
+/// A system's averages by one scorer.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SystemAverages {
+    /// The system.
+    pub system: String,
+    /// The scorer.
+    pub scorer: Scorer,
+    /// One a domain of which a task was scored.
+    pub domains: Vec<DomainAverage>,
+}
+
+/// Shares of a system's answers to a task, 0 to 100.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Rates {
+    /// The system.
+    pub system: String,
+    /// The task.
+    pub task: String,
+    /// The shares.
+    #[serde(flatten)]
+    pub rates: scoring::Rates,
 }
 
 /// The adapted model against one control.

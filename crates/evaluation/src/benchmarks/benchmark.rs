@@ -42,6 +42,14 @@ impl Benchmark {
         }
     }
 
+    /// Items that come from no file.
+    pub fn of_items(items: Vec<Item>) -> Self {
+        Self {
+            items,
+            ..Self::new(Packing::Own)
+        }
+    }
+
     pub(super) fn reject(&mut self, id: &str, line: usize, reason: Reason, detail: &str) {
         self.problems
             .push(Problem::new(id, reason, detail).at_line(line));

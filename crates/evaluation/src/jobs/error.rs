@@ -72,6 +72,45 @@ pub enum JobError {
         /// The task.
         task: String,
     },
+    /// A run's built-in task has no data.
+    #[error(
+        "task `{task}` is built in, and `evaluate.data` does not say where its data is; name the folder in which its own folder lies"
+    )]
+    NoDataOfRun {
+        /// The task.
+        task: String,
+    },
+    /// A run's task is not where its data should be.
+    #[error(
+        "{}: `evaluate.data`, `{}`, has no {}file `{task}.jsonl` or `{task}.toml`",
+        if *is_built_in { format!("task `{task}` has no data") } else { format!("there is no task `{task}`") },
+        folder.display(),
+        if *is_built_in { format!("folder `{task}` and no ") } else { String::new() }
+    )]
+    NotInData {
+        /// The task.
+        task: String,
+        /// The folder.
+        folder: PathBuf,
+        /// Whether its folder would do.
+        is_built_in: bool,
+    },
+    /// A run's data holds no task.
+    #[error(
+        "`evaluate.data`, `{}`, has no task: no file of questions (`.jsonl`), no task file (`.toml`) and no folder of a \
+         built-in task",
+        folder.display()
+    )]
+    NothingInData {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// Two tasks would write to one place.
+    #[error("two tasks are called `{task}`; leave one out, or give it another name")]
+    Twice {
+        /// The name.
+        task: String,
+    },
     /// Neither tasks nor data are named.
     #[error("name tasks with `--tasks`, and the folder of their data with `--data`")]
     NothingNamed,

@@ -9,41 +9,66 @@ use super::row::{RowScore, Rules};
 use crate::task_score::majority;
 use crate::tasks::Metric;
 
-/// Each metric of an answer sheet that has the most frequent label everywhere, open and closed questions apart.
+/// Each row's score on an answer sheet that has the most frequent label everywhere, open and closed questions apart. Of
+/// options the most frequent letter counts, or one option of all drawn by lot, whichever is better.
 ///
 /// The label is the test set's own, so that this is the best constant answer and not a guess. Free texts have none.
 pub(super) fn majority_scores(
     rules: &Rules,
     scored: &[(Prediction, RowScore)],
-) -> BTreeMap<String, f64> {
-    let mut metrics: Vec<Metric> = scored.iter().map(|(_, row)| row.metric).collect();
-    metrics.sort_unstable();
-    metrics.dedup();
-    let mut found = BTreeMap::new();
-    for metric in metrics
-        .into_iter()
-        .filter(|&metric| metric != Metric::RougeL)
-    {
-        let rows: Vec<&Prediction> = scored
+) -> Vec<Option<f64>> {
+    let mut out = vec![None; scored.len()];
+    let mut by_metric: BTreeMap<Metric, Vec<usize>> = BTreeMap::new();
+    for (at, (_, row)) in scored.iter().enumerate() {
+        if row.metric != Metric::RougeL {
+            by_metric.entry(row.metric).or_default().push(at);
+        }
+    }
+    for places in by_metric.into_values() {
+        let of_options = places
             .iter()
-            .filter(|(_, row)| row.metric == metric)
-            .map(|(prediction, _)| prediction)
-            .collect();
-        let answers: Vec<String> = rows.iter().map(|row| answer_of(row)).collect();
+            .map(|&at| rules.labelled_letter(&scored[at].0))
+            .collect::<Option<Vec<_>>>();
+        let answers: Vec<String> = match &of_options {
+            Some(letters) => letters.iter().map(|(letter, _)| letter.clone()).collect(),
+            None => places.iter().map(|&at| answer_of(&scored[at].0)).collect(),
+        };
         let Some((answer, _)) = majority(&answers) else {
             continue;
         };
-        let score = |row: &&Prediction| {
+        let score = |at: usize| {
             rules
-                .score_answer(row, Some(answer), &mut Vec::new())
+                .score_answer(&scored[at].0, Some(answer), &mut Vec::new())
                 .map_or(0.0, |row| row.score.value)
         };
-        found.insert(
-            metric.name().to_owned(),
-            rows.iter().map(score).sum::<f64>() / rows.len() as f64,
-        );
+        let mut scores: Vec<f64> = places.iter().map(|&at| score(at)).collect();
+        if let Some(letters) = of_options {
+            let guesses: Vec<f64> = letters.iter().map(|(_, n)| 100.0 / *n as f64).collect();
+            if guesses.iter().sum::<f64>() > scores.iter().sum::<f64>() {
+                scores = guesses;
+            }
+        }
+        for (at, score) in places.into_iter().zip(scores) {
+            out[at] = Some(score);
+        }
     }
-    found
+    out
+}
+
+/// The mean for each metric.
+pub(super) fn means(
+    majority: &[Option<f64>],
+    scored: &[(Prediction, RowScore)],
+) -> BTreeMap<String, f64> {
+    let mut sums: BTreeMap<&str, (f64, usize)> = BTreeMap::new();
+    for ((_, row), score) in scored.iter().zip(majority) {
+        if let Some(score) = score {
+            let sum = sums.entry(row.metric.name()).or_default();
+            *sum = (sum.0 + score, sum.1 + 1);
+        }
+    }
+    let mean = |(metric, (sum, n)): (&str, (f64, usize))| (metric.to_owned(), sum / n as f64);
+    sums.into_iter().map(mean).collect()
 }
 
 /// A label as an answer.

@@ -179,6 +179,7 @@ fn summarise(
             breakdowns.insert(key.to_owned(), groups);
         }
     }
+    let majority = baseline::majority_scores(rules, &scored);
     let clusters = Clusters::new(&keys).count();
     let closed = counts.get(Metric::ClosedAccuracy.name()).copied();
     let closed = closed.unwrap_or_default();
@@ -208,7 +209,7 @@ fn summarise(
         metrics,
         intervals,
         counts,
-        majority: baseline::majority_scores(rules, &scored),
+        majority: baseline::means(&majority, &scored),
         rates: Rates::of(&scored),
         breakdowns,
         classes: classes(rules, &scored),
@@ -219,10 +220,11 @@ fn summarise(
             bootstrap.resamples
         ),
     };
-    let rows = scored
-        .into_iter()
-        .zip(keys)
-        .map(|((prediction, row), cluster)| ScoredRow::new(prediction, &row, cluster));
+    let rows = scored.into_iter().zip(keys).zip(majority).map(
+        |(((prediction, row), cluster), majority)| {
+            ScoredRow::new(prediction, &row, cluster, majority)
+        },
+    );
     Ok(Scored {
         result,
         rows: rows.collect(),

@@ -33,7 +33,8 @@ pub struct TaskResult {
     pub intervals: BTreeMap<String, [f64; 2]>,
     /// How many predictions each of them is a mean of.
     pub counts: BTreeMap<String, usize>,
-    /// What always giving the most frequent label scores; empty where there is no such thing.
+    /// What always giving the most frequent label scores, or, of options, guessing if that is better; empty where there
+    /// is no such thing.
     pub majority: BTreeMap<String, f64>,
     /// Answers that are no good whatever they say.
     pub rates: Rates,
@@ -117,6 +118,9 @@ pub struct ScoredRow {
     pub score: f64,
     /// Whether no answer could be read.
     pub unreadable: bool,
+    /// What the best constant answer scores here (`TaskResult::majority` is the mean of it).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub majority: Option<f64>,
     /// What the model wrote.
     pub prediction: Option<String>,
     /// The truth.
@@ -130,7 +134,12 @@ pub struct ScoredRow {
 }
 
 impl ScoredRow {
-    pub(super) fn new(prediction: Prediction, row: &RowScore, cluster: String) -> Self {
+    pub(super) fn new(
+        prediction: Prediction,
+        row: &RowScore,
+        cluster: String,
+        majority: Option<f64>,
+    ) -> Self {
         let text = |keys: &[&str]| {
             keys.iter()
                 .find_map(|key| prediction.meta.get(*key)?.as_str())
@@ -144,6 +153,7 @@ impl ScoredRow {
             metric: row.metric.name().to_owned(),
             score: row.score.value,
             unreadable: row.score.unreadable,
+            majority,
             prediction: prediction.prediction,
             label: prediction.label,
         }

@@ -5,8 +5,8 @@ use corpus::{Label, Prediction};
 use super::labels;
 use super::options::{Options, Scorer};
 use crate::metrics::{
-    Choices, Names, Score, exact_match, list_overlap, rouge_l_best, short_answer, token_overlap,
-    yes_no,
+    Choices, Names, Score, conclusion, exact_match, list_overlap, rouge_l_best, short_answer,
+    token_overlap, yes_no,
 };
 use crate::predictions::{Problem, Reason};
 use crate::reference::{self, ListMetric};
@@ -85,6 +85,8 @@ impl RowScore {
 pub(super) struct Rules {
     scoring: Scoring,
     scorer: Scorer,
+    /// Whether the data has a published form.
+    is_published: bool,
     list_metric: ListMetric,
     extraction: Extraction,
     names: Vec<String>,
@@ -108,6 +110,7 @@ impl Rules {
         Self {
             scoring: task.scoring,
             scorer: options.scorer,
+            is_published: task.reference,
             list_metric,
             extraction: options.extraction.clone(),
             found_as: Names::new(&names),
@@ -128,16 +131,45 @@ impl Rules {
         problems: &mut Vec<Problem>,
     ) -> Result<RowScore, Unscored> {
         let text = row.prediction.as_deref();
-        let scored = self.score_answer(
-            row,
-            text.and_then(|text| self.extraction.apply(text)),
-            problems,
-        )?;
+        let answer = text.and_then(|text| self.extraction.apply(text));
+        let scored = self.conclude(row, answer, problems)?;
         if text.is_none() {
             let detail = "the prediction is null; it counts as wrong";
             problems.push(Problem::new(&row.id, Reason::NoAnswer, detail));
         }
         Ok(scored)
+    }
+
+    /// The score of an answer on its conclusion, if that can be read, else on all of it. The published rules know no
+    /// conclusions.
+    fn conclude(
+        &self,
+        row: &Prediction,
+        answer: Option<&str>,
+        problems: &mut Vec<Problem>,
+    ) -> Result<RowScore, Unscored> {
+        if let (Scorer::Strict, Some(text)) = (self.scorer, answer) {
+            let conclusion = conclusion(text);
+            if conclusion.len() < text.len() {
+                let mut found = Vec::new();
+                let scored = self.score_answer(row, Some(conclusion), &mut found)?;
+                if !scored.score.unreadable {
+                    problems.extend(found);
+                    return Ok(scored);
+                }
+            }
+        }
+        self.score_answer(row, answer, problems)
+    }
+
+    /// The option that a row's label names, as its letter, and how many options there are.
+    pub fn labelled_letter(&self, row: &Prediction) -> Option<(String, usize)> {
+        if self.scoring != Scoring::Choice {
+            return None;
+        }
+        let choices = Choices::from_record(row.choices.as_ref()?).ok()?;
+        let option = choices.find_label(labels::one(&row.label)?)?;
+        Some((choices.letter(option).to_owned(), choices.count()))
     }
 
     /// The score of an answer to a row's question; no answer is wrong by every metric.
@@ -251,7 +283,7 @@ impl Rules {
                 format!("the label `{label}` is neither a letter nor a text of the options"),
             )
         })?;
-        if choices.count() < PUBLISHED_OPTIONS {
+        if self.is_published && choices.count() < PUBLISHED_OPTIONS {
             let detail = format!(
                 "{} options, the published data has {PUBLISHED_OPTIONS}",
                 choices.count()

@@ -23,7 +23,7 @@ pub(super) fn spec() -> Spec {
         ignored: &[],
         splits: &[("all", 15000, None)],
         reference: false,
-        version: 1,
+        version: 2,
         source: "CLRS, all 15,000 pictures; no scoring code was published, the rule is ours; packaged as AdaptLLM/remote-sensing-VQA-benchmark, CLRS",
     }
     .into()

@@ -18,7 +18,7 @@ pub(super) fn spec() -> Spec {
         ignored: &[],
         splits: &[("train", 4511, None)],
         reference: false,
-        version: 1,
+        version: 2,
         source: "FloodNet challenge, questions of the training split (the only ones with answers); no scoring code was published, the rule is ours; packaged as AdaptLLM/remote-sensing-VQA-benchmark, FloodNet",
     }
     .into()

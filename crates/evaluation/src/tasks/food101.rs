@@ -35,7 +35,7 @@ pub(super) fn spec() -> Spec {
         ignored: &[],
         splits: &[("test", 25250, None)],
         reference: true,
-        version: 1,
+        version: 2,
         source: "Food-101, test set; packaged as AdaptLLM/food-VQA-benchmark, Food101",
     }
     .into()

@@ -15,7 +15,7 @@ pub(super) fn spec() -> Spec {
         ignored: &["background", "other ingredients"],
         splits: &[("test", 2135, None)],
         reference: true,
-        version: 1,
+        version: 2,
         source: "FoodSeg103, test set; its 102 names (without background and other ingredients) come with the data; packaged as AdaptLLM/food-VQA-benchmark, FoodSeg103",
     }
     .into()

@@ -48,8 +48,12 @@ pub struct Item {
     /// `OPEN` or `CLOSED`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer_type: Option<String>,
-    /// Option letter to option text.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// Option letter to option text; a list of texts has the letters A, B, C ….
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "lettered"
+    )]
     pub choices: Option<Map<String, Value>>,
     /// What intervals resample; the first picture by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -72,6 +76,24 @@ fn one_or_many<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Vec<PathBuf>
     Ok(match Images::deserialize(from)? {
         Images::One(image) => vec![image],
         Images::Many(images) => images,
+    })
+}
+
+fn lettered<'de, D: serde::Deserializer<'de>>(
+    from: D,
+) -> Result<Option<Map<String, Value>>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Options {
+        Texts(Vec<Value>),
+        Lettered(Map<String, Value>),
+    }
+    let found: Option<Options> = Deserialize::deserialize(from)?;
+    Ok(match found {
+        Some(Options::Texts(texts)) if texts.is_empty() => None,
+        Some(Options::Texts(texts)) => Some(('A'..='Z').map(String::from).zip(texts).collect()),
+        Some(Options::Lettered(options)) => Some(options),
+        None => None,
     })
 }
 

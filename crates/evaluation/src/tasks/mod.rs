@@ -5,6 +5,7 @@
 
 mod clrs;
 mod domain;
+mod file;
 mod floodnet;
 mod food101;
 mod foodseg103;
@@ -21,6 +22,7 @@ mod user;
 mod vqa_rad;
 
 pub use domain::{BIOMEDICINE, FOOD, REMOTE_SENSING};
+pub use file::{ANSWER_TOKENS, FileMetric};
 pub use item::{Item, ItemError, most_likely};
 pub use spec::{Metric, Scoring, Spec, Split};
 pub use user::{Extraction, UserError, UserTask, vocabulary};

@@ -15,7 +15,7 @@ pub(super) fn spec() -> Spec {
         ignored: &[],
         splits: &[("test", 507, None)],
         reference: true,
-        version: 1,
+        version: 2,
         source: "Nutrition5k, test dishes; its 555 ingredient names come with the data; packaged as AdaptLLM/food-VQA-benchmark, Nutrition5K",
     }
     .into()

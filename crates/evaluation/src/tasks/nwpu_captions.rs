@@ -15,7 +15,7 @@ pub(super) fn spec() -> Spec {
         ignored: &[],
         splits: &[("test", 3150, None)],
         reference: false,
-        version: 1,
+        version: 2,
         source: "NWPU-Captions, test pictures with five captions each; no scoring code was published: the best label counts; packaged as AdaptLLM/remote-sensing-VQA-benchmark, NWPU-Captions",
     }
     .into()

@@ -15,7 +15,7 @@ pub(super) fn spec() -> Spec {
         ignored: &[],
         splits: &[("open", 3357, None), ("closed", 3362, None)],
         reference: true,
-        version: 1,
+        version: 2,
         source: "PathVQA, test split; packaged as AdaptLLM/biomed-VQA-benchmark, PathVQA",
     }
     .into()

@@ -15,7 +15,7 @@ pub(super) fn spec() -> Spec {
         ignored: &[],
         splits: &[("test", 2000, None)],
         reference: true,
-        version: 1,
+        version: 2,
         source: "PMC-VQA, cleaned test set; packaged as AdaptLLM/biomed-VQA-benchmark, PMC-VQA",
     }
     .into()

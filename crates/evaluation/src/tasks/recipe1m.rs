@@ -15,7 +15,7 @@ pub(super) fn spec() -> Spec {
         ignored: &[],
         splits: &[("test", 1000, None)],
         reference: true,
-        version: 1,
+        version: 2,
         source: "Recipe1M, 1,000 test recipes; packaged as AdaptLLM/food-VQA-benchmark, Recipe1M",
     }
     .into()

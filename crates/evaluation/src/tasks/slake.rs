@@ -15,7 +15,7 @@ pub(super) fn spec() -> Spec {
         ignored: &[],
         splits: &[("open", 645, None), ("closed", 416, None)],
         reference: true,
-        version: 1,
+        version: 2,
         source: "SLAKE 1.0, English questions of the test split; packaged as AdaptLLM/biomed-VQA-benchmark, SLAKE",
     }
     .into()

@@ -40,6 +40,17 @@ pub enum Metric {
 }
 
 impl Metric {
+    /// The name in words.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Recall => "recall",
+            Self::ClosedAccuracy => "closed accuracy",
+            Self::Accuracy => "accuracy",
+            Self::RougeL => "ROUGE-L",
+            Self::F1 => "F1",
+        }
+    }
+
     /// The name in files and tables.
     pub fn name(self) -> &'static str {
         match self {

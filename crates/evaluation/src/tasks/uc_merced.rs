@@ -23,7 +23,7 @@ pub(super) fn spec() -> Spec {
         ignored: &[],
         splits: &[("all", 2100, None)],
         reference: false,
-        version: 1,
+        version: 2,
         source: "UC Merced Land Use, all 2,100 pictures (the paper prints 21,000); no scoring code was published, the rule is ours; packaged as AdaptLLM/remote-sensing-VQA-benchmark, UCMerced",
     }
     .into()

@@ -45,6 +45,14 @@ pub struct Extraction {
 }
 
 impl Extraction {
+    /// What stands before the answer, and the pattern whose first group it is.
+    pub fn parts(&self) -> (Option<&str>, Option<&str>) {
+        (
+            self.after.as_deref(),
+            self.pattern.as_ref().map(Regex::as_str),
+        )
+    }
+
     /// The answer; `None` if it is not there, which counts as unreadable.
     pub fn apply<'a>(&self, text: &'a str) -> Option<&'a str> {
         let mut text = text;

@@ -15,7 +15,7 @@ pub(super) fn spec() -> Spec {
         ignored: &[],
         splits: &[("open", 179, None), ("closed", 272, None), ("open", 200, Some("200/251")), ("closed", 251, Some("200/251"))],
         reference: true,
-        version: 1,
+        version: 2,
         source: "VQA-RAD, test split as LLaVA-Med types its answers (179 open, 272 closed; others count 200 and 251); packaged as AdaptLLM/biomed-VQA-benchmark, VQA_RAD",
     }
     .into()

@@ -4,8 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use corpus::Request;
-use evaluation::questions;
-use generate::LocalGenerator;
+use evaluation::tasks::Item;
 use run::plan::Cost;
 use run::recipe::Recipe;
 use run::{Node, Place};
@@ -13,10 +12,11 @@ use serde::{Deserialize, Serialize};
 
 use super::pairs;
 use super::train::Train;
+use crate::answering::Answerer;
 use crate::blank;
 use crate::estimate::Estimate;
 use crate::reader::Reader;
-use crate::runner::{self, Progress};
+use crate::runner::Progress;
 use crate::sources::Sources;
 use crate::stage::{Link, Site, Stage};
 use crate::tasks::Tasks;
@@ -27,8 +27,8 @@ pub const NAME: &str = "answer";
 /// What commands call answering and scoring, and the folder of both.
 pub const GROUP: &str = "evaluate";
 
-/// Tokens that an answer is taken to have, for a plan.
-const ANSWER_TOKENS: f64 = 16.0;
+/// The most tokens that an answer is taken to have, for a plan: few use what they may.
+const ANSWER_TOKENS: f64 = 32.0;
 
 /// Answers questions.
 #[derive(Clone, Debug)]
@@ -36,8 +36,10 @@ pub struct Answer {
     /// Who answers, as tables and folders call it.
     system: String,
     model: Model,
-    /// Whether it sees blank pictures in place of the questions'.
-    is_blind: bool,
+    /// How many questions of a task are asked on blank pictures; none where it sees the questions' own.
+    blind_limit: Option<usize>,
+    /// The fewest and most pixels of a picture, where the recipe says.
+    pixels: [Option<usize>; 2],
     tasks: Tasks,
     seed: u64,
 }
@@ -62,7 +64,8 @@ impl Answer {
         Self {
             system: system.to_owned(),
             model: Model::General(sources.base.clone()),
-            is_blind: false,
+            blind_limit: None,
+            pixels: pixels(recipe),
             tasks,
             seed: recipe.seed,
         }
@@ -73,17 +76,18 @@ impl Answer {
         Self {
             model: Model::Trained(model),
             system: system.to_owned(),
-            is_blind: false,
+            blind_limit: None,
+            pixels: pixels(recipe),
             tasks,
             seed: recipe.seed,
         }
     }
 
-    /// The same model on blank pictures.
+    /// The same model on blank pictures; of each task at most `limit` questions.
     #[must_use]
-    pub fn blind(self) -> Self {
+    pub fn blind(self, limit: usize) -> Self {
         Self {
-            is_blind: true,
+            blind_limit: Some(limit),
             ..self
         }
     }
@@ -97,7 +101,7 @@ impl Answer {
 impl Stage for Answer {
     type Counts = Counts;
     const KIND: &'static str = NAME;
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
 
     fn node(&self) -> Node {
         let mut from = Vec::new();
@@ -111,17 +115,23 @@ impl Stage for Answer {
 
     fn reads(&self, reader: &mut Reader<'_>) -> Result<()> {
         reader.model_settings();
-        reader.setting("blank pictures", self.is_blind);
+        reader.keys(&["evaluate.min_pixels", "evaluate.max_pixels"]);
+        reader.setting("questions on blank pictures", self.blind_limit);
         if let Model::General(folder) = &self.model {
             reader.model("the model", "model.checkpoint", folder)?;
         }
-        self.tasks.reads(reader)
+        self.tasks.reads_requests(reader)
     }
 
     fn cost(&self, estimate: &Estimate<'_>) -> Result<Cost> {
-        let questions = self.tasks.count(estimate.held_out)?;
-        let cost = estimate.answers_of(questions, ANSWER_TOKENS);
+        let (questions, tokens) = self.tasks.count(estimate.held_out, self.blind_limit);
+        let each = tokens as f64 / questions.max(1) as f64;
+        let cost = estimate.answers_of(questions, each.min(ANSWER_TOKENS));
         Ok(cost.with("answers", questions))
+    }
+
+    fn missing(&self) -> Vec<String> {
+        self.tasks.problems()
     }
 
     fn run(&self, site: &Site<'_>) -> Result<Counts> {
@@ -132,20 +142,34 @@ impl Stage for Answer {
             return Ok(Counts { answers: 0 });
         }
         let (blank, _) = blank::write(site.run)?;
-        let blank = self.is_blind.then_some(&blank);
         let folder = match &self.model {
             Model::General(folder) => folder.clone(),
             Model::Trained(link) => site.of(link, "model"),
         };
-        let (model, processor) = site.engine.open(&folder)?;
-        let options = runner::options(self.seed);
-        let mut generator = LocalGenerator::new(model.as_ref(), processor.as_ref(), options);
+        let [fewest, most] = self.pixels;
+        let mut engine = site.engine.clone();
+        engine.processing.min_pixels = fewest.or(engine.processing.min_pixels);
+        engine.processing.max_pixels = most.or(engine.processing.max_pixels);
+        let (model, processor) = engine.open(&folder)?;
+        let answerer = Answerer {
+            model: model.as_ref(),
+            processor: processor.as_ref(),
+            seed: self.seed,
+        };
         let mut answers = 0;
-        for (task, items) in &tasks {
-            let requests: Vec<Request> = items
-                .iter()
-                .map(|item| questions::request(item, blank))
-                .collect();
+        for questions in tasks {
+            let questions = match self.blind_limit {
+                Some(limit) => questions.drawn(limit, self.seed),
+                None => questions,
+            };
+            let task = questions.id();
+            let items: Vec<&Item> = questions.benchmark.items.iter().collect();
+            let mut requests: Vec<Request> = questions.requests()?;
+            if self.blind_limit.is_some() {
+                for image in requests.iter_mut().flat_map(|request| &mut request.images) {
+                    image.clone_from(&blank);
+                }
+            }
             let path = site.folder.join(Self::file(task));
             make_folder(&path)?;
             let progress = Progress {
@@ -153,11 +177,17 @@ impl Stage for Answer {
                 report: site.report,
                 stop: site.stop,
             };
-            runner::run(&mut generator, &requests, &path, progress)?;
+            let ranks = questions.job.by_likelihood;
+            answerer.answer(task, &items, &requests, ranks, &path, progress)?;
             answers += items.len() as u64;
         }
         Ok(Counts { answers })
     }
+}
+
+/// Bounds of questions' pictures.
+fn pixels(recipe: &Recipe) -> [Option<usize>; 2] {
+    [recipe.evaluate.min_pixels, recipe.evaluate.max_pixels]
 }
 
 fn make_folder(path: &Path) -> Result<()> {

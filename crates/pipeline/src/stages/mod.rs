@@ -59,22 +59,23 @@ impl Stages {
         let training = Train::of(recipe, &sources, pairs.clone(), mix.clone());
         let train = made.add(training.clone())?;
 
-        let tasks = || Tasks::of(recipe, &sources, &pairs);
+        let asked = Tasks::of(recipe, &sources, &pairs);
+        let tasks = || asked.clone();
         let before = Answer::of_general(BASE, recipe, &sources, tasks());
         let after = |system: &str| Answer::of_trained(system, recipe, train.clone(), tasks());
         let answers = [
             made.add(before)?,
             made.add(after(ADAPTED))?,
-            made.add(after(BLIND).blind())?,
+            made.add(after(BLIND).blind(recipe.evaluate.blind_limit))?,
         ];
         let mut controls = Vec::new();
-        for &control in &recipe.controls {
+        for &control in &recipe.evaluate.controls {
             let samples = made.add(mixing(Some(control)))?;
             let model = made.add(training.as_control(control, samples))?;
             let answer = Answer::of_trained(control.as_str(), recipe, model, tasks());
             controls.push((control, made.add(answer)?));
         }
-        let score = made.add(Score::of(recipe, answers, controls, tasks()))?;
+        let score = made.add(Score::of(recipe, answers, controls, mix.clone(), tasks()))?;
         let of = report::Of {
             pairs: pairs.clone(),
             tuned,

@@ -5,9 +5,13 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 use corpus::sealed::write_json;
-use corpus::{Consistency, Pair, Prediction, Triplet, Verdict, jsonl};
-use evaluation::questions::Item;
-use report::{Card, Curve, FilterScore, Flip, Page, Summary, embedded_picture, render};
+use corpus::{Consistency, Label, Pair, Prediction, Triplet, Verdict, jsonl};
+use evaluation::scoring::Scorer;
+use evaluation::{ScoredTask, results, systems};
+use report::scores::pages;
+use report::{
+    Card, Curve, FilterScore, Flip, Page, Pictures, Summary, System, embedded_picture, render,
+};
 use run::plan::Cost;
 use run::recipe::Recipe;
 use run::{Node, Place, events};
@@ -26,7 +30,7 @@ use crate::estimate::Estimate;
 use crate::reader::Reader;
 use crate::records::{self, read_if_there, read_rejected};
 use crate::stage::{Link, Site, Stage};
-use crate::tasks::Tasks;
+use crate::tasks::{Questions, Tasks};
 
 /// Its name.
 pub const NAME: &str = "report";
@@ -35,6 +39,9 @@ pub const NAME: &str = "report";
 pub const SUMMARY: &str = "summary.json";
 /// The page.
 pub const INDEX: &str = "index.html";
+
+/// The folder of the pages with every answer.
+const ANSWERS: &str = "answers";
 
 const CARDS: usize = 12;
 const FLIPS: usize = 12;
@@ -100,7 +107,7 @@ impl Report {
 impl Stage for Report {
     type Counts = Counts;
     const KIND: &'static str = NAME;
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
 
     fn node(&self) -> Node {
         let of = &self.of;
@@ -149,12 +156,19 @@ impl Stage for Report {
             unseen: scores.unseen,
             general: scores.general,
             against: scores.against,
+            strict: scores.strict,
+            reference: scores.reference,
+            domains: scores.domains,
+            rates: scores.rates,
+            notes: scores.notes,
         };
         write_json(&site.folder.join(SUMMARY), &summary)?;
+        let answers = self.answers(site, &summary)?;
         let page = render(&Page {
             title: "A general multimodal model, before and after",
             about: &self.about,
             summary: &summary,
+            answers: answers.as_deref(),
             cards: &self.cards(site, &truth)?,
             flips: &self.flips(site)?,
             curves: &self.curves(site)?,
@@ -339,15 +353,54 @@ impl Report {
             .collect())
     }
 
+    /// Writes the pages with every answer of every system; gives the address of the first, where anything was asked.
+    fn answers(&self, site: &Site<'_>, summary: &Summary) -> Result<Option<String>> {
+        if summary.tasks.is_empty() {
+            return Ok(None);
+        }
+        let folder = site.folder_of(&self.of.score);
+        let mut all: Vec<(String, Vec<ScoredTask>)> = Vec::new();
+        let controls = summary.against.iter().map(|against| against.name.as_str());
+        for system in [BASE, ADAPTED].into_iter().chain(controls) {
+            let of_system = folder.join(system);
+            if results::are_in(&of_system) {
+                all.push((system.to_owned(), results::read(&of_system)?));
+            }
+        }
+        let of = |system: &str| {
+            let found = all.iter().find(|(name, _)| name == system);
+            found.map_or(&[][..], |(_, tasks)| tasks.as_slice())
+        };
+        let comparisons =
+            systems::by_both_scorers(of(BASE), of(ADAPTED), Scorer::Strict, self.seed)?;
+        let shown: Vec<System<'_>> = all
+            .iter()
+            .map(|(name, tasks)| System {
+                name: name.clone(),
+                tasks,
+            })
+            .collect();
+        let to = site.folder.join(ANSWERS);
+        std::fs::create_dir_all(&to).with_context(|| format!("cannot make `{}`", to.display()))?;
+        let mut pictures = Pictures::new(vec![site.run.to_owned()], &to);
+        let mut put = |name: &str, text: String| -> Result<()> {
+            let path = to.join(name);
+            std::fs::write(&path, text)
+                .with_context(|| format!("cannot write `{}`", path.display()))
+        };
+        pages(&shown, &comparisons, &mut pictures, &mut put)?;
+        Ok(Some(format!("{ANSWERS}/{INDEX}")))
+    }
+
     /// A few of the questions whose answer became right or wrong, evenly drawn, so that losses are shown as gains are.
     fn flips(&self, site: &Site<'_>) -> Result<Vec<Flip>> {
         let mut flips = Vec::new();
-        for (task, items) in self.tasks.read(site)? {
+        for questions in self.tasks.read(site)? {
             let sheet = |system: &str| -> Result<Vec<Prediction>> {
-                let file = Score::file(system, &task);
+                let file = Score::file(system, questions.id());
                 Ok(jsonl::read(&site.of(&self.of.score, &file))?)
             };
-            flips.extend(changed(&task, &items, &sheet(BASE)?, &sheet(ADAPTED)?));
+            flips.extend(changed(&questions, &sheet(BASE)?, &sheet(ADAPTED)?));
         }
         let step = (flips.len() / FLIPS).max(1);
         Ok(flips.into_iter().step_by(step).take(FLIPS).collect())
@@ -390,16 +443,21 @@ impl Report {
     }
 }
 
-fn changed(task: &str, items: &[Item], base: &[Prediction], adapted: &[Prediction]) -> Vec<Flip> {
+fn changed(questions: &Questions, base: &[Prediction], adapted: &[Prediction]) -> Vec<Flip> {
+    let label = |label: &Label| match label {
+        Label::Text(text) => text.clone(),
+        Label::List(texts) => texts.join(" | "),
+    };
     let text = |p: &Prediction| p.prediction.clone().unwrap_or_default();
     let right = |p: &Prediction| p.score.unwrap_or(0.0) >= 50.0;
-    let rows = items.iter().zip(base.iter().zip(adapted));
+    let items = questions.benchmark.items.iter();
+    let rows = items.zip(base.iter().zip(adapted));
     rows.filter(|(_, (b, a))| right(b) != right(a))
         .map(|(item, (b, a))| Flip {
-            task: task.to_owned(),
+            task: questions.id().to_owned(),
             picture: item.images.first().and_then(|p| embedded_picture(p)),
-            question: item.question.clone(),
-            label: item.label.clone(),
+            question: item.question.clone().unwrap_or_default(),
+            label: label(&item.label),
             base: text(b),
             adapted: text(a),
             base_right: right(b),

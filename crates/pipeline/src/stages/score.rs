@@ -1,36 +1,37 @@
 //! The answers of all systems to the same questions are scored and compared.
 
-use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use corpus::sealed::write_json;
 use corpus::{Completion, Prediction, jsonl};
-use evaluation::questions::{self, Item, majority_scores};
-use evaluation::statistics::mean;
-use evaluation::{Paired, TaskScore, average, better_of};
-use report::Against;
+use evaluation::columns::{Column, columns};
+use evaluation::jobs;
+use evaluation::leaks::{Leaks, TestPictures, TrainingData};
+use evaluation::predictions::{Layout, Predictions};
+use evaluation::scored_task::{averages, of_predictions};
+use evaluation::scoring::{self, Comparisons, Scorer};
+use evaluation::{Paired, ScoredTask, TaskScore, average, better_of, results, systems};
+use report::{Against, Rates, SystemAverages};
 use run::plan::Cost;
 use run::recipe::{Control, Recipe};
 use run::{Node, Place};
 use serde::{Deserialize, Serialize};
 
 use super::answer::{Answer, GROUP};
+use super::mix::{self, Mix, SAMPLES};
 use super::pairs;
+use crate::answering::prediction;
 use crate::estimate::Estimate;
 use crate::reader::Reader;
 use crate::stage::{Link, Site, Stage};
-use crate::tasks::Tasks;
+use crate::tasks::{Questions, Role, Tasks};
 
 /// Its name.
 pub const NAME: &str = "score";
 
 /// The file of its [`Scores`].
 pub const SCORES: &str = "scores.json";
-
-/// Tasks about things that training never named are shown, and averaged apart.
-const UNSEEN: &str = "unseen-";
-/// So are general tasks.
-const GENERAL: &str = "general-";
 
 /// Scores answers.
 #[derive(Clone, Debug)]
@@ -43,7 +44,12 @@ pub struct Score {
     pub blind: Link<Answer>,
     /// What else the adapted model is compared with.
     pub controls: Vec<(Control, Link<Answer>)>,
+    /// What the adapted model was trained on.
+    pub mix: Link<Mix>,
+    /// The file that it was trained on instead, if the recipe names one.
+    data: Option<PathBuf>,
     tasks: Tasks,
+    blind_limit: usize,
     seed: u64,
 }
 
@@ -59,9 +65,9 @@ pub struct Counts {
 /// The numbers of a run; the rows of `summary.json`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Scores {
-    /// One row a task.
+    /// One row a task and metric, by the strict scorer.
     pub tasks: Vec<TaskScore>,
-    /// The mean over the tasks.
+    /// The mean over the columns of the domain's tasks.
     pub average: Option<TaskScore>,
     /// The mean over tasks about concepts that training never showed.
     pub unseen: Option<TaskScore>,
@@ -69,6 +75,16 @@ pub struct Scores {
     pub general: Option<TaskScore>,
     /// The adapted model against whatever else could explain its scores.
     pub against: Vec<Against>,
+    /// Base and adapted model by the strict scorer, with tests.
+    pub strict: Option<Comparisons>,
+    /// Likewise by the published rules, of tasks that have some.
+    pub reference: Option<Comparisons>,
+    /// Averages as the paper has them, of tasks with its columns.
+    pub domains: Vec<SystemAverages>,
+    /// Answers that are no good whatever they say.
+    pub rates: Vec<Rates>,
+    /// What a reader must know: what was cut, what was trained on.
+    pub notes: Vec<String>,
 }
 
 impl Score {
@@ -77,6 +93,7 @@ impl Score {
         recipe: &Recipe,
         [base, adapted, blind]: [Link<Answer>; 3],
         controls: Vec<(Control, Link<Answer>)>,
+        mix: Link<Mix>,
         tasks: Tasks,
     ) -> Self {
         Self {
@@ -84,18 +101,17 @@ impl Score {
             adapted,
             blind,
             controls,
+            mix,
+            data: recipe.train.data.clone(),
             tasks,
+            blind_limit: recipe.evaluate.blind_limit,
             seed: recipe.seed,
         }
     }
 
-    /// Every system with its answers.
+    /// Every system with answers to the questions' own pictures.
     fn systems(&self) -> Vec<(&'static str, &Link<Answer>)> {
-        let mut out = vec![
-            (BASE, &self.base),
-            (ADAPTED, &self.adapted),
-            (BLIND, &self.blind),
-        ];
+        let mut out = vec![(BASE, &self.base), (ADAPTED, &self.adapted)];
         out.extend(self.controls.iter().map(|(c, link)| (c.as_str(), link)));
         out
     }
@@ -116,7 +132,7 @@ pub const BLIND: &str = "blind";
 impl Stage for Score {
     type Counts = Counts;
     const KIND: &'static str = NAME;
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
 
     fn node(&self) -> Node {
         let systems = self.systems();
@@ -124,13 +140,15 @@ impl Stage for Score {
             .iter()
             .map(|(name, link)| (*name, link.name()))
             .collect();
+        from.push((BLIND, self.blind.name()));
+        from.push((mix::NAME, self.mix.name()));
         from.extend(self.tasks.input().map(|name| (pairs::NAME, name)));
         Node::of(NAME, Place::Rank0, &from).within(GROUP, GROUP.into())
     }
 
     fn reads(&self, reader: &mut Reader<'_>) -> Result<()> {
-        reader.keys(&["run.seed"]);
-        self.tasks.reads(reader)
+        reader.keys(&["run.seed", "evaluate.blind_limit"]);
+        self.tasks.reads_items(reader)
     }
 
     fn cost(&self, _: &Estimate<'_>) -> Result<Cost> {
@@ -139,82 +157,159 @@ impl Stage for Score {
 
     fn run(&self, site: &Site<'_>) -> Result<Counts> {
         let tasks = self.tasks.read(site)?;
+        let trained = self.trained(site, !tasks.is_empty())?;
+        let mut systems: Vec<(&str, Vec<ScoredTask>)> = Vec::new();
         let mut answers = 0;
-        let mut by_system: BTreeMap<&str, BTreeMap<String, Vec<f64>>> = BTreeMap::new();
         for (system, link) in self.systems() {
-            std::fs::create_dir_all(site.folder.join(system))?;
-            let of_system = by_system.entry(system).or_default();
-            for (task, items) in &tasks {
-                let completions: Vec<Completion> =
-                    jsonl::read(&site.of(link, &Answer::file(task)))?;
-                let sheet = questions::score(items, &completions);
-                let path = site.folder.join(Self::file(system, task));
-                jsonl::write::<Prediction>(&path, &sheet.predictions)?;
-                answers += sheet.scores.len() as u64;
-                of_system.insert(task.clone(), sheet.scores);
+            let folder = site.folder.join(system);
+            std::fs::create_dir_all(&folder)
+                .with_context(|| format!("cannot make `{}`", folder.display()))?;
+            let mut all = Vec::new();
+            for questions in &tasks {
+                let context = || format!("task `{}` of `{system}`", questions.id());
+                let mut task = self
+                    .scored(site, system, link, questions)
+                    .with_context(context)?;
+                if system == ADAPTED {
+                    task.blind = self.blind(site, questions).with_context(context)?;
+                    let leaks = self.leaks(site, &trained, questions, &mut task)?;
+                    task.leaks = Some(leaks);
+                }
+                answers += task.strict.rows.len() as u64;
+                results::write(&folder, &task)?;
+                all.push(task);
             }
+            results::write_summary(&folder, &all)?;
+            systems.push((system, all));
         }
-        let scores = self.compare(&tasks, &by_system)?;
+        let scores = self.compare(&tasks, &systems)?;
         write_json(&site.folder.join(SCORES), &scores)?;
         Ok(Counts {
-            tasks: scores.tasks.len() as u64,
+            tasks: tasks.len() as u64,
             answers,
         })
     }
 }
 
 impl Score {
+    /// One system's answers to a task by both scorers; they are written beside their labels and scores.
+    fn scored(
+        &self,
+        site: &Site<'_>,
+        system: &str,
+        link: &Link<Answer>,
+        questions: &Questions,
+    ) -> Result<ScoredTask> {
+        let found = predictions(site, link, questions)?;
+        let reading = self.tasks.reading();
+        let (job, benchmark) = (&questions.job, &questions.benchmark);
+        let task = of_predictions(job, reading, Scorer::Strict, true, Some(benchmark), &found)?;
+        let mut rows = found.rows;
+        let mut scored = task.strict.rows.iter().peekable();
+        for row in &mut rows {
+            if let Some(own) = scored.next_if(|scored| scored.id == row.id) {
+                (row.score, row.unreadable) = (Some(own.score), Some(own.unreadable));
+            }
+        }
+        jsonl::write::<Prediction>(&site.folder.join(Self::file(system, questions.id())), &rows)?;
+        Ok(task)
+    }
+
+    /// The strict scores of the adapted model on blank pictures.
+    fn blind(&self, site: &Site<'_>, questions: &Questions) -> Result<Option<scoring::Scored>> {
+        let drawn = questions.drawn(self.blind_limit, self.seed);
+        let found = predictions(site, &self.blind, &drawn)?;
+        let (job, benchmark) = (&drawn.job, Some(&drawn.benchmark));
+        let options = jobs::options(job, self.tasks.reading(), Scorer::Strict, benchmark)?;
+        let scored = scoring::score(&job.spec, found.rows, found.problems, &options)?;
+        Ok(Some(scored))
+    }
+
+    /// What the adapted model was trained on.
+    fn trained(&self, site: &Site<'_>, is_asked: bool) -> Result<TrainingData> {
+        let file = match &self.data {
+            Some(file) => file.clone(),
+            None => site.of(&self.mix, SAMPLES),
+        };
+        let files = if is_asked { vec![file] } else { Vec::new() };
+        TrainingData::read(&files)
+    }
+
+    /// The task's items that are in the training data; the adapted model's result tells of them.
+    fn leaks(
+        &self,
+        site: &Site<'_>,
+        trained: &TrainingData,
+        questions: &Questions,
+        task: &mut ScoredTask,
+    ) -> Result<Leaks> {
+        let mut pictures = TestPictures::default();
+        pictures.add_files(&questions.benchmark.items);
+        let items = &questions.benchmark.items;
+        let mut found = trained.leaks(items, &pictures, &task.strict, self.seed)?;
+        for picture in &mut found.pictures {
+            if let Ok(inside) = Path::new(&picture.trained).strip_prefix(site.run) {
+                picture.trained = inside.display().to_string();
+            }
+        }
+        let warnings = &mut task.strict.result.warnings;
+        warnings.extend(found.lines());
+        warnings.extend(trained.warning());
+        warnings.extend(pictures.warning());
+        Ok(found)
+    }
+
     fn compare(
         &self,
-        tasks: &BTreeMap<String, Vec<Item>>,
-        scored: &BTreeMap<&str, BTreeMap<String, Vec<f64>>>,
+        tasks: &[Questions],
+        systems: &[(&'static str, Vec<ScoredTask>)],
     ) -> Result<Scores> {
-        let mut paired = Vec::new();
-        let mut majorities: BTreeMap<String, Option<Vec<f64>>> = BTreeMap::new();
-        for (task, items) in tasks {
-            let always = majority_scores(items);
-            paired.push(Paired {
-                majority: always.as_deref().map(mean),
-                blind: Some(mean(&scored[BLIND][task])),
-                metric: items.first().map_or("", |i| i.metric.as_str()).to_owned(),
-                clusters: items.iter().map(|i| i.cluster.clone()).collect(),
-                base: scored[BASE][task].clone(),
-                adapted: scored[ADAPTED][task].clone(),
-                task: task.clone(),
-            });
-            majorities.insert(task.clone(), always);
-        }
-        // What is averaged comes first.
-        paired.sort_by_key(|p| [GENERAL, UNSEEN].map(|start| p.task.starts_with(start)));
-        let seed = self.seed;
-        let rows = paired
-            .iter()
-            .map(|p| p.score(seed))
-            .collect::<Result<Vec<_>, _>>()?;
-        let named = |start: &str| -> Vec<Paired> {
-            let of = paired.iter().filter(|p| p.task.starts_with(start));
-            of.cloned().collect()
+        let of = |system: &str| {
+            let found = systems.iter().find(|(name, _)| *name == system);
+            found.map_or(&[][..], |(_, tasks)| tasks)
         };
-        let mut averaged = paired.clone();
-        averaged.retain(|p| ![UNSEEN, GENERAL].iter().any(|a| p.task.starts_with(a)));
+        let (base, adapted) = (of(BASE), of(ADAPTED));
+        let all = columns_by_role(tasks, base, adapted);
+        let seed = self.seed;
+        let rows = all.iter().map(|(_, column)| column.paired.score(seed));
+        let rows: Vec<TaskScore> = rows.collect::<Result<_, _>>()?;
+        let mean = |wanted: Role| {
+            let of = all.iter().filter(|(role, _)| *role == wanted);
+            let paired: Vec<Paired> = of.map(|(_, column)| column.paired.clone()).collect();
+            average(&paired, seed)
+        };
+        let mut found = Vec::new();
+        if !rows.is_empty() {
+            found = systems::by_both_scorers(base, adapted, Scorer::Strict, seed)?;
+        }
+        let mut by = |scorer: Scorer| {
+            let at = found.iter().position(|(other, _)| *other == scorer)?;
+            Some(found.swap_remove(at).1)
+        };
         Ok(Scores {
+            average: mean(Role::Domain)?,
+            unseen: mean(Role::Unseen)?,
+            general: mean(Role::General)?,
+            against: self.against(tasks, adapted, &all, &of)?,
             tasks: rows,
-            average: average(&averaged, seed)?,
-            unseen: average(&named(UNSEEN), seed)?,
-            general: average(&named(GENERAL), seed)?,
-            against: self.against(&averaged, &majorities, scored)?,
+            strict: by(Scorer::Strict),
+            reference: by(Scorer::Reference),
+            domains: domains(systems),
+            rates: rates(systems),
+            notes: self.notes(tasks, adapted),
         })
     }
 
     /// The adapted model against the better of base and majority answer, task by task, and against each control.
-    fn against(
+    fn against<'a>(
         &self,
-        averaged: &[Paired],
-        majorities: &BTreeMap<String, Option<Vec<f64>>>,
-        scored: &BTreeMap<&str, BTreeMap<String, Vec<f64>>>,
+        tasks: &[Questions],
+        adapted: &[ScoredTask],
+        all: &[(Role, Column)],
+        of: &dyn Fn(&str) -> &'a [ScoredTask],
     ) -> Result<Vec<Against>> {
-        let row = |name: &str, about: &str, rival: &dyn Fn(&Paired) -> Vec<f64>| -> Result<_> {
-            let found = evaluation::against(averaged, rival, self.seed)?;
+        let row = |name: &str, about: &str, paired: &[Paired]| -> Result<Option<Against>> {
+            let found = evaluation::against(paired, |task| task.base.clone(), self.seed)?;
             Ok(found.map(|found| Against {
                 name: name.to_owned(),
                 about: about.to_owned(),
@@ -222,21 +317,101 @@ impl Score {
                 average: found.average,
             }))
         };
+        let averaged = |all: &[(Role, Column)], rival: &dyn Fn(&Column) -> Vec<f64>| {
+            let of = all.iter().filter(|(role, _)| *role == Role::Domain);
+            of.map(|(_, column)| Paired {
+                base: rival(column),
+                ..column.paired.clone()
+            })
+            .collect::<Vec<Paired>>()
+        };
+        let better = averaged(all, &|column| {
+            better_of(&column.paired.base, column.constant.as_deref())
+        });
         let mut out = Vec::new();
         out.extend(row(
             "base or majority",
             "the better of the base and the most frequent answer, chosen for each task by its score here",
-            &|task| {
-                let always = majorities.get(&task.task).and_then(Option::as_deref);
-                better_of(&task.base, always)
-            },
+            &better,
         )?);
         for (control, _) in &self.controls {
-            let name = control.as_str();
-            out.extend(row(name, control.about(), &|task| {
-                scored[name][&task.task].clone()
-            })?);
+            let columns = columns_by_role(tasks, of(control.as_str()), adapted);
+            let paired = averaged(&columns, &|column| column.paired.base.clone());
+            out.extend(row(control.as_str(), control.about(), &paired)?);
         }
         Ok(out)
     }
+
+    /// What was cut, what cannot be compared and what was trained on, task by task.
+    fn notes(&self, tasks: &[Questions], adapted: &[ScoredTask]) -> Vec<String> {
+        let mut notes = Vec::new();
+        for (questions, task) in tasks.iter().zip(adapted) {
+            let (id, count) = (questions.id(), questions.benchmark.items.len());
+            if count > self.blind_limit {
+                notes.push(format!(
+                    "{id}: {} of {count} questions were drawn to be asked on blank pictures (`evaluate.blind_limit`)",
+                    self.blind_limit
+                ));
+            }
+            let own = task.strict.result.warnings.iter();
+            notes.extend(own.map(|line| format!("{id}: {line}")));
+        }
+        notes
+    }
+}
+
+/// A system's answers beside the labels; pictures are named relative to the run folder.
+fn predictions(site: &Site<'_>, link: &Link<Answer>, questions: &Questions) -> Result<Predictions> {
+    let completions: Vec<Completion> = jsonl::read(&site.of(link, &Answer::file(questions.id())))?;
+    let items = questions.named_in(site.run);
+    let rows = items.iter().zip(&completions);
+    let mut rows: Vec<Prediction> = rows.map(|(item, c)| prediction(item, c)).collect();
+    jobs::name_clusters(&questions.job, &mut rows);
+    Ok(Predictions {
+        rows,
+        problems: Vec::new(),
+        layout: Layout::Own,
+    })
+}
+
+/// The columns of all tasks with what each tells.
+fn columns_by_role(
+    tasks: &[Questions],
+    base: &[ScoredTask],
+    adapted: &[ScoredTask],
+) -> Vec<(Role, Column)> {
+    let rows = tasks.iter().zip(base.iter().zip(adapted));
+    rows.flat_map(|(questions, (base, adapted))| {
+        let all = columns(base, adapted).into_iter();
+        all.map(|column| (questions.role, column))
+    })
+    .collect()
+}
+
+fn domains(systems: &[(&'static str, Vec<ScoredTask>)]) -> Vec<SystemAverages> {
+    let mut out = Vec::new();
+    for scorer in [Scorer::Strict, Scorer::Reference] {
+        for (system, tasks) in systems {
+            let domains = averages(tasks, scorer);
+            if !domains.is_empty() {
+                out.push(SystemAverages {
+                    system: (*system).to_owned(),
+                    scorer,
+                    domains,
+                });
+            }
+        }
+    }
+    out
+}
+
+fn rates(systems: &[(&'static str, Vec<ScoredTask>)]) -> Vec<Rates> {
+    let of = |system: &str, task: &ScoredTask| Rates {
+        system: system.to_owned(),
+        task: task.spec.id.clone(),
+        rates: task.strict.result.rates,
+    };
+    let all = systems.iter();
+    all.flat_map(|(system, tasks)| tasks.iter().map(move |task| of(system, task)))
+        .collect()
 }

@@ -63,12 +63,8 @@ pub struct Recipe {
     pub mix: Mix,
     /// `[train]`.
     pub train: Training,
-    /// `[evaluate] data`: folder of `<task>.jsonl`.
-    pub tasks_folder: Option<PathBuf>,
-    /// `[evaluate] tasks`: names, or empty for every file of the folder.
-    pub tasks: Vec<String>,
-    /// `[evaluate] controls`.
-    pub controls: Vec<Control>,
+    /// `[evaluate]`.
+    pub evaluate: Evaluate,
 }
 
 /// `[synthesizer]`.
@@ -126,6 +122,31 @@ pub struct Mix {
     pub general: Option<PathBuf>,
     /// Replay samples for each domain sample.
     pub general_ratio: f64,
+}
+
+/// `[evaluate]`.
+#[derive(Clone, Debug)]
+pub struct Evaluate {
+    /// Folder with a folder of each built-in task, or with task files.
+    pub data: Option<PathBuf>,
+    /// Names of built-in tasks and of files in `data`, or paths of task files; empty for all of `data`.
+    pub tasks: Vec<String>,
+    /// Tasks, named alike, that show what adapting forgets.
+    pub general: Vec<String>,
+    /// Tasks whose options are ranked by likelihood.
+    pub by_likelihood: Vec<String>,
+    /// Tokens that an answer may have; the task's own when absent.
+    pub max_new_tokens: Option<usize>,
+    /// Bounds of questions' pictures; the model's when absent.
+    pub min_pixels: Option<usize>,
+    /// Likewise.
+    pub max_pixels: Option<usize>,
+    /// At most so many questions of a task are asked on blank pictures.
+    pub blind_limit: usize,
+    /// At most so many held-out captions are asked for.
+    pub held_out_limit: usize,
+    /// What else the adapted model is compared with.
+    pub controls: Vec<Control>,
 }
 
 impl Recipe {
@@ -194,9 +215,18 @@ impl Recipe {
                 general_ratio: get.number("mix.general_ratio"),
             },
             train: get.training("train"),
-            tasks_folder: get.path("evaluate.data"),
-            tasks: get.texts("evaluate.tasks"),
-            controls: Vec::new(),
+            evaluate: Evaluate {
+                data: get.path("evaluate.data"),
+                tasks: get.names_or_files("evaluate.tasks"),
+                general: get.names_or_files("evaluate.general"),
+                by_likelihood: get.texts("evaluate.by_likelihood"),
+                max_new_tokens: get.optional_count("evaluate.max_new_tokens"),
+                min_pixels: get.optional_count("evaluate.min_pixels"),
+                max_pixels: get.optional_count("evaluate.max_pixels"),
+                blind_limit: get.integer("evaluate.blind_limit") as usize,
+                held_out_limit: get.integer("evaluate.held_out_limit") as usize,
+                controls: Vec::new(),
+            },
             resolution: Resolution::new(),
         };
         let control_names = get.texts("evaluate.controls");
@@ -233,7 +263,7 @@ impl Recipe {
                         "control `{name}` of `evaluate.controls` needs general samples; name them in `mix.general`"
                     ));
                 }
-                Ok(control) => recipe.controls.push(control),
+                Ok(control) => recipe.evaluate.controls.push(control),
                 Err(unknown) => errors.push(format!(
                     "`evaluate.controls` names `{name}`; controls are {}",
                     unknown.known.join(", ")

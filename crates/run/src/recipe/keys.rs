@@ -423,14 +423,63 @@ const EVALUATION: &[Key] = &[
     key!(
         "evaluate.data",
         Shape::Path,
-        "folder of `<task>.jsonl` files; default: captions of the held-out pairs"
+        "folder with a folder of each built-in task, or with task files; default: captions of the held-out pairs"
     ),
     key!(
         "evaluate.tasks",
         Shape::Texts,
         "[]",
         OURS,
-        "task names; empty means every file of the folder"
+        "built-in tasks, task files (`.toml`) or files of questions (`.jsonl`); empty means all of `evaluate.data`"
+    ),
+    key!(
+        "evaluate.general",
+        Shape::Texts,
+        "[]",
+        OURS,
+        "tasks as in `evaluate.tasks` that show what adapting forgets; averaged apart"
+    ),
+    key!(
+        "evaluate.by_likelihood",
+        Shape::Texts,
+        "[]",
+        OURS,
+        "tasks of multiple choice whose options are ranked by likelihood instead of read from an answer"
+    ),
+    key!(
+        "evaluate.max_new_tokens",
+        Shape::Integer(0, 1 << 20),
+        "0",
+        OURS,
+        "tokens that an answer may have; 0 means the task's own (1024, lists of names 256)"
+    ),
+    key!(
+        "evaluate.min_pixels",
+        Shape::Integer(0, 1 << 30),
+        "0",
+        OURS,
+        "as `model.min_pixels`, for pictures of questions; 0 means the model's"
+    ),
+    key!(
+        "evaluate.max_pixels",
+        Shape::Integer(0, 1 << 30),
+        "0",
+        OURS,
+        "as `model.max_pixels`, for pictures of questions; 0 means the model's"
+    ),
+    key!(
+        "evaluate.blind_limit",
+        Shape::Integer(1, 1 << 40),
+        "1000",
+        OURS,
+        "at most so many questions of a task are asked on blank pictures, drawn by the seed"
+    ),
+    key!(
+        "evaluate.held_out_limit",
+        Shape::Integer(1, 1 << 40),
+        "500",
+        OURS,
+        "at most so many captions of held-out pairs are asked for, drawn by the seed"
     ),
     key!(
         "evaluate.controls",

@@ -64,6 +64,20 @@ impl<'a> Values<'a> {
             .collect()
     }
 
+    /// Names, and files by their endings as full paths.
+    pub fn names_or_files(&self, key: &str) -> Vec<String> {
+        let names = self.texts(key).into_iter();
+        let placed = names.map(|name| {
+            let ending = Path::new(&name).extension();
+            if ending.is_some_and(|ending| ending == "toml" || ending == "jsonl") {
+                self.folder.join(name).display().to_string()
+            } else {
+                name
+            }
+        });
+        placed.collect()
+    }
+
     pub fn integer(&self, key: &str) -> i64 {
         self.value(key)
             .and_then(Value::as_integer)

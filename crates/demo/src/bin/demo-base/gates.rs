@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 use corpus::pictograms;
 use corpus::seed::Rng;
-use corpus::{Completion, Decoding, Open, Request, Role, Turn};
+use corpus::{Completion, Decoding, Label, Open, Request, Role, Turn};
 use demo::parts::{self, Part};
 use demo::pictures::{Picture, kinds, render, write_blank};
-use demo::tasks::items;
+use demo::tasks::{asked, items};
 use demo::world::{self, Asks, Lexicon, Thing};
-use evaluation::questions::{Item, request, score};
+use evaluation::scoring::{Options, score};
+use evaluation::tasks::{Item, Spec};
 use generate::{Generator as _, LocalGenerator};
 use serde::{Deserialize, Serialize};
 use synthesis::{Prompts, judge};
@@ -195,19 +196,21 @@ impl Answers {
 
     fn about_pictures(&self, pictures: &[Picture], asks: Asks, kinds: &[String]) -> Result<Gate> {
         let items = items(pictures, asks, kinds);
-        let requests = items.iter().map(|item| request(item, None)).collect();
-        let labels: Vec<&str> = items.iter().map(|i| i.label.as_str()).collect();
-        let majority = match items.first().map(|i| i.choices.len()) {
-            Some(options) if options > 0 => Some(100.0 / options as f64),
-            _ => evaluation::majority(&labels).map(|(_, score)| score),
+        let task = task(asks);
+        let requests = items.iter().map(|item| item.request(&task));
+        let requests = requests.collect::<Result<_, _>>()?;
+        let labels: Vec<&str> = items.iter().filter_map(|i| text(&i.label)).collect();
+        let majority = match items.first().and_then(|i| i.choices.as_ref()) {
+            Some(options) => Some(100.0 / options.len() as f64),
+            None => evaluation::majority(&labels).map(|(_, score)| score),
         };
-        self.gate(&items, requests, majority)
+        self.gate(asks, &items, requests, majority)
     }
 
     /// Questions about a caption that a blank picture stands beside, as the synthesizer answers them.
     fn about_captions(&self, lexicon: &Lexicon, asks: Asks, blank: &Path) -> Result<Gate> {
         let prompts = &self.prompts.synthesizer;
-        let (mut asked, mut requests) = (Vec::new(), Vec::new());
+        let (mut questions, mut requests) = (Vec::new(), Vec::new());
         for item in unheard(lexicon, asks) {
             let turns = vec![
                 Turn::new(Role::User, format!("<image>\n{}", prompts.caption_request)).with_marks(),
@@ -218,14 +221,14 @@ impl Answers {
                 ),
             ];
             requests.push(plain_request(requests.len(), turns, vec![blank.to_owned()]));
-            asked.push(item.question);
+            questions.push(item.question);
         }
-        self.gate(&questions(asked), requests, None)
+        self.gate(asks, &unpictured(questions), requests, None)
     }
 
     /// Questions that a long answer answers, as the judge is asked them.
     fn extraction(&self, lexicon: &Lexicon, asks: Asks) -> Result<Gate> {
-        let (mut asked, mut requests) = (Vec::new(), Vec::new());
+        let (mut questions, mut requests) = (Vec::new(), Vec::new());
         for item in unheard(lexicon, asks) {
             let question = item.question;
             let text = judge::extraction_request(
@@ -238,13 +241,23 @@ impl Answers {
                 vec![Turn::new(Role::User, text)],
                 Vec::new(),
             ));
-            asked.push(question);
+            questions.push(question);
         }
-        self.gate(&questions(asked), requests, None)
+        self.gate(asks, &unpictured(questions), requests, None)
     }
 
-    fn gate(&self, items: &[Item], requests: Vec<Request>, majority: Option<f64>) -> Result<Gate> {
-        let scores = score(items, &self.answer(requests)?).scores;
+    fn gate(
+        &self,
+        asks: Asks,
+        items: &[Item],
+        requests: Vec<Request>,
+        majority: Option<f64>,
+    ) -> Result<Gate> {
+        let answers = self.answer(requests)?;
+        let rows = items.iter().zip(answers);
+        let rows = rows.map(|(item, answer)| item.answered(Some(answer.text)));
+        let found = score(&task(asks), rows.collect(), Vec::new(), &Options::default())?;
+        let scores: Vec<f64> = found.rows.iter().map(|row| row.score).collect();
         Ok(Gate {
             score: scores.iter().sum::<f64>() / scores.len().max(1) as f64,
             majority,
@@ -270,17 +283,27 @@ fn unheard(lexicon: &Lexicon, asks: Asks) -> impl Iterator<Item = Unheard> {
     })
 }
 
-fn questions(asked: Vec<world::Question>) -> Vec<Item> {
-    let item = |(at, question): (usize, world::Question)| Item {
-        id: at.to_string(),
-        images: Vec::new(),
-        metric: question.asks.metric(),
-        question: question.instruction,
-        label: question.precise,
-        cluster: at.to_string(),
-        choices: question.options,
+/// Questions of one sort as a task.
+fn task(asks: Asks) -> Spec {
+    let mut task = asks.metric().task(asks.task());
+    task.decoding = decoding();
+    task
+}
+
+fn text(label: &Label) -> Option<&str> {
+    match label {
+        Label::Text(text) => Some(text),
+        Label::List(_) => None,
+    }
+}
+
+/// Questions about no picture.
+fn unpictured(questions: Vec<world::Question>) -> Vec<Item> {
+    let item = |(at, question): (usize, world::Question)| {
+        let id = at.to_string();
+        asked(&id, Vec::new(), question, &id)
     };
-    asked.into_iter().enumerate().map(item).collect()
+    questions.into_iter().enumerate().map(item).collect()
 }
 
 fn plain_request(at: usize, turns: Vec<Turn>, images: Vec<PathBuf>) -> Request {
@@ -290,10 +313,14 @@ fn plain_request(at: usize, turns: Vec<Turn>, images: Vec<PathBuf>) -> Request {
         turns,
         open: Open::Assistant,
         prompt: None,
-        decoding: Decoding {
-            max_new_tokens: 32,
-            ..Decoding::default()
-        },
+        decoding: decoding(),
+    }
+}
+
+fn decoding() -> Decoding {
+    Decoding {
+        max_new_tokens: 32,
+        ..Decoding::default()
     }
 }
 
