@@ -118,7 +118,7 @@ fn every_task_of_a_folder_is_written_with_tables_and_pages() {
     let csv = read("scores.csv");
     assert!(
         csv.lines()
-            .any(|line| line.starts_with("food101,strict,1,accuracy,50,")),
+            .any(|line| line.starts_with("food101,strict,2,accuracy,50,")),
         "{csv}"
     );
     let all: Value = serde_json::from_str(&read("scores.json")).expect("json");

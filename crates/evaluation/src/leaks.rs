@@ -174,6 +174,11 @@ pub fn trained_by(model: &Path) -> Result<(Vec<PathBuf>, Option<String>)> {
 }
 
 impl Leaks {
+    /// Whether nothing was found.
+    pub fn is_empty(&self) -> bool {
+        self.pictures.is_empty() && self.texts.is_empty()
+    }
+
     /// What a person should know, in a line or a few.
     pub fn lines(&self) -> Vec<String> {
         let items: BTreeSet<&String> = self

@@ -2,23 +2,23 @@
 //!
 //! Takes jobs whose files are those that the predictions go to. It prints nothing.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
-use corpus::digests::{Digests, together};
-use corpus::sealed::{changed_keys, read_sealed, write_sealed};
+use corpus::digests::Digests;
 use corpus::{Prediction, Request, jsonl};
 use evaluation::benchmarks::Keep;
 use evaluation::jobs::{self, Job, Reading};
 use evaluation::tasks::{Item, Spec};
 use run::events::Reporter;
 use run::{RunFolder, Stop, Stopped};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::answering::{Answerer, prediction};
+use crate::asked::{self, Asked, Question};
 use crate::engine::Engine;
 use crate::runner::Progress;
+use crate::stages::answer::folders_in;
 
 /// What answers, how, and where its answers go.
 pub struct Answering<'a> {
@@ -36,6 +36,8 @@ pub struct Answering<'a> {
     pub by_likelihood: bool,
     /// A blank picture and the folder of the predictions that are made on it.
     pub blind: Option<(PathBuf, PathBuf)>,
+    /// Run folders in which the same may be answered already.
+    pub runs: &'a [PathBuf],
     /// Who hears how it goes.
     pub report: Reporter<'a>,
     /// Whether it is asked to stop.
@@ -50,7 +52,7 @@ pub fn answer(
     answered: &mut dyn FnMut(&Job, Result<()>) -> Result<()>,
 ) -> Result<()> {
     let (model_folder, processor_folder) = (answering.model, answering.processor);
-    let processor = processor::load(processor_folder, &processor::Options::default())
+    let processor = processor::load(processor_folder, &answering.engine.processing)
         .with_context(|| {
             format!(
                 "cannot open the processor of `{}`; a checkpoint of a training has none, name the model's folder with \
@@ -65,13 +67,13 @@ pub fn answer(
     )
     .with_context(|| format!("cannot open the model `{}`", model_folder.display()))?;
     let mut digests = Digests::open(answering.run.digests());
-    let how = json!({
-        "model": digests.folder(model_folder)?,
-        "processor": digests.folder(processor_folder)?,
-        "dtype": format!("{:?}", answering.engine.dtype),
-        "seed": answering.reading.seed,
-        "program": env!("CARGO_PKG_VERSION"),
-    });
+    let how = asked::answerer(
+        model_folder,
+        processor_folder,
+        answering.engine,
+        answering.reading.seed,
+        &mut digests,
+    )?;
     let loaded = Task {
         output: &answering.run.path,
         answerer: Answerer {
@@ -80,6 +82,11 @@ pub fn answer(
             seed: answering.reading.seed,
         },
         how,
+        folders: answering
+            .runs
+            .iter()
+            .flat_map(|run| folders_in(run))
+            .collect(),
         reading: answering.reading,
         by_likelihood: answering.by_likelihood,
         report: answering.report,
@@ -138,6 +145,8 @@ struct Task<'a> {
     output: &'a Path,
     answerer: Answerer<'a>,
     how: Value,
+    /// Folders of answers of run folders.
+    folders: Vec<PathBuf>,
     reading: &'a Reading,
     by_likelihood: bool,
     report: Reporter<'a>,
@@ -208,13 +217,31 @@ impl Task<'_> {
     ) -> Result<()> {
         std::fs::create_dir_all(folder)
             .with_context(|| format!("cannot make the folder `{}`", folder.display()))?;
-        self.same_as_before(folder, asked, digests)?;
+        let path = folder.join("completions.jsonl");
+        let question = Question::new(
+            &self.how,
+            &Asked {
+                spec: asked.spec,
+                ranks: asked.ranks,
+                limit: self.reading.limit,
+                requests: asked.requests,
+            },
+            digests,
+        )?;
+        if let Some(from) = question.take_over(&path, &self.folders, &asked.spec.id)? {
+            self.report.note(format!(
+                "{}: the same model answered the same questions in `{}`; its answers are taken over",
+                asked.spec.id,
+                from.display()
+            ));
+            question.write(&path)?;
+        }
+        question.same_as_before(&path, asked.all)?;
         let progress = Progress {
             label: &format!("answers {}", asked.spec.id),
             report: self.report,
             stop: self.stop,
         };
-        let path = folder.join("completions.jsonl");
         let completions = self.answerer.answer(
             &asked.spec.id,
             asked.items,
@@ -230,71 +257,4 @@ impl Task<'_> {
             .collect();
         Ok(jsonl::write(file, &answers)?)
     }
-
-    /// Refuses to go on with answers of another model or to other questions. Of the same ones more may be asked than
-    /// before (`--limit`).
-    fn same_as_before(
-        &self,
-        folder: &Path,
-        asked: &TaskRequests<'_>,
-        digests: &mut Digests,
-    ) -> Result<()> {
-        let (spec, requests) = (asked.spec, asked.requests);
-        let mut pictures: Vec<PathBuf> = requests.iter().flat_map(|r| r.images.clone()).collect();
-        pictures.sort();
-        pictures.dedup();
-        let contents: BTreeMap<PathBuf, String> = {
-            let found = digests.files(&pictures)?;
-            pictures.into_iter().zip(found).collect()
-        };
-        let line = |request: &Request| {
-            // A picture is what it shows, wherever it lies.
-            let images = request.images.iter();
-            let shown: Vec<&String> = images.filter_map(|image| contents.get(image)).collect();
-            let asked = json!([request.turns, request.decoding, shown]);
-            let digest = corpus::digest::bytes(asked.to_string().as_bytes());
-            (request.id.clone(), digest)
-        };
-        let mut now = self.how.clone();
-        now["task"] = json!(format!("{} version {}", spec.id, spec.version));
-        now["by_likelihood"] = json!(asked.ranks);
-        now["limit"] = json!(self.reading.limit);
-        let lines: Vec<(String, String)> = requests.iter().map(line).collect();
-        now["requests"] = json!(together(lines.iter().cloned()));
-        let path = folder.join("asked.json");
-        if folder.join("completions.jsonl").exists() {
-            let before: Option<Value> = read_sealed(&path);
-            let differences = match &before {
-                Some(before) if is_first_of(before, &now, asked.all, &lines) => {
-                    return Ok(write_sealed(&path, &now)?);
-                }
-                Some(before) => changed_keys(before, &now),
-                None => vec![format!("`{}` is missing or damaged", path.display())],
-            };
-            if !differences.is_empty() {
-                bail!(
-                    "`{}` holds answers to something else; choose another --output, or remove that folder. Differences:\n  {}",
-                    folder.display(),
-                    differences.join("\n  ")
-                );
-            }
-            return Ok(());
-        }
-        Ok(write_sealed(&path, &now)?)
-    }
-}
-
-/// Whether `before` were the first of the requests that are asked `now`, and all else is the same.
-fn is_first_of(before: &Value, now: &Value, items: &[Item], lines: &[(String, String)]) -> bool {
-    let Some(limit) = before["limit"].as_u64() else {
-        return false;
-    };
-    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    let first = items.iter().take(limit);
-    let first: BTreeSet<&str> = first.map(|item| item.id.as_str()).collect();
-    let first = lines.iter().filter(|(id, _)| first.contains(id.as_str()));
-    let mut then = now.clone();
-    then["limit"] = before["limit"].clone();
-    then["requests"] = json!(together(first.cloned()));
-    changed_keys(before, &then).is_empty()
 }

@@ -18,6 +18,7 @@ use serde_json::json;
 use crate::blank;
 use crate::engine::Engine;
 use crate::pictures::PictureStore;
+use crate::preflight;
 use crate::reader::{ModelRead, Reader};
 use crate::stage::{AnyStage, Site};
 use crate::stages::Stages;
@@ -59,14 +60,24 @@ pub(crate) struct Identified<'a> {
 }
 
 impl<'a> Driver<'a> {
-    /// Runs the stages of a span.
+    /// Refuses a run of which some stage will not find what it needs; all that is missing is said at once.
+    pub fn refuse_incomplete(&self, span: &Span) -> Result<()> {
+        let missing = preflight::missing(self, span)?;
+        if missing.is_empty() {
+            return Ok(());
+        }
+        bail!(
+            "nothing was begun, since this is missing:\n  {}",
+            missing.join("\n  ")
+        );
+    }
+
+    /// Runs the stages of a span; [`Driver::refuse_incomplete`] comes before it.
     pub fn run(&self, span: &Span) -> Result<()> {
         let file = EventFile::open(&self.run.path, PROCESS)?;
         let listener = All(vec![&file, self.listener]);
         let whole = Reporter::new("", &listener);
-        self.refuse_incomplete(span)?;
         let stages = self.identify(span)?;
-        refuse_without_weights(&stages)?;
         if blank::place(&self.run.path).exists() && blank::write(&self.run.path)?.1 {
             whole.note("`blank.png` was changed or damaged; it is written anew");
         }
@@ -119,37 +130,6 @@ impl<'a> Driver<'a> {
         }
         self.digests.borrow_mut().remember();
         Ok(())
-    }
-
-    /// Refuses a run of which a stage will not find what it needs; all of it at once.
-    fn refuse_incomplete(&self, span: &Span) -> Result<()> {
-        let missing = self.missing(span)?;
-        if missing.is_empty() {
-            return Ok(());
-        }
-        bail!(
-            "nothing was begun, since later stages would fail:\n  {}",
-            missing.join("\n  ")
-        );
-    }
-
-    /// What the stages of a span will need and not find, each once.
-    pub(crate) fn missing(&self, span: &Span) -> Result<Vec<String>> {
-        let mut all: Vec<String> = Vec::new();
-        let wishes = self.stages.graph().wishes(span)?;
-        for (stage, _) in self
-            .stages
-            .all()
-            .zip(wishes)
-            .filter(|(_, w)| *w != Wish::No)
-        {
-            for sentence in stage.missing() {
-                if !all.contains(&sentence) {
-                    all.push(sentence);
-                }
-            }
-        }
-        Ok(all)
     }
 
     /// Does one stage; gives what it gave.
@@ -223,7 +203,7 @@ impl<'a> Driver<'a> {
     }
 
     /// What a stage reads from outside of the stages.
-    fn reads(&self, stage: &dyn AnyStage) -> Result<(Reads, Vec<ModelRead>)> {
+    pub(crate) fn reads(&self, stage: &dyn AnyStage) -> Result<(Reads, Vec<ModelRead>)> {
         let store = PictureStore::of(&self.run.path);
         let mut digests = self.digests.borrow_mut();
         let mut reader = Reader::new(self.recipe, &store, &mut digests);
@@ -270,25 +250,10 @@ pub(crate) fn given_of(node: &Node, known: &BTreeMap<&str, String>) -> BTreeMap<
     of.collect()
 }
 
-/// Hours of synthesis would come before the first look at the judge.
-fn refuse_without_weights(stages: &[Identified<'_>]) -> Result<()> {
-    let without: Vec<String> = without_weights(stages)?
-        .into_iter()
-        .map(|(keys, folder)| format!("  {keys}: `{}`", folder.display()))
-        .collect();
-    if !without.is_empty() {
-        bail!(
-            "there are no weights (`*.safetensors`) in\n{}\nput them there; `--dry-run` plans without them",
-            without.join("\n")
-        );
-    }
-    Ok(())
-}
-
 /// Folders of models without weights that stages read, and the keys that name them.
-pub(crate) fn without_weights(stages: &[Identified<'_>]) -> Result<Vec<(String, PathBuf)>> {
+pub(crate) fn without_weights(models: &[ModelRead]) -> Result<Vec<(String, PathBuf)>> {
     let mut found: Vec<(String, PathBuf)> = Vec::new();
-    let mut models: Vec<&ModelRead> = stages.iter().flat_map(|stage| &stage.models).collect();
+    let mut models: Vec<&ModelRead> = models.iter().collect();
     // What every recipe names comes first.
     models.sort_by_key(|model| model.key != MODEL);
     for ModelRead { key, folder } in models {

@@ -4,6 +4,7 @@
 //! listens to [`run::events`]) and knows no domain.
 
 mod answering;
+mod asked;
 mod bad_records;
 pub mod benchmarks;
 pub mod blank;
@@ -15,6 +16,7 @@ mod estimate;
 pub mod likelihood;
 pub mod pictures;
 pub mod planner;
+mod preflight;
 pub mod reader;
 pub mod records;
 pub mod runner;

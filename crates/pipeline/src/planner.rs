@@ -14,21 +14,22 @@ use synthesis::{Blank, SeedOptions};
 use crate::driver::{Driver, Identified, given_of, without_weights};
 use crate::estimate::{self, Estimate, Measured, Probe};
 use crate::pictures::PictureStore;
-use crate::reader::Reader;
+use crate::reader::{ModelRead, Reader};
 use crate::runner::GROUP;
 use crate::settings;
 use crate::sources::Sources;
 
 /// Makes the plan and writes it. Nothing else in the run folder changes, but for notes of what was read.
 pub fn make(driver: &Driver<'_>, span: &Span, limit: Option<usize>) -> Result<Plan> {
-    let incomplete = driver.missing(span)?;
-    if !incomplete.is_empty() {
-        bail!("the recipe cannot run:\n  {}", incomplete.join("\n  "));
+    let wrong = unasked(driver, span)?;
+    if !wrong.is_empty() {
+        bail!("the recipe cannot run:\n  {}", wrong.join("\n  "));
     }
     let stages = driver.identify(span)?;
     let pairs = pairs(driver)?;
     let (training, held_out) = driver.stages.pairs.split(&pairs);
-    let missing = without_weights(&stages)?;
+    let models: Vec<ModelRead> = stages.iter().flat_map(|s| s.models.clone()).collect();
+    let missing = without_weights(&models)?;
     let mut missing: Vec<String> = missing
         .into_iter()
         .map(|(keys, folder)| format!("weights of {keys} in `{}`", folder.display()))
@@ -97,6 +98,18 @@ pub fn make(driver: &Driver<'_>, span: &Span, limit: Option<usize>) -> Result<Pl
     };
     write_json(&driver.run.path.join(Plan::FILE), &plan)?;
     Ok(plan)
+}
+
+/// What stages will not find, but for weights, without which a plan can be made.
+fn unasked(driver: &Driver<'_>, span: &Span) -> Result<Vec<String>> {
+    let wishes = driver.stages.graph().wishes(span)?;
+    let stages = driver.stages.all().zip(wishes);
+    let mut all: Vec<String> = Vec::new();
+    for (stage, _) in stages.filter(|(_, wish)| *wish != Wish::No) {
+        all.extend(stage.missing());
+    }
+    all.dedup();
+    Ok(all)
 }
 
 /// Whether a stage would be skipped, and why it would be skipped or done.

@@ -52,7 +52,7 @@ pub fn run(
     progress: Progress<'_>,
 ) -> Result<Vec<Completion>> {
     let mut stored: Vec<(Completion, u64)> = read_prefix(path)?;
-    let sums_path = beside(path);
+    let sums_path = sums_of(path);
     let mut sums: Vec<(Sum, u64)> = read_prefix(&sums_path)?;
     if !sums.is_empty() {
         let sound = sound_bytes(path, &sums)?;
@@ -112,7 +112,8 @@ pub fn run(
     Ok(out)
 }
 
-fn beside(path: &Path) -> PathBuf {
+/// The file of a file of completions' checksums.
+pub(crate) fn sums_of(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".sums");
     PathBuf::from(name)
@@ -232,7 +233,7 @@ mod tests {
         let all = requests(70);
         let whole = run(&mut Echo(0), &all, &path, unheard()).expect("run");
         let bytes = std::fs::read(&path).expect("read");
-        let sums = std::fs::read(beside(&path)).expect("read");
+        let sums = std::fs::read(sums_of(&path)).expect("read");
         // A letter of an answer in the second group: still sound JSON with the right id.
         let at = bytes.len() * 6 / 10;
         let at = at + bytes[at..].iter().position(|&b| b == b'r').expect("`re`");
@@ -243,7 +244,7 @@ mod tests {
         assert_eq!(run(&mut again, &all, &path, unheard()).expect("run"), whole);
         assert_eq!(again.0, 70 - GROUP);
         assert_eq!(std::fs::read(&path).expect("read"), bytes);
-        assert_eq!(std::fs::read(beside(&path)).expect("read"), sums);
+        assert_eq!(std::fs::read(sums_of(&path)).expect("read"), sums);
     }
 
     #[test]
@@ -252,10 +253,10 @@ mod tests {
         let path = folder.path().join("completions.jsonl");
         let all = requests(40);
         run(&mut Echo(0), &all, &path, unheard()).expect("run");
-        std::fs::remove_file(beside(&path)).expect("remove");
+        std::fs::remove_file(sums_of(&path)).expect("remove");
         let mut again = Echo(0);
         run(&mut again, &all, &path, unheard()).expect("run");
         assert_eq!(again.0, 0);
-        assert!(beside(&path).exists(), "from now on it has checksums");
+        assert!(sums_of(&path).exists(), "from now on it has checksums");
     }
 }

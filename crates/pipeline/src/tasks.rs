@@ -112,10 +112,9 @@ impl Tasks {
         let evaluate = &recipe.evaluate;
         let mut problems = Vec::new();
         let mut named = |names: &[String], data: Option<&Path>| {
-            jobs::of_run(names, data).unwrap_or_else(|errors| {
-                problems.extend(errors.iter().map(ToString::to_string));
-                Vec::new()
-            })
+            let (jobs, errors) = jobs::of_run(names, data);
+            problems.extend(errors.iter().map(ToString::to_string));
+            jobs
         };
         let data = evaluate.data.as_deref();
         let domain = if data.is_some() || !evaluate.tasks.is_empty() {

@@ -1,6 +1,8 @@
 //! `adamllm evaluate --model`: benchmarks through a generator, each task's answers and scores written as soon as it is
 //! done, then the pages that `adamllm score` writes.
 
+use std::path::PathBuf;
+
 use adamllm::flags::Shared;
 use adamllm::scores::{Benchmarks, Scoring};
 use adamllm::signals;
@@ -34,6 +36,11 @@ pub fn run(shared: &Shared, arguments: &Benchmarks) -> Result<()> {
                 "`--by-likelihood` ranks options, and task `{}` has none; name tasks of multiple choice with `--tasks`",
                 job.spec.id
             );
+        }
+    }
+    if let Some(tokens) = arguments.max_new_tokens {
+        for job in &mut jobs {
+            job.spec.decoding.max_new_tokens = tokens;
         }
     }
     jobs::check_vocabulary(arguments.vocabulary.as_deref(), jobs.len(), "--tasks")?;
@@ -70,6 +77,12 @@ pub fn run(shared: &Shared, arguments: &Benchmarks) -> Result<()> {
         limit: arguments.limit,
         ..Reading::default()
     };
+    // A run folder is named as what was trained on, too.
+    let runs: Vec<PathBuf> = trained
+        .iter()
+        .filter(|path| path.is_dir())
+        .cloned()
+        .collect();
     let settings = Settings {
         blind: blind.clone(),
         scorer: arguments.scorer.into(),
@@ -87,6 +100,7 @@ pub fn run(shared: &Shared, arguments: &Benchmarks) -> Result<()> {
         reading: &reading,
         by_likelihood: arguments.by_likelihood,
         blind: blank.zip(blind),
+        runs: &runs,
         report: Reporter::new(answer::GROUP, &terminal),
         stop: signals::stop(),
     };

@@ -157,34 +157,46 @@ fn refuse_another_recipe(recipe: &Recipe, run: &RunFolder, graph: &Graph) -> Res
 }
 
 /// The number of threads of a run: the last bits of sums depend on it, so it is chosen once and kept when a run goes on.
-fn keep_threads(
-    shared: &Shared,
-    run: &RunFolder,
-    report: Reporter<'_>,
-    is_dry: bool,
-) -> Result<usize> {
-    let path = run.path.join("machine.json");
-    let known = read_sealed::<Value>(&path)
-        .and_then(|machine| machine["threads"].as_u64())
-        .and_then(|n| usize::try_from(n).ok());
-    let wanted = threads(shared);
-    match known {
-        Some(known) if shared.threads.is_none() || known == wanted => return Ok(known),
-        Some(known) if !is_dry => report.warn(format!(
-            "this run began with {known} threads; with {wanted} the last bits of what follows differ"
-        )),
-        None if path.exists() && !is_dry => report.warn(format!(
-            "`{}` was changed or damaged, and the number of threads that this run began with is not known; if it was not \
-             {wanted}, the last bits of what follows differ, and `--threads` mends that",
-            path.display()
-        )),
-        _ => {}
-    }
-    if !is_dry {
-        write_sealed(&path, &json!({"threads": wanted}))?;
-    }
-    Ok(wanted)
+struct Threads {
+    /// With how many the run began, if that is known.
+    known: Option<usize>,
+    /// With how many it goes on.
+    now: usize,
 }
+
+impl Threads {
+    fn of(shared: &Shared, run: &RunFolder) -> Self {
+        let known = read_sealed::<Value>(&run.path.join(MACHINE))
+            .and_then(|machine| machine["threads"].as_u64())
+            .and_then(|n| usize::try_from(n).ok());
+        let now = match known {
+            Some(known) if shared.threads.is_none() => known,
+            _ => threads(shared),
+        };
+        Self { known, now }
+    }
+
+    /// Writes them down, and says what differs from before.
+    fn keep(&self, run: &RunFolder, report: Reporter<'_>) -> Result<()> {
+        let (path, now) = (run.path.join(MACHINE), self.now);
+        match self.known {
+            Some(known) if known == now => return Ok(()),
+            Some(known) => report.warn(format!(
+                "this run began with {known} threads; with {now} the last bits of what follows differ"
+            )),
+            None if path.exists() => report.warn(format!(
+                "`{}` was changed or damaged, and the number of threads that this run began with is not known; if it was \
+                 not {now}, the last bits of what follows differ, and `--threads` mends that",
+                path.display()
+            )),
+            None => {}
+        }
+        Ok(write_sealed(&path, &json!({"threads": now}))?)
+    }
+}
+
+/// What a run folder says of the machine that its run began on.
+const MACHINE: &str = "machine.json";
 
 fn walk(
     shared: &Shared,
@@ -200,15 +212,12 @@ fn walk(
     let folders = graph.nodes().iter().map(|node| node.folder.as_path());
     run.refuse_earlier_layout(folders)?;
     refuse_another_recipe(recipe, run, graph)?;
-    let threads = keep_threads(shared, run, report, asked.is_dry)?;
-    torch::set_threads(threads);
-    if !asked.is_dry {
-        write_json(&run.path.join("recipe.json"), &recipe.resolution)?;
-    }
+    let threads = Threads::of(shared, run);
+    torch::set_threads(threads.now);
     let engine = Engine {
         device,
         dtype: settings::kind(recipe.dtype),
-        threads,
+        threads: threads.now,
         processing: settings::processing(recipe),
     };
     let driver = Driver {
@@ -226,6 +235,9 @@ fn walk(
             print!("the recipe is sound\n{}", plan.text());
         });
     }
+    driver.refuse_incomplete(&asked.span)?;
+    threads.keep(run, report)?;
+    write_json(&run.path.join("recipe.json"), &recipe.resolution)?;
     driver.run(&asked.span)?;
     if let Some(text) = against_measured(&run.path, graph, train::peak_rss_bytes()) {
         report.note(text);

@@ -153,6 +153,9 @@ pub struct Benchmarks {
     /// Rank the options of multiple choice by likelihood instead of reading an answer.
     #[arg(long, requires = "model")]
     pub by_likelihood: bool,
+    /// Tokens that an answer may have; the task's own when absent (1024, lists of names 256).
+    #[arg(long, requires = "model", value_parser = crate::flags::positive)]
+    pub max_new_tokens: Option<usize>,
     /// Ask every question a second time with a blank picture: what the questions alone give away.
     #[arg(long, requires = "model")]
     pub blind: bool,

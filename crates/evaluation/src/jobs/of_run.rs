@@ -7,15 +7,15 @@ use super::error::JobError;
 use super::job::Job;
 use crate::tasks::{self, UserTask};
 
-/// The jobs of a run's tasks, with every problem if there is one.
+/// The jobs of a run's tasks, and why others are none.
 ///
 /// A name is a built-in task whose folder lies in `data`, a task file (`.toml`), a file of questions (`.jsonl`), or what
 /// such a file in `data` is called. Without names: all of `data`.
-pub fn of_run(names: &[String], data: Option<&Path>) -> Result<Vec<Job>, Vec<JobError>> {
+pub fn of_run(names: &[String], data: Option<&Path>) -> (Vec<Job>, Vec<JobError>) {
     let found: Vec<Result<Job, JobError>> = match data {
         Some(root) if names.is_empty() => match all_of(root) {
             Ok(found) => found,
-            Err(error) => return Err(vec![error]),
+            Err(error) => return (Vec::new(), vec![error]),
         },
         _ => names.iter().map(|name| named(name, data)).collect(),
     };
@@ -29,11 +29,7 @@ pub fn of_run(names: &[String], data: Option<&Path>) -> Result<Vec<Job>, Vec<Job
             Err(error) => errors.push(error),
         }
     }
-    if errors.is_empty() {
-        Ok(jobs)
-    } else {
-        Err(errors)
-    }
+    (jobs, errors)
 }
 
 fn of_file(path: &Path) -> Option<Result<Job, JobError>> {
@@ -123,30 +119,28 @@ mod tests {
         std::fs::write(root.join("trees.toml"), own).expect("write");
         let ids = |names: &[&str], data: Option<&Path>| {
             let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
-            let found = of_run(&names, data);
-            found.map(|jobs| jobs.into_iter().map(|job| job.spec.id).collect::<Vec<_>>())
+            let (jobs, errors) = of_run(&names, data);
+            let ids: Vec<String> = jobs.into_iter().map(|job| job.spec.id).collect();
+            let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
+            (ids, errors)
         };
+        let (found, errors) = ids(&[], Some(root));
         assert_eq!(
-            ids(&[], Some(root)).expect("all"),
-            ["slake", "kind", "trees"]
+            (found, errors.len()),
+            (["slake", "kind", "trees"].map(String::from).to_vec(), 0)
         );
         let file = root.join("kind.jsonl").display().to_string();
-        assert_eq!(ids(&[&file], None).expect("a file"), ["kind"]);
-        let errors =
-            ids(&["slake", "kind", "kind", "vqa-rad", "slak"], Some(root)).expect_err("bad");
-        let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
-        assert_eq!(errors.len(), 3, "{errors:?}");
+        assert_eq!(ids(&[&file], None).0, ["kind"]);
+        let (found, errors) = ids(&["slake", "kind", "kind", "vqa-rad", "slak"], Some(root));
+        assert_eq!((found.len(), errors.len()), (2, 3), "{errors:?}");
         assert!(
             errors[0].contains("two tasks are called `kind`"),
             "{errors:?}"
         );
         assert!(errors[1].contains("has no folder `vqa-rad`"), "{errors:?}");
         assert!(errors[2].contains("no task `slak`"), "{errors:?}");
-        let errors = ids(&["slake", "nothing"], None).expect_err("bad");
-        assert!(
-            errors[0].to_string().contains("`evaluate.data`"),
-            "{errors:?}"
-        );
-        assert!(errors[1].to_string().contains("unknown task"), "{errors:?}");
+        let (_, errors) = ids(&["slake", "nothing"], None);
+        assert!(errors[0].contains("`evaluate.data`"), "{errors:?}");
+        assert!(errors[1].contains("unknown task"), "{errors:?}");
     }
 }

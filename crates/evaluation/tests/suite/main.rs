@@ -7,6 +7,7 @@ mod simulation;
 
 mod any_text;
 mod benchmarks;
+mod conclusions;
 mod coverage;
 mod mersenne;
 mod planted_leaks;

@@ -35,6 +35,18 @@ pub struct Measured {
     pub sizes: Sizes,
 }
 
+impl Measured {
+    /// What a model is made of, by its `config.json` alone.
+    pub fn sizes(engine: &Engine, config: &train::Config, folder: &Path) -> Result<Sizes> {
+        let path = folder.join("config.json");
+        let text = std::fs::read_to_string(&path)
+            .with_context(|| format!("cannot read `{}`", path.display()))?;
+        let model = model::outline(&text, None)
+            .with_context(|| format!("cannot use `{}`", path.display()))?;
+        Ok(Sizes::of(engine, config, model.as_ref()))
+    }
+}
+
 /// What a short measurement told.
 #[derive(Clone, Debug)]
 pub struct Costs {
@@ -117,11 +129,7 @@ impl Probe<'_> {
 
     /// What `config.json` and the tokenizer tell.
     fn outline(&self, missing: &mut Vec<String>) -> Result<Measured> {
-        let path = self.base.join("config.json");
-        let config = std::fs::read_to_string(&path)
-            .with_context(|| format!("cannot read `{}`", path.display()))?;
-        let model = model::outline(&config, None)
-            .with_context(|| format!("cannot use `{}`", path.display()))?;
+        let sizes = Measured::sizes(self.engine, self.config, self.base)?;
         let mut lengths = Vec::new();
         match self.engine.processor(self.base) {
             Ok(processor) => {
@@ -136,7 +144,7 @@ impl Probe<'_> {
             costs: None,
             sample_tokens: tokens as f64 / lengths.len().max(1) as f64,
             prompt_tokens: lengths.into_iter().max().unwrap_or(0),
-            sizes: Sizes::of(self.engine, self.config, model.as_ref()),
+            sizes,
         })
     }
 

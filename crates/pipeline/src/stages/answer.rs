@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::pairs;
 use super::train::Train;
 use crate::answering::Answerer;
+use crate::asked::{self, Asked, Question};
 use crate::blank;
 use crate::estimate::Estimate;
 use crate::reader::Reader;
@@ -26,6 +27,9 @@ pub const NAME: &str = "answer";
 
 /// What commands call answering and scoring, and the folder of both.
 pub const GROUP: &str = "evaluate";
+
+/// The folder of all systems' answers in that.
+const ANSWERS: &str = "answers";
 
 /// The most tokens that an answer is taken to have, for a plan: few use what they may.
 const ANSWER_TOKENS: f64 = 32.0;
@@ -94,8 +98,17 @@ impl Answer {
 
     /// Where the answers to a task lie in the stage's folder.
     pub fn file(task: &str) -> String {
-        format!("{task}.completions.jsonl")
+        asked::file(task)
     }
+}
+
+/// The folders of answers of a run folder, one a system.
+pub fn folders_in(run: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(run.join(GROUP).join(ANSWERS));
+    let entries = entries.into_iter().flatten().flatten();
+    let mut folders: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+    folders.sort();
+    folders
 }
 
 impl Stage for Answer {
@@ -109,7 +122,7 @@ impl Stage for Answer {
             from.push(("model", link.name()));
         }
         from.extend(self.tasks.input().map(|name| (pairs::NAME, name)));
-        let folder = [GROUP, "answers", &self.system].iter().collect();
+        let folder = [GROUP, ANSWERS, &self.system].iter().collect();
         Node::of(&format!("{NAME}-{}", self.system), Place::Blocks, &from).within(GROUP, folder)
     }
 
@@ -156,6 +169,13 @@ impl Stage for Answer {
             processor: processor.as_ref(),
             seed: self.seed,
         };
+        let how = asked::answerer(
+            &folder,
+            &folder,
+            &engine,
+            self.seed,
+            &mut site.digests.borrow_mut(),
+        )?;
         let mut answers = 0;
         for questions in tasks {
             let questions = match self.blind_limit {
@@ -178,6 +198,13 @@ impl Stage for Answer {
                 stop: site.stop,
             };
             let ranks = questions.job.by_likelihood;
+            let asked = Asked {
+                spec: &questions.job.spec,
+                ranks,
+                limit: self.tasks.reading().limit,
+                requests: &requests,
+            };
+            Question::new(&how, &asked, &mut site.digests.borrow_mut())?.write(&path)?;
             answerer.answer(task, &items, &requests, ranks, &path, progress)?;
             answers += items.len() as u64;
         }

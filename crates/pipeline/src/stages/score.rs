@@ -353,8 +353,20 @@ impl Score {
                     self.blind_limit
                 ));
             }
+            let clean = task.leaks.as_ref().filter(|leaks| leaks.is_empty());
+            let said = clean.map(Leaks::lines).unwrap_or_default();
             let own = task.strict.result.warnings.iter();
+            let own = own.filter(|line| !said.contains(line));
             notes.extend(own.map(|line| format!("{id}: {line}")));
+        }
+        let is_clean = |task: &&ScoredTask| task.leaks.as_ref().is_some_and(Leaks::is_empty);
+        let clean: Vec<&ScoredTask> = adapted.iter().filter(is_clean).collect();
+        if let Some(first) = clean.first().and_then(|task| task.leaks.as_ref()) {
+            notes.push(format!(
+                "of {} tasks no test item was found in the training data; of the first was compared: {}",
+                clean.len(),
+                first.compared
+            ));
         }
         notes
     }
