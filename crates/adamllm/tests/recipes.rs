@@ -253,7 +253,8 @@ fn a_plan_says_what_else_is_missing() {
         "`synthesizer.checkpoint`",
         "`filter.checkpoint`",
     ] {
-        assert!(said.contains(&format!("  {key}: `")), "{said}");
+        let expected = format!("there are no weights (`*.safetensors`) of {key} in `");
+        assert!(said.contains(&expected), "{said}");
     }
     assert!(!at("run/tune-synthesizer").exists());
 }

@@ -61,7 +61,7 @@ fn files_that_cannot_be_written_are_named_and_the_next_start_goes_on() {
     assert_same(&expected, &results(&small.path("run")));
 }
 
-/// A file system of its own that grows a little before each start.
+/// A file system of its own: too small to begin with, and then filled by somebody else at one stage after another.
 #[test]
 fn a_small_file_system_loses_nothing() {
     let small = Small::new();
@@ -82,13 +82,21 @@ fn a_small_file_system_loses_nothing() {
     let expected = undisturbed(&small);
     std::fs::create_dir(&run).expect("run folder");
     let kept = small.path("kept");
+    // The last three are starts beside somebody who takes all that is left as soon as a stage has begun.
     let script = format!(
-        "mount -t tmpfs -o size=1m tmpfs '{run}' || exit 9\n\
-         for size in 1 8 14 20 24 30 36 44 52 60 80 100 120 200; do\n\
-         mount -o remount,size=${{size}}m '{run}' || exit 9\n\
-         if {line} 2> said; then echo \"$size done\"; cp -r '{run}' '{kept}'; exit 0; fi\n\
-         echo \"$size failed: $(grep -c 'No space left' said) $(grep -c 'a bug in' said) $(head -c 2000 said | tail -n 2 | tr '\\n' ' ')\"\n\
-         done; exit 8",
+        "mount -t tmpfs -o size=24m tmpfs '{run}' || exit 9\n\
+         if {line} 2> said; then exit 8; fi\n\
+         echo \"small $(grep -c 'GB are free in' said) $(ls '{run}' | grep -c -e pairs -e recipe.json)\"\n\
+         mount -o remount,size=400m '{run}' || exit 9\n\
+         for stage in tune-synthesizer synthesize train; do\n\
+         (for i in $(seq 3000); do test -e '{run}'/$stage/begun.json && break; sleep 0.01; done; \
+         cat /dev/zero > '{run}/filler' 2> /dev/null) &\n\
+         if {line} 2> said; then echo \"$stage done\"; else\n\
+         echo \"$stage failed: $(grep -c 'No space left' said) $(grep -c 'a bug in' said) $(head -c 2000 said | tail -n 2 | tr '\\n' ' ')\"; fi\n\
+         wait; rm -f '{run}/filler'\n\
+         done\n\
+         {line} 2> said || {{ cat said; exit 7; }}\n\
+         cp -r '{run}' '{kept}'",
         run = run.display(),
         kept = kept.display(),
         line = line(&small),
@@ -100,8 +108,10 @@ fn a_small_file_system_loses_nothing() {
         .expect("unshare starts");
     let said = text(&output.stdout);
     assert!(output.status.success(), "{said}{}", text(&output.stderr));
+    // What cannot have room is refused before anything is written.
+    assert!(said.contains("small 1 0"), "{said}");
     let failed: Vec<&str> = said.lines().filter(|l| l.contains("failed")).collect();
-    assert!(failed.len() >= 3, "{said}");
+    assert!(!failed.is_empty(), "{said}");
     for line in failed {
         assert!(line.contains("failed: 1 0 "), "{line}");
     }
