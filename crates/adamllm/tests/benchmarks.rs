@@ -71,7 +71,7 @@ fn write_benchmarks(root: &Path) {
             }
             continue;
         }
-        let rows: String = (0..2)
+        let rows: Vec<String> = (0..2)
             .map(|at| {
                 let image = format!("{at}.png");
                 write_picture(&folder.join(&image), at);
@@ -87,7 +87,7 @@ fn write_benchmarks(root: &Path) {
                 format!("{item}\n")
             })
             .collect();
-        std::fs::write(folder.join("test.jsonl"), rows).expect("items");
+        std::fs::write(folder.join("test.jsonl"), rows.concat()).expect("items");
     }
 }
 
@@ -98,14 +98,14 @@ fn read(path: &Path) -> Value {
 
 /// A recipe that trains one step without a synthesizer.
 fn write_recipe(folder: &Path, evaluate: &str) -> String {
-    let rows: String = (0..4)
+    let rows: Vec<String> = (0..4)
         .map(|at| {
             write_picture(&folder.join(format!("{at}.png")), 10 + at);
             let pair = json!({"id": at.to_string(), "images": [format!("{at}.png")], "caption": format!("Dish {at}.")});
             format!("{pair}\n")
         })
         .collect();
-    std::fs::write(folder.join("pairs.jsonl"), rows).expect("pairs");
+    std::fs::write(folder.join("pairs.jsonl"), rows.concat()).expect("pairs");
     let recipe = format!(
         "[model]\ncheckpoint = \"model\"\ndtype = \"f32\"\n[data]\npairs = \"pairs.jsonl\"\nheld_out = 0.0\n[mix]\n\
          synthetic = false\n[train]\nmax_steps = 1\nbatch_size = 2\n[evaluate]\n{evaluate}"

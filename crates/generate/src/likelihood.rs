@@ -94,14 +94,14 @@ impl Part {
         if self.shared > 0 {
             shared = shared.min(self.shared);
         }
-        let shares = (count == 1 || self.shared > 0)
+        let is_cheaper = (count == 1 || self.shared > 0)
             && 2 * shared >= longest.max(1)
             && (count + 1) * longest <= CACHED_TOKENS;
         let packs = self.shared == 0 && self.tokens + length <= PACKED_TOKENS;
-        if !shares && !packs {
+        if !is_cheaper && !packs {
             return false;
         }
-        self.shared = if shares { shared } else { 0 };
+        self.shared = if is_cheaper { shared } else { 0 };
         self.samples.end += 1;
         self.tokens += length;
         self.longest = longest;
@@ -206,8 +206,8 @@ fn log_probabilities(
         let targets_r1 = Tensor::f_from_slice(targets)?
             .f_to_device(hidden_td.device())?
             .f_unsqueeze(1)?;
-        let hidden_rd = hidden_td.f_index_select(0, &rows)?;
-        let logits_rv = model::logits(model, &hidden_rd)?.f_to_kind(Kind::Float)?;
+        let logits_rv =
+            model::logits(model, &hidden_td.f_index_select(0, &rows)?)?.f_to_kind(Kind::Float)?;
         let chosen_r1 = logits_rv.f_gather(1, &targets_r1, false)?;
         let values_r1 = chosen_r1.f_sub(&logits_rv.f_logsumexp([1], true)?)?;
         let values = values_r1
@@ -251,9 +251,9 @@ mod tests {
             sample(&[1, 2, 3, 4, 6, 7], 2),
             sample(&[1, 2, 3, 8], 1),
             sample(&[8, 8], 1),
-            sample(&[7; 4095], 1),
-            sample(&[6; 9000], 1),
-            sample(&[6; 9000], 1),
+            sample(&vec![7; 4095], 1),
+            sample(&vec![6; 9000], 1),
+            sample(&vec![6; 9000], 1),
         ];
         let found: Vec<(Range<usize>, usize)> = parts(&samples, IMAGE)
             .into_iter()

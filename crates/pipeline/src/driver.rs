@@ -18,7 +18,6 @@ use serde_json::json;
 use crate::blank;
 use crate::engine::Engine;
 use crate::pictures::PictureStore;
-use crate::preflight;
 use crate::reader::{ModelRead, Reader};
 use crate::stage::{AnyStage, Site};
 use crate::stages::Stages;
@@ -60,19 +59,7 @@ pub(crate) struct Identified<'a> {
 }
 
 impl<'a> Driver<'a> {
-    /// Refuses a run of which some stage will not find what it needs; all that is missing is said at once.
-    pub fn refuse_incomplete(&self, span: &Span) -> Result<()> {
-        let missing = preflight::missing(self, span)?;
-        if missing.is_empty() {
-            return Ok(());
-        }
-        bail!(
-            "nothing was begun, since this is missing:\n  {}",
-            missing.join("\n  ")
-        );
-    }
-
-    /// Runs the stages of a span; [`Driver::refuse_incomplete`] comes before it.
+    /// Runs the stages of a span; [`preflight::refuse_incomplete`](crate::preflight::refuse_incomplete) comes before it.
     pub fn run(&self, span: &Span) -> Result<()> {
         let file = EventFile::open(&self.run.path, PROCESS)?;
         let listener = All(vec![&file, self.listener]);

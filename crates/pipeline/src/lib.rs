@@ -16,7 +16,7 @@ mod estimate;
 pub mod likelihood;
 pub mod pictures;
 pub mod planner;
-mod preflight;
+pub mod preflight;
 pub mod reader;
 pub mod records;
 pub mod runner;

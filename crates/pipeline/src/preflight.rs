@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use run::Span;
 use run::graph::Wish;
 use run::plan;
@@ -14,8 +14,20 @@ use crate::reader::ModelRead;
 use crate::settings;
 use crate::sources::Sources;
 
+/// Refuses a run of which some stage will not find what it needs; all that is missing is said at once.
+pub fn refuse_incomplete(driver: &Driver<'_>, span: &Span) -> Result<()> {
+    let missing = missing(driver, span)?;
+    if missing.is_empty() {
+        return Ok(());
+    }
+    bail!(
+        "nothing was begun, since this is missing:\n  {}",
+        missing.join("\n  ")
+    );
+}
+
 /// Everything that is missing for a span of stages, one sentence each.
-pub(crate) fn missing(driver: &Driver<'_>, span: &Span) -> Result<Vec<String>> {
+fn missing(driver: &Driver<'_>, span: &Span) -> Result<Vec<String>> {
     let mut all: Vec<String> = Vec::new();
     let mut models: Vec<ModelRead> = Vec::new();
     let wishes = driver.stages.graph().wishes(span)?;

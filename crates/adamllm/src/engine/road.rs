@@ -13,7 +13,7 @@ use corpus::digests::Digests;
 use corpus::sealed::{changed_keys, read_sealed, write_json, write_sealed};
 use pipeline::stages::report::{INDEX, NAME as REPORT, SUMMARY};
 use pipeline::stages::train::NAME as TRAIN;
-use pipeline::{Driver, Engine, Stages, planner, settings};
+use pipeline::{Driver, Engine, Stages, planner, preflight, settings};
 use report::Summary;
 use run::events::Reporter;
 use run::plan::against_measured;
@@ -235,7 +235,7 @@ fn walk(
             print!("the recipe is sound\n{}", plan.text());
         });
     }
-    driver.refuse_incomplete(&asked.span)?;
+    preflight::refuse_incomplete(&driver, &asked.span)?;
     threads.keep(run, report)?;
     write_json(&run.path.join("recipe.json"), &recipe.resolution)?;
     driver.run(&asked.span)?;

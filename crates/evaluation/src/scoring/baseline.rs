@@ -41,14 +41,14 @@ pub(super) fn majority_scores(
                 .score_answer(&scored[at].0, Some(answer), &mut Vec::new())
                 .map_or(0.0, |row| row.score.value)
         };
-        let mut scores: Vec<f64> = places.iter().map(|&at| score(at)).collect();
+        let mut constant: Vec<f64> = places.iter().map(|&at| score(at)).collect();
         if let Some(letters) = of_options {
             let guesses: Vec<f64> = letters.iter().map(|(_, n)| 100.0 / *n as f64).collect();
-            if guesses.iter().sum::<f64>() > scores.iter().sum::<f64>() {
-                scores = guesses;
+            if guesses.iter().sum::<f64>() > constant.iter().sum::<f64>() {
+                constant = guesses;
             }
         }
-        for (at, score) in places.into_iter().zip(scores) {
+        for (at, score) in places.into_iter().zip(constant) {
             out[at] = Some(score);
         }
     }
