@@ -90,7 +90,7 @@ pub(super) struct Rules {
     names: Vec<String>,
     found_as: Names,
     /// Names with their numbers as keys, as the published parser has them.
-    keyed: Vec<(String, String)>,
+    keyed: reference::Options,
 }
 
 impl Rules {
@@ -100,7 +100,7 @@ impl Rules {
         } else {
             ListMetric::Recall
         };
-        let keyed = names
+        let keyed: Vec<(String, String)> = names
             .iter()
             .enumerate()
             .map(|(id, name)| (id.to_string(), name.replace('_', " ")))
@@ -112,7 +112,7 @@ impl Rules {
             extraction: options.extraction.clone(),
             found_as: Names::new(&names),
             names,
-            keyed,
+            keyed: reference::Options::new(&keyed),
         }
     }
 
@@ -128,11 +128,12 @@ impl Rules {
         problems: &mut Vec<Problem>,
     ) -> Result<RowScore, Unscored> {
         let text = row.prediction.as_deref();
-        let scored = self.score_answer(
-            row,
-            text.and_then(|text| self.extraction.apply(text)),
-            problems,
-        )?;
+        let answer = match self.scorer {
+            Scorer::Strict => text.and_then(|text| self.extraction.apply(text)),
+            // The published code takes what the model wrote as it stands, with any blank at its ends.
+            Scorer::Reference => text,
+        };
+        let scored = self.score_answer(row, answer, problems)?;
         if text.is_none() {
             let detail = "the prediction is null; it counts as wrong";
             problems.push(Problem::new(&row.id, Reason::NoAnswer, detail));
@@ -281,7 +282,7 @@ impl Rules {
             .position(label)
             .ok_or_else(|| self.not_a_name(label))?;
         let (score, given) = if self.scorer == Scorer::Reference {
-            let chosen = reference::choice(answer, &self.keyed, row.index.unwrap_or_default());
+            let chosen = self.keyed.read(answer, row.index.unwrap_or_default());
             (
                 Score {
                     unreadable: chosen.drawn,

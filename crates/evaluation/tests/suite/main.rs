@@ -10,6 +10,7 @@ mod benchmarks;
 mod coverage;
 mod mersenne;
 mod planted_leaks;
+mod rouge;
 mod scoring;
 mod second_derivation;
 mod strict;
