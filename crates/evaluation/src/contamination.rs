@@ -8,6 +8,7 @@ mod pictures;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use corpus::seed;
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::metrics::normalise;
@@ -22,6 +23,11 @@ const WORDS: usize = 8;
 const COMMON: f64 = 0.01;
 /// … but only in more than so many items.
 const FEW_ITEMS: usize = 5;
+/// So many matches of an item are told. A short answer to a benchmark's one question may stand in the training data thousands
+/// of times, for hundreds of items.
+pub const TOLD: usize = 10;
+/// Training texts that are looked at together.
+const BLOCK: usize = 512;
 
 /// A text with what it answers: a test item or a training turn.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,6 +65,15 @@ pub struct Match {
     pub share: f64,
     /// The first common words.
     pub words: String,
+}
+
+/// What a test set and the training data have in common.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TextMatches {
+    /// The first [`TOLD`] matches of each item, in the order of the training data.
+    pub told: Vec<Match>,
+    /// How many there are in all.
+    pub count: usize,
 }
 
 /// The texts of a test set, ready to be looked for.
@@ -124,15 +139,50 @@ impl TextIndex {
         }
     }
 
+    /// What the items have in common with all texts that were trained on, on all threads.
+    pub fn search(&self, trained: &[Text]) -> TextMatches {
+        let mut of_item = vec![0; self.ids.len()];
+        let mut found = TextMatches::default();
+        for block in trained.chunks(BLOCK) {
+            // Of items that have enough matches from earlier blocks none is written out.
+            let wanted = |item: usize| of_item[item] < TOLD;
+            let matches: Vec<_> = block
+                .par_iter()
+                .map(|text| self.among(text, wanted))
+                .collect();
+            for (item, matched) in matches.into_iter().flatten() {
+                found.count += 1;
+                if let Some(matched) = matched.filter(|_| of_item[item] < TOLD) {
+                    of_item[item] += 1;
+                    found.told.push(matched);
+                }
+            }
+        }
+        found
+    }
+
     /// The items that have something in common with a text that was trained on, each with its strongest overlap.
     pub fn matches(&self, trained: &Text) -> Vec<Match> {
+        let found = self.among(trained, |_| true);
+        found.into_iter().filter_map(|(_, found)| found).collect()
+    }
+
+    /// The items, by number, that have something in common with a text, and of those that are wanted what that is.
+    fn among(
+        &self,
+        trained: &Text,
+        wanted: impl Fn(usize) -> bool,
+    ) -> BTreeMap<usize, Option<Match>> {
         let (question, answer) = (normalise(&trained.question), normalise(&trained.answer));
-        let mut found: BTreeMap<usize, Match> = BTreeMap::new();
+        let told = |item: usize, overlap, share: f64, words: &str| {
+            wanted(item).then(|| self.found(item, trained, overlap, share, words))
+        };
+        let mut found: BTreeMap<usize, Option<Match>> = BTreeMap::new();
         let mut whole = |items: Option<&Vec<usize>>, overlap| {
             for &item in items.into_iter().flatten() {
                 found
                     .entry(item)
-                    .or_insert_with(|| self.found(item, trained, overlap, 100.0, &answer));
+                    .or_insert_with(|| told(item, overlap, 100.0, &answer));
             }
         };
         let pair = (question, answer.clone());
@@ -152,9 +202,9 @@ impl TextIndex {
             let share = 100.0 * hashes.len() as f64 / self.runs[item] as f64;
             found
                 .entry(item)
-                .or_insert_with(|| self.found(item, trained, Overlap::Words, share, words));
+                .or_insert_with(|| told(item, Overlap::Words, share, words));
         }
-        found.into_values().collect()
+        found
     }
 
     fn found(
@@ -311,6 +361,41 @@ mod tests {
                 .is_empty()
         );
         assert_eq!(index.matches(&text("x", question, "organ 7")).len(), 1);
+    }
+
+    #[test]
+    fn an_item_that_many_texts_match_is_told_a_few_times() {
+        let items: Vec<Text> = (0..40)
+            .map(|i| text(&i.to_string(), "What dish is it?", ["soup", "stew"][i % 2]))
+            .collect();
+        let index = TextIndex::new(&items);
+        let trained: Vec<Text> = (0..3 * BLOCK)
+            .map(|i| {
+                text(
+                    &format!("t{i}"),
+                    "what dish is it",
+                    ["Soup.", "rice", "bread"][i % 3],
+                )
+            })
+            .collect();
+        // A third of the texts names the dish of 20 items.
+        let found = index.search(&trained);
+        assert_eq!((found.count, found.told.len()), (BLOCK * 20, TOLD * 20));
+        let of_first: Vec<&str> = found
+            .told
+            .iter()
+            .filter(|m| m.item == "0")
+            .map(|m| m.trained.as_str())
+            .collect();
+        let expected: Vec<String> = (0..TOLD).map(|i| format!("t{}", 3 * i)).collect();
+        assert_eq!(of_first, expected);
+        // Below the limit it is what each text gives for itself.
+        let few = index.search(&trained[..6]);
+        let each: Vec<Match> = trained[..6]
+            .iter()
+            .flat_map(|text| index.matches(text))
+            .collect();
+        assert_eq!((few.count, few.told), (each.len(), each));
     }
 
     #[test]

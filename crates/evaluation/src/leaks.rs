@@ -35,8 +35,10 @@ pub struct Leaks {
     pub task: String,
     /// Pictures that the test set and the training data share.
     pub pictures: Vec<PictureMatch>,
-    /// Texts that they share.
+    /// Texts that they share, of each item the first [`TOLD`](crate::contamination::TOLD).
     pub texts: Vec<Match>,
+    /// How many matches of texts there are in all.
+    pub num_texts: usize,
     /// Every metric over all items, over those that were not found and over those that were.
     pub scores: Vec<WithAndWithout>,
     /// How many pictures and texts were compared.
@@ -88,15 +90,11 @@ impl TrainingData {
             .collect();
         let of_items: Vec<Text> = items.iter().map(text_of).collect();
         let texts_index = TextIndex::new(&of_items);
-        let texts: Vec<Match> = self
-            .texts
-            .iter()
-            .flat_map(|text| texts_index.matches(text))
-            .collect();
+        let texts = texts_index.search(&self.texts);
         let found: BTreeSet<String> = pictures
             .iter()
             .map(|m| m.item.clone())
-            .chain(texts.iter().map(|m| m.item.clone()))
+            .chain(texts.told.iter().map(|m| m.item.clone()))
             .collect();
         let compared = format!(
             "{} pictures and {} texts of the training data against {} pictures and {} items",
@@ -109,7 +107,8 @@ impl TrainingData {
             task: scored.result.task.clone(),
             scores: with_and_without(scored, &found, seed)?,
             pictures,
-            texts,
+            texts: texts.told,
+            num_texts: texts.count,
             compared,
         })
     }
@@ -191,7 +190,7 @@ impl Leaks {
             "{} test items were found in the training data ({} matches of pictures, {} of texts); compared {}",
             items.len(),
             self.pictures.len(),
-            self.texts.len(),
+            self.num_texts,
             self.compared
         )];
         if items.is_empty() {
@@ -229,10 +228,15 @@ pub struct TestPictures {
 impl TestPictures {
     /// The pictures of items that are files.
     pub fn add_files(&mut self, items: &[Item]) {
-        for item in items {
-            for image in item.images.iter().filter(|path| path.is_file()) {
-                self.add(&item.id, look_at(image).1);
-            }
+        let images = items
+            .par_iter()
+            .flat_map_iter(|item| item.images.iter().map(move |image| (item, image)))
+            .filter(|(_, image)| image.is_file());
+        let looks: Vec<_> = images
+            .map(|(item, image)| (item, look_at(image).1))
+            .collect();
+        for (item, look) in looks {
+            self.add(&item.id, look);
         }
     }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use corpus::seed::Rng;
 use serde::{Deserialize, Serialize};
 
-use crate::statistics::{Bootstrap, Clusters, Error, mean, paired};
+use crate::statistics::{Bootstrap, Clusters, Error, few_clusters, mean, paired};
 
 /// A task before and after: one row of `summary.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,6 +28,9 @@ pub struct TaskScore {
     pub difference: f64,
     /// 95 % interval of the difference.
     pub interval: [f64; 2],
+    /// What a reader must know of the interval, such as how few clusters it comes from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warning: Option<String>,
 }
 
 /// The scores of two systems on the same items of a task.
@@ -76,6 +79,7 @@ impl Paired {
             adapted: mean(&self.adapted),
             difference: found.difference,
             interval: [found.low, found.high],
+            warning: few_clusters(found.clusters),
         })
     }
 }
@@ -98,7 +102,7 @@ pub fn average(tasks: &[Paired], seed: u64) -> Result<Option<TaskScore>, Error> 
         values.map(|values| mean(&values))
     };
     let one_metric = rows.iter().all(|row| row.metric == first.metric);
-    let interval = joint_interval(tasks, &rows, seed);
+    let (interval, fewest) = joint_interval(tasks, &rows, seed);
     Ok(Some(TaskScore {
         task: "average".to_owned(),
         metric: if one_metric {
@@ -113,6 +117,7 @@ pub fn average(tasks: &[Paired], seed: u64) -> Result<Option<TaskScore>, Error> 
         adapted: mean(&rows.iter().map(|row| row.adapted).collect::<Vec<_>>()),
         difference: mean(&rows.iter().map(|row| row.difference).collect::<Vec<_>>()),
         interval,
+        warning: few_clusters(fewest),
     }))
 }
 
@@ -173,7 +178,8 @@ pub fn better_of(base: &[f64], constant: Option<&[f64]>) -> Vec<f64> {
 /// For one cluster: the tasks it has items of, with the sum of their differences and their number.
 type Shares = BTreeMap<usize, (f64, f64)>;
 
-fn joint_interval(tasks: &[Paired], rows: &[TaskScore], seed: u64) -> [f64; 2] {
+/// The interval of the mean over tasks, and the number of clusters of the tasks that have the fewest.
+fn joint_interval(tasks: &[Paired], rows: &[TaskScore], seed: u64) -> ([f64; 2], usize) {
     let mut by_key: BTreeMap<&str, Shares> = BTreeMap::new();
     for (at, task) in tasks.iter().enumerate() {
         let pairs = task.base.iter().zip(&task.adapted);
@@ -208,7 +214,7 @@ fn joint_interval(tasks: &[Paired], rows: &[TaskScore], seed: u64) -> [f64; 2] {
     let (low, high) = bootstrap
         .percentiles(draws.collect(), fewest)
         .unwrap_or((-100.0, 100.0));
-    [low, high]
+    ([low, high], fewest)
 }
 
 /// Clusters that are linked by common tasks, together.
@@ -296,6 +302,25 @@ mod tests {
             (0.0, 50.0, 50.0, 30)
         );
         assert!(row.interval[0] > 25.0 && row.interval[1] < 75.0);
+    }
+
+    #[test]
+    fn few_clusters_are_told_in_the_row() {
+        let with = |clusters: usize| {
+            let keys = (0..60).map(move |i| (i % clusters).to_string());
+            task("a", keys, flip)
+        };
+        let text = "only 7 clusters: the interval is too narrow to rely on";
+        let row = with(7).score(1).expect("row");
+        assert_eq!(row.warning.as_deref(), Some(text));
+        let json = serde_json::to_value(&row).expect("json");
+        assert_eq!(json["warning"], text);
+        assert_eq!(with(20).score(1).expect("row").warning, None);
+        // The average has the warning of the tasks with the fewest clusters, here of one that shares none with the other.
+        let rest = task("b", (0..40).map(|i| format!("b{i}")), flip);
+        let of = |tasks: &[Paired]| average(tasks, 1).expect("scores").expect("row").warning;
+        assert_eq!(of(&[with(7), rest.clone()]).as_deref(), Some(text));
+        assert_eq!(of(&[with(20), rest]), None);
     }
 
     #[test]

@@ -1,4 +1,7 @@
 //! Word tables of the VQA answer convention (Antol et al., 2015), shared by both kinds of scorers.
+//!
+//! Articles, number words and contractions are those of the official evaluation code (GT-Vision-Lab/VQA; Copyright (c) 2014,
+//! Aishwarya Agrawal; BSD-2-Clause), whose notice stands in the file `NOTICE`.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;

@@ -156,7 +156,10 @@ fn row(task: &TaskScore) -> Markup {
         td { (task.task) } td.text { (task.metric) } td { (task.n) } td { (tenths(task.majority)) }
         td { (tenths(task.blind)) } td { (format!("{:.1}", task.base)) } td { (format!("{:.1}", task.adapted)) }
         td class=(class) { (format!("{:+.1}", task.difference)) }
-        td class=(class) { (format!("{:+.1} to {:+.1}", task.interval[0], task.interval[1])) }
+        td class=(class) {
+            (format!("{:+.1} to {:+.1}", task.interval[0], task.interval[1]))
+            @if let Some(warning) = &task.warning { " (" (warning) ")" }
+        }
     }
 }
 
@@ -357,6 +360,7 @@ mod tests {
             adapted: 75.0,
             difference: 75.0 - base,
             interval: [70.0 - base, 80.0 - base],
+            warning: None,
         }
     }
 
@@ -394,7 +398,9 @@ mod tests {
 
     #[test]
     fn numbers_stand_on_the_page_and_in_the_terminal() {
-        let summary = summary();
+        let mut summary = summary();
+        let few = "only 7 clusters: the interval is too narrow to rely on";
+        summary.tasks[0].warning = Some(few.to_owned());
         let flip = Flip {
             task: "colour".to_owned(),
             picture: None,
@@ -423,11 +429,13 @@ mod tests {
             "svg class=\"forest\"",
             "<td>12.5</td>",
             "one test item was found",
+            "<td class=\"good\">+20.0 to +30.0 (only 7 clusters: the interval is too narrow to rely on)</td>",
         ] {
             assert!(page.contains(part), "{part} in {page}");
         }
         let text = crate::text::table(&summary);
         assert!(text.contains("colour"), "{text}");
+        assert!(text.contains(&format!("+20.0 to +30.0  {few}\n")), "{text}");
         assert!(
             text.contains("adapted - captions: -15.0 (-20.0 to -10.0)"),
             "{text}"

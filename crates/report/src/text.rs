@@ -26,7 +26,7 @@ pub fn table(summary: &Summary) -> String {
     for row in &rows {
         let _ = writeln!(
             out,
-            "{:<18} {:>4} {:>9} {:>7} {:>7.1} {:>8.1} {:>+11.1}  {:+.1} to {:+.1}",
+            "{:<18} {:>4} {:>9} {:>7} {:>7.1} {:>8.1} {:>+11.1}  {:+.1} to {:+.1}{}",
             row.task,
             row.n,
             number(row.majority),
@@ -35,7 +35,10 @@ pub fn table(summary: &Summary) -> String {
             row.adapted,
             row.difference,
             row.interval[0],
-            row.interval[1]
+            row.interval[1],
+            row.warning
+                .as_ref()
+                .map_or(String::new(), |warning| format!("  {warning}"))
         );
     }
     for against in &summary.against {

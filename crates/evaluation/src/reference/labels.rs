@@ -10,7 +10,8 @@ pub enum ListMetric {
 }
 
 /// Positions of the names that occur in the text, longer names first; what is found is erased before the next is
-/// looked for. Of names that stand twice in the list the first position is given.
+/// looked for. Of a name that stands in the list several times the first position finds it, and leaves nothing for the
+/// others.
 pub fn multi_label<N: AsRef<str>>(text: &str, names: &[N]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..names.len()).collect();
     // Stable, so that equally long names keep their order.
@@ -30,6 +31,16 @@ pub fn multi_label<N: AsRef<str>>(text: &str, names: &[N]) -> Vec<usize> {
 }
 
 /// The score of one answer, from 0 to 1; `None` if a label is not among the names.
+///
+/// A label stands for the *last* place of its name, but an answer is read as the first one ([`multi_label`]). So a name
+/// that the list repeats, such as one of Nutrition5K's, is missed whatever is answered.
+///
+/// ```
+/// use evaluation::reference::{ListMetric, list_score};
+/// let score = |names: &[&str]| list_score(ListMetric::Recall, &["salt", "oil"], names, "Salt and oil.");
+/// assert_eq!(score(&["salt", "oil"]), Some(1.0));
+/// assert_eq!(score(&["salt", "oil", "salt"]), Some(0.5));
+/// ```
 pub fn list_score<L: AsRef<str>, N: AsRef<str>>(
     metric: ListMetric,
     labels: &[L],
@@ -39,7 +50,7 @@ pub fn list_score<L: AsRef<str>, N: AsRef<str>>(
     let place = |label: &L| {
         names
             .iter()
-            .position(|name| name.as_ref() == label.as_ref())
+            .rposition(|name| name.as_ref() == label.as_ref())
     };
     let mut wanted = labels.iter().map(place).collect::<Option<Vec<usize>>>()?;
     wanted.sort_unstable();
@@ -87,5 +98,37 @@ mod tests {
         assert_eq!(score(ListMetric::F1, &none, ""), Some(1.0));
         assert_eq!(score(ListMetric::Recall, &["a1"], ""), Some(0.0));
         assert_eq!(score(ListMetric::Recall, &["zz"], ""), None);
+    }
+
+    #[test]
+    fn a_repeated_name_is_labelled_last_and_found_first() {
+        // As in Nutrition5K's list, where one name stands four times.
+        let names = [
+            "deprecated",
+            "rice",
+            "deprecated",
+            "corn",
+            "deprecated",
+            "deprecated",
+        ];
+        assert_eq!(multi_label("Deprecated, deprecated.", &names), [0]);
+        let score = |metric, labels: &[&str], text| list_score(metric, labels, &names, text);
+        // Found are rice 1, corn 3 and deprecated 0, labelled are 1, 3 and 5: two of three each way.
+        for text in [
+            "Rice, corn and deprecated.",
+            "Rices, corns and deprecateds.",
+        ] {
+            for metric in [ListMetric::Recall, ListMetric::F1] {
+                let found = score(metric, &["rice", "corn", "deprecated"], text).expect("names");
+                assert!((found - 2.0 / 3.0).abs() < 1e-12, "{text}: {found}");
+            }
+        }
+        assert_eq!(
+            score(ListMetric::Recall, &["deprecated"], "deprecated"),
+            Some(0.0)
+        );
+        // Labels that repeat a name have one place between them.
+        let twice = ["deprecated", "deprecated", "rice"];
+        assert_eq!(score(ListMetric::Recall, &twice, "rice"), Some(0.5));
     }
 }

@@ -8,7 +8,7 @@ mod labels;
 mod rouge;
 mod vqa;
 
-pub use choice::{Chosen, choice};
+pub use choice::{Chosen, Options, choice};
 pub use labels::{ListMetric, list_score, multi_label};
 pub use rouge::rouge_l;
 pub use vqa::{closed, normalise, open_recall};

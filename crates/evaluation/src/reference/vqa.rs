@@ -1,4 +1,7 @@
 //! Open and closed questions by the VQA answer convention (Antol et al., 2015), applied twice.
+//!
+//! The marks and the order of the rules are those of the convention's official evaluation code (GT-Vision-Lab/VQA;
+//! Copyright (c) 2014, Aishwarya Agrawal; BSD-2-Clause), whose notice stands in the file `NOTICE`.
 
 use std::collections::HashMap;
 

@@ -13,7 +13,9 @@ use corpus::Prediction;
 
 use crate::metrics::{Bleu, Confusion, cider};
 use crate::predictions::{Problem, Reason};
-use crate::statistics::{Bootstrap, Clusters, FEW, INTERVAL_METHOD, breakdown, interval};
+use crate::statistics::{
+    Bootstrap, Clusters, FEW, INTERVAL_METHOD, breakdown, few_clusters, interval,
+};
 use crate::tasks::{Metric, Scoring, Spec};
 
 pub use compare::{CompareError, Comparisons, TaskComparison, compare};
@@ -194,11 +196,7 @@ fn summarise(
     {
         warnings.push("no row says which picture it is about; intervals take every row for a picture of its own".to_owned());
     }
-    if clusters < FEW {
-        warnings.push(format!(
-            "{clusters} clusters are too few for an interval to mean much"
-        ));
-    }
+    warnings.extend(few_clusters(clusters));
     let result = TaskResult {
         task: task.id.clone(),
         scorer: options.scorer,

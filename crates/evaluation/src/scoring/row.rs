@@ -92,7 +92,7 @@ pub(super) struct Rules {
     names: Vec<String>,
     found_as: Names,
     /// Names with their numbers as keys, as the published parser has them.
-    keyed: Vec<(String, String)>,
+    keyed: reference::Options,
 }
 
 impl Rules {
@@ -102,7 +102,7 @@ impl Rules {
         } else {
             ListMetric::Recall
         };
-        let keyed = names
+        let keyed: Vec<(String, String)> = names
             .iter()
             .enumerate()
             .map(|(id, name)| (id.to_string(), name.replace('_', " ")))
@@ -115,7 +115,7 @@ impl Rules {
             extraction: options.extraction.clone(),
             found_as: Names::new(&names),
             names,
-            keyed,
+            keyed: reference::Options::new(&keyed),
         }
     }
 
@@ -131,7 +131,11 @@ impl Rules {
         problems: &mut Vec<Problem>,
     ) -> Result<RowScore, Unscored> {
         let text = row.prediction.as_deref();
-        let answer = text.and_then(|text| self.extraction.apply(text));
+        let answer = match self.scorer {
+            Scorer::Strict => text.and_then(|text| self.extraction.apply(text)),
+            // The published code takes what the model wrote as it stands, with any blank at its ends.
+            Scorer::Reference => text,
+        };
         let scored = self.conclude(row, answer, problems)?;
         if text.is_none() {
             let detail = "the prediction is null; it counts as wrong";
@@ -313,7 +317,7 @@ impl Rules {
             .position(label)
             .ok_or_else(|| self.not_a_name(label))?;
         let (score, given) = if self.scorer == Scorer::Reference {
-            let chosen = reference::choice(answer, &self.keyed, row.index.unwrap_or_default());
+            let chosen = self.keyed.read(answer, row.index.unwrap_or_default());
             (
                 Score {
                     unreadable: chosen.drawn,

@@ -10,6 +10,20 @@ use super::significance::{McNemar, mcnemar, permutation};
 /// Fewer clusters than this are too few to say anything about other ones.
 pub const FEW: usize = 20;
 
+/// What is to be said of an interval if the items lie in fewer than [`FEW`] clusters.
+///
+/// Resampling a few clusters shows less spread than there is among the ones that were not drawn.
+///
+/// ```
+/// use evaluation::statistics::few_clusters;
+/// let text = "only 7 clusters: the interval is too narrow to rely on";
+/// assert_eq!((few_clusters(7).as_deref(), few_clusters(20)), (Some(text), None));
+/// ```
+pub fn few_clusters(count: usize) -> Option<String> {
+    let noun = if count == 1 { "cluster" } else { "clusters" };
+    (count < FEW).then(|| format!("only {count} {noun}: the interval is too narrow to rely on"))
+}
+
 /// Two systems on the same items; points are of 0 to 100.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Comparison {

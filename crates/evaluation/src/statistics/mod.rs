@@ -14,5 +14,5 @@ pub use bootstrap::{
 };
 pub use breakdown::{Group, breakdown};
 pub use clusters::{Clusters, Error};
-pub use comparison::{Comparison, FEW};
+pub use comparison::{Comparison, FEW, few_clusters};
 pub use significance::{McNemar, PERMUTATION_METHOD, holm, mcnemar, permutation};

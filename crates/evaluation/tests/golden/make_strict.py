@@ -3,7 +3,8 @@
     pip install rouge-score==0.1.2 sacrebleu==2.6.0 scikit-learn==1.7.2 pycocoevalcap==1.2
     python make_strict.py          (made with CPython 3.10.13)
 
-Script and test make the inputs alike, as in `make_reference.py`. Each metric is computed by the package named beside it.
+Script and test draw the same texts from the word lists in the file, so that only scores are stored. Each metric is computed
+by the package named beside it.
 """
 
 import json

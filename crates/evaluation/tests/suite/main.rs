@@ -11,6 +11,7 @@ mod conclusions;
 mod coverage;
 mod mersenne;
 mod planted_leaks;
+mod rouge;
 mod scoring;
 mod second_derivation;
 mod strict;

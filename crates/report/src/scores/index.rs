@@ -160,7 +160,7 @@ fn details(done: &ScoredTask, system: Option<&String>) -> Markup {
     html! {
         @if let Some(found) = &done.leaks {
             p { a href=(leaks_page(&done.spec.id)) {
-                (found.pictures.len()) " matches of pictures and " (found.texts.len()) " of texts with the training data"
+                (found.pictures.len()) " matches of pictures and " (found.num_texts) " of texts with the training data"
             } }
         }
         @for (at, scored) in done.all().enumerate() {

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use evaluation::ScoredTask;
+use evaluation::contamination::TOLD;
 use evaluation::leaks::Leaks;
 use evaluation::statistics::Group;
 use maud::{Markup, html};
@@ -65,8 +66,9 @@ pub fn render(task: &ScoredTask, leaks: &Leaks, pictures: &mut Pictures) -> Stri
             } }
             p.soft { "Difference: of the brightness of small copies, in levels of 0 to 255." }
         }
-        h2 { (leaks.texts.len()) " matches of texts" }
+        h2 { (leaks.num_texts) " matches of texts" }
         (more(leaks.texts.len()))
+        @if leaks.num_texts > leaks.texts.len() { p.soft { "The first " (TOLD) " of each item." } }
         @if !leaks.texts.is_empty() {
             div.scroll { table {
                 tr { th.text { "test item" } th.text { "trained on" } th.text { "in common" } th { "share" } th.text { "words" } }

@@ -44,10 +44,18 @@ fn by_one(found: &Comparisons) -> String {
         );
     }
     let a = &found.average;
+    let few = a.warning.as_ref().map(|warning| format!(" ({warning})"));
     let _ = writeln!(
         out,
-        "| average | {} | {} | | {:.1} | {:.1} | {:+.1} | {:+.1} to {:+.1} | | | | | | |",
-        a.metric, a.n, a.base, a.adapted, a.difference, a.interval[0], a.interval[1]
+        "| average | {} | {} | | {:.1} | {:.1} | {:+.1} | {:+.1} to {:+.1}{} | | | | | | |",
+        a.metric,
+        a.n,
+        a.base,
+        a.adapted,
+        a.difference,
+        a.interval[0],
+        a.interval[1],
+        few.unwrap_or_default()
     );
     let _ = writeln!(
         out,
