@@ -1,15 +1,18 @@
 //! Results of tasks on disk: `<folder>/<task>/{strict,reference}.json` with the numbers and `.jsonl` with every row,
 //! `scores.json` with the numbers of all tasks.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
-use corpus::jsonl;
 use corpus::sealed::write_json;
+use corpus::{Label, jsonl};
 use serde_json::{Value, json};
 
+use crate::questions;
 use crate::scored_task::{ScoredTask, averages};
-use crate::scoring::{Scored, ScoredRow, Scorer, TaskResult};
+use crate::scoring::{Rates, Scored, ScoredRow, Scorer, TaskResult};
+use crate::statistics::{Bootstrap, Clusters, FEW, INTERVAL_METHOD, interval};
 use crate::tasks::{self, Metric, Scoring, Spec};
 
 const STRICT: &str = "strict";
@@ -116,6 +119,127 @@ pub fn read(folder: &Path) -> Result<Vec<ScoredTask>> {
         );
     }
     Ok(all)
+}
+
+/// A row of a run's scored answers.
+#[derive(serde::Deserialize)]
+struct RunRow {
+    id: String,
+    prediction: Option<String>,
+    label: Label,
+    cluster: String,
+    score: f64,
+    unreadable: bool,
+}
+
+/// The results of a run's own tasks: those of one system (`RUN/evaluate/base`), or of the adapted model where the run folder
+/// itself is named. `None` if the folder is neither.
+pub fn of_run(folder: &Path) -> Result<Option<Vec<ScoredTask>>> {
+    let adapted = folder.join("evaluate/adapted");
+    let folder = if adapted.is_dir() {
+        adapted
+    } else {
+        folder.to_owned()
+    };
+    let Some(summary) = folder.parent().map(|parent| parent.join("scores.json")) else {
+        return Ok(None);
+    };
+    let Ok(text) = std::fs::read_to_string(&summary) else {
+        return Ok(None);
+    };
+    // A folder of predictions beside other people's scores is no run.
+    let Ok(value) = serde_json::from_str::<Value>(&text) else {
+        return Ok(None);
+    };
+    let mut found = Vec::new();
+    for row in value["tasks"].as_array().into_iter().flatten() {
+        let (Some(task), Some(metric)) = (row["task"].as_str(), row["metric"].as_str()) else {
+            return Ok(None);
+        };
+        let file = folder.join(format!("{task}.jsonl"));
+        if !file.is_file() {
+            return Ok(None);
+        }
+        let metric = if metric == questions::MetricName::RougeL.as_str() {
+            Metric::RougeL
+        } else {
+            Metric::Accuracy
+        };
+        found.push(of_rows(
+            task,
+            metric,
+            jsonl::read(&file)?,
+            row["majority"].as_f64(),
+        )?);
+    }
+    Ok((!found.is_empty()).then_some(found))
+}
+
+/// A task of a run. The run's files hold no other numbers than the rows' own.
+fn of_rows(
+    task: &str,
+    metric: Metric,
+    rows: Vec<RunRow>,
+    majority: Option<f64>,
+) -> Result<ScoredTask> {
+    let name = metric.name();
+    let keys: Vec<&str> = rows.iter().map(|row| row.cluster.as_str()).collect();
+    let scores: Vec<f64> = rows.iter().map(|row| row.score).collect();
+    let clusters = Clusters::new(&keys);
+    let found = interval(&scores, &clusters, &Bootstrap::new(1))?;
+    let share = |is: &dyn Fn(&RunRow) -> bool| {
+        100.0 * rows.iter().filter(|row| is(row)).count() as f64 / rows.len() as f64
+    };
+    let is_empty = |row: &RunRow| {
+        row.prediction
+            .as_deref()
+            .is_none_or(|text| text.trim().is_empty())
+    };
+    let one = |value: f64| BTreeMap::from([(name.to_owned(), value)]);
+    let result = TaskResult {
+        task: task.to_owned(),
+        scorer: Scorer::Strict,
+        version: 1,
+        n: rows.len(),
+        clusters: clusters.count(),
+        too_few: clusters.count() < FEW,
+        metrics: one(found.mean),
+        intervals: BTreeMap::from([(name.to_owned(), [found.low, found.high])]),
+        counts: BTreeMap::from([(name.to_owned(), rows.len())]),
+        majority: majority.map(one).unwrap_or_default(),
+        rates: Rates {
+            unreadable: share(&|row| row.unreadable),
+            empty: share(&is_empty),
+            cut_off: 0.0,
+        },
+        breakdowns: BTreeMap::new(),
+        classes: Vec::new(),
+        problems: Vec::new(),
+        warnings: Vec::new(),
+        method: format!("95 % intervals: {INTERVAL_METHOD}"),
+    };
+    let rows = rows.into_iter().map(|row| ScoredRow {
+        id: row.id,
+        cluster: row.cluster,
+        metric: name.to_owned(),
+        score: row.score,
+        unreadable: row.unreadable,
+        prediction: row.prediction,
+        label: row.label,
+        question: None,
+        image: None,
+    });
+    let strict = Scored {
+        rows: rows.collect(),
+        result,
+    };
+    Ok(ScoredTask {
+        spec: own(&strict.result),
+        strict,
+        reference: None,
+        blind: None,
+        leaks: None,
+    })
 }
 
 fn folders(folder: &Path) -> Result<Vec<PathBuf>> {

@@ -13,6 +13,7 @@ mod planted_leaks;
 mod scoring;
 mod second_derivation;
 mod strict;
+mod systems;
 
 use std::path::{Path, PathBuf};
 
