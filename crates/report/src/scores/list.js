@@ -53,12 +53,18 @@
 
   const lineOf = (answer, at) => {
     const line = make("div", null, "line");
-    if (!answer) return line;
     const name = make("span", data.systems[at], "soft");
     name.title = data.systems[at];
-    const score = make("span", answer[STRICT] + (answer[UNREADABLE] ? " ?" : ""));
+    if (!answer) {
+      line.append(name, make("span", "–"), make("span", "not asked", "soft"));
+      return line;
+    }
+    const other = answer[REFERENCE];
+    const score = make("span", answer[STRICT] + (other === null || other === answer[STRICT] ? "" : " (" + other + ")"));
     score.className = answer[STRICT] >= 50 ? "good" : "bad";
-    line.append(name, score, make("span", answer[TEXT] === null ? "(no answer)" : answer[TEXT]));
+    const text = make("span", answer[TEXT] === null ? "(no answer)" : answer[TEXT]);
+    if (answer[UNREADABLE]) text.prepend(make("span", "unreadable: ", "bad"));
+    line.append(name, score, text);
     return line;
   };
 

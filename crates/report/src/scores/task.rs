@@ -81,7 +81,7 @@ pub fn render(systems: &[(&str, &ScoredTask)], pictures: &mut Pictures) -> TaskP
         div #list tabindex="0" { div #space {} }
         dialog #item {}
         p.soft {
-            "Scores are by the " (first.strict.result.scorer.name()) " scorer" @if reference { ", the reference's in brackets" } "; a row opens with a click."
+            "Scores are by the " (first.strict.result.scorer.name()) " scorer" @if reference { ", the reference's in brackets" @if names.len() > 2 { " where it differs" } } "; a row opens with a click."
             @if pictures.are_full() { " Pictures beyond the first " (MOST_THUMBNAILS) " are left out." }
         }
         @for (name, done) in systems {

@@ -60,7 +60,9 @@ fn one(domain: &DomainTable, names: &[String], name: usize) -> String {
         let cells = heads.iter().zip(&widths);
         let cells = cells.map(|(head, &width)| format!("{:>width$} ", line(head)));
         let text = format!("{:name$} {}", "", cells.collect::<String>());
-        let _ = writeln!(out, "{}", text.trim_end());
+        if !text.trim().is_empty() {
+            let _ = writeln!(out, "{}", text.trim_end());
+        }
     }
     for (at, system) in names.iter().enumerate() {
         let cells = columns.iter().zip(&widths).map(|(column, &width)| {
