@@ -139,10 +139,6 @@ pub fn compare(
     } else {
         items
     };
-    let other = match asked {
-        Scorer::Strict => Scorer::Reference,
-        Scorer::Reference => Scorer::Strict,
-    };
     let mut found = Compared {
         names: names.iter().map(|&name| name.to_owned()).collect(),
         base,
@@ -150,7 +146,7 @@ pub fn compare(
         differences: Vec::new(),
         notes: items::unanswered(systems),
     };
-    for scorer in [asked, other] {
+    for scorer in [asked, table::other_than(asked)] {
         let notes = &mut found.notes;
         let shared = items::shared(systems, base, scorer, items, notes)?;
         let aligned: Vec<Vec<Aligned>> = shared

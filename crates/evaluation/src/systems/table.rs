@@ -93,6 +93,14 @@ impl Table {
     }
 }
 
+/// The scorer that was not asked for.
+pub(super) fn other_than(scorer: Scorer) -> Scorer {
+    match scorer {
+        Scorer::Strict => Scorer::Reference,
+        Scorer::Reference => Scorer::Strict,
+    }
+}
+
 /// The table of columns.
 pub(super) fn table(
     names: &[&str],
@@ -129,12 +137,18 @@ pub(super) fn table(
     for domain in &domains {
         let whole = tasks::columns(&domain.domain).len();
         if whole > 0 && domain.average.is_none() {
-            notes.push(format!(
-                "{}: {} of its {whole} columns can be compared by the {} scorer, so that it has no average",
-                domain.domain,
-                domain.columns.len(),
-                scorer.name()
-            ));
+            let line = |by: &str| {
+                format!(
+                    "{}: {} of its {whole} columns can be compared by {by}, so that it has no average",
+                    domain.domain,
+                    domain.columns.len()
+                )
+            };
+            let before = line(&format!("the {} scorer", other_than(scorer).name()));
+            match notes.iter_mut().find(|note| **note == before) {
+                Some(note) => *note = line("either scorer"),
+                None => notes.push(line(&format!("the {} scorer", scorer.name()))),
+            }
         }
     }
     Ok(Table { scorer, domains })
