@@ -41,9 +41,8 @@ fn system(folder: &Path, name: &str, right: impl Fn(usize) -> bool, foods: usize
     let predictions = folder.join("predictions").join(name);
     std::fs::create_dir_all(&predictions).expect("folder");
     let lines = |rows: Vec<Value>| {
-        rows.iter()
-            .map(|row| format!("{row}\n"))
-            .collect::<String>()
+        let rows: Vec<String> = rows.iter().map(|row| format!("{row}\n")).collect();
+        rows.concat()
     };
     let slake = (0..60).map(|i| question(i, right(i))).collect();
     std::fs::write(predictions.join("slake.jsonl"), lines(slake)).expect("write");

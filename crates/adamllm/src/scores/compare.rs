@@ -20,16 +20,16 @@ use crate::output::print;
 pub fn run(shared: &Shared, arguments: &Compare) -> Result<()> {
     let scorer: Scorer = arguments.scorer.into();
     let reading = arguments.reading.reading();
-    let named = systems::named(&arguments.systems)?;
-    let names: Vec<&str> = named.iter().map(|system| system.name.as_str()).collect();
+    let given = systems::named(&arguments.systems)?;
+    let names: Vec<&str> = given.iter().map(|system| system.name.as_str()).collect();
     let base = systems::base(&names, arguments.against.as_deref())?;
     if let Some(folder) = &arguments.output {
-        refuse_a_systems_folder(folder, &named)?;
+        refuse_a_systems_folder(folder, &given)?;
     }
     let mut note = |line: &str| eprintln!("{line}");
     let mut read =
         |system: &Named| systems::read(&system.path, &arguments.tasks, &reading, scorer, &mut note);
-    let all: Vec<Vec<ScoredTask>> = named.iter().map(&mut read).collect::<Result<_>>()?;
+    let all: Vec<Vec<ScoredTask>> = given.iter().map(&mut read).collect::<Result<_>>()?;
     let items = if arguments.common_items {
         Items::Common
     } else {
@@ -37,7 +37,7 @@ pub fn run(shared: &Shared, arguments: &Compare) -> Result<()> {
     };
     let found = systems::compare(&beside(&names, &all), base, scorer, items, reading.seed)?;
     if let Some(folder) = &arguments.output {
-        write(folder, &found, &all, &named, reading.data.as_deref())?;
+        write(folder, &found, &all, &given, reading.data.as_deref())?;
     }
     let format = if shared.json {
         FormatName::Json
@@ -111,7 +111,7 @@ fn write(
     folder: &Path,
     found: &Compared,
     all: &[Vec<ScoredTask>],
-    named: &[Named],
+    given: &[Named],
     data: Option<&Path>,
 ) -> Result<()> {
     std::fs::create_dir_all(folder)
@@ -132,7 +132,7 @@ fn write(
         })
         .collect();
     let names: Vec<&str> = found.names.iter().map(String::as_str).collect();
-    let paths: Vec<&Path> = named.iter().map(|system| system.path.as_path()).collect();
+    let paths: Vec<&Path> = given.iter().map(|system| system.path.as_path()).collect();
     let mut pictures = Pictures::new(roots(&paths, data), folder);
     pages(
         &beside(&names, &shown),

@@ -64,22 +64,18 @@ pub enum SystemsError {
     },
     /// One id stands for two questions.
     #[error(
-        "`{task}`: item `{item}` has the label `{first_label}` in `{first}` and `{second_label}` in `{second}` ({differing} such \
-         items); these are other questions or another split, which `--common-items` leaves out"
+        "`{task}`: item `{item}` has the label {one} and {other} ({differing} such items); these are other questions or another \
+         split, which `--common-items` leaves out"
     )]
     OtherLabels {
         /// The task.
         task: String,
         /// The first item that differs.
         item: String,
-        /// A system.
-        first: String,
-        /// Its label.
-        first_label: String,
-        /// Another system.
-        second: String,
-        /// Its label.
-        second_label: String,
+        /// A label with its metric and the name of its system.
+        one: String,
+        /// Another system's.
+        other: String,
         /// How many items of both differ so.
         differing: usize,
     },

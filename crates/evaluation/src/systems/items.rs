@@ -70,56 +70,47 @@ pub(super) fn shared<'a>(
     let mut found = Vec::new();
     for task in tasks(systems) {
         let spec = &task.spec;
-        let mut scored: Vec<Option<&Scored>> = systems
+        let id = &spec.id;
+        let mut whole: Vec<Option<&Scored>> = systems
             .iter()
-            .map(|system| {
-                let mut own = system.tasks.iter();
-                own.find(|own| own.spec.id == spec.id)?.by(scorer)
-            })
+            .map(|system| system.task(id)?.by(scorer))
             .collect();
-        if scored.iter().all(Option::is_none) {
+        if whole.iter().all(Option::is_none) {
             continue;
         }
-        leave_out_other_versions(&names, base, &spec.id, &mut scored, notes)?;
-        let have: Vec<usize> = (0..scored.len())
-            .filter(|&at| scored[at].is_some())
-            .collect();
-        let answered = |at: usize| systems[at].task(&spec.id).is_some();
-        if let [only] = have[..] {
-            // That nobody else answered it is told already.
-            if (0..names.len()).any(|at| at != only && answered(at)) {
-                let (id, name, by) = (&spec.id, names[only], scorer.name());
+        leave_out_other_versions(&names, base, id, &mut whole, notes)?;
+        let num_scored = whole.iter().flatten().count();
+        for (system, own) in systems.iter().zip(&whole) {
+            let (name, by) = (&system.name, scorer.name());
+            // Who has no answers at all is told already.
+            let others = systems.iter().filter(|other| other.name != *name);
+            if num_scored == 1
+                && own.is_some()
+                && others.into_iter().any(|other| other.task(id).is_some())
+            {
                 add(
                     notes,
                     format!(
                         "{id}: only `{name}` has {by} scores that can be compared; they are left out"
                     ),
                 );
+            } else if num_scored > 1
+                && system
+                    .task(id)
+                    .is_some_and(|task| task.by(scorer).is_none())
+            {
+                add(
+                    notes,
+                    format!("{id}: `{name}` has no {by} scores of it (–)"),
+                );
             }
+        }
+        if num_scored < 2 {
             continue;
         }
-        for at in (0..names.len()).filter(|&at| {
-            answered(at)
-                && systems[at]
-                    .task(&spec.id)
-                    .is_some_and(|own| own.by(scorer).is_none())
-        }) {
-            add(
-                notes,
-                format!(
-                    "{}: `{}` has no {} scores of it (–)",
-                    spec.id,
-                    names[at],
-                    scorer.name()
-                ),
-            );
-        }
-        let whole = scored.clone();
-        let blind = systems[base]
-            .task(&spec.id)
-            .and_then(|own| own.blind.as_ref());
-        let scored = on_the_same_items(&names, &spec.id, scored, items, notes)?;
-        if let Some(scored) = scored {
+        let blind = systems[base].task(id).and_then(|task| task.blind.as_ref());
+        let on_common = on_the_same_items(&names, id, whole.clone(), items, notes)?;
+        if let Some(scored) = on_common {
             found.push(SharedTask {
                 spec,
                 scored,
@@ -242,14 +233,14 @@ fn on_the_same_items<'a>(
         if let Some((row, other)) = changed.first()
             && items == Items::Same
         {
-            let said = |row: &ScoredRow| format!("{} ({})", text_of(&row.label), row.metric);
+            let said = |row: &ScoredRow, name: &str| {
+                format!("`{}` ({}) in `{name}`", text_of(&row.label), row.metric)
+            };
             return Err(SystemsError::OtherLabels {
                 task: task.to_owned(),
                 item: row.id.clone(),
-                first: (*first).to_owned(),
-                first_label: said(row),
-                second: (*name).to_owned(),
-                second_label: said(other),
+                one: said(row, first),
+                other: said(other, name),
                 differing: changed.len(),
             });
         }

@@ -15,14 +15,14 @@ fn closed(task: &str, n: usize, right: impl Fn(usize) -> bool) -> ScoredTask {
             "{{\"id\":\"{i}\",\"prediction\":\"{answer}\",\"label\":\"yes\",\"answer_type\":\"CLOSED\",\"image\":\"{i}.png\"}}"
         ))
     });
-    scored(task, rows.collect(), &[])
+    scored(task, &rows.collect::<Vec<_>>(), &[])
 }
 
 fn prediction(line: &str) -> Prediction {
     serde_json::from_str(line).expect("a prediction")
 }
 
-fn scored(task: &str, rows: Vec<Prediction>, names: &[&str]) -> ScoredTask {
+fn scored(task: &str, rows: &[Prediction], names: &[&str]) -> ScoredTask {
     let spec = tasks::find(task).expect("built in");
     let names = (!names.is_empty()).then(|| {
         names
@@ -37,7 +37,7 @@ fn scored(task: &str, rows: Vec<Prediction>, names: &[&str]) -> ScoredTask {
             seed: 1,
             ..Options::default()
         };
-        score(&spec, rows.clone(), Vec::new(), &options).expect("scores")
+        score(&spec, rows.to_vec(), Vec::new(), &options).expect("scores")
     };
     ScoredTask {
         strict: by(Scorer::Strict),
@@ -150,10 +150,14 @@ fn a_domain_has_an_average_when_every_column_is_there() {
             )
         };
         vec![
-            scored("recipe1m", (0..40).map(text).collect(), &[]),
-            scored("nutrition5k", (0..40).map(list).collect(), &names),
-            scored("food101", (0..40).map(class).collect(), &[]),
-            scored("foodseg103", (0..40).map(list).collect(), &names),
+            scored("recipe1m", &(0..40).map(text).collect::<Vec<_>>(), &[]),
+            scored(
+                "nutrition5k",
+                &(0..40).map(list).collect::<Vec<_>>(),
+                &names,
+            ),
+            scored("food101", &(0..40).map(class).collect::<Vec<_>>(), &[]),
+            scored("foodseg103", &(0..40).map(list).collect::<Vec<_>>(), &names),
         ]
     };
     let found = compared(&[food(20, 10), food(40, 30), food(0, 0)], Items::Same).expect("table");
@@ -269,7 +273,7 @@ fn other_items_are_refused_by_name_or_left_out_on_demand() {
         Items::Same,
     )
     .expect_err("another question");
-    let said = "`slake`: item `5` has the label `yes (closed_accuracy)` in `a` and `no (closed_accuracy)` in `b` (1 such items)";
+    let said = "`slake`: item `5` has the label `yes` (closed_accuracy) in `a` and `no` (closed_accuracy) in `b` (1 such items)";
     assert!(error.to_string().starts_with(said), "{error}");
 }
 

@@ -13,7 +13,7 @@ use crate::tables::systems::domain_name;
 pub fn differences(base: &str, other: &AgainstBase) -> Markup {
     let found = &other.found;
     html! {
-        div.scroll tabindex="0" { table.first {
+        div.scroll tabindex="0" { table.first.compact {
             tr {
                 th { "task" } th.text { "metric" } th { "n" } th { "clusters" } th { (base) } th { (other.system) } th { "difference" }
                 th { "95 % interval" } th { "p" } th { "p (Holm)" } th { "better / worse" } th { "detectable" }

@@ -6,8 +6,8 @@
     ["list", "space", "filter", "find", "count", "item"].map((id) => document.getElementById(id));
   const narrow = window.matchMedia("(max-width:640px)");
   const systems = data.systems.length;
-  // Of three systems or more each answer is one line; the style draws these heights.
-  const lines = systems > 2 ? systems : 0;
+  // Of several systems each answer is a line; of two of them a line of double height where there is room.
+  const lines = systems > 1 ? systems : 0;
   const height = () => (narrow.matches ? Math.max(112, 72 + 20 * lines) : Math.max(84, 18 + 20 * lines));
   const [ID, QUESTION, PICTURE, LABEL, ANSWERS] = [0, 1, 2, 3, 4];
   const [TEXT, STRICT, REFERENCE, UNREADABLE] = [0, 1, 2, 3];
@@ -69,7 +69,7 @@
   };
 
   const element = (row) => {
-    const node = make("div", null, "row" + (lines ? " many" : systems > 1 ? " two" : ""));
+    const node = make("div", null, "row" + (lines ? " many" : "") + (lines === 2 ? " pair" : ""));
     node.style.height = height() + "px";
     node.append(picture(row), make("div", row[QUESTION] || row[ID]), make("div", row[LABEL], "label"));
     if (lines) {

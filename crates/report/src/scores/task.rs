@@ -34,7 +34,7 @@ pub fn render(systems: &[(&str, &ScoredTask)], pictures: &mut Pictures) -> TaskP
             thumbnails: None,
         };
     };
-    let Rows {
+    let Items {
         rows,
         thumbnails,
         flips,
@@ -81,7 +81,7 @@ pub fn render(systems: &[(&str, &ScoredTask)], pictures: &mut Pictures) -> TaskP
         div #list tabindex="0" { div #space {} }
         dialog #item {}
         p.soft {
-            "Scores are by the " (first.strict.result.scorer.name()) " scorer" @if reference { ", the reference's in brackets" @if names.len() > 2 { " where it differs" } } "; a row opens with a click."
+            "Scores are by the " (first.strict.result.scorer.name()) " scorer" @if reference { ", the reference's in brackets" @if names.len() > 1 { " where it differs" } } "; a row opens with a click."
             @if pictures.are_full() { " Pictures beyond the first " (MOST_THUMBNAILS) " are left out." }
         }
         @for (name, done) in systems {
@@ -101,7 +101,7 @@ pub fn render(systems: &[(&str, &ScoredTask)], pictures: &mut Pictures) -> TaskP
 }
 
 /// The items of a task.
-struct Rows {
+struct Items {
     rows: Vec<Value>,
     /// The script of embedded thumbnails.
     thumbnails: Option<String>,
@@ -111,7 +111,7 @@ struct Rows {
 
 /// Each item as a short list: id, question, picture, label, then of each system answer, strict score, the reference's
 /// score and whether it is unreadable.
-fn rows(systems: &[(&str, &ScoredTask)], pictures: &mut Pictures) -> Rows {
+fn rows(systems: &[(&str, &ScoredTask)], pictures: &mut Pictures) -> Items {
     let by_id = |rows: &[ScoredRow]| -> HashMap<String, usize> {
         rows.iter()
             .enumerate()
@@ -187,7 +187,7 @@ fn rows(systems: &[(&str, &ScoredTask)], pictures: &mut Pictures) -> Rows {
         let map = serde_json::to_string(&used).unwrap_or_default();
         format!("const PICTURES={map};\n")
     });
-    Rows {
+    Items {
         rows: out.into_iter().map(|(_, row)| row).collect(),
         thumbnails: script,
         flips,

@@ -38,10 +38,10 @@ pub fn csv(found: &Compared) -> String {
                 .filter(|(_, column)| column.marks(at))
                 .map(|(key, _)| key.as_str())
                 .collect();
-            let (scorer, scores) = (table.scorer.name(), scores.join(","));
+            let (by, scores) = (table.scorer.name(), scores.join(","));
             let _ = writeln!(
                 out,
-                "{scorer},{},{scores},{}",
+                "{by},{},{scores},{}",
                 quoted(name),
                 quoted(&best.join(" "))
             );
