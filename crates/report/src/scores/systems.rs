@@ -109,7 +109,7 @@ fn whole(found: &Compared, table: &Table) -> Markup {
             tbody {
                 @for (at, name) in found.names.iter().enumerate() {
                     tr {
-                        td { (PreEscaped(sign_of(at))) (name) @if at == found.base { span.soft { " (base)" } } }
+                        td { (PreEscaped(sign_of(at))) (name) @if at == found.base && name != "base" { span.soft { " (base)" } } }
                         @for (domain, column) in &columns {
                             td class=(class(domain, column)) { (score(column, at)) }
                         }

@@ -13,7 +13,9 @@ const RADIUS: f64 = 130.0;
 /// Height of a line of the legend.
 const LINE: f64 = 20.0;
 /// Letters of a name in the legend.
-const LETTERS: usize = 30;
+const LETTERS: usize = 28;
+/// Letters of a title; longer ones would leave the picture.
+const TITLE: usize = 16;
 
 /// What is drawn.
 #[derive(Debug)]
@@ -90,7 +92,7 @@ fn grid(svg: &mut String, titles: &[&str], place: &dyn Fn(usize, f64) -> (f64, f
         let (x, y) = place(0, ring);
         let _ = write!(
             svg,
-            "<path class=\"grid\" d=\"{corners}\"/><text x=\"{:.1}\" y=\"{:.1}\">{ring:.0}</text>",
+            "<path class=\"grid\" d=\"{corners}\"/><text class=\"ring\" x=\"{:.1}\" y=\"{:.1}\">{ring:.0}</text>",
             x + 3.0,
             y - 2.0
         );
@@ -112,8 +114,8 @@ fn grid(svg: &mut String, titles: &[&str], place: &dyn Fn(usize, f64) -> (f64, f
             WIDTH / 2.0,
             HEIGHT / 2.0,
             x + dx,
-            y + dy + if dy < 0.0 { 0.0 } else { 6.0 },
-            escape(title)
+            y + dy + if dy < 0.0 { -2.0 } else { 8.0 },
+            escape(&shortened(title, TITLE))
         );
     }
 }
@@ -163,7 +165,7 @@ fn legend(chart: &Radar<'_>, has_floor: bool) -> String {
             mark(at, x + 18.0, y),
             x + 44.0,
             y + 4.0,
-            escape(&shortened(name))
+            escape(&shortened(name, LETTERS))
         );
     }
     if has_floor {
@@ -178,11 +180,11 @@ fn legend(chart: &Radar<'_>, has_floor: bool) -> String {
     out
 }
 
-fn shortened(name: &str) -> String {
-    if name.chars().count() <= LETTERS {
+fn shortened(name: &str, letters: usize) -> String {
+    if name.chars().count() <= letters {
         return name.to_owned();
     }
-    name.chars().take(LETTERS - 1).chain(['…']).collect()
+    name.chars().take(letters - 1).chain(['…']).collect()
 }
 
 #[cfg(test)]

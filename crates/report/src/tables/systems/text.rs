@@ -8,6 +8,9 @@ use evaluation::systems::{AgainstBase, Column, Compared, DomainTable};
 use super::sentences::{domain_name, explanation, remarks};
 use crate::number::tenths;
 
+/// Letters of a line, if one column is not wider.
+const WIDEST: usize = 120;
+
 /// Both scorers' tables, domain below domain so that lines stay short, then the differences of more than two systems.
 pub fn text(found: &Compared) -> String {
     let mut out = String::new();
@@ -41,33 +44,52 @@ pub fn text(found: &Compared) -> String {
     out
 }
 
+/// The columns of a domain, in as many blocks as their width asks for.
 fn one(domain: &DomainTable, names: &[String], name: usize) -> String {
-    let columns: Vec<&Column> = domain.columns.iter().chain(&domain.average).collect();
-    let heads: Vec<(&str, &str)> = columns
-        .iter()
-        .map(|column| column.title.rsplit_once(' ').unwrap_or(("", &column.title)))
-        .collect();
-    // A number such as `100.0*` takes six.
-    let widths: Vec<usize> = heads
-        .iter()
-        .map(|(a, b)| widest([*a, *b].into_iter()).max(6))
-        .collect();
     let mut out = String::new();
-    for line in [
-        |head: &(&str, &str)| head.0.to_owned(),
-        |head: &(&str, &str)| head.1.to_owned(),
-    ] {
-        let cells = heads.iter().zip(&widths);
-        let cells = cells.map(|(head, &width)| format!("{:>width$} ", line(head)));
+    let mut block: Vec<&Column> = Vec::new();
+    let mut width = name;
+    for column in domain.columns.iter().chain(&domain.average) {
+        let own = width_of(column) + 1;
+        if width + own > WIDEST && !block.is_empty() {
+            out += &rows(&block, names, name);
+            out.push('\n');
+            block.clear();
+            width = name;
+        }
+        block.push(column);
+        width += own;
+    }
+    out + &rows(&block, names, name)
+}
+
+/// A title on two lines, so that columns are narrow.
+fn head(column: &Column) -> [&str; 2] {
+    match column.title.rsplit_once(' ') {
+        Some((first, second)) => [first, second],
+        None => ["", &column.title],
+    }
+}
+
+/// As wide as the title's longer line, and as `100.0` at least.
+fn width_of(column: &Column) -> usize {
+    widest(head(column).into_iter()).max(6)
+}
+
+fn rows(columns: &[&Column], names: &[String], name: usize) -> String {
+    let mut out = String::new();
+    for line in 0..2 {
+        let cells = columns.iter();
+        let cells = cells.map(|column| format!("{:>1$} ", head(column)[line], width_of(column)));
         let text = format!("{:name$} {}", "", cells.collect::<String>());
         if !text.trim().is_empty() {
             let _ = writeln!(out, "{}", text.trim_end());
         }
     }
     for (at, system) in names.iter().enumerate() {
-        let cells = columns.iter().zip(&widths).map(|(column, &width)| {
+        let cells = columns.iter().map(|column| {
             let mark = if column.marks(at) { "*" } else { " " };
-            format!("{:>width$}{mark}", tenths(column.scores[at]))
+            format!("{:>1$}{mark}", tenths(column.scores[at]), width_of(column))
         });
         let text = format!("{system:name$} {}", cells.collect::<String>());
         let _ = writeln!(out, "{}", text.trim_end());
