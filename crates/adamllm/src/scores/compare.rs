@@ -44,7 +44,7 @@ pub fn run(shared: &Shared, arguments: &Compare) -> Result<()> {
     } else {
         arguments.format
     };
-    if matches!(format, FormatName::Csv) && !shared.quiet {
+    if matches!(format, FormatName::Csv | FormatName::Json) && !shared.quiet {
         for line in &found.notes {
             eprintln!("{line}");
         }

@@ -268,13 +268,17 @@ fn other_items_are_refused_by_name_or_left_out_on_demand() {
 
     let mut other = whole.clone();
     other.strict.rows[5].label = corpus::Label::Text("no".to_owned());
-    let error = compared(
-        &[vec![whole.clone()], vec![other], vec![whole]],
-        Items::Same,
-    )
-    .expect_err("another question");
+    let all = [vec![whole.clone()], vec![other], vec![whole]];
+    let error = compared(&all, Items::Same).expect_err("another question");
     let said = "`slake`: item `5` has the label `yes` (closed_accuracy) in `a` and `no` (closed_accuracy) in `b` (1 such items)";
     assert!(error.to_string().starts_with(said), "{error}");
+    let found = compared(&all, Items::Common).expect("table");
+    // 29 of the 59 whose labels agree; the reference scorer's labels all do.
+    let column = |table: usize| columns(&found.tables[table])[0].clone();
+    assert_eq!((column(0).n, column(1).n), (59, 60));
+    assert_eq!(column(0).scores, [Some(100.0 * 29.0 / 59.0); 3]);
+    let note = "slake: 1 items whose labels differ between systems are left out of the table, the first `5`";
+    assert_eq!(found.notes[0], note);
 }
 
 #[test]

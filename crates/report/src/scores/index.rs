@@ -19,10 +19,10 @@ use crate::tables::columns::{blind_cells, cells, of_domain, titles};
 /// The page of all tasks, of one system or of several that were compared.
 pub fn index(systems: &[System<'_>], found: Option<&Compared>) -> String {
     let names: Vec<&str> = systems.iter().map(|system| system.name.as_str()).collect();
-    let title = if systems.len() > 1 {
-        format!("Scores: {}", listed(&names))
-    } else {
-        "Scores".to_owned()
+    let title = match names.len() {
+        0 | 1 => "Scores".to_owned(),
+        2..=4 => format!("Scores: {}", listed(&names)),
+        many => format!("Scores of {many} systems"),
     };
     let body = html! {
         h1 { (title) }

@@ -51,9 +51,11 @@
   };
   const answerOf = (answer) => make("div", answer[TEXT] === null ? "(no answer)" : answer[TEXT]);
 
+  // Names of one family differ at their ends.
+  const short = (name) => (name.length > 13 ? name.slice(0, 6) + "…" + name.slice(-6) : name);
   const lineOf = (answer, at) => {
     const line = make("div", null, "line");
-    const name = make("span", data.systems[at], "soft");
+    const name = make("span", short(data.systems[at]), "soft");
     name.title = data.systems[at];
     if (!answer) {
       line.append(name, make("span", "–"), make("span", "not asked", "soft"));

@@ -13,7 +13,7 @@ use crate::tables::systems::{domain_name, explanation, remarks};
 /// Everything that was compared.
 pub fn compared(found: &Compared) -> Markup {
     let base = found.base();
-    let is_pair = found.names.len() == 2;
+    let (is_pair, is_short) = (found.names.len() == 2, found.names.len() < 5);
     html! {
         @for (at, table) in found.tables.iter().enumerate() {
             h2 { "Scores, " (table.scorer.name()) " scorer" }
@@ -37,7 +37,7 @@ pub fn compared(found: &Compared) -> Markup {
                 h2 { "Differences, " (scorer) " scorer" }
                 (differences(base, other))
             } @else {
-                details open[other.scorer == found.tables[0].scorer] {
+                details open[is_short && other.scorer == found.tables[0].scorer] {
                     summary.h2 { (other.system) " against " (base) ", " (scorer) " scorer" }
                     (differences(base, other))
                 }
