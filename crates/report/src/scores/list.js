@@ -52,7 +52,7 @@
   const answerOf = (answer) => make("div", answer[TEXT] === null ? "(no answer)" : answer[TEXT]);
 
   // Names of one family differ at their ends.
-  const short = (name) => (name.length > 13 ? name.slice(0, 6) + "…" + name.slice(-6) : name);
+  const short = (name) => (name.length > 12 ? name.slice(0, 4) + "…" + name.slice(-6) : name);
   const lineOf = (answer, at) => {
     const line = make("div", null, "line");
     const name = make("span", short(data.systems[at]), "soft");
