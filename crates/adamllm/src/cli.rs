@@ -76,9 +76,9 @@ pub enum Command {
     /// Reads our records, the published code's output, lmms-eval's sample logs and tables such as VLMEvalKit's.
     /// Example: adamllm score --task slake --predictions slake.jsonl --output scores
     Score(scores::Score),
-    /// Paired differences of two systems, with intervals and tests.
+    /// Two systems or more in one table, with paired differences, intervals and tests.
     ///
-    /// Example: adamllm compare scores/base scores/adapted
+    /// Example: adamllm compare scores/base llava=scores/a scores/b --format latex
     Compare(scores::Compare),
     /// Complete requests with a model.
     ///

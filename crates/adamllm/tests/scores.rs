@@ -167,8 +167,8 @@ fn two_systems_are_compared_from_files_and_from_results() {
     for part in [
         "Differences, strict scorer",
         "Differences, reference scorer",
-        "before, reference",
-        "after, strict",
+        "Scores, strict scorer",
+        "Scores, reference scorer",
     ] {
         assert!(page.contains(part), "no `{part}`");
     }
@@ -196,7 +196,8 @@ fn two_systems_are_compared_from_files_and_from_results() {
             out,
         ]);
     }
-    assert_eq!(json(&["compare", &a, &b]), found);
+    let named = [format!("before={a}"), format!("after={b}")];
+    assert_eq!(json(&["compare", &named[0], &named[1]]), found);
     let turned = json(&["compare", &a, &b, "--scorer", "reference"]);
     assert_eq!(turned["tasks"][0], *other);
     assert_eq!(turned["other"]["tasks"][0], *row);

@@ -3,7 +3,7 @@
 //! Takes answers beside their labels, gives scores from 0 to 100 with intervals. It runs no model and prints nothing.
 //!
 //! [`scoring`] is the heart: predictions of a task in, numbers out. Around it, [`jobs`] finds tasks and their files,
-//! [`session`] scores many and writes [`results`], [`systems`] compares two.
+//! [`session`] scores many and writes [`results`], [`systems`] puts several systems beside each other.
 
 pub mod benchmarks;
 pub mod columns;

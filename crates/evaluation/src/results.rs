@@ -122,6 +122,12 @@ pub fn read(folder: &Path) -> Result<Vec<ScoredTask>> {
     Ok(all)
 }
 
+/// The folder of a run's results of its adapted model, if the run folder has one; those of its other systems lie beside it.
+pub fn of_run(run: &Path) -> Option<PathBuf> {
+    let adapted = run.join("evaluate/adapted");
+    are_in(&adapted).then_some(adapted)
+}
+
 fn folders(folder: &Path) -> Result<Vec<PathBuf>> {
     let entries =
         std::fs::read_dir(folder).with_context(|| format!("cannot read `{}`", folder.display()))?;

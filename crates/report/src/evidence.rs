@@ -1,14 +1,14 @@
 //! What stands behind a run's table: tests, both scorers, averages by domain, answers that are no good, notes.
 
-use evaluation::scoring::{Comparisons, Scorer};
+use evaluation::scoring::Scorer;
 use maud::{Markup, html};
 
-use crate::html::sign;
 use crate::number::tenths;
+use crate::scores::tested;
 use crate::summary::{Summary, SystemAverages};
 
-/// The sections; empty where nothing was evaluated.
-pub(crate) fn evidence(summary: &Summary) -> Markup {
+/// The sections; empty where nothing was evaluated. Pages of tasks lie in `folder`.
+pub(crate) fn evidence(summary: &Summary, folder: &str) -> Markup {
     html! {
         @if !summary.domains.is_empty() {
             h2 { "Averages by domain" }
@@ -17,13 +17,13 @@ pub(crate) fn evidence(summary: &Summary) -> Markup {
         @if let Some(found) = &summary.strict {
             details {
                 summary { "Tests of the differences" }
-                (differences(found))
+                (tested(["base", "adapted"], found, &html! {}, folder))
             }
         }
         @if let Some(found) = &summary.reference {
             details {
                 summary { "Before and after by the published rules" }
-                (differences(found))
+                (tested(["base", "adapted"], found, &html! {}, folder))
             }
         }
         @if !summary.rates.is_empty() {
@@ -100,31 +100,6 @@ fn rows<'a>(
         Some((row.system.as_str(), average))
     })
     .collect()
-}
-
-fn differences(found: &Comparisons) -> Markup {
-    html! {
-        div.scroll { table {
-            tr {
-                th { "task" } th.text { "metric" } th { "n" } th { "clusters" } th { "base" } th { "adapted" } th { "difference" }
-                th { "95 % interval" } th { "p" } th { "p (Holm)" } th { "better / worse" } th { "detectable" }
-            }
-            @for row in &found.tasks {
-                @let c = &row.comparison;
-                tr {
-                    td { (row.task) } td.text { (row.metric.replace('_', " ")) } td { (c.n) }
-                    td { (c.clusters) @if c.too_few { " (too few)" } }
-                    td { (format!("{:.1}", c.base)) } td { (format!("{:.1}", c.adapted)) }
-                    td class=(sign(c.interval)) { (format!("{:+.1}", c.difference)) }
-                    td class=(sign(c.interval)) { (format!("{:+.1} to {:+.1}", c.interval[0], c.interval[1])) }
-                    td { (format!("{:.4}", c.p)) } td { (format!("{:.4}", row.p_holm)) }
-                    td { (c.better) " / " (c.worse) }
-                    td { (tenths(c.detectable)) }
-                }
-            }
-        } }
-        p.soft { (found.method) ". Detectable: the true difference that four of five such experiments would find." }
-    }
 }
 
 fn rates(summary: &Summary) -> Markup {

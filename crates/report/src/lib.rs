@@ -11,13 +11,13 @@ mod run_page;
 pub mod scores;
 mod summary;
 mod svg;
-mod system;
+
 pub mod tables;
 pub mod text;
 
+pub use evaluation::systems::System;
 pub use html::{frame, sign};
 pub use pictures::{Pictures, embedded_picture};
 pub use run_page::{Card, Flip, Page, render};
 pub use summary::{Against, FilterScore, Rates, Summary, SystemAverages};
 pub use svg::{Curve, curves, escape};
-pub use system::System;

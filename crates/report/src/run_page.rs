@@ -19,7 +19,7 @@ pub struct Page<'a> {
     pub about: &'a [String],
     /// The numbers.
     pub summary: &'a Summary,
-    /// The address of the pages with every answer.
+    /// The folder of the pages with every answer, with a `/` at its end.
     pub answers: Option<&'a str>,
     /// Some triplets with their pictures.
     pub cards: &'a [Card],
@@ -84,10 +84,10 @@ pub fn render(page: &Page) -> String {
         h2 { "Before and after" }
         (table(summary))
         (forest(&summary.tasks, summary.average.as_ref()))
-        @if let Some(address) = page.answers {
-            p { a href=(address) { "Every answer to every question, both scorers, radar charts" } }
+        @if let Some(folder) = page.answers {
+            p { a href=(format!("{folder}index.html")) { "Every answer to every question, both scorers, radar charts" } }
         }
-        (evidence(summary))
+        (evidence(summary, page.answers.unwrap_or_default()))
         @if !summary.against.is_empty() {
             h2 { "Against other explanations" }
             (against(summary))
@@ -415,7 +415,7 @@ mod tests {
             title: "A run",
             about: &[],
             summary: &summary,
-            answers: Some("answers/index.html"),
+            answers: Some("answers/"),
             cards: &[],
             flips: &[flip],
             curves: &[],

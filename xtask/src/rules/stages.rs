@@ -44,7 +44,7 @@ const OTHER_MEANINGS: &[(&str, &str, &str)] = &[
         "a step of the funnel",
     ),
     (
-        "crates/report/src/scores/index.rs",
+        "crates/report/src/scores/details.rs",
         "score",
         "a column of a table",
     ),

@@ -27,6 +27,22 @@ impl From<ScorerName> for Scorer {
     }
 }
 
+/// How a comparison is printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum FormatName {
+    /// For the terminal.
+    #[default]
+    Text,
+    /// Tables in Markdown.
+    Markdown,
+    /// One row a scorer and system, numbers unrounded.
+    Csv,
+    /// Tables for pdflatex with booktabs.
+    Latex,
+    /// The whole document, as with --json.
+    Json,
+}
+
 /// How files of predictions are laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum LayoutName {
@@ -186,10 +202,20 @@ pub struct Benchmarks {
 /// `adamllm compare`.
 #[derive(Clone, Debug, Args)]
 pub struct Compare {
-    /// The system before: a folder that `adamllm score --output` wrote, or predictions.
-    pub base: PathBuf,
-    /// The system after, likewise.
-    pub adapted: PathBuf,
+    /// Two systems or more: folders that `score --output` or `evaluate --model` wrote, runs, or predictions.
+    ///
+    /// A run folder stands for its adapted model, `RUN/evaluate/base` for the model before. `NAME=FOLDER` gives a name.
+    #[arg(required = true, value_name = "[NAME=]SYSTEM")]
+    pub systems: Vec<PathBuf>,
+    /// Name of the system that the others are compared with; the first when absent.
+    #[arg(long, value_name = "NAME")]
+    pub against: Option<String>,
+    /// How the table is printed; files of all forms come with --output.
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: FormatName,
+    /// Compare the items that all systems answered; otherwise three systems or more must have the same items.
+    #[arg(long)]
+    pub common_items: bool,
     /// Task of two files of predictions; repeatable for folders of predictions.
     #[arg(long = "task", visible_alias = "tasks", value_delimiter = ',')]
     pub tasks: Vec<String>,

@@ -1,4 +1,4 @@
-//! Benchmarks: their list, scores of predictions made anywhere, comparisons of two systems. A model's own answers to them are
+//! Benchmarks: their list, scores of predictions made anywhere, comparisons of systems. A model's own answers to them are
 //! the engine's.
 
 mod arguments;

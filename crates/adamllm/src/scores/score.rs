@@ -92,7 +92,7 @@ impl<'a> Scoring<'a> {
                 name: "strict".to_owned(),
                 tasks: scored,
             }];
-            pages(&systems, &[], &mut self.pictures, &mut put)?;
+            pages(&systems, None, &mut self.pictures, &mut put)?;
         }
         let found = results::document(scored, settings.scorer, items)?;
         print(self.shared, &found, || {

@@ -15,6 +15,7 @@ mod rouge;
 mod scoring;
 mod second_derivation;
 mod strict;
+mod systems;
 
 use std::path::{Path, PathBuf};
 

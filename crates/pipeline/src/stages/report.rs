@@ -7,7 +7,8 @@ use anyhow::{Context as _, Result};
 use corpus::sealed::write_json;
 use corpus::{Consistency, Label, Pair, Prediction, Triplet, Verdict, jsonl};
 use evaluation::scoring::Scorer;
-use evaluation::{ScoredTask, results, systems};
+use evaluation::systems::{self, Items};
+use evaluation::{ScoredTask, results};
 use report::scores::pages;
 use report::{
     Card, Curve, FilterScore, Flip, Page, Pictures, Summary, System, embedded_picture, render,
@@ -353,7 +354,7 @@ impl Report {
             .collect())
     }
 
-    /// Writes the pages with every answer of every system; gives the address of the first, where anything was asked.
+    /// Writes the pages with every answer of every system; gives the name of their folder, where anything was asked.
     fn answers(&self, site: &Site<'_>, summary: &Summary) -> Result<Option<String>> {
         if summary.tasks.is_empty() {
             return Ok(None);
@@ -367,12 +368,6 @@ impl Report {
                 all.push((system.to_owned(), results::read(&of_system)?));
             }
         }
-        let of = |system: &str| {
-            let found = all.iter().find(|(name, _)| name == system);
-            found.map_or(&[][..], |(_, tasks)| tasks.as_slice())
-        };
-        let comparisons =
-            systems::by_both_scorers(of(BASE), of(ADAPTED), Scorer::Strict, self.seed)?;
         let shown: Vec<System<'_>> = all
             .iter()
             .map(|(name, tasks)| System {
@@ -380,6 +375,7 @@ impl Report {
                 tasks,
             })
             .collect();
+        let compared = systems::compare(&shown, 0, Scorer::Strict, Items::Common, self.seed)?;
         let to = site.folder.join(ANSWERS);
         std::fs::create_dir_all(&to).with_context(|| format!("cannot make `{}`", to.display()))?;
         let mut pictures = Pictures::new(vec![site.run.to_owned()], &to);
@@ -388,8 +384,8 @@ impl Report {
             std::fs::write(&path, text)
                 .with_context(|| format!("cannot write `{}`", path.display()))
         };
-        pages(&shown, &comparisons, &mut pictures, &mut put)?;
-        Ok(Some(format!("{ANSWERS}/{INDEX}")))
+        pages(&shown, Some(&compared), &mut pictures, &mut put)?;
+        Ok(Some(format!("{ANSWERS}/")))
     }
 
     /// A few of the questions whose answer became right or wrong, evenly drawn, so that losses are shown as gains are.

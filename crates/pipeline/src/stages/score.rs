@@ -10,8 +10,8 @@ use evaluation::jobs;
 use evaluation::leaks::{Leaks, TestPictures, TrainingData};
 use evaluation::predictions::{Layout, Predictions};
 use evaluation::scored_task::{averages, of_predictions};
-use evaluation::scoring::{self, Comparisons, Scorer};
-use evaluation::{Paired, ScoredTask, TaskScore, average, better_of, results, systems};
+use evaluation::scoring::{self, CompareError, Comparisons, Scored, Scorer};
+use evaluation::{Paired, ScoredTask, TaskScore, average, better_of, results};
 use report::{Against, Rates, SystemAverages};
 use run::plan::Cost;
 use run::recipe::{Control, Recipe};
@@ -216,7 +216,7 @@ impl Score {
     }
 
     /// The strict scores of the adapted model on blank pictures.
-    fn blind(&self, site: &Site<'_>, questions: &Questions) -> Result<Option<scoring::Scored>> {
+    fn blind(&self, site: &Site<'_>, questions: &Questions) -> Result<Option<Scored>> {
         let drawn = questions.drawn(self.blind_limit, self.seed);
         let found = predictions(site, &self.blind, &drawn)?;
         let (job, benchmark) = (&drawn.job, Some(&drawn.benchmark));
@@ -278,13 +278,19 @@ impl Score {
             let paired: Vec<Paired> = of.map(|(_, column)| column.paired.clone()).collect();
             average(&paired, seed)
         };
-        let mut found = Vec::new();
-        if !rows.is_empty() {
-            found = systems::by_both_scorers(base, adapted, Scorer::Strict, seed)?;
-        }
-        let mut by = |scorer: Scorer| {
-            let at = found.iter().position(|(other, _)| *other == scorer)?;
-            Some(found.swap_remove(at).1)
+        let by = |scorer: Scorer| {
+            let of = |tasks: &[ScoredTask]| -> Vec<Scored> {
+                tasks
+                    .iter()
+                    .filter_map(|task| task.by(scorer))
+                    .cloned()
+                    .collect()
+            };
+            match scoring::compare(&of(base), &of(adapted), seed) {
+                // Own tasks, captions and lists of words have no published rules.
+                Err(CompareError::NothingInCommon) => Ok(None),
+                found => found.map(Some),
+            }
         };
         Ok(Scores {
             average: mean(Role::Domain)?,
@@ -292,8 +298,8 @@ impl Score {
             general: mean(Role::General)?,
             against: self.against(tasks, adapted, &all, &of)?,
             tasks: rows,
-            strict: by(Scorer::Strict),
-            reference: by(Scorer::Reference),
+            strict: by(Scorer::Strict)?,
+            reference: by(Scorer::Reference)?,
             domains: domains(systems),
             rates: rates(systems),
             notes: self.notes(tasks, adapted),

@@ -37,7 +37,7 @@ pub fn render(task: &ScoredTask, leaks: &Leaks, pictures: &mut Pictures) -> Stri
         h1 { (title) }
         p { "Compared: " (leaks.compared) ". A match is a reason to look, not a proof." }
         h2 { "Scores with and without them" }
-        div.scroll { table {
+        div.scroll tabindex="0" { table {
             tr { th { "metric" } th { "all" } th { "without those found" } th { "those found" } }
             @for row in &leaks.scores {
                 tr {
@@ -51,7 +51,7 @@ pub fn render(task: &ScoredTask, leaks: &Leaks, pictures: &mut Pictures) -> Stri
         h2 { (leaks.pictures.len()) " matches of pictures" }
         (more(leaks.pictures.len()))
         @if !shown.is_empty() {
-            div.scroll { table {
+            div.scroll tabindex="0" { table {
                 tr { th.text { "test item" } th { "its picture" } th { "trained on" } th.text { "as" } th { "difference" } th.text { "file" } }
                 @for (found, test, trained) in &shown {
                     tr {
@@ -70,7 +70,7 @@ pub fn render(task: &ScoredTask, leaks: &Leaks, pictures: &mut Pictures) -> Stri
         (more(leaks.texts.len()))
         @if leaks.num_texts > leaks.texts.len() { p.soft { "The first " (TOLD) " of each item." } }
         @if !leaks.texts.is_empty() {
-            div.scroll { table {
+            div.scroll tabindex="0" { table {
                 tr { th.text { "test item" } th.text { "trained on" } th.text { "in common" } th { "share" } th.text { "words" } }
                 @for found in leaks.texts.iter().take(SHOWN) {
                     tr {

@@ -1,33 +1,34 @@
 //! Pages of scores: `index.html` with tables and radar charts, one page a task with every answer.
 
+mod details;
+mod differences;
+mod flips;
 mod index;
 mod leaks;
 mod names;
 mod style;
+mod systems;
 mod task;
 
+pub(crate) use differences::tested;
 use evaluation::ScoredTask;
-use evaluation::scoring::{Comparisons, Scorer};
+use evaluation::systems::{Compared, System, tasks};
 
 use crate::pictures::Pictures;
-use crate::system::System;
 
-/// The pages of one system, or of two that are compared, each given to `put` with the name of its file as soon as it is
+/// The pages of one system, or of several that were compared, each given to `put` with the name of its file as soon as it is
 /// made.
 pub fn pages<E>(
     systems: &[System<'_>],
-    comparisons: &[(Scorer, Comparisons)],
+    compared: Option<&Compared>,
     pictures: &mut Pictures,
     put: &mut dyn FnMut(&str, String) -> Result<(), E>,
 ) -> Result<(), E> {
-    for first in systems.first().map_or(&[][..], |system| system.tasks) {
+    for first in tasks(systems) {
         let id = &first.spec.id;
         let of_task: Vec<(&str, &ScoredTask)> = systems
             .iter()
-            .filter_map(|system| {
-                let task = system.tasks.iter().find(|task| task.spec.id == *id)?;
-                Some((system.name.as_str(), task))
-            })
+            .filter_map(|system| Some((system.name.as_str(), system.task(id)?)))
             .collect();
         let shown = task::render(&of_task, pictures);
         if let Some(thumbnails) = shown.thumbnails {
@@ -41,5 +42,5 @@ pub fn pages<E>(
             )?;
         }
     }
-    put(names::INDEX, index::index(systems, comparisons))
+    put(names::INDEX, index::index(systems, compared))
 }

@@ -4,10 +4,12 @@ mod confusion;
 mod curves;
 mod escape;
 mod forest;
+mod marks;
 mod radar;
 
 pub use confusion::confusion;
 pub use curves::{Curve, curves};
 pub use escape::escape;
 pub use forest::forest;
-pub use radar::radar;
+pub use marks::sign_of;
+pub use radar::{Radar, radar};

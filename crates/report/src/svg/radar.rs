@@ -1,64 +1,105 @@
-//! A radar chart of a domain's columns as SVG.
+//! A radar chart of columns as SVG, for any number of systems: each has a colour, a mark and a pattern of its line.
 
 use std::f64::consts::TAU;
 use std::fmt::Write as _;
 
-use evaluation::ScoredTask;
-use evaluation::scoring::{Scorer, TaskResult};
-
 use super::escape::escape;
-use crate::system::System;
-use crate::tables::columns::{of_domain, titles};
+use super::marks::{COLOURS, DASHES, mark};
 
 const WIDTH: f64 = 520.0;
-const HEIGHT: f64 = 380.0;
+/// Height without the legend.
+const HEIGHT: f64 = 350.0;
 const RADIUS: f64 = 130.0;
+/// Height of a line of the legend.
+const LINE: f64 = 20.0;
+/// Letters of a name in the legend.
+const LETTERS: usize = 28;
+/// Letters of a title; longer ones would leave the picture.
+const TITLE: usize = 16;
 
-/// Strict scores of each system and the majority, a spoke a column; empty with fewer than three columns.
-pub fn radar(domain: &str, systems: &[System<'_>]) -> String {
-    let Some(first) = systems.first() else {
-        return String::new();
-    };
-    let tasks = of_domain(first.tasks, domain);
-    let titles = titles(&tasks);
-    if titles.len() < 3 {
+/// What is drawn.
+#[derive(Debug)]
+pub struct Radar<'a> {
+    /// What it shows, for those who do not see it.
+    pub label: String,
+    /// One for each spoke.
+    pub titles: Vec<&'a str>,
+    /// Name and scores (0 to 100) of each system; a spoke without a score is left open.
+    pub systems: Vec<(&'a str, Vec<Option<f64>>)>,
+    /// The scores of the best constant answer.
+    pub floor: Vec<Option<f64>>,
+}
+
+/// A spoke a column; empty with fewer than three columns.
+pub fn radar(chart: &Radar<'_>) -> String {
+    let spokes = chart.titles.len();
+    if spokes < 3 || chart.systems.is_empty() {
         return String::new();
     }
     let place = |spoke: usize, value: f64| {
-        let angle = TAU * spoke as f64 / titles.len() as f64;
+        let angle = TAU * spoke as f64 / spokes as f64;
         let radius = RADIUS * value.clamp(0.0, 100.0) / 100.0;
         (
             WIDTH / 2.0 + radius * angle.sin(),
             HEIGHT / 2.0 - radius * angle.cos(),
         )
     };
-    let polygon = |values: &[Option<f64>]| {
-        values
-            .iter()
-            .enumerate()
-            .fold(String::new(), |mut out, (spoke, value)| {
-                let (x, y) = place(spoke, value.unwrap_or(0.0));
-                let _ = write!(out, "{x:.1},{y:.1} ");
-                out
-            })
-    };
+    let has_floor = chart.floor.iter().any(Option::is_some);
+    let lines = (chart.systems.len() + usize::from(has_floor)).div_ceil(2);
+    let whole = HEIGHT + LINE * lines as f64 + 6.0;
     let mut svg = format!(
-        "<svg class=\"radar\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"Strict scores of {domain}\">"
+        "<svg class=\"radar\" viewBox=\"0 0 {WIDTH} {whole}\" role=\"img\" aria-label=\"{}\">",
+        escape(&chart.label)
     );
+    grid(&mut svg, &chart.titles, &place);
+    if has_floor {
+        let _ = write!(
+            svg,
+            "<path class=\"floor\" d=\"{}\"/>",
+            outline(&chart.floor, &place)
+        );
+    }
+    let is_filled = chart.systems.len() < 3;
+    for (at, (name, values)) in chart.systems.iter().enumerate() {
+        let fill = if is_filled && values.iter().all(Option::is_some) {
+            " filled"
+        } else {
+            ""
+        };
+        let _ = write!(
+            svg,
+            "<g class=\"system c{} d{}{fill}\"><title>{}</title><path d=\"{}\"/>",
+            at % COLOURS,
+            at % DASHES,
+            escape(name),
+            outline(values, &place)
+        );
+        for (spoke, value) in values.iter().enumerate() {
+            if let Some(value) = value {
+                let (x, y) = place(spoke, *value);
+                svg.push_str(&mark(at, x, y));
+            }
+        }
+        svg.push_str("</g>");
+    }
+    svg + &legend(chart, has_floor) + "</svg>"
+}
+
+/// Rings, spokes and their titles.
+fn grid(svg: &mut String, titles: &[&str], place: &dyn Fn(usize, f64) -> (f64, f64)) {
     for ring in [25.0, 50.0, 75.0, 100.0] {
-        let corners = polygon(&vec![Some(ring); titles.len()]);
+        let corners = outline(&vec![Some(ring); titles.len()], place);
         let (x, y) = place(0, ring);
         let _ = write!(
             svg,
-            "<polygon class=\"grid\" points=\"{corners}\"/><text x=\"{:.1}\" y=\"{:.1}\">{ring:.0}</text>",
+            "<path class=\"grid\" d=\"{corners}\"/><text class=\"ring\" x=\"{:.1}\" y=\"{:.1}\">{ring:.0}</text>",
             x + 3.0,
             y - 2.0
         );
     }
     for (spoke, title) in titles.iter().enumerate() {
         let (x, y) = place(spoke, 100.0);
-        let (tx, ty) = place(spoke, 100.0);
-        let (dx, dy) = ((tx - WIDTH / 2.0) * 0.09, (ty - HEIGHT / 2.0) * 0.13);
+        let (dx, dy) = ((x - WIDTH / 2.0) * 0.09, (y - HEIGHT / 2.0) * 0.13);
         let anchor = if dx.abs() < 2.0 {
             "middle"
         } else if dx > 0.0 {
@@ -72,75 +113,140 @@ pub fn radar(domain: &str, systems: &[System<'_>]) -> String {
              <text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"{anchor}\">{}</text>",
             WIDTH / 2.0,
             HEIGHT / 2.0,
-            tx + dx,
-            ty + dy + if dy < 0.0 { 0.0 } else { 6.0 },
-            escape(title)
+            x + dx,
+            y + dy + if dy < 0.0 { -2.0 } else { 8.0 },
+            escape(&shortened(title, TITLE))
         );
     }
-    let majority = values(&tasks, |result, metric| {
-        result.majority.get(metric).copied()
-    });
-    if majority.iter().any(Option::is_some) {
-        let _ = write!(
-            svg,
-            "<polygon class=\"floor\" points=\"{}\"/>",
-            polygon(&majority)
-        );
-    }
-    let mut legend = String::new();
-    for (at, (system, class)) in systems.iter().zip(["one", "two"]).enumerate() {
-        let of_system: Vec<&ScoredTask> = tasks
-            .iter()
-            .filter_map(|task| {
-                system
-                    .tasks
-                    .iter()
-                    .find(|other| other.spec.id == task.spec.id)
-            })
-            .collect();
-        if of_system.len() < tasks.len() {
-            continue;
-        }
-        let scores = values(&of_system, |result, metric| {
-            result.metrics.get(metric).copied()
-        });
-        let name = if systems.len() > 1 {
-            &system.name
-        } else {
-            "strict"
-        };
-        let y = 16.0 + 18.0 * at as f64;
-        let _ = write!(
-            legend,
-            "<rect class=\"{class}\" x=\"8\" y=\"{:.0}\" width=\"12\" height=\"12\"/><text x=\"26\" y=\"{y:.0}\">{}</text>",
-            y - 10.0,
-            escape(name)
-        );
-        let _ = write!(
-            svg,
-            "<polygon class=\"{class}\" points=\"{}\"/>",
-            polygon(&scores)
-        );
-    }
-    let y = 16.0 + 18.0 * systems.len() as f64;
-    let _ = write!(
-        legend,
-        "<line class=\"floor\" x1=\"8\" x2=\"20\" y1=\"{0:.0}\" y2=\"{0:.0}\"/><text x=\"26\" y=\"{y:.0}\">majority</text>",
-        y - 4.0
-    );
-    svg + &legend + "</svg>"
 }
 
-fn values(
-    tasks: &[&ScoredTask],
-    value: impl Fn(&TaskResult, &str) -> Option<f64>,
-) -> Vec<Option<f64>> {
-    tasks
-        .iter()
-        .flat_map(|task| task.spec.metrics.iter().map(move |metric| (task, metric)))
-        .map(|(task, metric)| {
-            let scored = task.by(Scorer::Strict)?;
-            value(&scored.result, metric.name())
-        })
-        .collect()
+/// A closed path through all spokes; where one has no value, the line is open.
+fn outline(values: &[Option<f64>], place: &dyn Fn(usize, f64) -> (f64, f64)) -> String {
+    let mut out = String::new();
+    let mut is_open = true;
+    for (spoke, value) in values.iter().enumerate() {
+        match value {
+            Some(value) => {
+                let (x, y) = place(spoke, *value);
+                let step = if is_open { 'M' } else { 'L' };
+                let _ = write!(out, "{step}{x:.1} {y:.1}");
+                is_open = false;
+            }
+            None => is_open = true,
+        }
+    }
+    match (values.first(), values.last()) {
+        _ if values.iter().all(Option::is_some) => out.push('Z'),
+        (Some(Some(first)), Some(Some(_))) => {
+            let (x, y) = place(0, *first);
+            let _ = write!(out, "L{x:.1} {y:.1}");
+        }
+        _ => {}
+    }
+    out
+}
+
+/// Names with colour, mark and pattern, two a line.
+fn legend(chart: &Radar<'_>, has_floor: bool) -> String {
+    let mut out = String::new();
+    let place = |at: usize| {
+        (
+            8.0 + WIDTH / 2.0 * (at % 2) as f64,
+            HEIGHT + LINE * (at / 2) as f64 + 10.0,
+        )
+    };
+    for (at, (name, _)) in chart.systems.iter().enumerate() {
+        let (x, y) = place(at);
+        let _ = write!(
+            out,
+            "<g class=\"system c{} d{}\"><path d=\"M{x} {y}h36\"/>{}</g><text x=\"{}\" y=\"{}\">{}</text>",
+            at % COLOURS,
+            at % DASHES,
+            mark(at, x + 18.0, y),
+            x + 44.0,
+            y + 4.0,
+            escape(&shortened(name, LETTERS))
+        );
+    }
+    if has_floor {
+        let (x, y) = place(chart.systems.len());
+        let _ = write!(
+            out,
+            "<path class=\"floor\" d=\"M{x} {y}h36\"/><text x=\"{}\" y=\"{}\">majority</text>",
+            x + 44.0,
+            y + 4.0
+        );
+    }
+    out
+}
+
+fn shortened(name: &str, letters: usize) -> String {
+    if name.chars().count() <= letters {
+        return name.to_owned();
+    }
+    name.chars().take(letters - 1).chain(['…']).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chart<'a>(systems: &[&'a str], values: &[Option<f64>]) -> Radar<'a> {
+        Radar {
+            label: "scores".to_owned(),
+            titles: vec!["a", "b", "c", "d"],
+            systems: systems
+                .iter()
+                .map(|name| (*name, values.to_vec()))
+                .collect(),
+            floor: vec![Some(10.0); 4],
+        }
+    }
+
+    #[test]
+    fn every_system_is_told_by_more_than_its_colour() {
+        let names: Vec<String> = (0..40).map(|at| format!("s{at}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let svg = radar(&chart(&names, &[Some(50.0); 4]));
+        let looks = svg.split("<g class=\"system ").skip(1).take(40);
+        let mut looks: Vec<&str> = looks.filter_map(|part| part.split('"').next()).collect();
+        looks.sort_unstable();
+        looks.dedup();
+        assert_eq!(
+            looks.len(),
+            40,
+            "two systems have one colour and one pattern"
+        );
+        let mut marks: Vec<String> = (0..6).map(|at| mark(at, 0.0, 0.0)).collect();
+        marks.sort_unstable();
+        marks.dedup();
+        assert_eq!(marks.len(), 6);
+        assert!(
+            names
+                .iter()
+                .all(|name| svg.contains(&format!(">{name}</text>")))
+        );
+    }
+
+    #[test]
+    fn a_spoke_without_a_score_is_left_open() {
+        let svg = radar(&chart(&["a"], &[Some(50.0), None, Some(50.0), Some(50.0)]));
+        let path = svg
+            .split("<title>a</title><path d=\"")
+            .nth(1)
+            .and_then(|rest| rest.split('"').next());
+        // Right at the top, nothing to the right, then bottom, left, and up again.
+        assert_eq!(
+            path,
+            Some("M260.0 110.0M260.0 240.0L195.0 175.0L260.0 110.0")
+        );
+        assert_eq!(svg.matches("class=\"mark\"").count(), 3 + 1);
+        assert_eq!(
+            radar(&Radar {
+                titles: vec!["a", "b"],
+                ..chart(&["a"], &[])
+            }),
+            ""
+        );
+    }
 }

@@ -2,15 +2,23 @@
 
 use std::fmt::Write as _;
 
-use evaluation::scoring::{Comparisons, Scorer};
+use evaluation::scoring::Comparisons;
+use evaluation::systems::Compared;
 
 use crate::number::or_dash;
 
-/// Comparisons by each scorer as Markdown, which is also what a person reads in the terminal.
-pub fn markdown(found: &[(Scorer, Comparisons)]) -> String {
+/// The differences of two systems by each scorer as Markdown, which is also what a person reads in the terminal.
+pub fn markdown(found: &Compared) -> String {
     let tables: Vec<String> = found
+        .differences
         .iter()
-        .map(|(scorer, by)| format!("## {} scorer\n\n{}", scorer.name(), by_one(by)))
+        .map(|other| {
+            format!(
+                "## {} scorer\n\n{}",
+                other.scorer.name(),
+                by_one(&other.found)
+            )
+        })
         .collect();
     tables.join("\n")
 }

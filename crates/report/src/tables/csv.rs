@@ -3,9 +3,11 @@
 use std::fmt::Write as _;
 
 use evaluation::ScoredTask;
-use evaluation::scoring::{Comparisons, Scorer};
+use evaluation::scoring::Scorer;
+use evaluation::systems::Compared;
 
 use super::columns::blind_of;
+use super::quoted::quoted;
 
 /// One row a task, scorer and metric.
 pub fn scores(done: &[ScoredTask]) -> String {
@@ -51,16 +53,20 @@ pub fn scores(done: &[ScoredTask]) -> String {
     out
 }
 
-/// One row a scorer, task and metric.
-pub fn comparisons(found: &[(Scorer, Comparisons)]) -> String {
-    let mut out = "task,metric,scorer,n,clusters,base,adapted,difference,low,high,p,p_holm,better,worse,standardised,detectable,mcnemar_p,unpaired\n"
+/// One row a system other than the base, scorer, task and metric.
+pub fn comparisons(found: &Compared) -> String {
+    let mut out = "task,metric,scorer,n,clusters,base,adapted,difference,low,high,p,p_holm,better,worse,standardised,detectable,mcnemar_p,unpaired,against,system\n"
         .to_owned();
     let or_empty = |value: Option<f64>| value.map_or(String::new(), |value| value.to_string());
-    for row in found.iter().flat_map(|(_, by)| &by.tasks) {
+    let rows = found.differences.iter().flat_map(|other| {
+        let tasks = other.found.tasks.iter();
+        tasks.map(move |row| (row, &other.system))
+    });
+    for (row, system) in rows {
         let c = &row.comparison;
         let _ = writeln!(
             out,
-            "{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}",
+            "{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}",
             quoted(&row.task),
             row.metric,
             row.scorer.name(),
@@ -78,17 +84,10 @@ pub fn comparisons(found: &[(Scorer, Comparisons)]) -> String {
             or_empty(c.standardised),
             or_empty(c.detectable),
             or_empty(c.mcnemar.map(|m| m.p)),
-            row.unpaired.len()
+            row.unpaired.len(),
+            quoted(found.base()),
+            quoted(system)
         );
     }
     out
-}
-
-/// A cell of a CSV file (RFC 4180).
-fn quoted(text: &str) -> String {
-    if text.contains([',', '"', '\n', '\r']) {
-        format!("\"{}\"", text.replace('"', "\"\""))
-    } else {
-        text.to_owned()
-    }
 }

@@ -1,10 +1,12 @@
-//! Tables as text, Markdown and CSV.
+//! Tables as text, Markdown, CSV and LaTeX.
 
 pub mod benchmarks;
 pub mod columns;
 pub mod comparison;
 pub mod csv;
 mod markdown;
+mod quoted;
+pub mod systems;
 mod text;
 
 pub use markdown::markdown;
