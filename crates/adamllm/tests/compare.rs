@@ -6,6 +6,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Output;
 
+use evaluation::scoring::{Options, score};
+use evaluation::tasks::FileMetric;
+use evaluation::{ScoredTask, results};
 use program::text;
 use serde_json::{Value, json};
 
@@ -399,20 +402,21 @@ fn the_models_of_a_run_are_systems_too() {
     let run = folder.path().join("runs/my/evaluate");
     for (system, right) in [("base", 10), ("adapted", 30), ("captions", 12)] {
         let rows = (0..40).map(|i| {
-            let score = if i < right { 100.0 } else { 0.0 };
-            let row = json!({"id": i.to_string(), "prediction": "red", "label": "red", "cluster": format!("c{i}"),
-                "score": score, "unreadable": false});
-            format!("{row}\n")
+            let said = if i < right { "red" } else { "blue" };
+            let row = json!({"id": i.to_string(), "prediction": said, "label": "red", "cluster": format!("c{i}")});
+            serde_json::from_value(row).expect("a prediction")
         });
-        std::fs::create_dir_all(run.join(system)).expect("folder");
-        std::fs::write(
-            run.join(system).join("colour.jsonl"),
-            rows.collect::<String>(),
-        )
-        .expect("write");
+        let spec = FileMetric::ExactMatch.task("colour");
+        let scored = score(&spec, rows.collect(), Vec::new(), &Options::default());
+        let task = ScoredTask {
+            spec,
+            strict: scored.expect("scores"),
+            reference: None,
+            blind: None,
+            leaks: None,
+        };
+        results::write(&run.join(system), &task).expect("written");
     }
-    let scores = json!({"tasks": [{"task": "colour", "metric": "exact match", "majority": 20.0}]});
-    std::fs::write(run.join("scores.json"), scores.to_string()).expect("write");
     let path = |name: &str| folder.path().join(name).display().to_string();
     let systems = [
         path("runs/my/evaluate/base"),

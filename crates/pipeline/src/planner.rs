@@ -173,7 +173,8 @@ fn few_samples(driver: &Driver<'_>, sources: &Sources, pairs: &[Pair]) -> Result
     };
     if seeds.is_empty() {
         let request = &sources.prompts.synthesizer.caption_request;
-        return Ok(estimate::caption_samples(pairs, request));
+        let few = &pairs[..pairs.len().min(estimate::SAMPLES)];
+        return Ok(estimate::caption_samples(few, request));
     }
     let options = SeedOptions {
         input: settings.input,

@@ -6,6 +6,7 @@ mod lengths;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 use corpus::jsonl::{Appender, read_prefix};
@@ -15,6 +16,7 @@ use processor::{Encoded, Processor};
 use train::{Metrics, SampleSource, Trainer};
 
 use run::Stopped;
+use run::recipe::Training;
 
 use self::checkpoints::{clear_leftovers, found, prune};
 pub use self::data::{Data, Task};
@@ -43,6 +45,22 @@ impl SampleSource for Samples<'_> {
             .sample(&self.samples[index])
             .map_err(|e| e.to_string())
     }
+}
+
+/// Whether a training could take pairs with their captions alone: their pictures can be read and they fit.
+pub fn audit_captions(
+    site: &Site<'_>,
+    samples: &[Sample],
+    base: &Path,
+    training: &Training,
+    max_bad: f64,
+) -> Result<()> {
+    let processor = site.engine.processor(base)?;
+    let source = Samples {
+        samples,
+        processor: processor.as_ref(),
+    };
+    lengths::audit_captions(site, &source, &settings::config(training), max_bad)
 }
 
 /// The name of the unit that a training's progress counts.

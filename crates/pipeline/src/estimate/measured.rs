@@ -225,7 +225,7 @@ pub fn caption_samples(pairs: &[Pair], caption_request: &str) -> Vec<Sample> {
         end: false,
         origin: serde_json::Value::Null,
     };
-    pairs.iter().take(SAMPLES).map(sample).collect()
+    pairs.iter().map(sample).collect()
 }
 
 fn asked(pair: &Pair, caption_request: &str) -> Turn {

@@ -10,7 +10,7 @@ use train::{Config, Dropped, SampleSource, TooLong, left_out};
 use corpus::sealed::{read_sealed, write_sealed};
 use run::Stop;
 
-use super::data::{Data, Task};
+use super::data::Task;
 use crate::stage::Site;
 
 /// How many ids a message names; the file holds all of them.
@@ -64,8 +64,39 @@ pub fn audit(
         write_sealed(&path, &lengths)?;
     }
     say_what_is_long(site, &path, &lengths, config, is_new)?;
-    refuse_many_lost(task.max_bad, &task.data, &lengths.left_out)?;
+    let counts = Counts {
+        samples: task.data.samples.len(),
+        read: task.data.read,
+        unusable: task.data.unusable,
+    };
+    refuse_many_lost(task.max_bad, counts, &lengths.left_out)?;
     Ok(lengths.left_out)
+}
+
+/// Before tasks are written for pairs: whether their pictures can be read, and whether they fit with their captions alone.
+/// With a task they are longer still, so what does not fit now never will.
+pub fn audit_captions(
+    site: &Site<'_>,
+    source: &dyn SampleSource,
+    config: &Config,
+    max_bad: f64,
+) -> Result<()> {
+    let path = site.folder.join("caption-lengths.json");
+    let known = read_sealed(&path).filter(|known: &Lengths| {
+        (known.limit, known.samples) == (config.max_seq_len, source.len())
+    });
+    if known.is_some() {
+        return Ok(());
+    }
+    let lengths = measure(site.stop, source, config)?;
+    write_sealed(&path, &lengths)?;
+    say_what_is_long(site, &path, &lengths, config, true)?;
+    let counts = Counts {
+        samples: source.len(),
+        read: source.len(),
+        unusable: 0,
+    };
+    refuse_many_lost(max_bad, counts, &lengths.left_out)
 }
 
 fn say_what_is_long(
@@ -106,10 +137,20 @@ fn say_what_is_long(
     Ok(())
 }
 
+/// What a training is given.
+#[derive(Clone, Copy)]
+struct Counts {
+    samples: usize,
+    /// Records that were read for them.
+    read: usize,
+    /// Of these, how many cannot be used.
+    unusable: usize,
+}
+
 /// Stops a training whose records were lost in larger number than the recipe allows, on the whole way up to here:
 /// unreadable, with broken pictures, too long, or without anything to learn.
-fn refuse_many_lost(max_bad: f64, data: &Data, left_out: &[Dropped]) -> Result<()> {
-    let (samples, read) = (data.samples.len().max(1), data.read.max(1));
+fn refuse_many_lost(max_bad: f64, data: Counts, left_out: &[Dropped]) -> Result<()> {
+    let (samples, read) = (data.samples.max(1), data.read.max(1));
     // Samples may be fewer than records (`--limit`) or more (replay), so shares are what can be put together.
     let usable = 1.0 - data.unusable as f64 / read as f64;
     let lost = 1.0 - usable * (1.0 - left_out.len() as f64 / samples as f64);
@@ -129,7 +170,7 @@ fn refuse_many_lost(max_bad: f64, data: &Data, left_out: &[Dropped]) -> Result<(
         data.unusable,
         data.read,
         left_out.len(),
-        data.samples.len(),
+        data.samples,
         named.join("\n")
     )
 }
@@ -199,16 +240,8 @@ mod tests {
     use super::*;
 
     fn refused(unusable: usize, read: usize, left_out: usize, samples: usize) -> Option<String> {
-        let sample = corpus::Sample {
-            id: "a".to_owned(),
-            images: Vec::new(),
-            turns: Vec::new(),
-            end: false,
-            origin: serde_json::Value::Null,
-        };
-        let samples = vec![sample; samples];
-        let data = Data {
-            samples: &samples,
+        let data = Counts {
+            samples,
             read,
             unusable,
         };
@@ -218,7 +251,7 @@ mod tests {
             detail: "9 tokens, at most 8".to_owned(),
         };
         let left_out: Vec<Dropped> = (0..left_out).map(dropped).collect();
-        let refused = refuse_many_lost(0.01, &data, &left_out);
+        let refused = refuse_many_lost(0.01, data, &left_out);
         refused.err().map(|e| e.to_string())
     }
 
