@@ -89,7 +89,7 @@ fn gpu() -> Check {
     match torch::load_cuda(folder.as_deref()) {
         Ok(()) if torch::tch::Cuda::is_available() => check(
             "gpu",
-            format!("{} CUDA devices ({driver}); use --device cuda", torch::tch::Cuda::device_count()),
+            format!("{} CUDA devices ({driver}); models run there", torch::tch::Cuda::device_count()),
             None,
         ),
         Ok(()) => check("gpu", driver, Some("libtorch finds no CUDA device; is the driver new enough for CUDA 13".to_owned())),

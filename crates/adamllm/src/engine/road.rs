@@ -3,14 +3,14 @@
 use std::cell::RefCell;
 
 use adamllm::cli::{Demo, Run, Stage};
-use adamllm::flags::{Shared, threads};
+use adamllm::flags::Shared;
 use adamllm::output::print;
 use adamllm::recipes;
 use adamllm::signals;
 use adamllm::terminal::Terminal;
 use anyhow::{Context as _, Result, bail};
 use corpus::digests::Digests;
-use corpus::sealed::{changed_keys, read_sealed, write_json, write_sealed};
+use corpus::sealed::{changed_keys, write_json};
 use pipeline::stages::report::{INDEX, NAME as REPORT, SUMMARY};
 use pipeline::stages::train::NAME as TRAIN;
 use pipeline::{Driver, Engine, Stages, planner, settings};
@@ -19,9 +19,10 @@ use run::events::Reporter;
 use run::plan::against_measured;
 use run::recipe::{Control, Recipe};
 use run::{Graph, RunFolder, Span};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::device;
+use crate::kept::Kept;
 
 /// `adamllm demo`.
 pub fn demo(shared: &Shared, arguments: &Demo) -> Result<()> {
@@ -49,7 +50,8 @@ pub fn demo(shared: &Shared, arguments: &Demo) -> Result<()> {
         overrides.push(format!("evaluate.controls=[{}]", names.join(", ")));
     }
     overrides.extend(arguments.set.iter().cloned());
-    let recipe = recipes::load(&path, &overrides)?;
+    let kept = Kept::of(&run.path);
+    let recipe = recipes::load(&path, &overrides, kept.automatic(device))?;
     let asked = Invocation {
         limit: None,
         span: Span::default(),
@@ -96,7 +98,8 @@ struct Invocation {
 
 fn stages(shared: &Shared, stage: &Stage, asked: &Invocation) -> Result<()> {
     let device = device::ready(shared)?;
-    let recipe = recipes::load(&stage.recipe, &stage.set)?;
+    let kept = Kept::of(&stage.run_dir);
+    let recipe = recipes::load(&stage.recipe, &stage.set, kept.automatic(device))?;
     signals::take_over()?;
     let run = RunFolder::open(&stage.run_dir)?;
     let terminal = Terminal::new(shared);
@@ -156,36 +159,6 @@ fn refuse_another_recipe(recipe: &Recipe, run: &RunFolder, graph: &Graph) -> Res
     Ok(())
 }
 
-/// The number of threads of a run: the last bits of sums depend on it, so it is chosen once and kept when a run goes on.
-fn keep_threads(
-    shared: &Shared,
-    run: &RunFolder,
-    report: Reporter<'_>,
-    is_dry: bool,
-) -> Result<usize> {
-    let path = run.path.join("machine.json");
-    let known = read_sealed::<Value>(&path)
-        .and_then(|machine| machine["threads"].as_u64())
-        .and_then(|n| usize::try_from(n).ok());
-    let wanted = threads(shared);
-    match known {
-        Some(known) if shared.threads.is_none() || known == wanted => return Ok(known),
-        Some(known) if !is_dry => report.warn(format!(
-            "this run began with {known} threads; with {wanted} the last bits of what follows differ"
-        )),
-        None if path.exists() && !is_dry => report.warn(format!(
-            "`{}` was changed or damaged, and the number of threads that this run began with is not known; if it was not \
-             {wanted}, the last bits of what follows differ, and `--threads` mends that",
-            path.display()
-        )),
-        _ => {}
-    }
-    if !is_dry {
-        write_sealed(&path, &json!({"threads": wanted}))?;
-    }
-    Ok(wanted)
-}
-
 fn walk(
     shared: &Shared,
     device: torch::Device,
@@ -200,7 +173,7 @@ fn walk(
     let folders = graph.nodes().iter().map(|node| node.folder.as_path());
     run.refuse_earlier_layout(folders)?;
     refuse_another_recipe(recipe, run, graph)?;
-    let threads = keep_threads(shared, run, report, asked.is_dry)?;
+    let threads = Kept::of(&run.path).keep(shared, &run.path, report, device, asked.is_dry)?;
     torch::set_threads(threads);
     if !asked.is_dry {
         write_json(&run.path.join("recipe.json"), &recipe.resolution)?;

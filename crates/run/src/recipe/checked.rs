@@ -8,21 +8,13 @@ use toml::Value;
 
 use super::control::Control;
 use super::dtype::Dtype;
+use super::family::{Family, Found};
 use super::keys::{DEMO, key};
-use super::resolution::{Resolution, resolve_most};
+use super::resolution::{FAMILY, Resolution, Surroundings, resolve_most, without_column};
 use super::shape::Shape;
 use super::training::Training;
 use super::values::Values;
 use crate::hub::Hub;
-
-/// What a recipe is read among: the rest of the world that its words name.
-#[derive(Clone, Debug)]
-pub struct Surroundings<'a> {
-    /// Where models are that are named as repositories.
-    pub hub: Hub,
-    /// The demo's own recipe, whose settings are presets with the demo base.
-    pub demo_recipe: &'a str,
-}
 
 /// A checked recipe.
 #[derive(Clone, Debug)]
@@ -137,7 +129,7 @@ impl Recipe {
         folder: &Path,
         surroundings: &Surroundings,
     ) -> Result<Self, Vec<String>> {
-        let (resolution, wrong) = resolve_most(text, overrides, surroundings.demo_recipe)?;
+        let (resolution, wrong) = resolve_most(text, overrides, folder, surroundings)?;
         match Self::new(resolution, folder, &surroundings.hub) {
             Ok(recipe) if wrong.errors.is_empty() => Ok(recipe),
             checked => {
@@ -216,6 +208,7 @@ impl Recipe {
                 ));
             }
         }
+        errors.extend(recipe.family_problem());
         let demo = recipe.checkpoint == Path::new(DEMO);
         let has_synthesizer =
             recipe.synthesizer.checkpoint.is_some() || recipe.synthesizer.seed_data.is_some();
@@ -250,6 +243,32 @@ impl Recipe {
             Ok(recipe)
         } else {
             Err(errors)
+        }
+    }
+
+    /// What is wrong with the column of table 10 that presets are from.
+    fn family_problem(&self) -> Option<String> {
+        if self.uses_demo_base() || !self.checkpoint.join("config.json").exists() {
+            // That it is not there is told of the checkpoint itself.
+            return None;
+        }
+        let named = self.resolution.get(FAMILY).and_then(|r| r.value.as_str());
+        match (Found::in_folder(&self.checkpoint), named) {
+            (Found::Is(found), Some(named)) if found.as_str() != named => Some(format!(
+                "`{FAMILY}` is `{named}`, but `model.checkpoint` is a `{}`; leave the key out",
+                found.as_str()
+            )),
+            (Found::Nothing(why), None) => {
+                let keys = without_column(&self.resolution).join("`, `");
+                (!keys.is_empty()).then(|| {
+                    format!(
+                        "there are no presets for `{keys}`, since {why}; give them, or name with `{FAMILY}` whose they are \
+                         to be ({})",
+                        Family::WORDS.join(", ")
+                    )
+                })
+            }
+            _ => None,
         }
     }
 
