@@ -19,6 +19,7 @@ mod keys;
 mod resolution;
 
 mod checked;
+mod unread;
 mod values;
 
 mod differences;

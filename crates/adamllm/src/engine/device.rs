@@ -17,6 +17,7 @@ pub fn engine(shared: &Shared) -> Result<Engine> {
         dtype: kind(shared, device),
         threads: threads(shared),
         processing: processor::Options::default(),
+        extra_bos: None,
     })
 }
 

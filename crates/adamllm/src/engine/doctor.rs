@@ -137,6 +137,7 @@ fn overfit_in(folder: &Path) -> Result<(usize, f64, f64, f64)> {
         dtype: Kind::Float,
         threads: 1,
         processing: processor::Options::default(),
+        extra_bos: None,
     };
     let (model, processor) = engine.open(&demo.join("base-model"))?;
     let picture = image::RgbImage::from_fn(72, 72, |x, y| {

@@ -13,7 +13,7 @@ use corpus::digests::Digests;
 use corpus::sealed::{changed_keys, write_json};
 use pipeline::stages::report::{INDEX, NAME as REPORT, SUMMARY};
 use pipeline::stages::train::NAME as TRAIN;
-use pipeline::{Driver, Engine, Stages, planner, settings};
+use pipeline::{Driver, Stages, planner, settings};
 use report::Summary;
 use run::events::Reporter;
 use run::plan::against_measured;
@@ -178,12 +178,7 @@ fn walk(
     if !asked.is_dry {
         write_json(&run.path.join("recipe.json"), &recipe.resolution)?;
     }
-    let engine = Engine {
-        device,
-        dtype: settings::kind(recipe.dtype),
-        threads,
-        processing: settings::processing(recipe),
-    };
+    let engine = settings::engine(recipe, &run.path, device, threads);
     let driver = Driver {
         recipe,
         stages: &stages,

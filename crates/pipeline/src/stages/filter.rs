@@ -100,7 +100,13 @@ impl Stage for Filter {
         if let Some(path) = &self.prompts_file {
             reader.file("the prompts", path)?;
         }
-        reader.model("the judge", self.judge_key, &self.judge)
+        match self.kind {
+            // Its prompt is raw: a base model will do.
+            JudgeKind::Verdict => reader.raw_model("the judge", self.judge_key, &self.judge),
+            JudgeKind::TunedVerdict | JudgeKind::Extraction => {
+                reader.model("the judge", self.judge_key, &self.judge)
+            }
+        }
     }
 
     fn cost(&self, estimate: &Estimate<'_>) -> Result<Cost> {

@@ -33,6 +33,13 @@ impl Family {
     }
 }
 
+/// The `model_type` of a folder's `config.json`.
+pub(super) fn model_type(folder: &Path) -> Option<String> {
+    let text = std::fs::read_to_string(folder.join("config.json")).ok()?;
+    let config: Value = serde_json::from_str(&text).ok()?;
+    Some(config["model_type"].as_str()?.to_owned())
+}
+
 /// What a model's folder says of its family.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Found {

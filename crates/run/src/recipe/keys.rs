@@ -42,9 +42,7 @@ const BEFORE_TUNING: &[Key] = &[
     key!(
         "model.extra_bos",
         Shape::Flag,
-        "false",
-        "reference code: true for open-llava-next",
-        "a second begin-of-text token"
+        "a second begin-of-text token for the general model; default: what its folder says"
     ),
     key!(
         "model.template_date",
@@ -69,13 +67,13 @@ const BEFORE_TUNING: &[Key] = &[
     ),
     key!(
         "data.pairs",
-        Shape::Path,
-        "image-caption pairs of the domain: JSONL or ShareGPT JSON"
+        Shape::Paths,
+        "image-caption pairs of the domain, in any layout: a file or folder, or a list of them"
     ),
     key!(
         "data.images",
         Shape::Path,
-        "folder that image paths are relative to; default: the file's folder"
+        "folder that image paths are relative to; default: each file's own folder"
     ),
     key!(
         "data.columns",
