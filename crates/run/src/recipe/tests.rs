@@ -6,6 +6,7 @@ use crate::hub::Hub;
 
 mod machines;
 mod paper;
+mod unread;
 
 const DEMO_RECIPE: &str = include_str!("../../../../recipes/demo.toml");
 
