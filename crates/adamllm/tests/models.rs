@@ -276,6 +276,29 @@ fn a_model_without_a_chat_template_goes_on_from_raw_prompts() {
     );
 }
 
+/// Seed data and no pairs: the run ends with the synthesizer, which carries how it was tuned.
+#[test]
+fn a_recipe_without_pairs_tunes_a_synthesizer() {
+    let folder = tempfile::tempdir().expect("folder");
+    let at = |name: &str| folder.path().join(name);
+    write_model("llama", &at("model"));
+    write_picture(&at("0.png"));
+    let task = json!({"instruction": "How many?", "informative": "There are two.", "precise": "2"});
+    let seed = json!({"id": "0", "images": ["0.png"], "caption": "Two red apples.", "task": "count", "tasks": [task]});
+    std::fs::write(at("seeds.jsonl"), format!("{seed}\n")).expect("seeds");
+    let recipe = "[model]\ncheckpoint = \"model\"\nextra_bos = true\n[synthesizer]\nseed_data = \"seeds.jsonl\"\n\
+                  [synthesizer.train]\nmax_steps = 1\n";
+    std::fs::write(at("my.toml"), recipe).expect("recipe");
+    let (file, run) = (at("my.toml").display().to_string(), at("run"));
+    let run_text = run.display().to_string();
+    let said = json_of(&["run", &file, "--run-dir", &run_text]);
+    let model = run.join("tune-synthesizer/model");
+    assert_eq!(said["synthesizer"], json!(model));
+    let opened = processor::load(&model, &processor::Options::default());
+    assert!(opened.expect("processor").extra_bos());
+    assert!(!run.join("pairs").exists());
+}
+
 /// A run goes on with the dtype that `auto` stood for when it began, wherever it goes on.
 #[test]
 fn a_run_keeps_the_dtype_that_it_began_with() {

@@ -13,13 +13,14 @@ use corpus::digests::Digests;
 use corpus::sealed::{changed_keys, write_json};
 use pipeline::stages::report::{INDEX, NAME as REPORT, SUMMARY};
 use pipeline::stages::train::NAME as TRAIN;
+use pipeline::stages::tune_synthesizer::NAME as TUNING;
 use pipeline::{Driver, Stages, planner, settings};
 use report::Summary;
 use run::events::Reporter;
 use run::plan::against_measured;
 use run::recipe::{Control, Recipe};
 use run::{Graph, RunFolder, Span};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::device;
 use crate::kept::Kept;
@@ -207,6 +208,12 @@ fn conclude(shared: &Shared, run: &RunFolder, graph: &Graph, span: &Span) -> Res
         let node = graph.node(stage);
         node.map_or_else(|| run.path.clone(), |node| run.path.join(&node.folder))
     };
+    if graph.node(REPORT).is_none() {
+        let synthesizer = place(TUNING).join("model");
+        return print(shared, &json!({"synthesizer": synthesizer}), || {
+            println!("tuned synthesizer: {}", synthesizer.display());
+        });
+    }
     let path = place(REPORT).join(SUMMARY);
     if span.until.as_deref().is_some_and(|s| s != REPORT) || !path.exists() {
         return Ok(());

@@ -273,6 +273,8 @@ impl Recipe {
             // That it is not there is told of the checkpoint itself.
             return None;
         }
+        // Without pairs there is no training whose settings these would be.
+        let trains = !self.pairs.is_empty();
         let named = self.resolution.get(FAMILY).and_then(|r| r.value.as_str());
         match (Found::in_folder(&self.checkpoint), named) {
             (Found::Is(found), Some(named)) if found.as_str() != named => Some(format!(
@@ -281,7 +283,7 @@ impl Recipe {
             )),
             (Found::Nothing(why), None) => {
                 let keys = without_column(&self.resolution).join("`, `");
-                (!keys.is_empty()).then(|| {
+                (trains && !keys.is_empty()).then(|| {
                     format!(
                         "there are no presets for `{keys}`, since {why}; give them, or name with `{FAMILY}` whose they are \
                          to be ({})",

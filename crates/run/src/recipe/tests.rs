@@ -280,8 +280,10 @@ fn hostile_recipes_are_errors_or_recipes() {
     all.push(keys().fold(String::new(), |text, key| {
         let preset = match key.preset {
             Preset::Absent => "\"x\"",
-            Preset::Value(one, _) | Preset::Table9(one) | Preset::Table10(one) => one,
-            Preset::Columns([one, ..]) => one,
+            Preset::Value(one, _)
+            | Preset::Table9(one)
+            | Preset::Table10(one)
+            | Preset::Columns([one, ..]) => one,
         };
         text + key.name + " = " + preset + "\n"
     }));
