@@ -430,6 +430,21 @@ fn every_family_goes_the_whole_road() {
             let verdicts = lines(&run.join("filter/verdicts.jsonl"));
             assert_eq!(verdicts.len(), 6);
             assert!(verdicts.iter().all(|v| v["raw"] != ""), "{verdicts:?}");
+            // How likely yes is, for whatever it wrote.
+            let loaded = model::load(&at("judge"), Device::Cpu, Kind::Float).expect("model");
+            let opened = processor::load(&at("judge"), &processor::Options::default());
+            let opened = opened.expect("processor");
+            for (request, verdict) in lines(&run.join("filter/requests.jsonl"))
+                .into_iter()
+                .zip(verdicts)
+            {
+                let request: corpus::Request = serde_json::from_value(request).expect("a request");
+                let yes = [" yes".to_owned()];
+                let found = generate::score(loaded.as_ref(), opened.as_ref(), &request, &yes);
+                let expected = found.expect("a score")[0].log_probability.exp();
+                let p_yes = verdict["p_yes"].as_f64().expect("a probability");
+                assert!((p_yes / expected - 1.0).abs() < 1e-3, "{p_yes} {expected}");
+            }
         }
 
         let output = adamllm(&[&args[..], &["--set", "filter.enabled=false"]].concat());

@@ -273,8 +273,10 @@ impl Recipe {
             // That it is not there is told of the checkpoint itself.
             return None;
         }
-        // Without pairs there is no training whose settings these would be.
-        let trains = !self.pairs.is_empty();
+        // A run that ends with its synthesizer has no training whose settings these would be.
+        let tunes = &self.synthesizer;
+        let trains =
+            !self.pairs.is_empty() || tunes.seed_data.is_none() && tunes.train.data.is_none();
         let named = self.resolution.get(FAMILY).and_then(|r| r.value.as_str());
         match (Found::in_folder(&self.checkpoint), named) {
             (Found::Is(found), Some(named)) if found.as_str() != named => Some(format!(
