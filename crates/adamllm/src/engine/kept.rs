@@ -24,15 +24,31 @@ fn place(run: &Path) -> PathBuf {
     run.join("machine.json")
 }
 
+/// What a run's recipe was resolved to, where nobody said the dtype.
+fn noted(run: &Path) -> Option<Dtype> {
+    let text = std::fs::read(run.join("recipe.json")).ok()?;
+    let recipe: Value = serde_json::from_slice(&text).ok()?;
+    let dtype = &recipe["model.dtype"];
+    let is_said = |by: &str| dtype["origin"]["from"] == by;
+    let name = dtype["value"].as_str()?;
+    if is_said("recipe") || is_said("set") {
+        None
+    } else {
+        name.parse().ok()
+    }
+}
+
 impl Kept {
     /// Of a run folder; nothing where there is none, or where it is damaged.
     pub fn of(run: &Path) -> Self {
         let machine = read_sealed::<Value>(&place(run)).unwrap_or_default();
         let word = |key: &str| machine[key].as_str();
         let threads = machine["threads"].as_u64();
+        // Where `machine.json` is damaged or an earlier build's, the recipe as it was resolved tells.
+        let dtype = word("dtype").and_then(|name| name.parse().ok());
         Self {
             threads: threads.and_then(|n| usize::try_from(n).ok()),
-            dtype: word("dtype").and_then(|name| name.parse().ok()),
+            dtype: dtype.or_else(|| noted(run)),
             device: word("device").and_then(|name| name.parse().ok()),
         }
     }
@@ -118,6 +134,19 @@ mod tests {
         let found = kept.automatic(Device::Cpu);
         assert_eq!(found.dtype, Dtype::Bf16);
         assert_eq!(found.why, "this run began with it");
+        // A damaged note.
+        std::fs::write(place(folder.path()), "x").expect("write");
+        assert_eq!(Kept::of(folder.path()), Kept::default());
+        for (from, expected) in [
+            ("chosen", Some(Dtype::Bf16)),
+            ("preset", Some(Dtype::Bf16)),
+            ("set", None),
+        ] {
+            let dtype = json!({"value": "bf16", "origin": {"from": from, "what": "x"}});
+            let recipe = json!({"model.dtype": dtype}).to_string();
+            std::fs::write(folder.path().join("recipe.json"), recipe).expect("write");
+            assert_eq!(Kept::of(folder.path()).dtype, expected, "{from}");
+        }
         assert_eq!(
             Kept::default().automatic(Device::Cuda(0)).dtype,
             Dtype::Bf16
