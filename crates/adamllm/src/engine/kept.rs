@@ -59,25 +59,24 @@ impl Kept {
             .map_or_else(|| automatic(device), Automatic::kept)
     }
 
-    /// Gives the number of threads of a run and, unless it `is_dry`, writes down what the run goes on with. The last bits of
-    /// sums depend on threads and device, so that another one is told.
+    /// With how many threads the run goes on: those that are asked for, else those that it began with.
+    pub fn threads(self, shared: &Shared) -> usize {
+        match (shared.threads, self.threads) {
+            (None, Some(known)) => known,
+            _ => threads(shared),
+        }
+    }
+
+    /// Writes down what the run goes on with. The last bits of sums depend on threads and device, so that another one is told.
     pub fn keep(
         self,
         shared: &Shared,
         run: &Path,
         report: Reporter<'_>,
         device: Device,
-        is_dry: bool,
-    ) -> Result<usize> {
+    ) -> Result<()> {
         let path = place(run);
-        let wanted = match (shared.threads, self.threads) {
-            (None, Some(known)) => known,
-            _ => threads(shared),
-        };
-        let kind = device_kind(device);
-        if is_dry {
-            return Ok(wanted);
-        }
+        let (wanted, kind) = (self.threads(shared), device_kind(device));
         match self.threads {
             Some(known) if known != wanted => report.warn(format!(
                 "this run began with {known} threads; with {wanted} the last bits of what follows differ"
@@ -111,7 +110,7 @@ impl Kept {
                 }),
             )?;
         }
-        Ok(wanted)
+        Ok(())
     }
 }
 

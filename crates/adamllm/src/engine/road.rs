@@ -174,11 +174,9 @@ fn walk(
     let folders = graph.nodes().iter().map(|node| node.folder.as_path());
     run.refuse_earlier_layout(folders)?;
     refuse_another_recipe(recipe, run, graph)?;
-    let threads = Kept::of(&run.path).keep(shared, &run.path, report, device, asked.is_dry)?;
+    let kept = Kept::of(&run.path);
+    let threads = kept.threads(shared);
     torch::set_threads(threads);
-    if !asked.is_dry {
-        write_json(&run.path.join("recipe.json"), &recipe.resolution)?;
-    }
     let engine = settings::engine(recipe, &run.path, device, threads);
     let driver = Driver {
         recipe,
@@ -195,6 +193,8 @@ fn walk(
             print!("the recipe is sound\n{}", plan.text());
         });
     }
+    kept.keep(shared, &run.path, report, device)?;
+    write_json(&run.path.join("recipe.json"), &recipe.resolution)?;
     driver.run(&asked.span)?;
     if let Some(text) = against_measured(&run.path, graph, train::peak_rss_bytes()) {
         report.note(text);
