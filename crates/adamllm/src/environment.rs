@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use run::hub::Hub;
-use run::recipe::Surroundings;
+use run::recipe::{Automatic, Surroundings};
 
 /// The caches of `huggingface_hub` in its own order of precedence.
 pub fn hub() -> Hub {
@@ -21,10 +21,11 @@ pub fn hub() -> Hub {
     Hub { caches }
 }
 
-/// What recipes are read in.
-pub fn surroundings() -> Surroundings<'static> {
+/// What recipes are read in, where `model.dtype = "auto"` stands for `automatic`.
+pub fn surroundings(automatic: Automatic) -> Surroundings<'static> {
     Surroundings {
         hub: hub(),
         demo_recipe: demo::RECIPE,
+        automatic,
     }
 }

@@ -11,10 +11,10 @@ pub struct Shared {
     /// Print errors only.
     #[arg(long, global = true)]
     pub quiet: bool,
-    /// Where models run: cpu, cuda or cuda:N.
-    #[arg(long, global = true, default_value = "cpu")]
+    /// Where models run: auto (a GPU if there is one), cpu, cuda or cuda:N.
+    #[arg(long, global = true, default_value = "auto")]
     pub device: String,
-    /// Dtype of the weights (f32 or bf16); for stages the recipe says.
+    /// Dtype of the weights (f32 or bf16); default: bf16 on a GPU, else f32. For stages the recipe says.
     #[arg(long, global = true, value_parser = ["f32", "bf16"])]
     pub dtype: Option<String>,
     /// Threads of the tensor library; default: all cores.

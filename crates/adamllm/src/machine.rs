@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use run::recipe::{Automatic, DeviceKind, Processor};
 use serde::Serialize;
 use serde_json::json;
 
@@ -73,14 +74,46 @@ fn value_of(file: &str, key: &str) -> Option<String> {
     Some(line.split_once(':')?.1.trim().to_owned())
 }
 
+/// The processor, as the system describes it.
+pub fn processor() -> Processor {
+    let of = |key: &str| value_of("/proc/cpuinfo", key).unwrap_or_default();
+    Processor {
+        vendor: of("vendor_id"),
+        family: of("cpu family").parse().unwrap_or(0),
+        features: of("flags").split(' ').map(str::to_owned).collect(),
+    }
+}
+
+/// Whether the system has a driver for GPUs that can be computed on; whether libtorch finds one is another matter.
+pub fn has_gpu() -> bool {
+    [
+        "/proc/driver/nvidia/version",
+        "/dev/nvidiactl",
+        // Windows' subsystem for Linux.
+        "/dev/dxg",
+    ]
+    .iter()
+    .any(|place| Path::new(place).exists())
+}
+
+/// What `model.dtype = "auto"` stands for on the device that `--device` names, as far as it can be told without tensors.
+pub fn automatic(shared: &Shared) -> Automatic {
+    let device = match shared.device.as_str() {
+        "cpu" => DeviceKind::Cpu,
+        "auto" if !has_gpu() => DeviceKind::Cpu,
+        _ => DeviceKind::Gpu,
+    };
+    Automatic::on(device, &processor())
+}
+
 fn cpu(shared: &Shared) -> Check {
     let name = value_of("/proc/cpuinfo", "model name").unwrap_or_else(|| "unknown".to_owned());
-    let flags = value_of("/proc/cpuinfo", "flags").unwrap_or_default();
+    let flags = processor().features;
     let has: Vec<&str> = ["avx2", "avx512f", "avx512_bf16", "amx_bf16"]
         .into_iter()
-        .filter(|wanted| flags.split(' ').any(|flag| flag == *wanted))
+        .filter(|wanted| flags.iter().any(|flag| flag == *wanted))
         .collect();
-    let mend = (!flags.is_empty() && !has.contains(&"avx2"))
+    let mend = (flags.len() > 1 && !has.contains(&"avx2"))
         .then(|| "the processor has no AVX2; training will be very slow".to_owned());
     check(
         "cpu",

@@ -4,18 +4,20 @@ use std::io::{BufRead as _, IsTerminal as _, Write as _};
 use std::path::Path;
 
 use anyhow::{Context as _, Result, anyhow, bail};
-use run::recipe::{Answers, QUESTIONS, Recipe, Resolution, Resolved, differences};
+use run::recipe::{
+    Answers, Automatic, QUESTIONS, Recipe, Resolution, Resolved, differences, without_column,
+};
 use serde_json::json;
 
-use crate::environment;
 use crate::flags::Shared;
 use crate::output::print;
+use crate::{environment, machine};
 
-/// A checked recipe.
-pub fn load(path: &Path, overrides: &[String]) -> Result<Recipe> {
+/// A checked recipe, in which `model.dtype = "auto"` stands for `automatic`.
+pub fn load(path: &Path, overrides: &[String], automatic: Automatic) -> Result<Recipe> {
     let text = text(path)?;
-    let folder = path.parent().unwrap_or(Path::new("")).to_owned();
-    Recipe::read(&text, overrides, &folder, &environment::surroundings()).map_err(|errors| {
+    let surroundings = environment::surroundings(automatic);
+    Recipe::read(&text, overrides, folder_of(path), &surroundings).map_err(|errors| {
         anyhow!(
             "recipe `{}` has {} {}:\n  {}",
             path.display(),
@@ -31,17 +33,14 @@ fn text(path: &Path) -> Result<String> {
         .with_context(|| format!("cannot read the recipe `{}`", path.display()))
 }
 
+fn folder_of(path: &Path) -> &Path {
+    path.parent().unwrap_or(Path::new(""))
+}
+
 /// Every key with where its value comes from.
 pub fn explain(shared: &Shared, path: &Path, overrides: &[String]) -> Result<()> {
-    let resolution =
-        run::recipe::resolve(&text(path)?, overrides, demo::RECIPE).map_err(|errors| {
-            anyhow!(
-                "recipe `{}` has {} errors:\n  {}",
-                path.display(),
-                errors.len(),
-                errors.join("\n  ")
-            )
-        })?;
+    let resolution = resolution(shared, path, overrides)?;
+    tell_without_column(shared, path, &resolution);
     print(shared, &serde_json::to_value(&resolution)?, || {
         for row in run::recipe::explain(&resolution) {
             println!(
@@ -52,14 +51,43 @@ pub fn explain(shared: &Shared, path: &Path, overrides: &[String]) -> Result<()>
     })
 }
 
-fn resolution(path: &Path) -> Result<Resolution> {
-    run::recipe::resolve(&text(path)?, &[], demo::RECIPE)
-        .map_err(|errors| anyhow!("recipe `{}`:\n  {}", path.display(), errors.join("\n  ")))
+fn resolution(shared: &Shared, path: &Path, overrides: &[String]) -> Result<Resolution> {
+    let surroundings = environment::surroundings(machine::automatic(shared));
+    run::recipe::resolve(&text(path)?, overrides, folder_of(path), &surroundings).map_err(
+        |errors| {
+            anyhow!(
+                "recipe `{}` has {} {}:\n  {}",
+                path.display(),
+                errors.len(),
+                if errors.len() == 1 { "error" } else { "errors" },
+                errors.join("\n  ")
+            )
+        },
+    )
+}
+
+/// Which keys have no preset yet, since nothing says of which family the model is.
+fn tell_without_column(shared: &Shared, path: &Path, resolution: &Resolution) {
+    let keys = without_column(resolution);
+    if !keys.is_empty() && !shared.quiet {
+        eprintln!(
+            "note: `{}` says nothing of {}: their presets follow the family of `model.checkpoint`, whose `config.json` does \
+             not tell it; put that file there, or name the family with `model.family`",
+            path.display(),
+            keys.iter()
+                .map(|key| format!("`{key}`"))
+                .collect::<Vec<_>>()
+                .join(", ")
+        );
+    }
 }
 
 /// The keys in which two recipes differ.
 pub fn diff(shared: &Shared, a: &Path, b: &Path) -> Result<()> {
-    let found = differences(&resolution(a)?, &resolution(b)?);
+    let (one, other) = (resolution(shared, a, &[])?, resolution(shared, b, &[])?);
+    tell_without_column(shared, a, &one);
+    tell_without_column(shared, b, &other);
+    let found = differences(&one, &other);
     let shown = |side: &Option<Resolved>| {
         side.as_ref().map_or_else(
             || "-".to_owned(),
@@ -88,7 +116,7 @@ pub fn new(shared: &Shared, file: &Path, given: [&Option<String>; 3]) -> Result<
             None => ask(question)?,
         };
     }
-    let folder = file.parent().unwrap_or(Path::new(""));
+    let folder = folder_of(file);
     let answers = Answers::new(answers)?;
     for (what, path) in answers.missing(folder) {
         eprintln!(
@@ -96,7 +124,8 @@ pub fn new(shared: &Shared, file: &Path, given: [&Option<String>; 3]) -> Result<
             path.display()
         );
     }
-    let text = answers.recipe(folder, demo::RECIPE)?;
+    let surroundings = environment::surroundings(machine::automatic(shared));
+    let text = answers.recipe(folder, &surroundings)?;
     std::fs::write(file, text).with_context(|| format!("cannot write `{}`", file.display()))?;
     let next = format!("adamllm run {} --run-dir runs/my --dry-run", file.display());
     print(shared, &json!({"recipe": file, "next": next}), || {

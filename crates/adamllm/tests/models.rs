@@ -129,6 +129,15 @@ fn every_family_is_inspected_scored_and_generated_with() {
     }
 }
 
+/// A line of `[model]` for the family whose pictures keep their own size.
+fn size_of_pictures(name: &str) -> &'static str {
+    if name == "qwen" {
+        "max_pixels = 12544\n"
+    } else {
+        ""
+    }
+}
+
 #[test]
 fn every_family_that_sees_is_adapted_by_a_recipe() {
     for name in ["qwen", "tile", "canvas"] {
@@ -143,14 +152,23 @@ fn every_family_that_sees_is_adapted_by_a_recipe() {
             })
             .collect();
         std::fs::write(folder.path().join("pairs.jsonl"), rows).expect("pairs");
-        let recipe = "[model]\ncheckpoint = \"model\"\nmax_pixels = 12544\n[data]\npairs = \"pairs.jsonl\"\n\
-                      [synthesizer]\ncheckpoint = \"model\"\nmax_new_tokens = 4\n[filter]\nenabled = false\n\
-                      [train]\nmax_steps = 2\nbatch_size = 4\n";
+        let twice = name == "canvas";
+        let recipe = format!(
+            "[model]\ncheckpoint = \"model\"\ndtype = \"f32\"\n{}{}[data]\npairs = \"pairs.jsonl\"\n\
+             [synthesizer]\ncheckpoint = \"model\"\nmax_new_tokens = 4\n[filter]\nenabled = false\n\
+             [train]\nmax_steps = 2\nbatch_size = 4\n",
+            size_of_pictures(name),
+            if twice { "extra_bos = true\n" } else { "" }
+        );
         let (file, run) = (folder.path().join("my.toml"), folder.path().join("run"));
         std::fs::write(&file, recipe).expect("recipe");
         let (file, run_text) = (file.display().to_string(), run.display().to_string());
         let output = adamllm(&["train", &file, "--run-dir", &run_text]);
         assert!(output.status.success(), "{name}: {}", text(&output.stderr));
+        // The folder carries what it was trained with.
+        let trained = run.join("train/model");
+        let opened = processor::load(&trained, &processor::Options::default());
+        assert_eq!(opened.expect("processor").extra_bos(), twice, "{name}");
         let load = |path: &Path| model::load(path, Device::Cpu, Kind::Float).expect("model");
         let (before, after) = (
             load(&folder.path().join("model")),
@@ -199,6 +217,123 @@ fn write_wider_model(name: &str, folder: &Path) {
     model::save(model.as_ref(), folder, None, Kind::Float).expect("saved");
 }
 
+/// A base model that reads long prompts: random weights, and no chat template.
+fn write_judge(folder: &Path) {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../processor/tests/golden");
+    copy(&golden.join("text"), folder);
+    std::fs::remove_file(folder.join("chat_template.jinja")).expect("removed");
+    let path = folder.join("config.json");
+    let text = std::fs::read_to_string(&path).expect("config");
+    let mut config: Value = serde_json::from_str(&text).expect("JSON");
+    config["max_position_embeddings"] = 8192.into();
+    std::fs::write(&path, config.to_string()).expect("config");
+    let model = model::fresh(&config.to_string(), 5, Device::Cpu, Kind::Float).expect("model");
+    model::save(model.as_ref(), folder, None, Kind::Float).expect("saved");
+}
+
+/// What a base model is asked by: raw prompts, generated from and scored.
+#[test]
+fn a_model_without_a_chat_template_goes_on_from_raw_prompts() {
+    let folder = tempfile::tempdir().expect("folder");
+    let at = |name: &str| folder.path().join(name);
+    write_judge(&at("judge"));
+    let request = json!({"id": "r", "turns": [], "prompt": "Question: How many?\nVerdict:",
+                         "decoding": {"max_new_tokens": 3}});
+    std::fs::write(at("requests.jsonl"), format!("{request}\n")).expect("requests");
+    let show = |name: &str| at(name).display().to_string();
+    let (model, requests, output) = (show("judge"), show("requests.jsonl"), show("out.jsonl"));
+    let asked = [
+        "generate",
+        "--model",
+        &model,
+        "--requests",
+        &requests,
+        "--output",
+        &output,
+    ];
+    json_of(&asked);
+    let completions = lines(&at("out.jsonl"));
+    assert_eq!(completions[0]["error"], Value::Null, "{completions:?}");
+    assert!(completions[0]["completion_tokens"].as_u64() > Some(0));
+    let talk = adamllm(&["generate", "--model", &model, "--prompt", "How many?"]);
+    assert!(
+        text(&talk.stderr).contains("has no chat template, so it takes raw prompts alone"),
+        "{}",
+        text(&talk.stderr)
+    );
+
+    let loaded = model::load(&at("judge"), Device::Cpu, Kind::Float).expect("model");
+    let opened = processor::load(&at("judge"), &processor::Options::default()).expect("processor");
+    let request: corpus::Request = serde_json::from_value(request).expect("a request");
+    let answers = [" yes".to_owned(), " no".to_owned()];
+    let scores = generate::score(loaded.as_ref(), opened.as_ref(), &request, &answers);
+    let scores = scores.expect("scores");
+    assert_eq!(scores.len(), 2);
+    assert!(
+        scores
+            .iter()
+            .all(|s| s.log_probability < 0.0 && s.log_probability.is_finite())
+    );
+}
+
+/// Seed data and no pairs: the run ends with the synthesizer, which carries how it was tuned.
+#[test]
+fn a_recipe_without_pairs_tunes_a_synthesizer() {
+    let folder = tempfile::tempdir().expect("folder");
+    let at = |name: &str| folder.path().join(name);
+    write_model("llama", &at("model"));
+    write_picture(&at("0.png"));
+    let task = json!({"instruction": "How many?", "informative": "There are two.", "precise": "2"});
+    let seed = json!({"id": "0", "images": ["0.png"], "caption": "Two red apples.", "task": "count", "tasks": [task]});
+    std::fs::write(at("seeds.jsonl"), format!("{seed}\n")).expect("seeds");
+    let recipe = "[model]\ncheckpoint = \"model\"\nextra_bos = true\n[synthesizer]\nseed_data = \"seeds.jsonl\"\n\
+                  [synthesizer.train]\nmax_steps = 1\n";
+    std::fs::write(at("my.toml"), recipe).expect("recipe");
+    let (file, run) = (at("my.toml").display().to_string(), at("run"));
+    let run_text = run.display().to_string();
+    let said = json_of(&["run", &file, "--run-dir", &run_text]);
+    let model = run.join("tune-synthesizer/model");
+    assert_eq!(said["synthesizer"], json!(model));
+    let opened = processor::load(&model, &processor::Options::default());
+    assert!(opened.expect("processor").extra_bos());
+    assert!(!run.join("pairs").exists());
+}
+
+/// A run goes on with the dtype that `auto` stood for when it began, wherever it goes on.
+#[test]
+fn a_run_keeps_the_dtype_that_it_began_with() {
+    for (name, other) in [("bf16", "f32"), ("f32", "bf16")] {
+        let folder = tempfile::tempdir().expect("folder");
+        let at = |name: &str| folder.path().join(name);
+        write_model("qwen", &at("model"));
+        write_picture(&at("0.png"));
+        let pair = json!({"id": "0", "images": ["0.png"], "caption": "A dish."});
+        std::fs::write(at("pairs.jsonl"), format!("{pair}\n")).expect("pairs");
+        let recipe = "[model]\ncheckpoint = \"model\"\n[data]\npairs = \"pairs.jsonl\"\nheld_out = 0.0\n\
+                      [synthesizer]\ncheckpoint = \"model\"\n";
+        std::fs::write(at("my.toml"), recipe).expect("recipe");
+        std::fs::create_dir(at("run")).expect("folder");
+        let machine = json!({"threads": 1, "dtype": name, "device": "cpu"});
+        corpus::sealed::write_sealed(&at("run/machine.json"), &machine).expect("written");
+        let (file, run) = (at("my.toml").display().to_string(), at("run"));
+        let run_text = run.display().to_string();
+        let until = ["run", &file, "--run-dir", &run_text, "--until", "pairs"];
+        let output = adamllm(&until);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        let dtype = || {
+            let written = std::fs::read_to_string(run.join("recipe.json")).expect("recipe");
+            let written: Value = serde_json::from_str(&written).expect("JSON");
+            written["model.dtype"].clone()
+        };
+        assert_eq!(dtype()["value"], name);
+        assert_eq!(dtype()["origin"]["what"], "this run began with it");
+        let set = format!("model.dtype={other}");
+        let output = adamllm(&[&until[..], &["--set", &set]].concat());
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        assert_eq!(dtype()["value"], other);
+    }
+}
+
 /// Lines of a stage's file.
 fn lines(path: &Path) -> Vec<Value> {
     let text = std::fs::read_to_string(path).expect("file");
@@ -231,11 +366,24 @@ fn every_family_goes_the_whole_road() {
         let item = json!({"id": "0", "images": ["../0.png"], "question": "How many?", "label": "2", "cluster": "0",
                           "metric": "exact_match"});
         std::fs::write(at("tasks/count.jsonl"), format!("{item}\n")).expect("task");
-        let recipe = "[model]\ncheckpoint = \"model\"\nmax_pixels = 12544\n[data]\npairs = \"pairs.jsonl\"\nheld_out = 0.25\n\
-                      [synthesizer]\nseed_data = \"seeds.jsonl\"\nmax_new_tokens = 192\n\
-                      [synthesizer.train]\nmax_steps = 120\nepochs = 1000.0\nbatch_size = 4\nlearning_rate = 0.01\n\
-                      [train]\nmax_steps = 40\nepochs = 1000.0\nbatch_size = 4\nlearning_rate = 0.01\n\
-                      [evaluate]\ndata = \"tasks\"\n";
+        // A base model, which has no chat template.
+        let judge = name == "tile";
+        if judge {
+            write_judge(&at("judge"));
+        }
+        let recipe = format!(
+            "[model]\ncheckpoint = \"model\"\ndtype = \"f32\"\n{}[data]\npairs = \"pairs.jsonl\"\nheld_out = 0.25\n\
+             [synthesizer]\nseed_data = \"seeds.jsonl\"\nmax_new_tokens = 192\n\
+             [synthesizer.train]\nmax_steps = 120\nepochs = 1000.0\nbatch_size = 4\nlearning_rate = 0.01\n{}\
+             [train]\nmax_steps = 40\nepochs = 1000.0\nbatch_size = 4\nlearning_rate = 0.01\n\
+             [evaluate]\ndata = \"tasks\"\n",
+            size_of_pictures(name),
+            if judge {
+                "[filter]\ncheckpoint = \"judge\"\n"
+            } else {
+                ""
+            }
+        );
         std::fs::write(at("my.toml"), recipe).expect("recipe");
         let (file, run) = (at("my.toml").display().to_string(), at("run"));
         let run_text = run.display().to_string();
@@ -243,6 +391,16 @@ fn every_family_goes_the_whole_road() {
         let planned = json_of(&[&args[..], &["--dry-run"]].concat());
         assert_eq!(planned["stages"][1]["counts"]["steps"], 120, "{name}");
         assert_eq!(planned["missing"], json!([]), "{name}");
+        if judge {
+            let asked = ["--set", "filter.judge=extraction"];
+            let said = text(&adamllm(&[&args[..], &asked].concat()).stderr);
+            assert!(
+                said.contains("`filter.checkpoint` cannot be used as the judge")
+                    && said.contains("has no chat template"),
+                "before anything else: {said}"
+            );
+            assert!(!run.join("tune-synthesizer").exists(), "{said}");
+        }
         let output = adamllm(&args);
         assert!(output.status.success(), "{name}: {}", text(&output.stderr));
         // What it was tuned on, in its own words.
@@ -268,6 +426,26 @@ fn every_family_goes_the_whole_road() {
             6,
             "{name}"
         );
+        if judge {
+            let verdicts = lines(&run.join("filter/verdicts.jsonl"));
+            assert_eq!(verdicts.len(), 6);
+            assert!(verdicts.iter().all(|v| v["raw"] != ""), "{verdicts:?}");
+            // How likely yes is, for whatever it wrote.
+            let loaded = model::load(&at("judge"), Device::Cpu, Kind::Float).expect("model");
+            let opened = processor::load(&at("judge"), &processor::Options::default());
+            let opened = opened.expect("processor");
+            for (request, verdict) in lines(&run.join("filter/requests.jsonl"))
+                .into_iter()
+                .zip(verdicts)
+            {
+                let request: corpus::Request = serde_json::from_value(request).expect("a request");
+                let yes = [" yes".to_owned()];
+                let found = generate::score(loaded.as_ref(), opened.as_ref(), &request, &yes);
+                let expected = found.expect("a score")[0].log_probability.exp();
+                let p_yes = verdict["p_yes"].as_f64().expect("a probability");
+                assert!((p_yes / expected - 1.0).abs() < 1e-3, "{p_yes} {expected}");
+            }
+        }
 
         let output = adamllm(&[&args[..], &["--set", "filter.enabled=false"]].concat());
         let said = text(&output.stderr);
@@ -384,6 +562,12 @@ fn the_original_layout_comes_back_as_it_was() {
     }
     let processor =
         |name: &str| processor::load(&at(name), &processor::Options::default()).expect("processor");
+    // What goes out says itself how it was trained; what the original code trained begins with two tokens.
+    assert!(!processor("hf").extra_bos() && !processor("again").extra_bos());
+    std::fs::remove_file(at("old/adamllm.json")).expect("removed");
+    let vision = ["--vision", &show("clip")];
+    convert("open-llava-next", "hf", "old", "published", &vision);
+    assert!(processor("published").extra_bos());
     write_picture(&at("a.png"));
     let image = |name: &str| processor(name).image(&at("a.png")).expect("picture");
     assert_eq!(image("hf"), image("again"));

@@ -17,4 +17,4 @@ pub use error::Error;
 pub use generator::Generator;
 pub use likelihood::{Likelihood, likelihoods};
 pub use local::{LocalGenerator, Options};
-pub use score::score;
+pub use score::{answered, score};

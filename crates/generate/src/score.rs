@@ -26,7 +26,7 @@ pub fn score(
     }
     let encoded: Vec<Encoded> = answers
         .iter()
-        .map(|answer| encode(processor, request, answer))
+        .map(|answer| answered(processor, request, answer))
         .collect::<Result<_, _>>()?;
     for (answer, encoded) in answers.iter().zip(&encoded) {
         if !encoded.learn.iter().skip(1).any(|&l| l) {
@@ -42,8 +42,13 @@ pub fn score(
     likelihoods(model, processor, &encoded)
 }
 
-/// Prompt and answer, with the answer marked as learned.
-fn encode(processor: &dyn Processor, request: &Request, answer: &str) -> Result<Encoded, Error> {
+/// A request with one answer to it as a sample, the answer marked as learned; what [`score`] runs, for many requests of one
+/// answer each.
+pub fn answered(
+    processor: &dyn Processor,
+    request: &Request,
+    answer: &str,
+) -> Result<Encoded, Error> {
     let id = &request.id;
     let problem = |problem: String| Error::Score {
         id: id.clone(),

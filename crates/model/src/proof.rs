@@ -26,7 +26,10 @@ impl Proof {
     /// Runs `model`, which lies or will lie in `folder`. Without a processor the request is a few ids.
     pub fn of(model: &dyn Mllm, processor: Option<&dyn Processor>, folder: &Path) -> Result<Self> {
         let encoded = match processor {
-            Some(processor) => request(model, processor, folder)?,
+            Some(processor) => match request(model, processor, folder) {
+                Err(error) if is_without_template(&error) => ids(model)?,
+                made => made?,
+            },
             None => ids(model)?,
         };
         let logits = logits(model, &encoded)?;
@@ -100,6 +103,14 @@ pub fn converted(
     let found = Proof::of(model.as_ref(), processor.as_deref(), folder)?;
     expected.check(&found, folder)?;
     Ok(warning)
+}
+
+/// Whether the model is one for raw prompts alone.
+fn is_without_template(error: &anyhow::Error) -> bool {
+    matches!(
+        error.downcast_ref(),
+        Some(processor::Error::NoTemplate { .. })
+    )
 }
 
 /// A short request, with a picture if the model has a tower.

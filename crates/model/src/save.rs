@@ -33,6 +33,7 @@ const COMPANIONS: &[&str] = &[
     "chat_template.jinja",
     "chat_template.json",
     "generation_config.json",
+    processor::FolderSettings::FILE,
     "LICENSE",
     "LICENSE.txt",
     "NOTICE",

@@ -50,9 +50,13 @@ impl Card {
             recipe,
             "a synthesizer: it reads a picture with its caption and writes an instruction with both answers",
             "synthesizer.",
-            Source::Seeds {
-                name: seeds.map_or_else(|| "the shipped demo seed set".to_owned(), name_of),
-                blank: recipe.synthesizer.blank_images,
+            if let Some(samples) = &recipe.synthesizer.train.data {
+                Source::File(name_of(samples))
+            } else {
+                Source::Seeds {
+                    name: seeds.map_or_else(|| "the shipped demo seed set".to_owned(), name_of),
+                    blank: recipe.synthesizer.blank_images,
+                }
             },
         )
     }
@@ -63,7 +67,12 @@ impl Card {
         let data = match &recipe.train.data {
             Some(file) => Source::File(name_of(file)),
             None => Source::Pairs {
-                name: name_of(&recipe.pairs),
+                name: recipe
+                    .pairs
+                    .iter()
+                    .map(|path| name_of(path))
+                    .collect::<Vec<_>>()
+                    .join(", "),
                 pairs: pairs.clone(),
                 general: mix
                     .general

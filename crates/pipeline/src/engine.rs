@@ -1,6 +1,6 @@
 //! Where models run, and how their folders are opened.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use model::Mllm;
@@ -16,8 +16,11 @@ pub struct Engine {
     pub dtype: Kind,
     /// Threads of the tensor library.
     pub threads: usize,
-    /// How processors are opened (`model.extra_bos` and its like).
+    /// How processors are opened (`model.template_date` and its like).
     pub processing: processor::Options,
+    /// Whether conversations of the model in this folder begin with two begin-of-text tokens, whatever the folder itself
+    /// says (`model.extra_bos`). Other models' folders speak for themselves.
+    pub extra_bos: Option<(PathBuf, bool)>,
 }
 
 impl Engine {
@@ -31,7 +34,12 @@ impl Engine {
 
     /// Opens a model's processor alone.
     pub fn processor(&self, folder: &Path) -> Result<Box<dyn Processor>> {
-        processor::load(folder, &self.processing)
+        let told = self.extra_bos.as_ref();
+        let options = processor::Options {
+            extra_bos: told.filter(|(of, _)| of == folder).map(|(_, says)| *says),
+            ..self.processing.clone()
+        };
+        processor::load(folder, &options)
             .with_context(|| format!("cannot open the processor of `{}`", folder.display()))
     }
 }

@@ -14,6 +14,7 @@ pub mod driver;
 pub mod engine;
 mod estimate;
 pub mod likelihood;
+mod pair_files;
 pub mod pictures;
 pub mod planner;
 pub mod preflight;

@@ -1,8 +1,8 @@
 //! How likely a model finds samples: a judge's probabilities, and perplexity.
 
 use anyhow::Result;
-use corpus::Sample;
-use generate::{Likelihood, likelihoods};
+use corpus::{Request, Sample};
+use generate::{Likelihood, answered, likelihoods};
 use model::Mllm;
 use processor::{Encoded, Processor};
 
@@ -19,6 +19,29 @@ pub fn of_samples(
     for part in samples.chunks(PART) {
         let encoded: Result<Vec<Encoded>, _> = part.iter().map(|s| processor.sample(s)).collect();
         out.extend(likelihoods(model, processor, &encoded?)?);
+    }
+    Ok(out)
+}
+
+/// How likely the model goes on with `answer` after each request; none where both together are longer than what it reads.
+pub fn of_answers(
+    model: &dyn Mllm,
+    processor: &dyn Processor,
+    requests: &[&Request],
+    answer: &str,
+) -> Result<Vec<Option<Likelihood>>> {
+    let mut out = Vec::with_capacity(requests.len());
+    for part in requests.chunks(PART) {
+        let encode = |request: &&Request| answered(processor, request, answer);
+        let encoded: Result<Vec<Encoded>, _> = part.iter().map(encode).collect();
+        let fits = |one: &Encoded| one.ids.len() <= model.max_positions();
+        let mut encoded = encoded?;
+        let all: Vec<bool> = encoded.iter().map(fits).collect();
+        encoded.retain(fits);
+        let mut found = likelihoods(model, processor, &encoded)?.into_iter();
+        for fits in all {
+            out.push(if fits { found.next() } else { None });
+        }
     }
     Ok(out)
 }

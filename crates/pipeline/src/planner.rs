@@ -17,7 +17,7 @@ use crate::pictures::PictureStore;
 use crate::reader::{ModelRead, Reader};
 use crate::runner::GROUP;
 use crate::settings;
-use crate::sources::Sources;
+use crate::sources::{Sources, Tuning};
 
 /// Makes the plan and writes it. Nothing else in the run folder changes, but for notes of what was read.
 pub fn make(driver: &Driver<'_>, span: &Span, limit: Option<usize>) -> Result<Plan> {
@@ -27,7 +27,8 @@ pub fn make(driver: &Driver<'_>, span: &Span, limit: Option<usize>) -> Result<Pl
     }
     let stages = driver.identify(span)?;
     let pairs = pairs(driver)?;
-    let (training, held_out) = driver.stages.pairs.split(&pairs);
+    let split = driver.stages.pairs.as_ref().map(|of| of.split(&pairs));
+    let (training, held_out) = split.unwrap_or_default();
     let models: Vec<ModelRead> = stages.iter().flat_map(|s| s.models.clone()).collect();
     let missing = without_weights(&models)?;
     let mut missing: Vec<String> = missing
@@ -148,7 +149,9 @@ fn stands<'a>(
 
 /// The pairs that can be used.
 fn pairs(driver: &Driver<'_>) -> Result<Vec<Pair>> {
-    let pairs = &driver.stages.pairs;
+    let Some(pairs) = &driver.stages.pairs else {
+        return Ok(Vec::new());
+    };
     let store = PictureStore::of(&driver.run.path);
     let mut digests = driver.digests.borrow_mut();
     let reads = pairs.contents(Reader::of_contents(&store, &mut digests))?;
@@ -159,8 +162,8 @@ fn pairs(driver: &Driver<'_>) -> Result<Vec<Pair>> {
 /// Some samples as the run would train on them.
 fn few_samples(driver: &Driver<'_>, sources: &Sources, pairs: &[Pair]) -> Result<Vec<Sample>> {
     let settings = &driver.recipe.synthesizer;
-    let seeds = match &sources.seeds {
-        Some(path) if settings.train.data.is_none() => {
+    let seeds = match &sources.tuning {
+        Some(Tuning::Seeds(path)) => {
             let options = formats::Options {
                 check_images: true,
                 ..sources.reading.clone()
@@ -169,7 +172,7 @@ fn few_samples(driver: &Driver<'_>, sources: &Sources, pairs: &[Pair]) -> Result
             rows.truncate(estimate::SAMPLES);
             rows
         }
-        _ => Vec::new(),
+        Some(Tuning::Samples(_)) | None => Vec::new(),
     };
     if seeds.is_empty() {
         let request = &sources.prompts.synthesizer.caption_request;

@@ -16,6 +16,9 @@ use serde_json::Value;
 use crate::pictures::PictureStore;
 use crate::records::Pictured;
 
+/// The recipe key of the general model.
+const GENERAL: &str = "model.checkpoint";
+
 /// A model that a stage reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModelRead {
@@ -71,9 +74,15 @@ impl<'a> Reader<'a> {
         self.reads.recipe.extend(lasting);
     }
 
-    /// Recipe keys that say how any model is run.
+    /// Recipe keys that say how any model is run. What `model.family` is changes presets, which have their own keys.
     pub fn model_settings(&mut self) {
-        self.keys(&["model", "run.seed"]);
+        self.keys(&[
+            "model.dtype",
+            "model.template_date",
+            "model.min_pixels",
+            "model.max_pixels",
+            "run.seed",
+        ]);
     }
 
     /// What is said on the command line, or what tells two stages of one kind apart.
@@ -81,8 +90,22 @@ impl<'a> Reader<'a> {
         self.reads.recipe.insert(name.to_owned(), value.into());
     }
 
-    /// A model, by the files of its folder; `key` is the recipe key that names it.
+    /// A model that holds conversations, by the files of its folder; `key` is the recipe key that names it.
     pub fn model(&mut self, role: &str, key: &'static str, folder: &Path) -> Result<()> {
+        // Without a tokenizer there is nothing yet that a template could belong to; a plan does without both.
+        if folder.join("tokenizer.json").exists() && !processor::has_chat_template(folder)? {
+            let folder = folder.to_owned();
+            let error = processor::Error::NoTemplate { folder };
+            return Err(error).with_context(|| format!("`{key}` cannot be used as {role}"));
+        }
+        self.raw_model(role, key, folder)
+    }
+
+    /// A model that is given raw prompts, for which it needs no chat template.
+    pub fn raw_model(&mut self, role: &str, key: &'static str, folder: &Path) -> Result<()> {
+        if key == GENERAL {
+            self.keys(&["model.extra_bos"]);
+        }
         let digest = self.digests.folder(folder)?;
         self.reads.contents.insert(role.to_owned(), digest);
         self.models.push(ModelRead {

@@ -1,7 +1,12 @@
 //! A recipe's plain settings as those of the crates with tensors.
 
+use std::path::Path;
+
 use run::recipe::training::{self, Training};
 use run::recipe::{Dtype, Recipe};
+
+use crate::engine::Engine;
+use crate::sources;
 
 /// What the trainer is told; the file of samples and the checkpoints are the caller's.
 pub fn config(training: &Training) -> train::Config {
@@ -60,10 +65,22 @@ pub fn kind(dtype: Dtype) -> torch::Kind {
     }
 }
 
+/// Where and how a recipe's models run, for the run folder `run`.
+pub fn engine(recipe: &Recipe, run: &Path, device: torch::Device, threads: usize) -> Engine {
+    Engine {
+        device,
+        dtype: kind(recipe.dtype),
+        threads,
+        processing: processing(recipe),
+        extra_bos: recipe
+            .extra_bos
+            .map(|says| (sources::folder_of(&recipe.checkpoint, run), says)),
+    }
+}
+
 /// How processors are opened.
-pub fn processing(recipe: &Recipe) -> processor::Options {
+fn processing(recipe: &Recipe) -> processor::Options {
     processor::Options {
-        extra_bos: recipe.extra_bos,
         template_date: recipe.template_date.clone(),
         min_pixels: recipe.min_pixels,
         max_pixels: recipe.max_pixels,

@@ -9,6 +9,15 @@ use synthesis::Prompts;
 
 use crate::pictures::PictureStore;
 
+/// What a synthesizer is tuned on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Tuning {
+    /// Seed data, which becomes samples.
+    Seeds(PathBuf),
+    /// Samples as they are.
+    Samples(PathBuf),
+}
+
 /// Folders and files of a run, and how they are read.
 #[derive(Clone, Debug)]
 pub struct Sources {
@@ -18,8 +27,8 @@ pub struct Sources {
     pub synthesizer: Option<PathBuf>,
     /// The judge that the recipe names.
     pub judge: Option<PathBuf>,
-    /// Seed data, if the synthesizer has to be tuned.
-    pub seeds: Option<PathBuf>,
+    /// What a synthesizer is tuned on; none where one was tuned before, or nothing is synthesized.
+    pub tuning: Option<Tuning>,
     /// The run's prompts.
     pub prompts: Prompts,
     /// How files of seeds and samples are read; pictures inside them get files in the run folder.
@@ -33,18 +42,24 @@ const DEMO_BASE: &str = "demo/base-model";
 /// The shipped seed data of a run that uses the demo base.
 const DEMO_SEEDS: &str = "demo/seeds.jsonl";
 
+/// The folder of a model that a recipe names, in the run folder `run`.
+pub(crate) fn folder_of(checkpoint: &Path, run: &Path) -> PathBuf {
+    if checkpoint == Path::new(DEMO) {
+        run.join(DEMO_BASE)
+    } else {
+        checkpoint.to_owned()
+    }
+}
+
 impl Sources {
     /// Of a recipe, for the run folder `run`.
     pub fn of(recipe: &Recipe, run: &Path, limit: Option<usize>) -> Result<Self> {
-        let model = |checkpoint: &PathBuf| {
-            if checkpoint == Path::new(DEMO) {
-                run.join(DEMO_BASE)
-            } else {
-                checkpoint.clone()
-            }
-        };
+        let model = |checkpoint: &PathBuf| folder_of(checkpoint, run);
         let synthesizer = &recipe.synthesizer;
         let shipped = || recipe.uses_demo_base().then(|| run.join(DEMO_SEEDS));
+        let seeds = synthesizer.seed_data.clone().or_else(shipped);
+        let samples = synthesizer.train.data.clone().map(Tuning::Samples);
+        let tuning = samples.or(seeds.map(Tuning::Seeds));
         let tunes = synthesizer.checkpoint.is_none() && recipe.mix.synthetic;
         let prompts = match &synthesizer.prompts {
             Some(path) => {
@@ -59,11 +74,7 @@ impl Sources {
             base: model(&recipe.checkpoint),
             synthesizer: synthesizer.checkpoint.as_ref().map(model),
             judge: recipe.filter.checkpoint.as_ref().map(model),
-            seeds: if tunes {
-                synthesizer.seed_data.clone().or_else(shipped)
-            } else {
-                None
-            },
+            tuning: tunes.then_some(tuning).flatten(),
             prompts,
             reading: formats::Options {
                 unpack: Some(PictureStore::of(run).folder().to_owned()),

@@ -172,6 +172,8 @@ pub fn train(site: &Site<'_>, task: &Task<'_>) -> Result<Trained> {
     let saved = folder.join("model");
     model::save(model.as_ref(), &saved, Some(task.base), site.engine.dtype)
         .context("cannot save the trained model")?;
+    let extra_bos = Some(processor.extra_bos());
+    processor::FolderSettings { extra_bos }.write(&saved)?;
     let steps = trainer.steps_done();
     // The optimizer's memory is not needed any more.
     drop(trainer);

@@ -1,5 +1,7 @@
 //! A conversation through the chat template: ids with what is learned, from one rendering and one tokenisation.
 
+use std::sync::Arc;
+
 use corpus::{Open, Role, Turn, TurnMarkers};
 
 use crate::rendering::{self, Content, Rendering, reserved_in};
@@ -11,7 +13,7 @@ pub const LLAMA3_TEMPLATE: &str = include_str!("templates/llama3.jinja");
 /// The conversation side of one checkpoint.
 #[derive(Debug)]
 pub(crate) struct Chat {
-    pub tokens: Tokens,
+    tokens: Arc<Tokens>,
     template: Template,
     content: Content,
     image_token: i64,
@@ -27,7 +29,7 @@ pub(crate) struct Chat {
 impl Chat {
     /// Finds out what the template takes. `parse_texts` reads control tokens in turns' texts as `transformers` does.
     pub fn new(
-        tokens: Tokens,
+        tokens: Arc<Tokens>,
         template: Template,
         image_token: i64,
         bos: Option<i64>,

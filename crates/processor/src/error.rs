@@ -31,6 +31,16 @@ pub enum Error {
         /// What it could say.
         known: String,
     },
+    /// A conversation for a model that has no chat template.
+    #[error(
+        "`{}` has no chat template, so it takes raw prompts alone (`prompt` of a request); for conversations add \
+         `chat_template.jinja` (neither `chat_template.json` nor `tokenizer_config.json` has a `chat_template` either)",
+        folder.display()
+    )]
+    NoTemplate {
+        /// The model's folder.
+        folder: PathBuf,
+    },
     /// The chat template cannot be used.
     #[error("the chat template cannot be used: {0}")]
     Template(String),

@@ -38,6 +38,8 @@ pub use chat::LLAMA3_TEMPLATE;
 pub use encoded::{Encoded, ImageGrid, ImageInput};
 pub use error::Error;
 pub use families::{KNOWN, load};
+pub use folder::FolderSettings;
 pub use options::Options;
 pub use processor::Processor;
 pub use resize::{Kernel, resize};
+pub use template::has_chat_template;

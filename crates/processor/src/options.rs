@@ -3,8 +3,9 @@
 /// Settings that a recipe can change.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Adds a second begin-of-text token, as open-llava-next does in training and inference.
-    pub extra_bos: bool,
+    /// Whether a conversation begins with a second begin-of-text token, as open-llava-next's do in training and inference;
+    /// what the model's folder says if absent ([`FolderSettings`](crate::FolderSettings)).
+    pub extra_bos: Option<bool>,
     /// What `strftime_now` of a chat template gives; never the clock.
     pub template_date: String,
     /// Parses control tokens in turns' texts as `transformers` does, for parity runs on trusted data only.
@@ -19,7 +20,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            extra_bos: false,
+            extra_bos: None,
             template_date: "26 Jul 2024".to_owned(),
             parse_texts: false,
             min_pixels: None,

@@ -8,6 +8,9 @@ use crate::encoded::{Encoded, ImageInput};
 use crate::error::Error;
 
 /// Turns samples and requests of one model into ids, mask and pixels, and ids back into text.
+///
+/// A model without a chat template takes requests with a raw prompt; its conversations are
+/// [`Error::NoTemplate`].
 pub trait Processor: Send + Sync {
     /// Ids, mask and pictures of a training sample.
     fn sample(&self, sample: &Sample) -> Result<Encoded, Error>;
@@ -26,6 +29,9 @@ pub trait Processor: Send + Sync {
 
     /// The token that stands for image features.
     fn image_token(&self) -> i64;
+
+    /// Whether conversations begin with a second begin-of-text token.
+    fn extra_bos(&self) -> bool;
 
     /// The control tokens around turns.
     fn markers(&self) -> Result<TurnMarkers, Error>;

@@ -13,6 +13,11 @@ use serde_json::{Map, Value as Json};
 
 use crate::Error;
 
+/// Whether a folder has a chat template; without one a model takes raw prompts alone.
+pub fn has_chat_template(folder: &Path) -> Result<bool, Error> {
+    Ok(Template::find(folder)?.is_some())
+}
+
 /// A compiled chat template with the special tokens that it may name.
 #[derive(Debug)]
 pub(crate) struct Template {

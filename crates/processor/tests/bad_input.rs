@@ -86,7 +86,47 @@ fn the_chat_template_is_found_in_any_of_its_places() {
     ] {
         assert_eq!(folder.open().sample(&sample).expect("encoded"), expected);
     }
-    bare().fails(&["chat_template.jinja", "add one of them"]);
+}
+
+/// A base model, as the paper's judge is: it reads what it is given, and no conversation.
+#[test]
+fn a_model_without_a_chat_template_takes_raw_prompts() {
+    let request = |turns: Vec<Turn>, prompt: Option<&str>| Request {
+        id: "r".to_owned(),
+        images: Vec::new(),
+        turns,
+        open: Open::Assistant,
+        prompt: prompt.map(str::to_owned),
+        decoding: corpus::Decoding::default(),
+    };
+    let raw = request(Vec::new(), Some("one\ntwo:"));
+    let bare = Folder::copy("text").remove("chat_template.jinja");
+    assert_eq!(
+        processor::has_chat_template(bare.0.path()).ok(),
+        Some(false)
+    );
+    let whole = Folder::copy("text");
+    assert_eq!(
+        processor::has_chat_template(whole.0.path()).ok(),
+        Some(true)
+    );
+    let opened = bare.open();
+    let encoded = opened.request(&raw).expect("encoded");
+    assert_eq!(encoded, whole.open().request(&raw).expect("encoded"));
+    assert!(opened.decode(&encoded.ids, true).ends_with("one\ntwo:"));
+    let talk = request(vec![Turn::new(Role::User, "one")], None);
+    for error in [
+        opened.request(&talk).expect_err("no template").to_string(),
+        opened.markers().expect_err("no template").to_string(),
+    ] {
+        for part in [
+            "has no chat template, so it takes raw prompts alone",
+            "chat_template.jinja",
+            &bare.0.path().display().to_string(),
+        ] {
+            assert!(error.contains(part), "{part}: {error}");
+        }
+    }
 }
 
 #[test]

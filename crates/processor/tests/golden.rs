@@ -359,10 +359,65 @@ fn a_raw_prompt_is_read_as_it_stands() {
     );
 }
 
+/// Copies a golden folder.
+fn copy(name: &str, to: &Path) {
+    std::fs::create_dir_all(to).expect("folder");
+    for entry in std::fs::read_dir(Path::new(ROOT).join(name)).expect("golden") {
+        let entry = entry.expect("entry");
+        std::fs::copy(entry.path(), to.join(entry.file_name())).expect("copy");
+    }
+}
+
+/// Each folder speaks for itself: by its file of ours, or by the image token that only the models of the paper's authors
+/// have; a recipe may say otherwise.
+#[test]
+fn a_folder_says_whether_there_is_a_second_begin_of_text_token() {
+    let root = tempfile::tempdir().expect("folder");
+    let said = |folder: &Path, says: Option<bool>| {
+        let options = Options {
+            extra_bos: says,
+            ..Options::default()
+        };
+        load(folder, &options).expect("processor").extra_bos()
+    };
+    let plain = root.path().join("plain");
+    copy("llama", &plain);
+    assert!(!said(&plain, None) && said(&plain, Some(true)));
+    processor::FolderSettings {
+        extra_bos: Some(true),
+    }
+    .write(&plain)
+    .expect("written");
+    assert!(said(&plain, None) && !said(&plain, Some(false)));
+
+    let published = root.path().join("published");
+    copy("llama", &published);
+    for name in [
+        "tokenizer.json",
+        "tokenizer_config.json",
+        "processor_config.json",
+    ] {
+        let path = published.join(name);
+        let text = std::fs::read_to_string(&path).expect("file");
+        let text = text.replace("<image>", "<|reserved_special_token_4|>");
+        std::fs::write(path, text).expect("write");
+    }
+    assert!(said(&published, None) && !said(&published, Some(false)));
+    let turns = vec![Turn::new(Role::User, "one").learned()];
+    let twice = load(&published, &Options::default()).expect("processor");
+    let twice = twice.sample(&sample(turns, Vec::new())).expect("encoded");
+    assert_eq!(twice.ids[0], twice.ids[1]);
+    std::fs::write(published.join("adamllm.json"), "{\"extra_bos\": 2}").expect("write");
+    let error = load(&published, &Options::default())
+        .err()
+        .expect("no flag");
+    assert!(error.to_string().contains("adamllm.json"), "{error}");
+}
+
 #[test]
 fn a_second_begin_of_text_token_only_on_demand() {
     let options = Options {
-        extra_bos: true,
+        extra_bos: Some(true),
         ..Options::default()
     };
     for folder in ["llama", "inst"] {

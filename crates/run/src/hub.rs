@@ -44,6 +44,12 @@ impl Hub {
         Ok(model.to_owned())
     }
 
+    /// Where a model lies that a file in `folder` names: in a cache, or else beside that file, be it there or not.
+    pub fn place(&self, named: &str, folder: &Path) -> PathBuf {
+        self.cached(Path::new(named))
+            .unwrap_or_else(|| folder.join(named))
+    }
+
     /// What a cache has under the name of a repository; none for a name of something that is there as a file.
     pub fn cached(&self, model: &Path) -> Option<PathBuf> {
         if model.exists() {

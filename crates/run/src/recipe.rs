@@ -9,25 +9,33 @@ pub mod training;
 
 mod control;
 mod dtype;
+mod family;
+
+mod key;
+mod training_keys;
+
 mod keys;
 
 mod resolution;
 
 mod checked;
+mod unread;
 mod values;
 
 mod differences;
 mod explanation;
 mod new;
 
-pub use checked::{Filter, Mix, Recipe, Surroundings, Synthesizer};
+pub use checked::{Filter, Mix, Recipe, Synthesizer};
 pub use control::Control;
 pub use differences::{Difference, differences};
-pub use dtype::Dtype;
+pub use dtype::{Automatic, DeviceKind, Dtype, DtypeChoice, Processor};
 pub use explanation::{Row, explain};
-pub use keys::{DEMO, Key, help_of, keys};
+pub use family::{Family, Found};
+pub use key::{Key, Preset};
+pub use keys::{DEMO, help_of, keys};
 pub use new::{Answers, NewError, QUESTIONS};
-pub use resolution::{Origin, Resolution, Resolved, resolve};
+pub use resolution::{Origin, Resolution, Resolved, Surroundings, resolve, without_column};
 pub use shape::Shape;
 pub use training::Training;
 

@@ -61,6 +61,9 @@ impl JudgeOptions {
     }
 }
 
+/// What the raw few-shot prompt of [`JudgeKind::Verdict`] goes on with where the verdict is yes.
+pub const RAW_YES: &str = " yes";
+
 /// A triplet whose verdict is known, to tune a judge on.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LabelledTriplet {
@@ -222,7 +225,8 @@ pub fn judge_samples(
 /// Samples whose log-probability gives that of *yes*, or of the precise answer for extraction, for every
 /// triplet and not only for those where the judge wrote it; see [`with_likelihood`].
 ///
-/// A raw few-shot prompt has no sample form, so there are none for [`JudgeKind::Verdict`].
+/// A raw few-shot prompt has no sample form, so there are none for [`JudgeKind::Verdict`]: ask how likely [`RAW_YES`] is after
+/// the request itself.
 pub fn likelihood_samples(kind: JudgeKind, triplets: &[Triplet], prompts: &Prompts) -> Vec<Sample> {
     let answer = |triplet: &Triplet| match kind {
         JudgeKind::Verdict => None,
@@ -232,7 +236,7 @@ pub fn likelihood_samples(kind: JudgeKind, triplets: &[Triplet], prompts: &Promp
     triplets.iter().filter_map(answer).collect()
 }
 
-/// Sets `p_yes` from the log-probability in nats of each triplet's likelihood sample.
+/// Sets `p_yes` from the log-probability in nats of each triplet's likelihood sample or, for a raw prompt, of [`RAW_YES`].
 pub fn with_likelihood(verdicts: &mut [Verdict], log_probabilities: &BTreeMap<String, f64>) {
     for verdict in verdicts {
         if let Some(log_probability) = log_probabilities.get(&verdict.id) {

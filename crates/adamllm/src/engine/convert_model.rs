@@ -12,7 +12,7 @@ use crate::device;
 
 /// Converts.
 pub fn run(shared: &Shared, asked: &ConvertModel) -> Result<()> {
-    let device = device::ready(shared)?;
+    let device = device::ready_for_files(shared)?;
     let input = match asked.from {
         Layout::Gguf => asked.input.clone(),
         _ => device::model_folder(&asked.input)?,

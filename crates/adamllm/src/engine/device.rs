@@ -2,19 +2,22 @@
 
 use std::path::{Path, PathBuf};
 
-use adamllm::environment;
 use adamllm::flags::{Shared, threads};
+use adamllm::{environment, machine};
 use anyhow::{Context as _, Result, bail};
-use pipeline::Engine;
+use pipeline::{Engine, settings};
+use run::recipe::{Automatic, DeviceKind, Dtype};
 use torch::{Device, Kind};
 
 /// An engine for models that are named on the command line.
 pub fn engine(shared: &Shared) -> Result<Engine> {
+    let device = ready(shared)?;
     Ok(Engine {
-        device: ready(shared)?,
-        dtype: kind(shared),
+        device,
+        dtype: kind(shared, device),
         threads: threads(shared),
         processing: processor::Options::default(),
+        extra_bos: None,
     })
 }
 
@@ -25,13 +28,45 @@ pub fn model_folder(named: &Path) -> Result<PathBuf> {
 
 /// Makes libtorch ready and gives the device.
 pub fn ready(shared: &Shared) -> Result<Device> {
-    let device = device(&shared.device)?;
-    torch::check_version().context("this program cannot run with the libtorch that it found")?;
-    torch::set_threads(threads(shared));
-    Ok(device)
+    prepare(shared)?;
+    match shared.device.as_str() {
+        "auto" => Ok(found(shared)),
+        name => named(name),
+    }
 }
 
-fn device(name: &str) -> Result<Device> {
+/// As [`ready`], for what reads and writes weights and runs no model: `auto` is the processor there.
+pub fn ready_for_files(shared: &Shared) -> Result<Device> {
+    prepare(shared)?;
+    match shared.device.as_str() {
+        "auto" => Ok(Device::Cpu),
+        name => named(name),
+    }
+}
+
+fn prepare(shared: &Shared) -> Result<()> {
+    torch::check_version().context("this program cannot run with the libtorch that it found")?;
+    torch::set_threads(threads(shared));
+    Ok(())
+}
+
+/// A GPU if there is one that can be used, else the processor.
+fn found(shared: &Shared) -> Device {
+    if !machine::has_gpu() {
+        return Device::Cpu;
+    }
+    match named("cuda") {
+        Ok(device) => device,
+        Err(error) => {
+            if !shared.quiet {
+                eprintln!("note: there is a GPU, but models run on the processor: {error:#}");
+            }
+            Device::Cpu
+        }
+    }
+}
+
+fn named(name: &str) -> Result<Device> {
     let device = match name.split_once(':') {
         _ if name == "cpu" => Device::Cpu,
         _ if name == "cuda" => Device::Cuda(0),
@@ -40,7 +75,7 @@ fn device(name: &str) -> Result<Device> {
                 .parse()
                 .with_context(|| format!("`{name}` is not a device"))?,
         ),
-        _ => bail!("`{name}` is not a device; expected cpu, cuda or cuda:N"),
+        _ => bail!("`{name}` is not a device; expected auto, cpu, cuda or cuda:N"),
     };
     if device.is_cuda() {
         let folder = std::env::var_os("ADAMLLM_TORCH_LIB").map(PathBuf::from);
@@ -55,11 +90,27 @@ fn device(name: &str) -> Result<Device> {
     Ok(device)
 }
 
-/// The dtype that `--dtype` names; f32 where it is not given.
-pub fn kind(shared: &Shared) -> Kind {
-    if shared.dtype.as_deref() == Some("bf16") {
-        Kind::BFloat16
+/// The kind of a device.
+pub fn device_kind(device: Device) -> DeviceKind {
+    if device.is_cuda() {
+        DeviceKind::Gpu
     } else {
-        Kind::Float
+        DeviceKind::Cpu
     }
+}
+
+/// What `model.dtype = "auto"` stands for on a device of this machine.
+pub fn automatic(device: Device) -> Automatic {
+    Automatic::on(device_kind(device), &machine::processor())
+}
+
+/// The dtype that `--dtype` names. Where it is not given: bf16 on a GPU, and f32 on a processor, where what one model is asked
+/// is compared with others' numbers more often than it takes long.
+fn kind(shared: &Shared, device: Device) -> Kind {
+    let named = shared.dtype.as_deref().and_then(|name| name.parse().ok());
+    settings::kind(named.unwrap_or(if device.is_cuda() {
+        Dtype::Bf16
+    } else {
+        Dtype::F32
+    }))
 }

@@ -89,7 +89,7 @@ fn gpu() -> Check {
     match torch::load_cuda(folder.as_deref()) {
         Ok(()) if torch::tch::Cuda::is_available() => check(
             "gpu",
-            format!("{} CUDA devices ({driver}); use --device cuda", torch::tch::Cuda::device_count()),
+            format!("{} CUDA devices ({driver}); models run there", torch::tch::Cuda::device_count()),
             None,
         ),
         Ok(()) => check("gpu", driver, Some("libtorch finds no CUDA device; is the driver new enough for CUDA 13".to_owned())),
@@ -137,6 +137,7 @@ fn overfit_in(folder: &Path) -> Result<(usize, f64, f64, f64)> {
         dtype: Kind::Float,
         threads: 1,
         processing: processor::Options::default(),
+        extra_bos: None,
     };
     let (model, processor) = engine.open(&demo.join("base-model"))?;
     let picture = image::RgbImage::from_fn(72, 72, |x, y| {

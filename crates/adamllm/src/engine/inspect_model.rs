@@ -11,7 +11,7 @@ use crate::device;
 
 /// Shows a folder. No weights are read.
 pub fn run(shared: &Shared, folder: &Path, tensors: bool) -> Result<()> {
-    device::ready(shared)?;
+    device::ready_for_files(shared)?;
     let found = inspect::folder(&device::model_folder(folder)?)?;
     print(shared, &found.document(tensors), || show(&found, tensors))
 }

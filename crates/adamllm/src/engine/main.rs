@@ -10,6 +10,7 @@ mod doctor;
 mod evaluate;
 mod generate;
 mod inspect_model;
+mod kept;
 mod perplexity;
 mod preview;
 mod road;

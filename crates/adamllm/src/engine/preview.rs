@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use adamllm::cli::Stage;
 use adamllm::flags::Shared;
 use adamllm::output::print;
-use adamllm::recipes;
+use adamllm::{machine, recipes};
 use anyhow::{Result, bail};
 use corpus::{Completion, Pair, Rejected, Triplet, jsonl};
 use pipeline::records;
@@ -32,9 +32,20 @@ pub fn run(shared: &Shared, stage: &Stage, number: usize) -> Result<()> {
     set.push("data.max_bad=1.0".to_owned());
     if let Some(model) = tuned {
         let model = std::path::absolute(model)?;
+        // What it was tuned with is not asked for any more.
+        let of_tuning = [
+            "synthesizer.train.",
+            "synthesizer.seed_data",
+            "synthesizer.blank_images",
+        ];
+        set.retain(|item| {
+            !of_tuning
+                .iter()
+                .any(|key| item.trim_start().starts_with(key))
+        });
         set.push(format!("synthesizer.checkpoint={}", model.display()));
     } else {
-        let recipe = recipes::load(&stage.recipe, &set)?;
+        let recipe = recipes::load(&stage.recipe, &set, machine::automatic(shared))?;
         if recipe.synthesizer.checkpoint.is_none() {
             bail!(
                 "the synthesizer is not tuned yet; tune it first: adamllm tune-synthesizer {} --run-dir {}",

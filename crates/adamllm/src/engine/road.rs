@@ -3,17 +3,18 @@
 use std::cell::RefCell;
 
 use adamllm::cli::{Demo, Run, Stage};
-use adamllm::flags::{Shared, threads};
+use adamllm::flags::Shared;
 use adamllm::output::print;
 use adamllm::recipes;
 use adamllm::signals;
 use adamllm::terminal::Terminal;
 use anyhow::{Context as _, Result, bail};
 use corpus::digests::Digests;
-use corpus::sealed::{changed_keys, read_sealed, write_json, write_sealed};
+use corpus::sealed::{changed_keys, write_json};
 use pipeline::stages::report::{INDEX, NAME as REPORT, SUMMARY};
 use pipeline::stages::train::NAME as TRAIN;
-use pipeline::{Driver, Engine, Stages, planner, preflight, settings};
+use pipeline::stages::tune_synthesizer::NAME as TUNING;
+use pipeline::{Driver, Stages, planner, preflight, settings};
 use report::Summary;
 use run::events::Reporter;
 use run::plan::against_measured;
@@ -22,6 +23,7 @@ use run::{Graph, RunFolder, Span};
 use serde_json::{Value, json};
 
 use crate::device;
+use crate::kept::Kept;
 
 /// `adamllm demo`.
 pub fn demo(shared: &Shared, arguments: &Demo) -> Result<()> {
@@ -49,7 +51,8 @@ pub fn demo(shared: &Shared, arguments: &Demo) -> Result<()> {
         overrides.push(format!("evaluate.controls=[{}]", names.join(", ")));
     }
     overrides.extend(arguments.set.iter().cloned());
-    let recipe = recipes::load(&path, &overrides)?;
+    let kept = Kept::of(&run.path);
+    let recipe = recipes::load(&path, &overrides, kept.automatic(device))?;
     let asked = Invocation {
         limit: None,
         span: Span::default(),
@@ -96,7 +99,8 @@ struct Invocation {
 
 fn stages(shared: &Shared, stage: &Stage, asked: &Invocation) -> Result<()> {
     let device = device::ready(shared)?;
-    let recipe = recipes::load(&stage.recipe, &stage.set)?;
+    let kept = Kept::of(&stage.run_dir);
+    let recipe = recipes::load(&stage.recipe, &stage.set, kept.automatic(device))?;
     signals::take_over()?;
     let run = RunFolder::open(&stage.run_dir)?;
     let terminal = Terminal::new(shared);
@@ -156,48 +160,6 @@ fn refuse_another_recipe(recipe: &Recipe, run: &RunFolder, graph: &Graph) -> Res
     Ok(())
 }
 
-/// The number of threads of a run: the last bits of sums depend on it, so it is chosen once and kept when a run goes on.
-struct Threads {
-    /// With how many the run began, if that is known.
-    known: Option<usize>,
-    /// With how many it goes on.
-    now: usize,
-}
-
-impl Threads {
-    fn of(shared: &Shared, run: &RunFolder) -> Self {
-        let known = read_sealed::<Value>(&run.path.join(MACHINE))
-            .and_then(|machine| machine["threads"].as_u64())
-            .and_then(|n| usize::try_from(n).ok());
-        let now = match known {
-            Some(known) if shared.threads.is_none() => known,
-            _ => threads(shared),
-        };
-        Self { known, now }
-    }
-
-    /// Writes them down, and says what differs from before.
-    fn keep(&self, run: &RunFolder, report: Reporter<'_>) -> Result<()> {
-        let (path, now) = (run.path.join(MACHINE), self.now);
-        match self.known {
-            Some(known) if known == now => return Ok(()),
-            Some(known) => report.warn(format!(
-                "this run began with {known} threads; with {now} the last bits of what follows differ"
-            )),
-            None if path.exists() => report.warn(format!(
-                "`{}` was changed or damaged, and the number of threads that this run began with is not known; if it was \
-                 not {now}, the last bits of what follows differ, and `--threads` mends that",
-                path.display()
-            )),
-            None => {}
-        }
-        Ok(write_sealed(&path, &json!({"threads": now}))?)
-    }
-}
-
-/// What a run folder says of the machine that its run began on.
-const MACHINE: &str = "machine.json";
-
 fn walk(
     shared: &Shared,
     device: torch::Device,
@@ -212,14 +174,10 @@ fn walk(
     let folders = graph.nodes().iter().map(|node| node.folder.as_path());
     run.refuse_earlier_layout(folders)?;
     refuse_another_recipe(recipe, run, graph)?;
-    let threads = Threads::of(shared, run);
-    torch::set_threads(threads.now);
-    let engine = Engine {
-        device,
-        dtype: settings::kind(recipe.dtype),
-        threads: threads.now,
-        processing: settings::processing(recipe),
-    };
+    let kept = Kept::of(&run.path);
+    let threads = kept.threads(shared);
+    torch::set_threads(threads);
+    let engine = settings::engine(recipe, &run.path, device, threads);
     let driver = Driver {
         recipe,
         stages: &stages,
@@ -236,7 +194,7 @@ fn walk(
         });
     }
     preflight::refuse_incomplete(&driver, &asked.span)?;
-    threads.keep(run, report)?;
+    kept.keep(shared, &run.path, report, device)?;
     write_json(&run.path.join("recipe.json"), &recipe.resolution)?;
     driver.run(&asked.span)?;
     if let Some(text) = against_measured(&run.path, graph, train::peak_rss_bytes()) {
@@ -251,6 +209,12 @@ fn conclude(shared: &Shared, run: &RunFolder, graph: &Graph, span: &Span) -> Res
         let node = graph.node(stage);
         node.map_or_else(|| run.path.clone(), |node| run.path.join(&node.folder))
     };
+    if graph.node(REPORT).is_none() {
+        let synthesizer = place(TUNING).join("model");
+        return print(shared, &json!({"synthesizer": synthesizer}), || {
+            println!("tuned synthesizer: {}", synthesizer.display());
+        });
+    }
     let path = place(REPORT).join(SUMMARY);
     if span.until.as_deref().is_some_and(|s| s != REPORT) || !path.exists() {
         return Ok(());

@@ -68,6 +68,10 @@ fn picture(side: usize) -> ImageInput {
 }
 
 impl Processor for Letters {
+    fn extra_bos(&self) -> bool {
+        false
+    }
+
     fn sample(&self, sample: &Sample) -> Result<Encoded, Error> {
         let mut encoded = Encoded {
             ids: vec![BEGIN],

@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
+use processor::FolderSettings;
 use serde_json::{Map, Value, json};
 
 use super::content::{Converted, extend};
@@ -15,6 +16,8 @@ use crate::mllm::Parameter;
 
 /// What the original code was trained with unless its `config.json` says another.
 const GRIDS: [[u64; 2]; 5] = [[336, 672], [672, 336], [672, 672], [1008, 336], [336, 1008]];
+/// Llama 3's begin-of-text token.
+const BEGIN: &str = "<|begin_of_text|>";
 /// Keys of the original `config.json` that are not the language model's.
 const OURS: &[&str] = &[
     "mm_",
@@ -138,6 +141,16 @@ pub(super) fn to_hf(folder: &Path, vision: Option<&Path>) -> Result<Converted> {
     if !has_template && words.config["chat_template"].is_null() {
         let template = json!(processor::LLAMA3_TEMPLATE);
         files.push(("chat_template.jinja".to_owned(), template));
+    }
+    // The original code writes the token in front of Llama 3's conversations, and its tokenizer once more.
+    let is_llama3 =
+        words.config["bos_token"] == BEGIN || words.config["bos_token"]["content"] == BEGIN;
+    if is_llama3 && !folder.join(FolderSettings::FILE).exists() {
+        let settings = FolderSettings {
+            extra_bos: Some(true),
+        };
+        let settings = serde_json::to_value(settings)?;
+        files.push((FolderSettings::FILE.to_owned(), settings));
     }
     Ok(Converted {
         checkpoint,

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
+use processor::FolderSettings;
 use serde_json::Value;
 use torch::{Device, Kind};
 
@@ -112,6 +113,11 @@ fn back(request: &Request) -> Result<Outcome> {
     let (parameters, config) = open_llava_next::from_hf(model.parameters(), &config)?;
     let text = serde_json::to_string_pretty(&config)? + "\n";
     save::save_as(&parameters, &text, output, Some(folder), kind)?;
+    // Said even where it is no, since the way back takes yes for granted.
+    if let Ok(opened) = processor::load(folder, &processor::Options::default()) {
+        let extra_bos = Some(opened.extra_bos());
+        FolderSettings { extra_bos }.write(output)?;
+    }
     let (tensors, values) = counts(&parameters);
     // The renamed parameters share their memory with the model's.
     drop(parameters);

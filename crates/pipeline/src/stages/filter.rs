@@ -1,15 +1,16 @@
 //! A judge looks whether a triplet's precise answer follows from its informative one; only such triplets stay.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};
-use corpus::{Triplet, jsonl};
+use corpus::{Request, Triplet, jsonl};
 use generate::LocalGenerator;
 use run::plan::Cost;
 use run::recipe::Recipe;
 use run::{Node, Place};
 use serde::{Deserialize, Serialize};
+use synthesis::judge::RAW_YES;
 use synthesis::{JudgeKind, JudgeOptions, KeepRule, Prompts};
 
 use super::synthesize::{Synthesize, TRIPLETS};
@@ -85,7 +86,7 @@ impl Filter {
 impl Stage for Filter {
     type Counts = Counts;
     const KIND: &'static str = NAME;
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
 
     fn node(&self) -> Node {
         Node::of(NAME, Place::Blocks, &[("triplets", self.triplets.name())])
@@ -100,7 +101,13 @@ impl Stage for Filter {
         if let Some(path) = &self.prompts_file {
             reader.file("the prompts", path)?;
         }
-        reader.model("the judge", self.judge_key, &self.judge)
+        match self.kind {
+            // Its prompt is raw: a base model will do.
+            JudgeKind::Verdict => reader.raw_model("the judge", self.judge_key, &self.judge),
+            JudgeKind::TunedVerdict | JudgeKind::Extraction => {
+                reader.model("the judge", self.judge_key, &self.judge)
+            }
+        }
     }
 
     fn cost(&self, estimate: &Estimate<'_>) -> Result<Cost> {
@@ -141,16 +148,25 @@ impl Stage for Filter {
         let path = folder.join("completions.jsonl");
         let completions = runner::run(&mut generator, &requests, &path, progress)?;
         let mut judged = synthesis::verdicts(self.kind, &triplets, &completions);
-        if self.kind != JudgeKind::Verdict {
+        let (model, processor) = (model.as_ref(), processor.as_ref());
+        let by_id: BTreeMap<String, f64> = if self.kind == JudgeKind::Verdict {
+            let judged: BTreeSet<&str> = judged.items.iter().map(|v| v.id.as_str()).collect();
+            let asked = requests.iter().filter(|r| judged.contains(r.id.as_str()));
+            let asked: Vec<&Request> = asked.collect();
+            let found = likelihood::of_answers(model, processor, &asked, RAW_YES)?;
+            let known = asked.iter().zip(found);
+            known
+                .filter_map(|(request, found)| Some((request.id.clone(), found?.log_probability)))
+                .collect()
+        } else {
             let samples = synthesis::judge::likelihood_samples(self.kind, &triplets, &self.prompts);
-            let found = likelihood::of_samples(model.as_ref(), processor.as_ref(), &samples)?;
-            let by_id: BTreeMap<_, _> = samples
-                .iter()
-                .zip(&found)
+            let found = likelihood::of_samples(model, processor, &samples)?;
+            let known = samples.iter().zip(&found);
+            known
                 .map(|(sample, found)| (sample.id.clone(), found.log_probability))
-                .collect();
-            synthesis::judge::with_likelihood(&mut judged.items, &by_id);
-        }
+                .collect()
+        };
+        synthesis::judge::with_likelihood(&mut judged.items, &by_id);
         jsonl::write(&folder.join(VERDICTS), &judged.items)?;
         let rule = KeepRule {
             threshold: self.threshold,

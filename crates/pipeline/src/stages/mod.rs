@@ -35,20 +35,25 @@ use tune_synthesizer::TuneSynthesizer;
 pub struct Stages {
     all: Vec<Box<dyn AnyStage>>,
     graph: Graph,
-    /// The pairs, which are looked at before anything runs.
-    pub pairs: Pairs,
+    /// The pairs, which are looked at before anything runs; none for a run that ends with the tuned synthesizer.
+    pub pairs: Option<Pairs>,
 }
 
 impl Stages {
-    /// The single-stage pipeline of the paper, in the run folder `run`.
+    /// The single-stage pipeline of the paper, in the run folder `run`; without pairs, what makes the synthesizer.
     pub fn of(recipe: &Recipe, run: &Path, limit: Option<usize>) -> Result<Self> {
         let sources = Sources::of(recipe, run, limit)?;
-        let first = Pairs::of(recipe, &PictureStore::of(run), limit);
         let mut made = Self {
             all: Vec::new(),
             graph: Graph::default(),
-            pairs: first.clone(),
+            pairs: None,
         };
+        if recipe.pairs.is_empty() {
+            made.add(TuneSynthesizer::of(recipe, &sources))?;
+            return Ok(made);
+        }
+        let first = Pairs::of(recipe, &PictureStore::of(run), limit);
+        made.pairs = Some(first.clone());
         let pairs = made.add(first)?;
         let tuned = made.add(TuneSynthesizer::of(recipe, &sources))?;
         let triplets = Synthesize::of(recipe, &sources, pairs.clone(), tuned.clone());

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use corpus::duplicates::Duplicates;
 use corpus::fingerprint::{Fingerprint, Sketch};
 use corpus::formats::{self, Loaded};
@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::bad_records::{broken, problem_of, refuse_many};
 use crate::estimate::Estimate;
+use crate::pair_files::merged;
 use crate::pictures::PictureStore;
 use crate::reader::Reader;
 use crate::records::{write, write_rejected};
@@ -38,7 +39,7 @@ const ROLE: &str = "the pairs";
 /// Reads the pairs.
 #[derive(Clone, Debug)]
 pub struct Pairs {
-    path: PathBuf,
+    paths: Vec<PathBuf>,
     reading: formats::Options,
     max_bad: f64,
     held_out: f64,
@@ -86,7 +87,7 @@ impl Pairs {
     /// Of a recipe.
     pub fn of(recipe: &Recipe, store: &PictureStore, limit: Option<usize>) -> Self {
         Self {
-            path: recipe.pairs.clone(),
+            paths: recipe.pairs.clone(),
             reading: formats::Options {
                 images: recipe.images.clone(),
                 columns: recipe.columns.clone(),
@@ -100,18 +101,26 @@ impl Pairs {
         }
     }
 
-    fn load(&self, check_images: bool) -> Result<Loaded<Pair>> {
+    /// The records of all files, and what is to be said of their ids.
+    fn load(&self, check_images: bool) -> Result<(Loaded<Pair>, Option<String>)> {
         let options = formats::Options {
             check_images,
             ..self.reading.clone()
         };
-        Ok(formats::read_pairs(&self.path, &options)?)
+        let mut parts = Vec::new();
+        for path in &self.paths {
+            parts.push((path.clone(), formats::read_pairs(path, &options)?));
+        }
+        merged(parts).context("the recipe names no pairs")
     }
 
     /// The pairs that can be used, at most as many as asked for; an error if the others are more than the recipe allows.
     /// `reads` is what identifies them, `run` the run folder.
     pub fn usable(&self, report: Reporter<'_>, reads: &Reads, run: &Path) -> Result<Usable> {
-        let mut loaded = self.load(true)?;
+        let (mut loaded, renamed) = self.load(true)?;
+        if let Some(note) = renamed {
+            report.note(note);
+        }
         let checked = checked(&loaded, reads.contents.clone(), &run.join(CHECKED))?;
         let rows = std::mem::take(&mut loaded.rows);
         for pair in rows {
@@ -123,7 +132,7 @@ impl Pairs {
         refuse_many(
             report,
             self.max_bad,
-            &self.path,
+            &self.name(),
             loaded.rows.len(),
             &loaded.rejected,
         )?;
@@ -134,6 +143,12 @@ impl Pairs {
         })
     }
 
+    /// What the files are called in messages.
+    fn name(&self) -> PathBuf {
+        let names = self.paths.iter().map(|path| path.display().to_string());
+        names.collect::<Vec<_>>().join("`, `").into()
+    }
+
     /// The sides of the split: what is trained on, and what is kept for evaluation.
     pub fn split(&self, pairs: &[Pair]) -> (Vec<Pair>, Vec<Pair>) {
         let few = &pairs[..pairs.len().min(self.limit.unwrap_or(usize::MAX))];
@@ -142,7 +157,7 @@ impl Pairs {
 
     /// What identifies the pairs alone.
     pub fn contents(&self, mut reader: Reader<'_>) -> Result<Reads> {
-        reader.records(ROLE, &self.load(false)?)?;
+        reader.records(ROLE, &self.load(false)?.0)?;
         Ok(reader.done().0)
     }
 }
@@ -159,7 +174,7 @@ impl Stage for Pairs {
     fn reads(&self, reader: &mut Reader<'_>) -> Result<()> {
         reader.keys(&["run.seed", "data.held_out"]);
         reader.setting("--limit", self.limit);
-        reader.records(ROLE, &self.load(false)?)
+        reader.records(ROLE, &self.load(false)?.0)
     }
 
     fn cost(&self, estimate: &Estimate<'_>) -> Result<Cost> {

@@ -18,7 +18,7 @@ use crate::estimate::Estimate;
 use crate::reader::Reader;
 use crate::records::{write, write_rejected};
 use crate::samples;
-use crate::sources::Sources;
+use crate::sources::{Sources, Tuning};
 use crate::stage::{Site, Stage};
 use crate::trained::Trained;
 use crate::training::{self, Data, Task};
@@ -29,8 +29,7 @@ pub const NAME: &str = "tune-synthesizer";
 /// Tunes the synthesizer.
 #[derive(Clone, Debug)]
 pub struct TuneSynthesizer {
-    /// Seed data; none where a tuned synthesizer is named, or nothing is synthesized.
-    seeds: Option<PathBuf>,
+    tuning: Option<Tuning>,
     base: PathBuf,
     input: Input,
     blank_images: f64,
@@ -63,7 +62,7 @@ impl TuneSynthesizer {
     pub fn of(recipe: &Recipe, sources: &Sources) -> Self {
         let settings = &recipe.synthesizer;
         Self {
-            seeds: sources.seeds.clone(),
+            tuning: sources.tuning.clone(),
             base: sources.base.clone(),
             input: settings.input,
             blank_images: settings.blank_images,
@@ -118,18 +117,21 @@ impl Stage for TuneSynthesizer {
     }
 
     fn reads(&self, reader: &mut Reader<'_>) -> Result<()> {
-        let Some(seeds) = &self.seeds else {
+        let Some(tuning) = &self.tuning else {
             return Ok(());
         };
         reader.model_settings();
         reader.training("synthesizer.train");
         reader.model("the model", "model.checkpoint", &self.base)?;
-        if let Some(data) = &self.training.data {
-            return reader.records(
-                "the tuning data",
-                &samples::load(data, &self.reading, false)?,
-            );
-        }
+        let seeds = match tuning {
+            Tuning::Seeds(seeds) => seeds,
+            Tuning::Samples(data) => {
+                return reader.records(
+                    "the tuning data",
+                    &samples::load(data, &self.reading, false)?,
+                );
+            }
+        };
         reader.keys(&["synthesizer.input", "synthesizer.blank_images"]);
         reader.setting("--limit", self.limit);
         if let Some(path) = &self.prompts_file {
@@ -139,28 +141,28 @@ impl Stage for TuneSynthesizer {
     }
 
     fn cost(&self, estimate: &Estimate<'_>) -> Result<Cost> {
-        let Some(seeds) = &self.seeds else {
-            return Ok(Cost::nothing(0));
-        };
-        let records = if let Some(data) = &self.training.data {
-            samples::load(data, &self.reading, false)?.rows.len()
-        } else {
-            let rows = self.seeds(seeds, false)?.rows.len();
-            rows.min(self.limit.unwrap_or(usize::MAX))
+        let records = match &self.tuning {
+            None => return Ok(Cost::nothing(0)),
+            Some(Tuning::Samples(data)) => samples::load(data, &self.reading, false)?.rows.len(),
+            Some(Tuning::Seeds(seeds)) => {
+                let rows = self.seeds(seeds, false)?.rows.len();
+                rows.min(self.limit.unwrap_or(usize::MAX))
+            }
         };
         Ok(estimate.training_of(records, &self.training))
     }
 
     fn run(&self, site: &Site<'_>) -> Result<Counts> {
-        let Some(path) = &self.seeds else {
-            return Ok(Counts::Before { tuned_before: 1 });
+        let path = match &self.tuning {
+            None => return Ok(Counts::Before { tuned_before: 1 }),
+            Some(Tuning::Seeds(path)) => path,
+            Some(Tuning::Samples(data)) => {
+                let (samples, rejected) = samples::usable(site, data, &self.reading, self.max_bad)?;
+                write_rejected(site.folder, site.stage(), &rejected)?;
+                let read = samples.len() + rejected.len();
+                return self.tune(site, &samples, read, rejected.len());
+            }
         };
-        if let Some(data) = &self.training.data {
-            let (samples, rejected) = samples::usable(site, data, &self.reading, self.max_bad)?;
-            write_rejected(site.folder, site.stage(), &rejected)?;
-            let read = samples.len() + rejected.len();
-            return self.tune(site, &samples, read, rejected.len());
-        }
         let mut loaded = self.seeds(path, true)?;
         reject_broken(&mut loaded)?;
         let Loaded {

@@ -1,6 +1,7 @@
 //! What all families share: a tokenizer, a chat template, and pictures whose tokens are repeated in place.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use corpus::images::Alpha;
 use corpus::{Open, Request, Sample, Turn, TurnMarkers};
@@ -10,10 +11,17 @@ use crate::chat::Chat;
 use crate::rendering::count_marks;
 use crate::shelf::{Shelf, version};
 use crate::special::Special;
-use crate::{Encoded, Error, ImageInput, Options, Processor, template::Template, tokens::Tokens};
+use crate::{
+    Encoded, Error, FolderSettings, ImageInput, Options, Processor, template::Template,
+    tokens::Tokens,
+};
 
 /// Stands for the image token of a model that has none; no token has this id.
 const NO_TOKEN: i64 = -1;
+
+/// The image token of the models that the paper's authors published in the layout of `transformers`: a token that Llama 3
+/// keeps in reserve. Their code puts two begin-of-text tokens before each conversation, and nothing in the folders says so.
+const TUNED_WITH_TWO: &str = "<|reserved_special_token_4|>";
 
 /// What a family does to a picture. What is wrong with one is said in words.
 pub(super) trait Pictures: Send + Sync {
@@ -38,7 +46,10 @@ pub(super) struct Family {
 
 /// The processor of one checkpoint.
 pub(super) struct Conversation {
-    chat: Chat,
+    folder: PathBuf,
+    tokens: Arc<Tokens>,
+    /// None without a chat template.
+    chat: Option<Chat>,
     special: Special,
     pictures: Option<Box<dyn Pictures>>,
     image_token: i64,
@@ -54,7 +65,7 @@ impl Conversation {
             path: path.to_owned(),
             problem,
         };
-        let tokens = Tokens::load(&tokenizer_path, family.image_token)?;
+        let tokens = Arc::new(Tokens::load(&tokenizer_path, family.image_token)?);
         let image_token = match family.image_token_text {
             None => NO_TOKEN,
             Some(text) => {
@@ -82,31 +93,46 @@ impl Conversation {
             return Err(bad(&tokenizer_path, problem));
         }
         let special = Special::load(folder, &tokens)?;
-        let source = Template::find(folder)?.ok_or_else(|| Error::File {
-            path: folder.join("chat_template.jinja"),
-            problem: "is missing, and neither `chat_template.json` nor `tokenizer_config.json` has a `chat_template`; \
-                      add one of them"
-                .to_owned(),
-        })?;
         let template_problem =
             |problem: String| bad(folder, format!("has a chat template that {problem}"));
-        let template = Template::new(&source, special.names.clone(), &options.template_date)
-            .map_err(template_problem)?;
-        let chat = Chat::new(
-            tokens,
-            template,
-            image_token,
-            special.begin,
-            options.parse_texts,
-        )
-        .map_err(|problem| template_problem(format!("cannot be used: {problem}")))?;
+        let chat = match Template::find(folder)? {
+            None => None,
+            Some(source) => {
+                let template =
+                    Template::new(&source, special.names.clone(), &options.template_date)
+                        .map_err(template_problem)?;
+                let chat = Chat::new(
+                    tokens.clone(),
+                    template,
+                    image_token,
+                    special.begin,
+                    options.parse_texts,
+                );
+                Some(
+                    chat.map_err(|problem| template_problem(format!("cannot be used: {problem}")))?,
+                )
+            }
+        };
+        let own = FolderSettings::read(folder)?.extra_bos;
+        let extra_bos = options.extra_bos.or(own).unwrap_or_else(|| {
+            let image = tokens.control(image_token);
+            image.is_some_and(|image| image.text == TUNED_WITH_TWO)
+        });
         Ok(Self {
+            folder: folder.to_owned(),
+            tokens,
             chat,
             special,
             pictures: family.pictures,
             image_token,
-            extra_bos: options.extra_bos,
+            extra_bos,
             shelf: Shelf::default(),
+        })
+    }
+
+    fn chat(&self) -> Result<&Chat, Error> {
+        self.chat.as_ref().ok_or_else(|| Error::NoTemplate {
+            folder: self.folder.clone(),
         })
     }
 
@@ -129,7 +155,7 @@ impl Conversation {
                 images: images.len(),
             });
         }
-        let ids = self.chat.encode(id, turns, open)?;
+        let ids = self.chat()?.encode(id, turns, open)?;
         let extra = self
             .special
             .begin
@@ -176,7 +202,7 @@ impl Processor for Conversation {
             encoded.learn.fill(false);
             return Ok(encoded);
         };
-        let ids = self.chat.tokens.encode_raw(prompt)?;
+        let ids = self.tokens.encode_raw(prompt)?;
         let marks = ids.iter().filter(|&&id| id == self.image_token).count();
         if marks != request.images.len() {
             return Err(Error::Marks {
@@ -192,7 +218,7 @@ impl Processor for Conversation {
     }
 
     fn decode(&self, ids: &[i64], skip_special_tokens: bool) -> String {
-        self.chat.tokens.decode(ids, skip_special_tokens)
+        self.tokens.decode(ids, skip_special_tokens)
     }
 
     fn stop_ids(&self) -> &[i64] {
@@ -207,8 +233,12 @@ impl Processor for Conversation {
         self.image_token
     }
 
+    fn extra_bos(&self) -> bool {
+        self.extra_bos
+    }
+
     fn markers(&self) -> Result<TurnMarkers, Error> {
-        self.chat.markers(self.special.end_of_text_name.clone())
+        self.chat()?.markers(self.special.end_of_text_name.clone())
     }
 
     fn image(&self, path: &Path) -> Result<ImageInput, Error> {

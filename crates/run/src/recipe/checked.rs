@@ -8,21 +8,14 @@ use toml::Value;
 
 use super::control::Control;
 use super::dtype::Dtype;
+use super::family::{self, Family, Found};
 use super::keys::{DEMO, key};
-use super::resolution::{Resolution, resolve_most};
+use super::resolution::{FAMILY, Resolution, Surroundings, resolve_most, without_column};
 use super::shape::Shape;
 use super::training::Training;
+use super::unread;
 use super::values::Values;
 use crate::hub::Hub;
-
-/// What a recipe is read among: the rest of the world that its words name.
-#[derive(Clone, Debug)]
-pub struct Surroundings<'a> {
-    /// Where models are that are named as repositories.
-    pub hub: Hub,
-    /// The demo's own recipe, whose settings are presets with the demo base.
-    pub demo_recipe: &'a str,
-}
 
 /// A checked recipe.
 #[derive(Clone, Debug)]
@@ -35,16 +28,16 @@ pub struct Recipe {
     pub checkpoint: PathBuf,
     /// `[model] dtype`.
     pub dtype: Dtype,
-    /// `[model] extra_bos`.
-    pub extra_bos: bool,
+    /// `[model] extra_bos`: what is taken in place of what the general model's folder says.
+    pub extra_bos: Option<bool>,
     /// `[model] template_date`.
     pub template_date: String,
     /// `[model] min_pixels`; none for the checkpoint's.
     pub min_pixels: Option<usize>,
     /// `[model] max_pixels`, likewise.
     pub max_pixels: Option<usize>,
-    /// `[data] pairs`.
-    pub pairs: PathBuf,
+    /// `[data] pairs`; none for a run that ends with the tuned synthesizer.
+    pub pairs: Vec<PathBuf>,
     /// `[data] images`.
     pub images: Option<PathBuf>,
     /// `[data] columns`.
@@ -158,7 +151,7 @@ impl Recipe {
         folder: &Path,
         surroundings: &Surroundings,
     ) -> Result<Self, Vec<String>> {
-        let (resolution, wrong) = resolve_most(text, overrides, surroundings.demo_recipe)?;
+        let (resolution, wrong) = resolve_most(text, overrides, folder, surroundings)?;
         match Self::new(resolution, folder, &surroundings.hub) {
             Ok(recipe) if wrong.errors.is_empty() => Ok(recipe),
             checked => {
@@ -177,11 +170,11 @@ impl Recipe {
             seed: get.integer("run.seed") as u64,
             checkpoint: get.model("model.checkpoint").unwrap_or_default(),
             dtype: get.word("model.dtype"),
-            extra_bos: get.flag("model.extra_bos"),
+            extra_bos: get.optional_flag("model.extra_bos"),
             template_date: get.text("model.template_date"),
             min_pixels: get.optional_count("model.min_pixels"),
             max_pixels: get.optional_count("model.max_pixels"),
-            pairs: get.path("data.pairs").unwrap_or_default(),
+            pairs: get.paths("data.pairs"),
             images: get.path("data.images"),
             columns: get.columns("data.columns"),
             max_bad: get.number("data.max_bad"),
@@ -236,19 +229,23 @@ impl Recipe {
             ..
         } = get;
         recipe.resolution = resolution;
-        for (key, value) in [
-            ("model.checkpoint", &recipe.checkpoint),
-            ("data.pairs", &recipe.pairs),
-        ] {
-            if value.as_os_str().is_empty() && !recipe.resolution.contains_key(key) {
+        let tunes =
+            recipe.synthesizer.seed_data.is_some() || recipe.synthesizer.train.data.is_some();
+        for (key, is_needed) in [("model.checkpoint", true), ("data.pairs", !tunes)] {
+            if is_needed && !recipe.resolution.contains_key(key) {
                 errors.push(format!(
-                    "`{key}` is missing; it is one of the two keys that every recipe needs"
+                    "`{key}` is missing; it is one of the two keys that every recipe needs{}",
+                    if key == "data.pairs" {
+                        " (but one that ends with a synthesizer tuned on `synthesizer.seed_data`)"
+                    } else {
+                        ""
+                    }
                 ));
             }
         }
+        errors.extend(recipe.family_problem());
         let demo = recipe.checkpoint == Path::new(DEMO);
-        let has_synthesizer =
-            recipe.synthesizer.checkpoint.is_some() || recipe.synthesizer.seed_data.is_some();
+        let has_synthesizer = recipe.synthesizer.checkpoint.is_some() || tunes;
         if !demo && !has_synthesizer && recipe.mix.synthetic {
             errors.push(
                 "a `model.checkpoint` other than the demo base needs a synthesizer: name a tuned one in \
@@ -276,10 +273,57 @@ impl Recipe {
                     .to_owned(),
             );
         }
+        errors.extend(unread::problems(&recipe.resolution, &recipe.model_types()));
         if errors.is_empty() {
             Ok(recipe)
         } else {
             Err(errors)
+        }
+    }
+
+    /// The `model_type` of each folder that the recipe names.
+    fn model_types(&self) -> Vec<String> {
+        let models = [
+            Some(&self.checkpoint),
+            self.synthesizer.checkpoint.as_ref(),
+            self.filter.checkpoint.as_ref(),
+        ];
+        let type_of = |folder: &PathBuf| {
+            if folder == Path::new(DEMO) {
+                return Some(Family::LlavaNext.as_str().to_owned());
+            }
+            family::model_type(folder)
+        };
+        models.into_iter().flatten().filter_map(type_of).collect()
+    }
+
+    /// What is wrong with the column of table 10 that presets are from.
+    fn family_problem(&self) -> Option<String> {
+        if self.uses_demo_base() || !self.checkpoint.join("config.json").exists() {
+            // That it is not there is told of the checkpoint itself.
+            return None;
+        }
+        // A run that ends with its synthesizer has no training whose settings these would be.
+        let tunes = &self.synthesizer;
+        let trains =
+            !self.pairs.is_empty() || tunes.seed_data.is_none() && tunes.train.data.is_none();
+        let named = self.resolution.get(FAMILY).and_then(|r| r.value.as_str());
+        match (Found::in_folder(&self.checkpoint), named) {
+            (Found::Is(found), Some(named)) if found.as_str() != named => Some(format!(
+                "`{FAMILY}` is `{named}`, but `model.checkpoint` is a `{}`; leave the key out",
+                found.as_str()
+            )),
+            (Found::Nothing(why), None) => {
+                let keys = without_column(&self.resolution).join("`, `");
+                (trains && !keys.is_empty()).then(|| {
+                    format!(
+                        "there are no presets for `{keys}`, since {why}; give them, or name with `{FAMILY}` whose they are \
+                         to be ({})",
+                        Family::WORDS.join(", ")
+                    )
+                })
+            }
+            _ => None,
         }
     }
 
@@ -288,7 +332,7 @@ impl Recipe {
     pub fn values(&self, names: &[&str]) -> BTreeMap<String, serde_json::Value> {
         let is_place = |name: &str| {
             key(name).is_some_and(|key| match key.shape {
-                Shape::Path | Shape::Model => true,
+                Shape::Path | Shape::Paths | Shape::Model => true,
                 Shape::Text
                 | Shape::Texts
                 | Shape::Integer(..)

@@ -2,201 +2,17 @@
 
 use synthesis::{CaptionPosition, Input, Joiner, JudgeKind, SameQuestion, WithoutTriplet};
 
-use super::dtype::Dtype;
+use super::dtype::DtypeChoice;
+use super::family::Family;
+use super::key::{Key, MANY, OURS, Preset, key};
 use super::shape::Shape;
-use super::training::{Scheduler, TooLong};
-
-/// One key.
-#[derive(Debug)]
-pub struct Key {
-    /// The dotted name.
-    pub name: &'static str,
-    /// What values it takes.
-    pub shape: Shape,
-    /// Its preset as TOML; absent keys stay absent.
-    pub preset: Option<&'static str>,
-    /// Where the preset comes from.
-    pub source: &'static str,
-    /// What it does, in one line.
-    pub help: &'static str,
-}
+use super::training_keys::{TRAINING, TUNING};
 
 /// The name of the shipped demo base in place of a folder.
 pub const DEMO: &str = "demo";
 
-const PAPER_10: &str = "paper, table 10 (LLaVA-v1.6-8B)";
-const PAPER_9: &str = "paper, table 9";
-const OURS: &str = "our choice";
-
-macro_rules! key {
-    ($name:expr, $shape:expr, $help:expr) => {
-        Key {
-            name: $name,
-            shape: $shape,
-            preset: None,
-            source: "",
-            help: $help,
-        }
-    };
-    ($name:expr, $shape:expr, $preset:expr, $source:expr, $help:expr) => {
-        Key {
-            name: $name,
-            shape: $shape,
-            preset: Some($preset),
-            source: $source,
-            help: $help,
-        }
-    };
-}
-
-const MANY: i64 = 1_000_000_000;
 /// The tuned verdict is missing: it is for a judge that was tuned on verdicts, which no key makes.
 const JUDGES: &[&str] = &[JudgeKind::Verdict.as_str(), JudgeKind::Extraction.as_str()];
-
-/// The keys of one training: the name of its section, the paper's table, its passes, where the presets of its checkpoints
-/// come from, and what `data` takes the place of.
-macro_rules! training {
-    ($section:literal, $paper:expr, $epochs:literal, $saving:expr, $instead:literal) => {
-        &[
-            key!(
-                concat!($section, ".data"),
-                Shape::Path,
-                concat!("sample file that is trained on instead of ", $instead)
-            ),
-            key!(
-                concat!($section, ".epochs"),
-                Shape::Number(0.001, 10_000.0),
-                $epochs,
-                $paper,
-                "passes over the data"
-            ),
-            key!(
-                concat!($section, ".max_steps"),
-                Shape::Integer(0, MANY),
-                "0",
-                OURS,
-                "stop after so many steps; 0 is off"
-            ),
-            key!(
-                concat!($section, ".batch_size"),
-                Shape::Integer(1, 1_000_000),
-                "128",
-                $paper,
-                "global batch in samples"
-            ),
-            key!(
-                concat!($section, ".micro_tokens"),
-                Shape::Integer(1, MANY),
-                "6144",
-                OURS,
-                "tokens of a packed microbatch"
-            ),
-            key!(
-                concat!($section, ".max_seq_len"),
-                Shape::Integer(8, 1_000_000),
-                "6144",
-                $paper,
-                "longest sample in tokens"
-            ),
-            key!(
-                concat!($section, ".too_long"),
-                Shape::Word(&TooLong::WORDS),
-                "\"error\"",
-                OURS,
-                "what becomes of longer samples"
-            ),
-            key!(
-                concat!($section, ".shuffle"),
-                Shape::Flag,
-                "true",
-                $paper,
-                "whether the order is shuffled"
-            ),
-            key!(
-                concat!($section, ".seed"),
-                Shape::Integer(0, i64::MAX),
-                "seed of the order; default: run.seed"
-            ),
-            key!(
-                concat!($section, ".learning_rate"),
-                Shape::Rates,
-                "{ vision_tower = 2e-6, projector = 2e-5, language_model = 2e-5 }",
-                $paper,
-                "peak learning rates"
-            ),
-            key!(
-                concat!($section, ".freeze"),
-                Shape::Texts,
-                "[]",
-                $paper,
-                "groups that are not trained"
-            ),
-            key!(
-                concat!($section, ".scheduler"),
-                Shape::Word(&Scheduler::WORDS),
-                "\"cosine\"",
-                $paper,
-                "learning-rate schedule"
-            ),
-            key!(
-                concat!($section, ".warmup_ratio"),
-                Shape::Number(0.0, 1.0),
-                "0.03",
-                $paper,
-                "share of steps with a rising rate"
-            ),
-            key!(
-                concat!($section, ".min_lr"),
-                Shape::Number(0.0, 1.0),
-                "0.0",
-                $paper,
-                "final rate as a share of the peak"
-            ),
-            key!(
-                concat!($section, ".weight_decay"),
-                Shape::Number(0.0, 10.0),
-                "0.0",
-                $paper,
-                "decoupled weight decay"
-            ),
-            key!(
-                concat!($section, ".betas"),
-                Shape::Two,
-                "[0.9, 0.999]",
-                "transformers' default",
-                "AdamW betas"
-            ),
-            key!(
-                concat!($section, ".eps"),
-                Shape::Number(0.0, 1.0),
-                "1e-8",
-                "transformers' default",
-                "AdamW epsilon"
-            ),
-            key!(
-                concat!($section, ".max_grad_norm"),
-                Shape::Number(0.0, 1e9),
-                "1.0",
-                "transformers' default",
-                "gradients are clipped to this norm; 0 is off"
-            ),
-            key!(
-                concat!($section, ".save_steps"),
-                Shape::Integer(0, MANY),
-                "500",
-                $saving,
-                "a checkpoint every so many steps; 0 is never"
-            ),
-            key!(
-                concat!($section, ".keep"),
-                Shape::Integer(1, 1000),
-                "1",
-                $saving,
-                "checkpoints kept"
-            ),
-        ]
-    };
-}
 
 const BEFORE_TUNING: &[Key] = &[
     key!(
@@ -212,18 +28,21 @@ const BEFORE_TUNING: &[Key] = &[
         "the general model: a Hugging Face folder, or \"demo\""
     ),
     key!(
+        "model.family",
+        Shape::Word(&Family::WORDS),
+        "column of the paper's table 10 that presets are from; default: the checkpoint's own"
+    ),
+    key!(
         "model.dtype",
-        Shape::Word(&Dtype::WORDS),
-        "\"f32\"",
+        Shape::Word(&DtypeChoice::WORDS),
+        "\"auto\"",
         OURS,
-        "dtype of the weights while training"
+        "dtype of the weights; auto: bf16 on a GPU and on processors that are known to be faster with it, else f32"
     ),
     key!(
         "model.extra_bos",
         Shape::Flag,
-        "false",
-        "reference code: true for open-llava-next",
-        "a second begin-of-text token"
+        "a second begin-of-text token for the general model; default: what its folder says"
     ),
     key!(
         "model.template_date",
@@ -248,13 +67,13 @@ const BEFORE_TUNING: &[Key] = &[
     ),
     key!(
         "data.pairs",
-        Shape::Path,
-        "image-caption pairs of the domain: JSONL or ShareGPT JSON"
+        Shape::Paths,
+        "image-caption pairs of the domain, in any layout: a file or folder, or a list of them"
     ),
     key!(
         "data.images",
         Shape::Path,
-        "folder that image paths are relative to; default: the file's folder"
+        "folder that image paths are relative to; default: each file's own folder"
     ),
     key!(
         "data.columns",
@@ -339,14 +158,6 @@ const BEFORE_TUNING: &[Key] = &[
     ),
 ];
 
-const TUNING: &[Key] = training!(
-    "synthesizer.train",
-    PAPER_9,
-    "2.0",
-    PAPER_9,
-    "the seed data"
-);
-
 const FILTER_AND_MIX: &[Key] = &[
     key!(
         "filter.enabled",
@@ -416,8 +227,6 @@ const FILTER_AND_MIX: &[Key] = &[
         "replay samples for each domain sample"
     ),
 ];
-
-const TRAINING: &[Key] = training!("train", PAPER_10, "1.0", OURS, "the mix");
 
 const EVALUATION: &[Key] = &[
     key!(

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::keys::DEMO;
-use super::resolution::resolve;
+use super::resolution::{Surroundings, resolve};
 
 /// What is asked for, in the order of [`Answers::new`].
 pub const QUESTIONS: [&str; 3] = [
@@ -64,7 +64,7 @@ impl Answers {
     }
 
     /// The commented text of the recipe that will lie in `folder`.
-    pub fn recipe(&self, folder: &Path, demo_recipe: &str) -> Result<String, NewError> {
+    pub fn recipe(&self, folder: &Path, surroundings: &Surroundings) -> Result<String, NewError> {
         if self.has_no_synthesizer() && self.checkpoint != DEMO {
             return Err(NewError::NoSynthesizer);
         }
@@ -106,7 +106,7 @@ impl Answers {
         } else {
             text
         };
-        resolve(&text, &[], demo_recipe).map_err(NewError::Wrong)?;
+        resolve(&text, &[], folder, surroundings).map_err(NewError::Wrong)?;
         Ok(text)
     }
 

@@ -2,11 +2,27 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::Path;
 
 use serde::Serialize;
 use toml::{Table, Value};
 
+use super::dtype::{Automatic, DtypeChoice};
+use super::family::{Family, Found};
+use super::key::{Key, Preset};
 use super::keys::{DEMO, key, keys};
+use crate::hub::Hub;
+
+/// What a recipe is read among: the rest of the world that its words name.
+#[derive(Clone, Debug, Default)]
+pub struct Surroundings<'a> {
+    /// Where models are that are named as repositories.
+    pub hub: Hub,
+    /// The demo's own recipe, whose settings are presets with the demo base.
+    pub demo_recipe: &'a str,
+    /// What `model.dtype = "auto"` stands for.
+    pub automatic: Automatic,
+}
 
 /// Where a value comes from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -18,6 +34,8 @@ pub enum Origin {
     Set,
     /// A preset, with its source.
     Preset(String),
+    /// What `auto` stands for, with the reason.
+    Chosen(String),
 }
 
 impl fmt::Display for Origin {
@@ -26,6 +44,7 @@ impl fmt::Display for Origin {
             Self::Recipe => f.write_str("recipe"),
             Self::Set => f.write_str("--set"),
             Self::Preset(source) => write!(f, "preset: {source}"),
+            Self::Chosen(why) => write!(f, "auto: {why}"),
         }
     }
 }
@@ -42,19 +61,28 @@ pub struct Resolved {
 /// Every key by its dotted name.
 pub type Resolution = BTreeMap<String, Resolved>;
 
-/// Reads a recipe's text, applies overrides (`section.key=value`) and fills in the presets; those of the demo base are what
-/// `demo_recipe` says.
+/// Reads a recipe's text, applies overrides (`section.key=value`) and fills in the presets. Those of the paper's table 10
+/// are of the column that the checkpoint's `config.json` names; `folder`, the recipe's own, is where it is looked for. A key
+/// whose column is not known stays absent ([`without_column`]).
 ///
 /// Gives every problem at once: unknown keys with the nearest known one, wrong types and values out of range.
 pub fn resolve(
     text: &str,
     overrides: &[String],
-    demo_recipe: &str,
+    folder: &Path,
+    surroundings: &Surroundings,
 ) -> Result<Resolution, Vec<String>> {
-    match resolve_most(text, overrides, demo_recipe)? {
+    match resolve_most(text, overrides, folder, surroundings)? {
         (resolution, Wrong { errors, .. }) if errors.is_empty() => Ok(resolution),
         (_, Wrong { errors, .. }) => Err(errors),
     }
+}
+
+/// The keys of table 10 that have no value, since nothing says which column is the model's.
+pub fn without_column(resolution: &Resolution) -> Vec<&'static str> {
+    let of_columns = keys().filter(|key| matches!(key.preset, Preset::Columns(_)));
+    let absent = of_columns.filter(|key| !resolution.contains_key(key.name));
+    absent.map(|key| key.name).collect()
 }
 
 /// What is wrong with a recipe's keys.
@@ -70,7 +98,8 @@ pub(super) struct Wrong {
 pub(super) fn resolve_most(
     text: &str,
     overrides: &[String],
-    demo_recipe: &str,
+    folder: &Path,
+    surroundings: &Surroundings,
 ) -> Result<(Resolution, Wrong), Vec<String>> {
     let table: Table = match text.parse() {
         Ok(table) => table,
@@ -100,10 +129,17 @@ pub(super) fn resolve_most(
     let demo =
         matches!(values.get("model.checkpoint"), Some((Value::String(name), _)) if name == DEMO);
     let presets = if demo {
-        demo_presets(demo_recipe)
+        demo_presets(surroundings.demo_recipe)
     } else {
         BTreeMap::new()
     };
+    let family = family(&values, folder, &surroundings.hub);
+    if let Some((family, origin)) = &family {
+        let value = Value::String(family.as_str().to_owned());
+        let origin = origin.clone();
+        resolution.insert(FAMILY.to_owned(), Resolved { value, origin });
+    }
+    let family = family.map(|(family, _)| family);
     for key in keys() {
         let given = values.remove(key.name).and_then(|(value, origin)| {
             let checked = key.shape.check(&value);
@@ -124,16 +160,12 @@ pub(super) fn resolve_most(
                 ),
             })
         };
-        let preset = || {
-            Some(Resolved {
-                value: loose_value(key.preset?),
-                origin: Origin::Preset(key.source.to_owned()),
-            })
-        };
+        let preset = || preset_of(key, family);
         if let Some(resolved) = given.or_else(from_demo).or_else(preset) {
             resolution.insert(key.name.to_owned(), resolved);
         }
     }
+    settle_dtype(&mut resolution, &surroundings.automatic);
     for name in values.keys() {
         wrong.errors.push(format!(
             "unknown key `{name}`; did you mean `{}`?",
@@ -143,6 +175,86 @@ pub(super) fn resolve_most(
     Ok((resolution, wrong))
 }
 
+/// The key that names a column of table 10.
+pub(super) const FAMILY: &str = "model.family";
+
+/// The column of table 10 that presets are from, and who says so: the recipe, or else the checkpoint.
+fn family(
+    values: &BTreeMap<String, (Value, Origin)>,
+    folder: &Path,
+    hub: &Hub,
+) -> Option<(Family, Origin)> {
+    let given = |key: &str| {
+        let (value, origin) = values.get(key)?;
+        Some((value.as_str()?, origin))
+    };
+    if let Some((name, origin)) = given(FAMILY) {
+        return Some((name.parse().ok()?, origin.clone()));
+    }
+    let (checkpoint, _) = given("model.checkpoint")?;
+    if checkpoint == DEMO {
+        let origin = Origin::Preset("what the demo base is".to_owned());
+        return Some((Family::LlavaNext, origin));
+    }
+    match Found::in_folder(&hub.place(checkpoint, folder)) {
+        Found::Is(family) => {
+            let origin = Origin::Preset("the checkpoint's `config.json`".to_owned());
+            Some((family, origin))
+        }
+        Found::Near(family, name) => {
+            let near =
+                format!("nearest to the checkpoint's `{name}`, which table 10 does not have");
+            Some((family, Origin::Preset(near)))
+        }
+        Found::Nothing(_) => None,
+    }
+}
+
+/// What a key is where nothing is said of it.
+fn preset_of(key: &Key, family: Option<Family>) -> Option<Resolved> {
+    let column = || match family {
+        Some(family) => format!("paper, table 10 ({})", family.in_paper()),
+        None => "paper, table 10 (all columns)".to_owned(),
+    };
+    let (value, source) = match key.preset {
+        Preset::Absent => return None,
+        Preset::Value(value, source) => (value, source.to_owned()),
+        Preset::Table9(value) => {
+            let only = Family::LlavaNext;
+            let tuned = match family {
+                Some(other) if other != only => {
+                    format!(", the one that was tuned; no {}", other.in_paper())
+                }
+                _ => String::new(),
+            };
+            let source = format!("paper, table 9 ({}{tuned})", only.in_paper());
+            (value, source)
+        }
+        Preset::Table10(value) => (value, column()),
+        Preset::Columns(values) => {
+            let at = Family::ALL.iter().position(|one| Some(*one) == family)?;
+            (values[at], column())
+        }
+    };
+    Some(Resolved {
+        value: loose_value(value),
+        origin: Origin::Preset(source),
+    })
+}
+
+/// What `auto` stands for takes its place, so that the recipe as it is written down, and every key, has the dtype itself.
+fn settle_dtype(resolution: &mut Resolution, automatic: &Automatic) {
+    let Some(resolved) = resolution.get_mut("model.dtype") else {
+        return;
+    };
+    if resolved.value.as_str() == Some(DtypeChoice::Auto.as_str()) {
+        *resolved = Resolved {
+            value: Value::String(automatic.dtype.as_str().to_owned()),
+            origin: Origin::Chosen(automatic.why.clone()),
+        };
+    }
+}
+
 /// What the demo's recipe says of tuning, filter and training: settings that fit a toy model.
 fn demo_presets(demo_recipe: &str) -> BTreeMap<String, Value> {
     let mut out = BTreeMap::new();
@@ -150,7 +262,7 @@ fn demo_presets(demo_recipe: &str) -> BTreeMap<String, Value> {
         flatten("", &table, &mut out);
     }
     out.retain(|key, _| {
-        ["synthesizer.", "filter.", "train."]
+        ["model.dtype", "synthesizer.", "filter.", "train."]
             .iter()
             .any(|s| key.starts_with(s))
             && key != "synthesizer.seed_data"

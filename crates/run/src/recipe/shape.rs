@@ -11,6 +11,8 @@ pub enum Shape {
     Text,
     /// A file or folder; what lies there is asked for by content, so that its place makes no difference.
     Path,
+    /// A file or folder, or a list of them.
+    Paths,
     /// A model: a folder, a repository's name, or the demo's name; asked for by content, too.
     Model,
     /// A list of names.
@@ -36,6 +38,10 @@ impl Shape {
     pub fn check(&self, value: &Value) -> Result<Value, String> {
         let fits = match self {
             Self::Text | Self::Path | Self::Model => value.is_str(),
+            Self::Paths => match value.as_array() {
+                Some(list) => !list.is_empty() && list.iter().all(Value::is_str),
+                None => value.is_str(),
+            },
             Self::Texts => value
                 .as_array()
                 .is_some_and(|list| list.iter().all(Value::is_str)),
@@ -70,6 +76,7 @@ impl Shape {
     pub fn expected(&self) -> String {
         match self {
             Self::Text | Self::Path | Self::Model => "a text in quotes".to_owned(),
+            Self::Paths => "a text in quotes, or a list of them".to_owned(),
             Self::Texts => "a list of texts".to_owned(),
             Self::Integer(low, high) => format!("a whole number from {low} to {high}"),
             Self::Number(low, high) => format!("a number from {low} to {high}"),

@@ -1,16 +1,29 @@
 use std::path::Path;
 
-use toml::Value;
-
 use super::resolution::loose_value;
 use super::*;
 use crate::hub::Hub;
 
+mod machines;
+mod paper;
+mod unread;
+
 const DEMO_RECIPE: &str = include_str!("../../../../recipes/demo.toml");
+
+fn surroundings() -> Surroundings<'static> {
+    Surroundings {
+        demo_recipe: DEMO_RECIPE,
+        ..Surroundings::default()
+    }
+}
+
+fn resolved(text: &str) -> Resolution {
+    resolve(text, &[], Path::new("."), &surroundings()).expect("valid")
+}
 
 fn errors(text: &str, overrides: &[&str]) -> String {
     let overrides: Vec<String> = overrides.iter().map(|&s| s.to_owned()).collect();
-    match resolve(text, &overrides, DEMO_RECIPE) {
+    match resolve(text, &overrides, Path::new("."), &surroundings()) {
         Err(errors) => errors.join("\n"),
         Ok(resolution) => Recipe::new(resolution, Path::new("."), &Hub::default())
             .map_or_else(|e| e.join("\n"), |_| String::new()),
@@ -68,21 +81,27 @@ fn keeps_the_origin_of_each_value() {
     let resolution = resolve(
         "[run]\nseed = 3",
         &["train.epochs=2".to_owned()],
-        DEMO_RECIPE,
+        Path::new("."),
+        &surroundings(),
     )
     .expect("valid");
     assert_eq!(resolution["run.seed"].origin, Origin::Recipe);
     assert_eq!(resolution["train.epochs"].origin, Origin::Set);
     assert_eq!(
         resolution["train.batch_size"].origin,
-        Origin::Preset("paper, table 10 (LLaVA-v1.6-8B)".to_owned())
+        Origin::Preset("paper, table 10 (all columns)".to_owned())
     );
 }
 
 #[test]
 fn presets_fit_their_shapes() {
     for key in keys() {
-        if let Some(preset) = key.preset {
+        let presets = match key.preset {
+            Preset::Absent => Vec::new(),
+            Preset::Value(one, _) | Preset::Table9(one) | Preset::Table10(one) => vec![one],
+            Preset::Columns(all) => all.to_vec(),
+        };
+        for preset in presets {
             let value = loose_value(preset);
             assert!(key.shape.check(&value).is_ok(), "{} = {preset}", key.name);
         }
@@ -100,7 +119,8 @@ fn every_word_of_a_recipe_is_a_variant() {
         };
         for word in words {
             let known = match key.name.trim_start_matches("synthesizer.train.") {
-                "model.dtype" => is::<Dtype>(word),
+                "model.dtype" => is::<DtypeChoice>(word),
+                "model.family" => is::<Family>(word),
                 "synthesizer.input" => is::<synthesis::Input>(word),
                 "synthesizer.same_question" => is::<synthesis::SameQuestion>(word),
                 "filter.judge" => is::<synthesis::JudgeKind>(word),
@@ -136,17 +156,13 @@ fn complete(folder: &Path, overrides: &[&str]) -> Recipe {
         "seeds.jsonl",
         "truth.jsonl",
     ] {
-        std::fs::write(folder.join(file), "{}").expect("file");
+        std::fs::write(folder.join(file), "{\"model_type\": \"qwen2_vl\"}").expect("file");
     }
     let text = "[model]\ncheckpoint = \"model\"\ndtype = \"bf16\"\n[data]\npairs = \"pairs.jsonl\"\n\
         truth = \"truth.jsonl\"\n[synthesizer]\nseed_data = \"seeds.jsonl\"\ninput = \"image\"\n\
         [train]\nfreeze = [\"projector\"]\nlearning_rate = 1e-3\ntoo_long = \"truncate_text\"\n";
     let overrides: Vec<String> = overrides.iter().map(|&s| s.to_owned()).collect();
-    let surroundings = Surroundings {
-        hub: Hub::default(),
-        demo_recipe: DEMO_RECIPE,
-    };
-    Recipe::read(text, &overrides, folder, &surroundings).expect("a recipe")
+    Recipe::read(text, &overrides, folder, &surroundings()).expect("a recipe")
 }
 
 #[test]
@@ -202,8 +218,8 @@ fn values_say_nothing_of_places() {
 
 #[test]
 fn differences_are_of_values_and_not_of_origins() {
-    let one = resolve("[run]\nseed = 0", &[], DEMO_RECIPE).expect("valid");
-    let other = resolve("[train]\nepochs = 2", &[], DEMO_RECIPE).expect("valid");
+    let one = resolved("[run]\nseed = 0");
+    let other = resolved("[train]\nepochs = 2");
     let found = differences(&one, &other);
     let keys: Vec<&str> = found.iter().map(|d| d.key.as_str()).collect();
     assert_eq!(keys, ["train.epochs"]);
@@ -214,10 +230,10 @@ fn a_new_recipe_reads_as_what_was_answered() {
     let folder = Path::new("no-such-folder");
     let make = |answers: [&str; 3]| {
         Answers::new(answers.map(str::to_owned))
-            .and_then(|answers| answers.recipe(folder, DEMO_RECIPE))
+            .and_then(|answers| answers.recipe(folder, &surroundings()))
     };
     let text = make(["my/model", "pairs.jsonl", "seeds.jsonl"]).expect("a recipe");
-    let resolution = resolve(&text, &[], DEMO_RECIPE).expect("valid");
+    let resolution = resolved(&text);
     assert_eq!(
         resolution["synthesizer.seed_data"].value.as_str(),
         Some("seeds.jsonl")
@@ -233,7 +249,7 @@ fn a_new_recipe_reads_as_what_was_answered() {
 
 #[test]
 fn an_explanation_has_a_row_for_each_value() {
-    let resolution = resolve("[run]\nseed = 3", &[], DEMO_RECIPE).expect("valid");
+    let resolution = resolved("[run]\nseed = 3");
     let rows = explain(&resolution);
     assert_eq!(rows.len(), resolution.len());
     let seed = rows.iter().find(|row| row.key == "run.seed").expect("row");
@@ -262,7 +278,14 @@ fn hostile_recipes_are_errors_or_recipes() {
     let runs: u64 = asked.map_or(3000, number);
     let mut all: Vec<String> = vec![DEMO_RECIPE.to_owned()];
     all.push(keys().fold(String::new(), |text, key| {
-        text + key.name + " = " + key.preset.unwrap_or("\"x\"") + "\n"
+        let preset = match key.preset {
+            Preset::Absent => "\"x\"",
+            Preset::Value(one, _)
+            | Preset::Table9(one)
+            | Preset::Table10(one)
+            | Preset::Columns([one, ..]) => one,
+        };
+        text + key.name + " = " + preset + "\n"
     }));
     let start = std::time::Instant::now();
     for run in 0..runs {
@@ -290,188 +313,4 @@ fn hostile_recipes_are_errors_or_recipes() {
     }
     let each = start.elapsed() / runs.max(1) as u32;
     assert!(each.as_secs() < 1, "{each:?} a recipe");
-}
-
-/// A recipe, its section, epochs, batch, rates, decay and warm-up.
-type Published = (&'static str, &'static str, f64, f64, [f64; 3], f64, f64);
-
-/// The values of the paper's tables 9 and 10 by recipe: rates of tower, projector and decoder, weight decay, warm-up.
-const TABLES: [Published; 13] = {
-    const LLAVA: [f64; 3] = [2e-6, 2e-5, 2e-5];
-    const QWEN: [f64; 3] = [1e-5; 3];
-    const LLAMA: [f64; 3] = [5e-6; 3];
-    [
-        (
-            "synthesizer/llava-v1.6-8b",
-            "synthesizer.train",
-            2.0,
-            128.0,
-            LLAVA,
-            0.0,
-            0.03,
-        ),
-        (
-            "biomed/pmc-raw-llava-v1.6-8b",
-            "train",
-            1.0,
-            128.0,
-            LLAVA,
-            0.0,
-            0.03,
-        ),
-        (
-            "biomed/pmc-raw-qwen2-vl-2b",
-            "train",
-            1.0,
-            128.0,
-            QWEN,
-            0.1,
-            0.1,
-        ),
-        (
-            "biomed/pmc-raw-llama-3.2-11b",
-            "train",
-            1.0,
-            128.0,
-            LLAMA,
-            0.1,
-            0.1,
-        ),
-        (
-            "biomed/pmc-refined-llava-v1.6-8b",
-            "train",
-            1.0,
-            128.0,
-            LLAVA,
-            0.0,
-            0.03,
-        ),
-        (
-            "biomed/pmc-refined-qwen2-vl-2b",
-            "train",
-            1.0,
-            128.0,
-            QWEN,
-            0.1,
-            0.1,
-        ),
-        (
-            "biomed/pmc-refined-llama-3.2-11b",
-            "train",
-            1.0,
-            128.0,
-            LLAMA,
-            0.1,
-            0.1,
-        ),
-        (
-            "food/recipe1m-llava-v1.6-8b",
-            "train",
-            1.0,
-            128.0,
-            LLAVA,
-            0.0,
-            0.03,
-        ),
-        (
-            "food/recipe1m-qwen2-vl-2b",
-            "train",
-            1.0,
-            128.0,
-            QWEN,
-            0.1,
-            0.1,
-        ),
-        (
-            "food/recipe1m-llama-3.2-11b",
-            "train",
-            1.0,
-            128.0,
-            LLAMA,
-            0.1,
-            0.1,
-        ),
-        (
-            "remote-sensing/captions-llava-v1.6-8b",
-            "train",
-            1.0,
-            128.0,
-            LLAVA,
-            0.0,
-            0.03,
-        ),
-        (
-            "remote-sensing/captions-qwen2-vl-2b",
-            "train",
-            1.0,
-            128.0,
-            QWEN,
-            0.1,
-            0.1,
-        ),
-        (
-            "remote-sensing/captions-llama-3.2-11b",
-            "train",
-            1.0,
-            128.0,
-            LLAMA,
-            0.1,
-            0.1,
-        ),
-    ]
-};
-
-#[test]
-fn shipped_recipes_have_the_values_of_tables_9_and_10() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../recipes");
-    let number = |value: &Value| value.as_float().or(value.as_integer().map(|i| i as f64));
-    for (name, section, epochs, batch, rates, decay, warmup) in TABLES {
-        let text = std::fs::read_to_string(folder.join(format!("{name}.toml"))).expect(name);
-        let resolution = resolve(&text, &[], DEMO_RECIPE).expect(name);
-        let value = |key: &str| resolution[&format!("{section}.{key}")].value.clone();
-        for (key, expected) in [
-            ("epochs", epochs),
-            ("batch_size", batch),
-            ("max_seq_len", 6144.0),
-            ("weight_decay", decay),
-            ("warmup_ratio", warmup),
-            ("min_lr", 0.0),
-        ] {
-            assert_eq!(number(&value(key)), Some(expected), "{name}: {key}");
-        }
-        let all = value("learning_rate");
-        for (group, rate) in ["vision_tower", "projector", "language_model"]
-            .iter()
-            .zip(rates)
-        {
-            assert_eq!(number(&all[*group]), Some(rate), "{name}: {group}");
-        }
-        assert_eq!(value("scheduler").as_str(), Some("cosine"), "{name}");
-        assert_eq!(
-            value("freeze").as_array().map(Vec::len),
-            Some(0),
-            "{name}: the full model is trained"
-        );
-        assert_eq!(
-            resolution["model.dtype"].value.as_str(),
-            Some("bf16"),
-            "{name}"
-        );
-    }
-    let text =
-        std::fs::read_to_string(folder.join("synthesizer/llava-v1.6-8b.toml")).expect("recipe");
-    let resolution = resolve(&text, &[], DEMO_RECIPE).expect("recipe");
-    for (key, expected) in [
-        ("synthesizer.train.save_steps", 500.0),
-        ("synthesizer.train.keep", 1.0),
-        ("synthesizer.blank_images", 0.1),
-    ] {
-        assert_eq!(number(&resolution[key].value), Some(expected), "{key}");
-    }
-    // Each recipe of the folder is one of the tables'.
-    let mut found = 0;
-    for sub in ["synthesizer", "biomed", "food", "remote-sensing"] {
-        found += std::fs::read_dir(folder.join(sub)).expect("folder").count();
-    }
-    assert_eq!(found, TABLES.len());
 }

@@ -98,7 +98,11 @@ impl<'a> Values<'a> {
     }
 
     pub fn flag(&self, key: &str) -> bool {
-        self.value(key).and_then(Value::as_bool).unwrap_or_default()
+        self.optional_flag(key).unwrap_or_default()
+    }
+
+    pub fn optional_flag(&self, key: &str) -> Option<bool> {
+        self.value(key).and_then(Value::as_bool)
     }
 
     pub fn columns(&self, key: &str) -> BTreeMap<String, String> {
@@ -114,14 +118,28 @@ impl<'a> Values<'a> {
     }
 
     pub fn path(&mut self, key: &str) -> Option<PathBuf> {
-        let path = self.folder.join(self.value(key)?.as_str()?);
+        let name = self.value(key)?.as_str()?.to_owned();
+        Some(self.existing(key, &name))
+    }
+
+    fn existing(&mut self, key: &str, name: &str) -> PathBuf {
+        let path = self.folder.join(name);
         if !path.exists() {
             self.errors.push(format!(
                 "`{key}` names `{}`, which does not exist (paths are relative to the recipe's folder)",
                 path.display()
             ));
         }
-        Some(path)
+        path
+    }
+
+    /// The files of a key that takes one or several.
+    pub fn paths(&mut self, key: &str) -> Vec<PathBuf> {
+        let names = match self.value(key) {
+            Some(Value::String(one)) => vec![one.clone()],
+            _ => self.texts(key),
+        };
+        names.iter().map(|name| self.existing(key, name)).collect()
     }
 
     pub fn model(&mut self, key: &str) -> Option<PathBuf> {

@@ -1,0 +1,154 @@
+//! `machine.json` of a run folder: what of the machine a run began on is kept when it goes on, be it elsewhere.
+
+use std::path::{Path, PathBuf};
+
+use adamllm::flags::{Shared, threads};
+use anyhow::Result;
+use corpus::sealed::{read_sealed, write_sealed};
+use run::events::Reporter;
+use run::recipe::{Automatic, DeviceKind, Dtype};
+use serde_json::{Value, json};
+use torch::Device;
+
+use crate::device::{automatic, device_kind};
+
+/// What a run began with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Kept {
+    threads: Option<usize>,
+    dtype: Option<Dtype>,
+    device: Option<DeviceKind>,
+}
+
+fn place(run: &Path) -> PathBuf {
+    run.join("machine.json")
+}
+
+/// What a run's recipe was resolved to, where nobody said the dtype.
+fn noted(run: &Path) -> Option<Dtype> {
+    let text = std::fs::read(run.join("recipe.json")).ok()?;
+    let recipe: Value = serde_json::from_slice(&text).ok()?;
+    let dtype = &recipe["model.dtype"];
+    let is_said = |by: &str| dtype["origin"]["from"] == by;
+    let name = dtype["value"].as_str()?;
+    if is_said("recipe") || is_said("set") {
+        None
+    } else {
+        name.parse().ok()
+    }
+}
+
+impl Kept {
+    /// Of a run folder; nothing where there is none, or where it is damaged.
+    pub fn of(run: &Path) -> Self {
+        let machine = read_sealed::<Value>(&place(run)).unwrap_or_default();
+        let word = |key: &str| machine[key].as_str();
+        let threads = machine["threads"].as_u64();
+        // Where `machine.json` is damaged or an earlier build's, the recipe as it was resolved tells.
+        let dtype = word("dtype").and_then(|name| name.parse().ok());
+        Self {
+            threads: threads.and_then(|n| usize::try_from(n).ok()),
+            dtype: dtype.or_else(|| noted(run)),
+            device: word("device").and_then(|name| name.parse().ok()),
+        }
+    }
+
+    /// What `model.dtype = "auto"` stands for: what it stood for when the run began, else what suits the device.
+    pub fn automatic(self, device: Device) -> Automatic {
+        self.dtype
+            .map_or_else(|| automatic(device), Automatic::kept)
+    }
+
+    /// With how many threads the run goes on: those that are asked for, else those that it began with.
+    pub fn threads(self, shared: &Shared) -> usize {
+        match (shared.threads, self.threads) {
+            (None, Some(known)) => known,
+            _ => threads(shared),
+        }
+    }
+
+    /// Writes down what the run goes on with. The last bits of sums depend on threads and device, so that another one is told.
+    pub fn keep(
+        self,
+        shared: &Shared,
+        run: &Path,
+        report: Reporter<'_>,
+        device: Device,
+    ) -> Result<()> {
+        let path = place(run);
+        let (wanted, kind) = (self.threads(shared), device_kind(device));
+        match self.threads {
+            Some(known) if known != wanted => report.warn(format!(
+                "this run began with {known} threads; with {wanted} the last bits of what follows differ"
+            )),
+            None if path.exists() => report.warn(format!(
+                "`{}` was changed or damaged, and the number of threads that this run began with is not known; if it was not \
+                 {wanted}, the last bits of what follows differ, and `--threads` mends that",
+                path.display()
+            )),
+            _ => {}
+        }
+        if let Some(known) = self.device.filter(|known| *known != kind) {
+            report.warn(format!(
+                "this run began on a {}; on a {} the last bits of what follows differ",
+                known.as_str(),
+                kind.as_str()
+            ));
+        }
+        let now = Self {
+            threads: Some(wanted),
+            dtype: Some(self.automatic(device).dtype),
+            device: Some(kind),
+        };
+        if now != self {
+            write_sealed(
+                &path,
+                &json!({
+                    "threads": wanted,
+                    "dtype": now.dtype.map(Dtype::as_str),
+                    "device": kind.as_str(),
+                }),
+            )?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_keeps_the_dtype_that_it_began_with() {
+        let folder = tempfile::tempdir().expect("folder");
+        assert_eq!(Kept::of(folder.path()), Kept::default());
+        write_sealed(
+            &place(folder.path()),
+            &json!({"threads": 3, "dtype": "bf16", "device": "gpu"}),
+        )
+        .expect("write");
+        let kept = Kept::of(folder.path());
+        assert_eq!(kept.threads, Some(3));
+        // On whatever processor this test runs.
+        let found = kept.automatic(Device::Cpu);
+        assert_eq!(found.dtype, Dtype::Bf16);
+        assert_eq!(found.why, "this run began with it");
+        // A damaged note.
+        std::fs::write(place(folder.path()), "x").expect("write");
+        assert_eq!(Kept::of(folder.path()), Kept::default());
+        for (from, expected) in [
+            ("chosen", Some(Dtype::Bf16)),
+            ("preset", Some(Dtype::Bf16)),
+            ("set", None),
+        ] {
+            let dtype = json!({"value": "bf16", "origin": {"from": from, "what": "x"}});
+            let recipe = json!({"model.dtype": dtype}).to_string();
+            std::fs::write(folder.path().join("recipe.json"), recipe).expect("write");
+            assert_eq!(Kept::of(folder.path()).dtype, expected, "{from}");
+        }
+        assert_eq!(
+            Kept::default().automatic(Device::Cuda(0)).dtype,
+            Dtype::Bf16
+        );
+    }
+}

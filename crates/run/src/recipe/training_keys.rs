@@ -1,0 +1,165 @@
+//! The keys of a training: those of the synthesizer have their presets from the paper's table 9, those of the adapted model
+//! from the column of table 10 that its family has.
+
+use super::key::{Key, MANY, OURS, Preset, key};
+use super::shape::Shape;
+use super::training::{Scheduler, TooLong};
+
+/// The keys of one training: the name of its section, the paper's table, its passes, its rates, decay and warm-up, where the
+/// presets of its checkpoints come from, and what `data` takes the place of.
+macro_rules! training {
+    ($section:literal, $paper:expr, $epochs:literal, $rates:expr, $decay:expr, $warmup:expr, $saving:expr, $instead:literal) => {
+        &[
+            key!(
+                concat!($section, ".data"),
+                Shape::Path,
+                concat!("sample file that is trained on instead of ", $instead)
+            ),
+            key!(
+                concat!($section, ".epochs"),
+                Shape::Number(0.001, 10_000.0),
+                preset $paper($epochs),
+                "passes over the data"
+            ),
+            key!(
+                concat!($section, ".max_steps"),
+                Shape::Integer(0, MANY),
+                "0",
+                OURS,
+                "stop after so many steps; 0 is off"
+            ),
+            key!(
+                concat!($section, ".batch_size"),
+                Shape::Integer(1, 1_000_000),
+                preset $paper("128"),
+                "global batch in samples"
+            ),
+            key!(
+                concat!($section, ".micro_tokens"),
+                Shape::Integer(1, MANY),
+                "6144",
+                OURS,
+                "tokens of a packed microbatch"
+            ),
+            key!(
+                concat!($section, ".max_seq_len"),
+                Shape::Integer(8, 1_000_000),
+                preset $paper("6144"),
+                "longest sample in tokens"
+            ),
+            key!(
+                concat!($section, ".too_long"),
+                Shape::Word(&TooLong::WORDS),
+                "\"error\"",
+                OURS,
+                "what becomes of longer samples"
+            ),
+            key!(
+                concat!($section, ".shuffle"),
+                Shape::Flag,
+                preset $paper("true"),
+                "whether the order is shuffled"
+            ),
+            key!(
+                concat!($section, ".seed"),
+                Shape::Integer(0, i64::MAX),
+                "seed of the order; default: run.seed"
+            ),
+            key!(
+                concat!($section, ".learning_rate"),
+                Shape::Rates,
+                preset $rates,
+                "peak learning rates"
+            ),
+            key!(
+                concat!($section, ".freeze"),
+                Shape::Texts,
+                preset $paper("[]"),
+                "groups that are not trained"
+            ),
+            key!(
+                concat!($section, ".scheduler"),
+                Shape::Word(&Scheduler::WORDS),
+                preset $paper("\"cosine\""),
+                "learning-rate schedule"
+            ),
+            key!(
+                concat!($section, ".warmup_ratio"),
+                Shape::Number(0.0, 1.0),
+                preset $warmup,
+                "share of steps with a rising rate"
+            ),
+            key!(
+                concat!($section, ".min_lr"),
+                Shape::Number(0.0, 1.0),
+                preset $paper("0.0"),
+                "final rate as a share of the peak"
+            ),
+            key!(
+                concat!($section, ".weight_decay"),
+                Shape::Number(0.0, 10.0),
+                preset $decay,
+                "decoupled weight decay"
+            ),
+            key!(
+                concat!($section, ".betas"),
+                Shape::Two,
+                "[0.9, 0.999]",
+                "transformers' default",
+                "AdamW betas"
+            ),
+            key!(
+                concat!($section, ".eps"),
+                Shape::Number(0.0, 1.0),
+                "1e-8",
+                "transformers' default",
+                "AdamW epsilon"
+            ),
+            key!(
+                concat!($section, ".max_grad_norm"),
+                Shape::Number(0.0, 1e9),
+                "1.0",
+                "transformers' default",
+                "gradients are clipped to this norm; 0 is off"
+            ),
+            key!(
+                concat!($section, ".save_steps"),
+                Shape::Integer(0, MANY),
+                preset $saving("500"),
+                "a checkpoint every so many steps; 0 is never"
+            ),
+            key!(
+                concat!($section, ".keep"),
+                Shape::Integer(1, 1000),
+                preset $saving("1"),
+                "checkpoints kept"
+            ),
+        ]
+    };
+}
+
+pub(super) const TUNING: &[Key] = training!(
+    "synthesizer.train",
+    Preset::Table9,
+    "2.0",
+    Preset::Table9("{ vision_tower = 2e-6, projector = 2e-5, language_model = 2e-5 }"),
+    Preset::Table9("0.0"),
+    Preset::Table9("0.03"),
+    Preset::Table9,
+    "the seed data"
+);
+
+pub(super) const TRAINING: &[Key] = training!(
+    "train",
+    Preset::Table10,
+    "1.0",
+    Preset::Columns([
+        "{ vision_tower = 2e-6, projector = 2e-5, language_model = 2e-5 }",
+        "{ vision_tower = 1e-5, projector = 1e-5, language_model = 1e-5 }",
+        "{ vision_tower = 5e-6, projector = 5e-6, language_model = 5e-6 }",
+    ]),
+    Preset::Columns(["0.0", "0.1", "0.1"]),
+    Preset::Columns(["0.03", "0.1", "0.1"]),
+    Preset::ours,
+    "the mix"
+);

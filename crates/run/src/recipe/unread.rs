@@ -1,0 +1,262 @@
+//! Keys that a recipe gives and that nothing would read: each is an error that says what does read it.
+
+use toml::Value;
+
+use super::control::Control;
+use super::family::Family;
+use super::resolution::{Origin, Resolution};
+use super::shape::{as_number, listed};
+use super::training::Scheduler;
+
+/// Some keys, and why nothing reads them.
+struct Unread {
+    /// Whole names, or sections with a dot at their end.
+    keys: Vec<String>,
+    /// The keys that make it so. Where one of them is changed with `--set`, what the recipe's file says of the others is
+    /// passed over: it belongs to what the file is without the change.
+    because: Vec<String>,
+    /// After "nothing reads `key`: ".
+    why: String,
+}
+
+fn unread(keys: &[&str], because: &[&str], why: &str) -> Unread {
+    let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+    Unread {
+        keys: owned(keys),
+        because: owned(because),
+        why: why.to_owned(),
+    }
+}
+
+/// What is wrong with the keys that are given, one sentence for each reason. `model_types` are those of the folders that the
+/// recipe names.
+pub(super) fn problems(resolution: &Resolution, model_types: &[String]) -> Vec<String> {
+    let mut told: Vec<&str> = Vec::new();
+    let mut out = Vec::new();
+    for Unread { keys, because, why } in all(Values(resolution), model_types) {
+        let origin = |key: &str| resolution.get(key).map(|r| &r.origin);
+        let changed = because.iter().any(|key| origin(key) == Some(&Origin::Set));
+        let names = resolution.iter().filter(|(name, resolved)| {
+            let is_given = match resolved.origin {
+                Origin::Set => true,
+                Origin::Recipe => !changed,
+                Origin::Preset(_) | Origin::Chosen(_) => false,
+            };
+            is_given
+                && !because.contains(name)
+                && keys
+                    .iter()
+                    .any(|key| key == *name || key.ends_with('.') && name.starts_with(key.as_str()))
+        });
+        let names: Vec<&str> = names
+            .map(|(name, _)| name.as_str())
+            .filter(|name| !told.contains(name))
+            .collect();
+        if names.is_empty() {
+            continue;
+        }
+        let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+        out.push(format!("nothing reads {}: {why}", listed(&quoted, "or")));
+        told.extend(names);
+    }
+    out
+}
+
+/// What keys say, without a look at the places that they name.
+#[derive(Clone, Copy)]
+struct Values<'a>(&'a Resolution);
+
+impl<'a> Values<'a> {
+    fn get(self, key: &str) -> Option<&'a Value> {
+        self.0.get(key).map(|resolved| &resolved.value)
+    }
+
+    fn has(self, key: &str) -> bool {
+        self.get(key).is_some()
+    }
+
+    fn is_off(self, key: &str) -> bool {
+        self.get(key).and_then(Value::as_bool) == Some(false)
+    }
+
+    fn is_zero(self, key: &str) -> bool {
+        self.get(key).and_then(as_number) == Some(0.0)
+    }
+
+    fn says(self, key: &str, word: &str) -> bool {
+        self.get(key).and_then(Value::as_str) == Some(word)
+    }
+
+    fn list(self, key: &str) -> impl Iterator<Item = &'a str> {
+        let list = self.get(key).and_then(Value::as_array);
+        list.into_iter().flatten().filter_map(Value::as_str)
+    }
+}
+
+/// In the order in which they are told of: a key is told of once.
+fn all(recipe: Values<'_>, model_types: &[String]) -> Vec<Unread> {
+    let mut all = Vec::new();
+    if !recipe.has("data.pairs") {
+        all.push(unread(
+            &[
+                "data.images",
+                "data.columns",
+                "data.held_out",
+                "data.truth",
+                "synthesizer.same_question",
+                "synthesizer.temperature",
+                "synthesizer.top_p",
+                "synthesizer.max_new_tokens",
+                "filter.",
+                "mix.",
+                "train.",
+                "evaluate.",
+            ],
+            &["data.pairs"],
+            "without `data.pairs` the run ends with the tuned synthesizer; name pairs, or leave it out",
+        ));
+    }
+    if recipe.is_off("mix.synthetic") {
+        all.push(unread(
+            &[
+                "synthesizer.checkpoint",
+                "synthesizer.seed_data",
+                "synthesizer.input",
+                "synthesizer.blank_images",
+                "synthesizer.same_question",
+                "synthesizer.temperature",
+                "synthesizer.top_p",
+                "synthesizer.max_new_tokens",
+                "synthesizer.train.",
+                "filter.",
+                "mix.without_triplet",
+                "mix.joiner",
+                "mix.caption_position",
+                "data.truth",
+            ],
+            &["mix.synthetic"],
+            "it is for synthetic tasks, and `mix.synthetic` is off",
+        ));
+    }
+    if recipe.has("synthesizer.checkpoint") {
+        all.push(unread(
+            &[
+                "synthesizer.seed_data",
+                "synthesizer.blank_images",
+                "synthesizer.train.",
+            ],
+            &["synthesizer.checkpoint"],
+            "it is for a synthesizer that is tuned from `synthesizer.seed_data`, and `synthesizer.checkpoint` names one that \
+             was tuned before",
+        ));
+    }
+    if recipe.has("synthesizer.train.data") {
+        all.push(unread(
+            &["synthesizer.seed_data", "synthesizer.blank_images"],
+            &["synthesizer.train.data"],
+            "the synthesizer is tuned on the samples of `synthesizer.train.data` as they are, and not on seed data",
+        ));
+    }
+    if !recipe.says("synthesizer.input", synthesis::Input::Both.as_str()) {
+        all.push(unread(
+            &["synthesizer.blank_images"],
+            &["synthesizer.input"],
+            "it is for `synthesizer.input = \"both\"`, where a caption says what a blank picture does not",
+        ));
+    }
+    if recipe.is_zero("synthesizer.temperature") {
+        all.push(unread(
+            &["synthesizer.top_p"],
+            &["synthesizer.temperature"],
+            "it is for a `synthesizer.temperature` above 0, and at 0 the likeliest token is taken",
+        ));
+    }
+    if recipe.is_off("filter.enabled") {
+        all.push(unread(
+            &["filter.judge", "filter.checkpoint", "filter.threshold"],
+            &["filter.enabled"],
+            "it is for the filter, and `filter.enabled` is off",
+        ));
+    }
+    if recipe.is_off("mix.caption") {
+        all.push(unread(
+            &["mix.without_triplet", "mix.caption_position"],
+            &["mix.caption"],
+            "it is for captions beside synthetic tasks, and `mix.caption` is off",
+        ));
+    }
+    all.extend(of_replay(recipe));
+    for section in ["synthesizer.train", "train"] {
+        all.extend(of_training(recipe, section));
+    }
+    let sized = Family::Qwen2Vl.as_str();
+    if !model_types.is_empty() && model_types.iter().all(|name| name != sized) {
+        all.push(unread(
+            &["model.min_pixels", "model.max_pixels"],
+            &[
+                "model.checkpoint",
+                "synthesizer.checkpoint",
+                "filter.checkpoint",
+            ],
+            "it is for Qwen2-VL, and no model of this recipe is one",
+        ));
+    }
+    all
+}
+
+fn of_replay(recipe: Values<'_>) -> Option<Unread> {
+    if !recipe.has("mix.general") {
+        return Some(unread(
+            &["mix.general_ratio"],
+            &["mix.general"],
+            "it is for the samples that `mix.general` names, and nothing is named",
+        ));
+    }
+    let mut controls = recipe.list("evaluate.controls");
+    let is_unused = recipe.is_zero("mix.general_ratio")
+        && !controls.any(|name| name == Control::General.as_str());
+    is_unused.then(|| {
+        unread(
+            &["mix.general"],
+            &["mix.general_ratio", "evaluate.controls"],
+            "it is for a `mix.general_ratio` above 0, how many of its samples come to each of the domain, or for the control \
+             `general`",
+        )
+    })
+}
+
+fn of_training(recipe: Values<'_>, section: &str) -> Vec<Unread> {
+    let key = |name: &str| format!("{section}.{name}");
+    let mut all = Vec::new();
+    let mut add = |name: &str, because: &str, why: String| {
+        all.push(Unread {
+            keys: vec![key(name)],
+            because: vec![key(because)],
+            why,
+        });
+    };
+    if recipe.is_off(&key("shuffle")) {
+        let why = format!("it is for a drawn order, and `{}` is off", key("shuffle"));
+        add("seed", "shuffle", why);
+    }
+    if recipe.says(&key("scheduler"), Scheduler::Constant.as_str()) {
+        let why = format!(
+            "it is for a `{}` that falls, and this one is constant",
+            key("scheduler")
+        );
+        add("min_lr", "scheduler", why);
+    }
+    let rates = recipe.get(&key("learning_rate")).and_then(Value::as_table);
+    let named = |group: &&str| rates.is_some_and(|table| table.contains_key(*group));
+    let freeze = key("freeze");
+    let frozen = recipe.list(&freeze).filter(named);
+    let frozen: Vec<String> = frozen.map(|group| format!("`{group}`")).collect();
+    if !frozen.is_empty() {
+        let why = format!(
+            "it names a rate for {}, which `{freeze}` keeps as it is",
+            listed(&frozen, "and")
+        );
+        add("learning_rate", "freeze", why);
+    }
+    all
+}
