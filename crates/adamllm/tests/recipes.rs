@@ -133,6 +133,14 @@ fn write_data(folder: &Path) {
         std::fs::write(folder.join(name).with_extension("jsonl"), &pairs).expect("write");
     }
     std::fs::write(folder.join("vision-flan-allava.jsonl"), seeds).expect("write");
+    for task in evaluation::tasks::all() {
+        let place = folder.join("benchmarks").join(&task.id);
+        std::fs::create_dir_all(&place).expect("folder");
+        std::fs::write(place.join("names.txt"), "egg\nrice\n").expect("write");
+        let item = json!({"id": "0", "image": "../../0.png", "question": "What is it?", "label": "egg",
+            "choices": ["egg", "rice"]});
+        std::fs::write(place.join("test.jsonl"), format!("{item}\n")).expect("write");
+    }
 }
 
 fn plan(recipe: &Path, run: &Path, more: &[&str]) -> Output {
@@ -223,6 +231,8 @@ fn check(recipe: &Path, run: &Path) {
     let all = if name.starts_with("captions") { 50 } else { 10 };
     assert_eq!(of("train")["counts"]["samples"], all, "{name}");
     assert_eq!(of("pairs")["counts"]["held out"], 0, "{name}");
+    // The four benchmarks of the domain.
+    assert_eq!(of("answer-base")["counts"]["answers"], 4, "{name}");
     assert_eq!(of("train")["seconds"], Value::Null, "{name}");
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use corpus::sealed::write_json;
 use corpus::{Pair, Sample, formats};
 use run::events::Reporter;
@@ -21,10 +21,6 @@ use crate::sources::{Sources, Tuning};
 
 /// Makes the plan and writes it. Nothing else in the run folder changes, but for notes of what was read.
 pub fn make(driver: &Driver<'_>, span: &Span, limit: Option<usize>) -> Result<Plan> {
-    let wrong = unasked(driver, span)?;
-    if !wrong.is_empty() {
-        bail!("the recipe cannot run:\n  {}", wrong.join("\n  "));
-    }
     let stages = driver.identify(span)?;
     let pairs = pairs(driver)?;
     let split = driver.stages.pairs.as_ref().map(|of| of.split(&pairs));
@@ -35,6 +31,7 @@ pub fn make(driver: &Driver<'_>, span: &Span, limit: Option<usize>) -> Result<Pl
         .into_iter()
         .map(|(keys, folder)| format!("weights of {keys} in `{}`", folder.display()))
         .collect();
+    missing.extend(unasked(driver, span)?);
     let sources = Sources::of(driver.recipe, &driver.run.path, limit)?;
     let probe = Probe {
         engine: driver.engine,

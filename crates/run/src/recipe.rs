@@ -26,7 +26,7 @@ mod differences;
 mod explanation;
 mod new;
 
-pub use checked::{Filter, Mix, Recipe, Synthesizer};
+pub use checked::{Evaluate, Filter, Mix, Recipe, Synthesizer};
 pub use control::Control;
 pub use differences::{Difference, differences};
 pub use dtype::{Automatic, DeviceKind, Dtype, DtypeChoice, Processor};
@@ -35,7 +35,9 @@ pub use family::{Family, Found};
 pub use key::{Key, Preset};
 pub use keys::{DEMO, help_of, keys};
 pub use new::{Answers, NewError, QUESTIONS};
-pub use resolution::{Origin, Resolution, Resolved, Surroundings, resolve, without_column};
+pub use resolution::{
+    Origin, Resolution, Resolved, Surroundings, evaluation_pixels, resolve, without_column,
+};
 pub use shape::Shape;
 pub use training::Training;
 

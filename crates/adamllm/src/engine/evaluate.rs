@@ -17,12 +17,13 @@ use pipeline::blank;
 use pipeline::stages::answer;
 use run::RunFolder;
 use run::events::Reporter;
+use run::recipe::evaluation_pixels;
 
 use crate::device;
 
 /// Answers every task, writes its predictions and scores, and at the end the tables and pages of all.
 pub fn run(shared: &Shared, arguments: &Benchmarks) -> Result<()> {
-    let engine = device::engine(shared)?;
+    let mut engine = device::engine(shared)?;
     let (Some(model_folder), Some(output)) = (&arguments.model, &arguments.output) else {
         bail!("`--model` needs `--output`, the folder for predictions, scores and pages");
     };
@@ -43,6 +44,10 @@ pub fn run(shared: &Shared, arguments: &Benchmarks) -> Result<()> {
             job.spec.decoding.max_new_tokens = tokens;
         }
     }
+    let processor = arguments.processor.as_ref().unwrap_or(model_folder);
+    let [fewest, most] = evaluation_pixels(processor);
+    engine.processing.min_pixels = arguments.min_pixels.or(fewest);
+    engine.processing.max_pixels = arguments.max_pixels.or(most);
     jobs::check_vocabulary(arguments.vocabulary.as_deref(), jobs.len(), "--tasks")?;
     signals::take_over()?;
     let run = RunFolder::open(output)?;
@@ -94,7 +99,7 @@ pub fn run(shared: &Shared, arguments: &Benchmarks) -> Result<()> {
     let terminal = Terminal::new(shared);
     let answering = Answering {
         model: model_folder,
-        processor: arguments.processor.as_ref().unwrap_or(model_folder),
+        processor,
         engine: &engine,
         run: &run,
         reading: &reading,

@@ -172,6 +172,12 @@ pub struct Benchmarks {
     /// Tokens that an answer may have; the task's own when absent (1024, lists of names 256).
     #[arg(long, requires = "model", value_parser = crate::flags::positive)]
     pub max_new_tokens: Option<usize>,
+    /// Fewest pixels of a resized picture; of Qwen2-VL 224² when absent, as in the paper's evaluation.
+    #[arg(long, requires = "model", value_parser = crate::flags::positive)]
+    pub min_pixels: Option<usize>,
+    /// Most pixels of a resized picture; of Qwen2-VL 1280 × 28² when absent.
+    #[arg(long, requires = "model", value_parser = crate::flags::positive)]
+    pub max_pixels: Option<usize>,
     /// Ask every question a second time with a blank picture: what the questions alone give away.
     #[arg(long, requires = "model")]
     pub blind: bool,

@@ -6,19 +6,20 @@ use anyhow::{Result, bail};
 use corpus::{Decoding, Pair, Triplet, jsonl};
 use generate::LocalGenerator;
 use run::plan::Cost;
-use run::recipe::Recipe;
+use run::recipe::{Recipe, Training};
 use run::{Node, Place};
 use serde::{Deserialize, Serialize};
 use synthesis::{Input, ParseOptions, Prompts, SameQuestion};
 
 use super::pairs::{self, PAIRS, Pairs};
 use super::tune_synthesizer::TuneSynthesizer;
-use crate::estimate::Estimate;
+use crate::estimate::{Estimate, caption_samples};
 use crate::reader::Reader;
 use crate::records::{read, write, write_rejected};
 use crate::runner::{self, Progress};
 use crate::sources::Sources;
 use crate::stage::{Link, Site, Stage};
+use crate::training::audit_captions;
 
 /// Its name.
 pub const NAME: &str = "synthesize";
@@ -43,6 +44,10 @@ pub struct Synthesize {
     max_new_tokens: usize,
     prompts: Prompts,
     prompts_file: Option<PathBuf>,
+    /// The training that its tasks are for; none where captions are no part of it.
+    training: Option<Training>,
+    base: PathBuf,
+    max_bad: f64,
     seed: u64,
 }
 
@@ -76,6 +81,10 @@ impl Synthesize {
             max_new_tokens: settings.max_new_tokens,
             prompts: sources.prompts.clone(),
             prompts_file: settings.prompts.clone(),
+            training: (recipe.mix.caption && recipe.train.data.is_none())
+                .then(|| recipe.train.clone()),
+            base: sources.base.clone(),
+            max_bad: recipe.max_bad,
             seed: recipe.seed,
         }
     }
@@ -136,6 +145,11 @@ impl Stage for Synthesize {
             return Ok(Counts::default());
         }
         let pairs: Vec<Pair> = read(&site.of(&self.pairs, PAIRS))?;
+        if let Some(training) = &self.training {
+            // What cannot be trained on would be written for in vain.
+            let samples = caption_samples(&pairs, &self.prompts.synthesizer.caption_request);
+            audit_captions(site, &samples, &self.base, training, self.max_bad)?;
+        }
         let model_folder = match &self.checkpoint {
             Some(folder) => folder.clone(),
             None => site.of(&self.tuned, "model"),

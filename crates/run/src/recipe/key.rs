@@ -28,6 +28,8 @@ pub enum Preset {
     Table10(&'static str),
     /// The values of the columns of table 10, in the order of the families.
     Columns([&'static str; 3]),
+    /// How the paper's evaluation asks each family, in their order; of another family the first counts.
+    Evaluation([&'static str; 3]),
 }
 
 impl Preset {

@@ -265,15 +265,15 @@ const EVALUATION: &[Key] = &[
     key!(
         "evaluate.min_pixels",
         Shape::Integer(0, 1 << 30),
-        "0",
-        OURS,
+        // 224².
+        preset Preset::Evaluation(["0", "50176", "0"]),
         "as `model.min_pixels`, for pictures of questions; 0 means the model's"
     ),
     key!(
         "evaluate.max_pixels",
         Shape::Integer(0, 1 << 30),
-        "0",
-        OURS,
+        // 1280 tokens of 28².
+        preset Preset::Evaluation(["0", "1003520", "0"]),
         "as `model.max_pixels`, for pictures of questions; 0 means the model's"
     ),
     key!(

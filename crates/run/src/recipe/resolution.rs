@@ -231,6 +231,14 @@ fn preset_of(key: &Key, family: Option<Family>) -> Option<Resolved> {
             (value, source)
         }
         Preset::Table10(value) => (value, column()),
+        Preset::Evaluation(values) => {
+            let at = Family::ALL.iter().position(|one| Some(*one) == family);
+            let source = match family {
+                Some(family) => format!("paper, evaluation ({})", family.in_paper()),
+                None => "the model's own".to_owned(),
+            };
+            (values[at.unwrap_or_default()], source)
+        }
         Preset::Columns(values) => {
             let at = Family::ALL.iter().position(|one| Some(*one) == family)?;
             (values[at], column())
@@ -239,6 +247,21 @@ fn preset_of(key: &Key, family: Option<Family>) -> Option<Resolved> {
     Some(Resolved {
         value: loose_value(value),
         origin: Origin::Preset(source),
+    })
+}
+
+/// The fewest and most pixels of a question's picture, as the paper's evaluation asks a model of this folder's family; the
+/// model's own where nothing is said.
+pub fn evaluation_pixels(folder: &Path) -> [Option<usize>; 2] {
+    let family = match Found::in_folder(folder) {
+        Found::Is(family) | Found::Near(family, _) => Some(family),
+        Found::Nothing(_) => None,
+    };
+    ["evaluate.min_pixels", "evaluate.max_pixels"].map(|name| {
+        let preset = preset_of(key(name)?, family)?;
+        usize::try_from(preset.value.as_integer()?)
+            .ok()
+            .filter(|&pixels| pixels > 0)
     })
 }
 

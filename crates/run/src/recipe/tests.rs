@@ -99,7 +99,7 @@ fn presets_fit_their_shapes() {
         let presets = match key.preset {
             Preset::Absent => Vec::new(),
             Preset::Value(one, _) | Preset::Table9(one) | Preset::Table10(one) => vec![one],
-            Preset::Columns(all) => all.to_vec(),
+            Preset::Columns(all) | Preset::Evaluation(all) => all.to_vec(),
         };
         for preset in presets {
             let value = loose_value(preset);
@@ -283,7 +283,8 @@ fn hostile_recipes_are_errors_or_recipes() {
             Preset::Value(one, _)
             | Preset::Table9(one)
             | Preset::Table10(one)
-            | Preset::Columns([one, ..]) => one,
+            | Preset::Columns([one, ..])
+            | Preset::Evaluation([one, ..]) => one,
         };
         text + key.name + " = " + preset + "\n"
     }));

@@ -186,13 +186,25 @@ fn all(recipe: Values<'_>, model_types: &[String]) -> Vec<Unread> {
         ));
     }
     all.extend(of_replay(recipe));
+    if recipe.is_zero("data.held_out") {
+        all.push(unread(
+            &["evaluate.held_out_limit"],
+            &["data.held_out"],
+            "it is for captions of held-out pairs, and `data.held_out` is 0",
+        ));
+    }
     for section in ["synthesizer.train", "train"] {
         all.extend(of_training(recipe, section));
     }
     let sized = Family::Qwen2Vl.as_str();
     if !model_types.is_empty() && model_types.iter().all(|name| name != sized) {
         all.push(unread(
-            &["model.min_pixels", "model.max_pixels"],
+            &[
+                "model.min_pixels",
+                "model.max_pixels",
+                "evaluate.min_pixels",
+                "evaluate.max_pixels",
+            ],
             &[
                 "model.checkpoint",
                 "synthesizer.checkpoint",
