@@ -126,16 +126,32 @@ fn gib(bytes: u64) -> String {
     format!("{:.1} GiB", bytes as f64 / f64::from(1 << 30))
 }
 
-fn memory() -> Check {
-    let kib = |key: &str| {
-        let text = value_of("/proc/meminfo", key)?;
-        text.split(' ')
-            .next()?
+/// A line of `/proc/meminfo` in bytes.
+fn meminfo(key: &str) -> Option<u64> {
+    let text = value_of("/proc/meminfo", key)?;
+    let kib = text.split(' ').next()?.parse::<u64>().ok()?;
+    Some(kib * 1024)
+}
+
+/// Bytes of memory that this process may have in all: the machine's, or a container's limit if that is less.
+pub fn total_memory() -> Option<u64> {
+    let limits = [
+        "/sys/fs/cgroup/memory.max",
+        "/sys/fs/cgroup/memory/memory.limit_in_bytes",
+    ];
+    let limit = |path: &&str| {
+        std::fs::read_to_string(path)
+            .ok()?
+            .trim()
             .parse::<u64>()
             .ok()
-            .map(|kib| kib * 1024)
     };
-    let (Some(all), Some(free)) = (kib("MemTotal"), kib("MemAvailable")) else {
+    let limit = limits.iter().filter_map(limit).min();
+    [meminfo("MemTotal"), limit].into_iter().flatten().min()
+}
+
+fn memory() -> Check {
+    let (Some(all), Some(free)) = (meminfo("MemTotal"), meminfo("MemAvailable")) else {
         return check("memory", "unknown: the system does not tell", None);
     };
     let mend = (free < 2 << 30).then(|| {

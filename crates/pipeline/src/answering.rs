@@ -10,6 +10,7 @@ use model::Mllm;
 use processor::Processor;
 
 use crate::by_likelihood::ByLikelihood;
+use crate::generation::Generation;
 use crate::runner::{self, Progress};
 
 /// Who answers, and how.
@@ -19,6 +20,8 @@ pub struct Answerer<'a> {
     pub model: &'a dyn Mllm,
     /// Its processor.
     pub processor: &'a dyn Processor,
+    /// How much is generated together.
+    pub generation: Generation,
     /// Seed of sampling.
     pub seed: u64,
 }
@@ -40,11 +43,11 @@ impl Answerer<'_> {
             ranking = ByLikelihood::new(self.model, self.processor, items)?;
             &mut ranking
         } else {
-            let options = runner::options(self.seed);
+            let options = self.generation.options(self.seed);
             local = LocalGenerator::new(self.model, self.processor, options);
             &mut local
         };
-        let completions = runner::run(generator, requests, file, progress)?;
+        let completions = runner::run(generator, requests, file, self.generation.group, progress)?;
         let errors: Vec<&Completion> = completions.iter().filter(|c| c.error.is_some()).collect();
         if let Some(first) = errors.first() {
             progress.report.warn(format!(

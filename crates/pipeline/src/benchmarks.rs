@@ -79,6 +79,7 @@ pub fn answer(
         answerer: Answerer {
             model: model.as_ref(),
             processor: processor.as_ref(),
+            generation: answering.engine.generation,
             seed: answering.reading.seed,
         },
         how,

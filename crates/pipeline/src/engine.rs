@@ -7,6 +7,8 @@ use model::Mllm;
 use processor::Processor;
 use torch::{Device, Kind};
 
+use crate::generation::Generation;
+
 /// Where models run, and how their folders are opened. In no stage's key but for what is a key of the recipe.
 #[derive(Clone, Debug)]
 pub struct Engine {
@@ -16,6 +18,8 @@ pub struct Engine {
     pub dtype: Kind,
     /// Threads of the tensor library.
     pub threads: usize,
+    /// How much is generated together.
+    pub generation: Generation,
     /// How processors are opened (`model.template_date` and its like).
     pub processing: processor::Options,
     /// Whether conversations of the model in this folder begin with two begin-of-text tokens, whatever the folder itself

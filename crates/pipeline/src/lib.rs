@@ -13,6 +13,7 @@ mod cards;
 pub mod driver;
 pub mod engine;
 mod estimate;
+pub mod generation;
 pub mod likelihood;
 mod pair_files;
 pub mod pictures;

@@ -15,7 +15,6 @@ use crate::driver::{Driver, Identified, given_of, without_weights};
 use crate::estimate::{self, Estimate, Measured, Probe};
 use crate::pictures::PictureStore;
 use crate::reader::{ModelRead, Reader};
-use crate::runner::GROUP;
 use crate::settings;
 use crate::sources::{Sources, Tuning};
 
@@ -72,8 +71,9 @@ pub fn make(driver: &Driver<'_>, span: &Span, limit: Option<usize>) -> Result<Pl
         });
     }
     let times = if measured.costs.is_some() {
+        let group = driver.engine.generation.group;
         format!(
-            "times are from 2 training steps over {} samples and {GROUP} answers of {} tokens, if answers take {:.0} % of \
+            "times are from 2 training steps over {} samples and {group} answers of {} tokens, if answers take {:.0} % of \
              the tokens that they may",
             estimate::SAMPLES,
             estimate::ANSWER,
@@ -87,7 +87,7 @@ pub fn make(driver: &Driver<'_>, span: &Span, limit: Option<usize>) -> Result<Pl
         stages: steps,
         parameters: measured.sizes.parameters.clone(),
         missing,
-        memory: memory(&measured, driver.recipe.synthesizer.max_new_tokens),
+        memory: memory(driver, &measured),
         free_disk: plan::free_disk(&driver.run.path)?,
         notes: vec![
             times,
@@ -185,7 +185,9 @@ fn few_samples(driver: &Driver<'_>, sources: &Sources, pairs: &[Pair]) -> Result
 }
 
 /// Bytes by part, at the largest moment of the run.
-fn memory(measured: &Measured, new_tokens: usize) -> BTreeMap<String, u64> {
+fn memory(driver: &Driver<'_>, measured: &Measured) -> BTreeMap<String, u64> {
+    let new_tokens = driver.recipe.synthesizer.max_new_tokens;
+    let generation = driver.engine.generation;
     let sizes = &measured.sizes;
     let longest = measured.prompt_tokens + new_tokens;
     let mut memory = BTreeMap::from([
@@ -195,7 +197,7 @@ fn memory(measured: &Measured, new_tokens: usize) -> BTreeMap<String, u64> {
         ("moments".to_owned(), 8 * sizes.trained),
         (
             "cache of a group of answers".to_owned(),
-            sizes.cached_token * (GROUP * longest).min(1 << 17) as u64,
+            sizes.cached_token * (generation.group * longest).min(generation.cache_tokens) as u64,
         ),
     ]);
     if let Some(costs) = &measured.costs {

@@ -12,18 +12,6 @@ use run::Stop;
 use run::events::Reporter;
 use serde::{Deserialize, Serialize};
 
-/// Requests that are decoded and made durable together.
-pub const GROUP: usize = 32;
-
-/// How the local engine runs everywhere.
-pub fn options(seed: u64) -> generate::Options {
-    generate::Options {
-        group_size: GROUP,
-        seed,
-        ..generate::Options::default()
-    }
-}
-
 /// Who hears how it goes, and who may stop it.
 #[derive(Clone, Copy)]
 pub struct Progress<'a> {
@@ -42,15 +30,17 @@ struct Sum {
     sha256: String,
 }
 
-/// Completes all requests into `path`. Whole groups that are already there are kept; a broken group is done again, also
+/// Completes all requests into `path`, `size` of them a group. Whole groups that are already there are kept; a broken group is done again, also
 /// one that no longer has the checksum beside it (`<path>.sums`). A file without checksums, which another engine may
 /// have written, is taken as it is. Stops between groups when the run is asked to.
 pub fn run(
     generator: &mut dyn Generator,
     requests: &[Request],
     path: &Path,
+    size: usize,
     progress: Progress<'_>,
 ) -> Result<Vec<Completion>> {
+    let size = size.max(1);
     let mut stored: Vec<(Completion, u64)> = read_prefix(path)?;
     let sums_path = sums_of(path);
     let mut sums: Vec<(Sum, u64)> = read_prefix(&sums_path)?;
@@ -58,7 +48,7 @@ pub fn run(
         let sound = sound_bytes(path, &sums)?;
         let before = stored.len();
         stored.retain(|(_, end)| *end <= sound);
-        if before / GROUP > stored.len() / GROUP {
+        if before / size > stored.len() / size {
             progress.report.warn(format!(
                 "`{}` is damaged after {} records; what follows is done again",
                 path.display(),
@@ -74,7 +64,7 @@ pub fn run(
     let whole = if fits == requests.len() {
         fits
     } else {
-        fits / GROUP * GROUP
+        fits / size * size
     };
     stored.truncate(whole);
     let keep = stored.last().map_or(0, |(_, end)| *end);
@@ -89,7 +79,7 @@ pub fn run(
     let total = requests.len() as u64;
     let tell = |done: usize| progress.report.progress(progress.label, done as u64, total);
     tell(out.len());
-    for group in requests[out.len()..].chunks(GROUP) {
+    for group in requests[out.len()..].chunks(size) {
         progress.stop.check()?;
         let mut done: Vec<Completion> = Vec::with_capacity(group.len());
         generator.generate(&mut group.iter().cloned(), &mut |completion| {
@@ -160,6 +150,8 @@ mod tests {
 
     use super::*;
 
+    const GROUP: usize = 32;
+
     /// Answers with the id; gives each group in reverse.
     struct Echo(usize);
 
@@ -212,17 +204,20 @@ mod tests {
         let folder = tempfile::tempdir().expect("folder");
         let path = folder.path().join("completions.jsonl");
         let all = requests(70);
-        let whole = run(&mut Echo(0), &all, &path, unheard()).expect("run");
+        let whole = run(&mut Echo(0), &all, &path, GROUP, unheard()).expect("run");
         assert!(whole.iter().zip(&all).all(|(c, r)| c.id == r.id));
         let bytes = std::fs::read(&path).expect("read");
         // Cut in the middle of the second group.
         std::fs::write(&path, &bytes[..bytes.len() * 6 / 10]).expect("write");
         let mut again = Echo(0);
-        assert_eq!(run(&mut again, &all, &path, unheard()).expect("run"), whole);
+        assert_eq!(
+            run(&mut again, &all, &path, GROUP, unheard()).expect("run"),
+            whole
+        );
         assert_eq!(again.0, 70 - GROUP);
         assert_eq!(std::fs::read(&path).expect("read"), bytes);
         let mut nothing = Echo(0);
-        run(&mut nothing, &all, &path, unheard()).expect("run");
+        run(&mut nothing, &all, &path, GROUP, unheard()).expect("run");
         assert_eq!(nothing.0, 0);
     }
 
@@ -231,7 +226,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("folder");
         let path = folder.path().join("completions.jsonl");
         let all = requests(70);
-        let whole = run(&mut Echo(0), &all, &path, unheard()).expect("run");
+        let whole = run(&mut Echo(0), &all, &path, GROUP, unheard()).expect("run");
         let bytes = std::fs::read(&path).expect("read");
         let sums = std::fs::read(sums_of(&path)).expect("read");
         // A letter of an answer in the second group: still sound JSON with the right id.
@@ -241,7 +236,10 @@ mod tests {
         flipped[at] ^= 1;
         std::fs::write(&path, &flipped).expect("write");
         let mut again = Echo(0);
-        assert_eq!(run(&mut again, &all, &path, unheard()).expect("run"), whole);
+        assert_eq!(
+            run(&mut again, &all, &path, GROUP, unheard()).expect("run"),
+            whole
+        );
         assert_eq!(again.0, 70 - GROUP);
         assert_eq!(std::fs::read(&path).expect("read"), bytes);
         assert_eq!(std::fs::read(sums_of(&path)).expect("read"), sums);
@@ -252,10 +250,10 @@ mod tests {
         let folder = tempfile::tempdir().expect("folder");
         let path = folder.path().join("completions.jsonl");
         let all = requests(40);
-        run(&mut Echo(0), &all, &path, unheard()).expect("run");
+        run(&mut Echo(0), &all, &path, GROUP, unheard()).expect("run");
         std::fs::remove_file(sums_of(&path)).expect("remove");
         let mut again = Echo(0);
-        run(&mut again, &all, &path, unheard()).expect("run");
+        run(&mut again, &all, &path, GROUP, unheard()).expect("run");
         assert_eq!(again.0, 0);
         assert!(sums_of(&path).exists(), "from now on it has checksums");
     }

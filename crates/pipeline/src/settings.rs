@@ -6,6 +6,8 @@ use run::recipe::training::{self, Training};
 use run::recipe::{Dtype, Recipe};
 
 use crate::engine::Engine;
+use crate::estimate::Measured;
+use crate::generation::Generation;
 use crate::sources;
 
 /// What the trainer is told; the file of samples and the checkpoints are the caller's.
@@ -65,9 +67,18 @@ pub fn kind(dtype: Dtype) -> torch::Kind {
     }
 }
 
-/// Where and how a recipe's models run, for the run folder `run`.
-pub fn engine(recipe: &Recipe, run: &Path, device: torch::Device, threads: usize) -> Engine {
-    Engine {
+/// Where and how a recipe's models run, for the run folder `run`. How much is generated together is what the recipe says,
+/// what a run began with (`kept`), or what fits into the `memory` that the device has in all.
+pub fn engine(
+    recipe: &Recipe,
+    run: &Path,
+    device: torch::Device,
+    threads: usize,
+    memory: Option<u64>,
+    kept: Option<Generation>,
+) -> Engine {
+    let mut engine = Engine {
+        generation: Generation::default(),
         device,
         dtype: kind(recipe.dtype),
         threads,
@@ -75,7 +86,23 @@ pub fn engine(recipe: &Recipe, run: &Path, device: torch::Device, threads: usize
         extra_bos: recipe
             .extra_bos
             .map(|says| (sources::folder_of(&recipe.checkpoint, run), says)),
-    }
+    };
+    let fitting = || {
+        let named = [
+            Some(&recipe.checkpoint),
+            recipe.synthesizer.checkpoint.as_ref(),
+            recipe.filter.checkpoint.as_ref(),
+        ];
+        let config = config(&recipe.train);
+        // A folder that cannot be used is told by whoever opens it.
+        let sizes = named.into_iter().flatten().filter_map(|name| {
+            Measured::sizes(&engine, &config, &sources::folder_of(name, run)).ok()
+        });
+        let each = sizes.map(|sizes| Generation::fitting(memory.unwrap_or(u64::MAX), &sizes));
+        each.min_by_key(|one| one.cache_tokens).unwrap_or_default()
+    };
+    engine.generation = kept.unwrap_or_else(fitting).told(&recipe.generate);
+    engine
 }
 
 /// How processors are opened.

@@ -26,7 +26,7 @@ mod differences;
 mod explanation;
 mod new;
 
-pub use checked::{Evaluate, Filter, Mix, Recipe, Synthesizer};
+pub use checked::{Evaluate, Filter, Generate, Mix, Recipe, Synthesizer};
 pub use control::Control;
 pub use differences::{Difference, differences};
 pub use dtype::{Automatic, DeviceKind, Dtype, DtypeChoice, Processor};

@@ -12,6 +12,7 @@
 #include <ATen/ops/_foreach_norm.h>
 #include <ATen/ops/_fused_adamw.h>
 #include <ATen/ops/from_blob.h>
+#include <c10/core/CachingDeviceAllocator.h>
 #include <c10/core/GradMode.h>
 #include <c10/util/Exception.h>
 #include <torch/csrc/autograd/autograd.h>
@@ -188,6 +189,15 @@ int adm_set_rng_state(at::Tensor* state) {
 
 int adm_set_deterministic(int on) {
   return guarded([&] { at::globalContext().setDeterministicAlgorithms(on != 0, /*warn_only=*/false); });
+}
+
+// Bytes of memory that a CUDA device has in all.
+int adm_cuda_memory(int device, uint64_t* out) {
+  return guarded([&] {
+    auto* allocator = dynamic_cast<c10::DeviceAllocator*>(c10::GetAllocator(c10::DeviceType::CUDA));
+    TORCH_CHECK(allocator != nullptr, "libtorch has no allocator of CUDA memory");
+    *out = allocator->getMemoryInfo(static_cast<c10::DeviceIndex>(device)).second;
+  });
 }
 
 }  // extern "C"

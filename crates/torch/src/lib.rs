@@ -14,8 +14,8 @@ pub use cuda::load_cuda;
 pub use error::{Error, short};
 pub use memory::{Mapped, from_owner};
 pub use shim::{
-    AdamW, backward_with, built_version, clear_grad, foreach_mul, foreach_norm, fused_adamw,
-    rng_state, set_deterministic, set_grad, set_rng_state,
+    AdamW, backward_with, built_version, clear_grad, cuda_memory, foreach_mul, foreach_norm,
+    fused_adamw, rng_state, set_deterministic, set_grad, set_rng_state,
 };
 pub use tch::{self, Device, IndexOp, Kind, TchError, Tensor, no_grad_guard};
 pub use version::check_version;

@@ -30,6 +30,7 @@ unsafe extern "C" {
     fn adm_rng_state(out: *mut *mut C_tensor) -> c_int;
     fn adm_set_rng_state(state: *mut C_tensor) -> c_int;
     fn adm_set_deterministic(on: c_int) -> c_int;
+    fn adm_cuda_memory(device: c_int, out: *mut u64) -> c_int;
 }
 
 pub(crate) fn check(code: c_int) -> Result<(), Error> {
@@ -156,6 +157,15 @@ pub fn rng_state() -> Result<Tensor, Error> {
 pub fn set_rng_state(state: &Tensor) -> Result<(), Error> {
     // SAFETY: a live tensor; the generator checks its size.
     check(unsafe { adm_set_rng_state(state.as_ptr().cast_mut()) })
+}
+
+/// Bytes of memory that a CUDA device has in all; an error where CUDA is not loaded.
+pub fn cuda_memory(device: usize) -> Result<u64, Error> {
+    let device = c_int::try_from(device).map_err(|_| Error("no such device".to_owned()))?;
+    let mut out = 0;
+    // SAFETY: a place for one number; the shim catches every C++ exception.
+    check(unsafe { adm_cuda_memory(device, &raw mut out) })?;
+    Ok(out)
 }
 
 /// Makes libtorch refuse operators whose result can differ from run to run.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use adamllm::flags::{Shared, threads};
 use adamllm::{environment, machine};
 use anyhow::{Context as _, Result, bail};
+use pipeline::generation::Generation;
 use pipeline::{Engine, settings};
 use run::recipe::{Automatic, DeviceKind, Dtype};
 use torch::{Device, Kind};
@@ -16,6 +17,7 @@ pub fn engine(shared: &Shared) -> Result<Engine> {
         device,
         dtype: kind(shared, device),
         threads: threads(shared),
+        generation: Generation::default(),
         processing: processor::Options::default(),
         extra_bos: None,
     })
@@ -88,6 +90,14 @@ fn named(name: &str) -> Result<Device> {
         }
     }
     Ok(device)
+}
+
+/// Bytes that a device has in all; none where nobody tells.
+pub fn total_memory(device: Device) -> Option<u64> {
+    match device {
+        Device::Cuda(index) => torch::cuda_memory(index).ok(),
+        _ => machine::total_memory(),
+    }
 }
 
 /// The kind of a device.

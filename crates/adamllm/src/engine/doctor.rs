@@ -8,6 +8,7 @@ use adamllm::machine::{Check, check, checks, tell};
 use anyhow::Result;
 use corpus::{Role, Sample, Turn};
 use pipeline::Engine;
+use pipeline::generation::Generation;
 use processor::Encoded;
 use serde_json::Value;
 use torch::{Device, Kind, Tensor};
@@ -133,6 +134,7 @@ fn overfit_in(folder: &Path) -> Result<(usize, f64, f64, f64)> {
     let demo = folder.join("demo");
     demo::write_shipped(&demo)?;
     let engine = Engine {
+        generation: Generation::default(),
         device: Device::Cpu,
         dtype: Kind::Float,
         threads: 1,

@@ -23,7 +23,7 @@ pub fn run(shared: &Shared, arguments: &Generate) -> Result<()> {
     let mut generator = LocalGenerator::new(
         model.as_ref(),
         processor.as_ref(),
-        runner::options(arguments.seed),
+        engine.generation.options(arguments.seed),
     );
     if let (Some(requests), Some(output)) = (&arguments.requests, &arguments.output) {
         signals::take_over()?;
@@ -44,7 +44,8 @@ pub fn run(shared: &Shared, arguments: &Generate) -> Result<()> {
             report: Reporter::new("generate", &terminal),
             stop: signals::stop(),
         };
-        let done = runner::run(&mut generator, &all, output, progress)?;
+        let group = engine.generation.group;
+        let done = runner::run(&mut generator, &all, output, group, progress)?;
         return print(
             shared,
             &json!({"completions": done.len(), "output": output}),

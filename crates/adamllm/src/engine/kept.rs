@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use adamllm::flags::{Shared, threads};
 use anyhow::Result;
 use corpus::sealed::{read_sealed, write_sealed};
+use pipeline::Engine;
+use pipeline::generation::Generation;
 use run::events::Reporter;
 use run::recipe::{Automatic, DeviceKind, Dtype};
 use serde_json::{Value, json};
@@ -18,6 +20,7 @@ pub struct Kept {
     threads: Option<usize>,
     dtype: Option<Dtype>,
     device: Option<DeviceKind>,
+    generation: Option<Generation>,
 }
 
 fn place(run: &Path) -> PathBuf {
@@ -50,6 +53,7 @@ impl Kept {
             threads: threads.and_then(|n| usize::try_from(n).ok()),
             dtype: dtype.or_else(|| noted(run)),
             device: word("device").and_then(|name| name.parse().ok()),
+            generation: serde_json::from_value(machine["generation"].clone()).ok(),
         }
     }
 
@@ -67,14 +71,20 @@ impl Kept {
         }
     }
 
+    /// How much was generated together when the run began.
+    pub fn generation(self) -> Option<Generation> {
+        self.generation
+    }
+
     /// Writes down what the run goes on with. The last bits of sums depend on threads and device, so that another one is told.
     pub fn keep(
         self,
         shared: &Shared,
         run: &Path,
         report: Reporter<'_>,
-        device: Device,
+        engine: &Engine,
     ) -> Result<()> {
+        let device = engine.device;
         let path = place(run);
         let (wanted, kind) = (self.threads(shared), device_kind(device));
         match self.threads {
@@ -99,6 +109,7 @@ impl Kept {
             threads: Some(wanted),
             dtype: Some(self.automatic(device).dtype),
             device: Some(kind),
+            generation: Some(engine.generation),
         };
         if now != self {
             write_sealed(
@@ -107,6 +118,7 @@ impl Kept {
                     "threads": wanted,
                     "dtype": now.dtype.map(Dtype::as_str),
                     "device": kind.as_str(),
+                    "generation": engine.generation,
                 }),
             )?;
         }

@@ -177,7 +177,14 @@ fn walk(
     let kept = Kept::of(&run.path);
     let threads = kept.threads(shared);
     torch::set_threads(threads);
-    let engine = settings::engine(recipe, &run.path, device, threads);
+    let engine = settings::engine(
+        recipe,
+        &run.path,
+        device,
+        threads,
+        device::total_memory(device),
+        kept.generation(),
+    );
     let driver = Driver {
         recipe,
         stages: &stages,
@@ -194,7 +201,7 @@ fn walk(
         });
     }
     preflight::refuse_incomplete(&driver, &asked.span)?;
-    kept.keep(shared, &run.path, report, device)?;
+    kept.keep(shared, &run.path, report, &engine)?;
     write_json(&run.path.join("recipe.json"), &recipe.resolution)?;
     driver.run(&asked.span)?;
     if let Some(text) = against_measured(&run.path, graph, train::peak_rss_bytes()) {

@@ -15,7 +15,6 @@ use torch::Kind;
 use train::{SampleSource, TooLong, Trainer, peak_rss_bytes};
 
 use crate::engine::Engine;
-use crate::runner::{self, GROUP};
 
 /// Samples of the measured training steps.
 pub const SAMPLES: usize = 8;
@@ -200,11 +199,12 @@ impl Probe<'_> {
                 ..Decoding::default()
             },
         };
-        let options = runner::options(self.seed);
+        let generation = self.engine.generation;
+        let options = generation.options(self.seed);
         let mut generator = LocalGenerator::new(model, processor, options);
         let (mut tokens, start) = (0, Instant::now());
         // A whole group, since decoding many together is what makes it fast.
-        let mut requests = self.pairs.iter().take(GROUP).map(request);
+        let mut requests = self.pairs.iter().take(generation.group).map(request);
         generator.generate(&mut requests, &mut |completion| {
             tokens += completion.completion_tokens;
             Ok(())

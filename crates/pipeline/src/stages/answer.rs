@@ -167,6 +167,7 @@ impl Stage for Answer {
         let answerer = Answerer {
             model: model.as_ref(),
             processor: processor.as_ref(),
+            generation: engine.generation,
             seed: self.seed,
         };
         let how = asked::answerer(

@@ -138,7 +138,7 @@ impl Stage for Filter {
         let options = JudgeOptions::new(self.kind);
         let requests = synthesis::judge_requests(&triplets, options, &self.prompts);
         write(&folder.join("requests.jsonl"), &requests)?;
-        let options = runner::options(self.seed);
+        let options = site.engine.generation.options(self.seed);
         let mut generator = LocalGenerator::new(model.as_ref(), processor.as_ref(), options);
         let progress = Progress {
             label: site.stage(),
@@ -146,7 +146,13 @@ impl Stage for Filter {
             stop: site.stop,
         };
         let path = folder.join("completions.jsonl");
-        let completions = runner::run(&mut generator, &requests, &path, progress)?;
+        let completions = runner::run(
+            &mut generator,
+            &requests,
+            &path,
+            site.engine.generation.group,
+            progress,
+        )?;
         let mut judged = synthesis::verdicts(self.kind, &triplets, &completions);
         let (model, processor) = (model.as_ref(), processor.as_ref());
         let by_id: BTreeMap<String, f64> = if self.kind == JudgeKind::Verdict {

@@ -172,7 +172,7 @@ impl Stage for Synthesize {
             );
         }
         write(&folder.join("requests.jsonl"), &requests)?;
-        let options = runner::options(self.seed);
+        let options = site.engine.generation.options(self.seed);
         let mut generator = LocalGenerator::new(model.as_ref(), processor.as_ref(), options);
         let progress = Progress {
             label: site.stage(),
@@ -180,7 +180,13 @@ impl Stage for Synthesize {
             stop: site.stop,
         };
         let path = folder.join(COMPLETIONS);
-        let completions = runner::run(&mut generator, &requests, &path, progress)?;
+        let completions = runner::run(
+            &mut generator,
+            &requests,
+            &path,
+            site.engine.generation.group,
+            progress,
+        )?;
         let markers = processor.markers()?;
         let parsing = ParseOptions {
             markers: &markers,

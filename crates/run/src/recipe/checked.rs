@@ -58,6 +58,8 @@ pub struct Recipe {
     pub train: Training,
     /// `[evaluate]`.
     pub evaluate: Evaluate,
+    /// `[generate]`.
+    pub generate: Generate,
 }
 
 /// `[synthesizer]`.
@@ -115,6 +117,17 @@ pub struct Mix {
     pub general: Option<PathBuf>,
     /// Replay samples for each domain sample.
     pub general_ratio: f64,
+}
+
+/// `[generate]`: how much is worked on together, where a recipe says it.
+#[derive(Clone, Copy, Debug)]
+pub struct Generate {
+    /// Requests that are decoded and made durable together.
+    pub group: usize,
+    /// Prompt tokens of one forward; by memory when absent.
+    pub prefill_tokens: Option<usize>,
+    /// Tokens of the cache; by memory when absent.
+    pub cache_tokens: Option<usize>,
 }
 
 /// `[evaluate]`.
@@ -208,6 +221,11 @@ impl Recipe {
                 general_ratio: get.number("mix.general_ratio"),
             },
             train: get.training("train"),
+            generate: Generate {
+                group: get.integer("generate.group") as usize,
+                prefill_tokens: get.optional_count("generate.prefill_tokens"),
+                cache_tokens: get.optional_count("generate.cache_tokens"),
+            },
             evaluate: Evaluate {
                 data: get.path("evaluate.data"),
                 tasks: get.names_or_files("evaluate.tasks"),

@@ -299,11 +299,42 @@ const EVALUATION: &[Key] = &[
     ),
 ];
 
+const GENERATION: &[Key] = &[
+    key!(
+        "generate.group",
+        Shape::Integer(1, 1 << 16),
+        "32",
+        OURS,
+        "requests that are decoded and made durable together"
+    ),
+    key!(
+        "generate.prefill_tokens",
+        Shape::Integer(0, 1 << 30),
+        "0",
+        OURS,
+        "prompt tokens of one forward; 0 means by the device's memory and the largest model, 8192 at most"
+    ),
+    key!(
+        "generate.cache_tokens",
+        Shape::Integer(0, 1 << 40),
+        "0",
+        OURS,
+        "tokens that the cache of a group may hold; 0 means by memory and model, 131072 at most"
+    ),
+];
+
 /// All keys, section by section as they stand in a recipe.
 pub fn keys() -> impl Iterator<Item = &'static Key> {
-    [BEFORE_TUNING, TUNING, FILTER_AND_MIX, TRAINING, EVALUATION]
-        .into_iter()
-        .flatten()
+    [
+        BEFORE_TUNING,
+        TUNING,
+        FILTER_AND_MIX,
+        TRAINING,
+        EVALUATION,
+        GENERATION,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// The key of this name.
