@@ -164,7 +164,7 @@ impl TextIndex {
     /// The items that have something in common with a text that was trained on, each with its strongest overlap.
     pub fn matches(&self, trained: &Text) -> Vec<Match> {
         let found = self.among(trained, |_| true);
-        found.into_iter().filter_map(|(_, found)| found).collect()
+        found.into_values().flatten().collect()
     }
 
     /// The items, by number, that have something in common with a text, and of those that are wanted what that is.

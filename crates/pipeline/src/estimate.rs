@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use run::plan::Cost;
 use run::recipe::Training;
 
-pub use self::measured::{ANSWER, Measured, Probe, SAMPLES, Sizes, caption_samples};
+pub use self::measured::{ANSWER, Measured, Probe, SAMPLES, caption_samples};
 use crate::settings;
 
 /// Estimated share of the allowed tokens that an answer takes.

@@ -3,8 +3,6 @@
 use run::recipe::Generate;
 use serde::{Deserialize, Serialize};
 
-use crate::estimate::Sizes;
-
 /// How many requests, and how many of their tokens, are worked on together. The last bits of the arithmetic can depend on it,
 /// so a run keeps what it began with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,13 +33,13 @@ const FEWEST: usize = 4096;
 const TAKEN: f64 = 0.1;
 
 impl Generation {
-    /// What fits beside a model into so much memory in all: half of what its weights leave is for the cache, which grows by
-    /// copies, and prompts are packed as far as a quarter of that holds their activations (about 64 times the width of a
+    /// What fits beside a model of so many bytes, whose cache takes `cached_token` bytes for a token, into so much memory in
+    /// all: half of what the weights leave is for the cache, which grows by copies, and prompts are packed as far as a quarter of that holds their activations (about 64 times the width of a
     /// token's cache).
-    pub fn fitting(memory: u64, sizes: &Sizes) -> Self {
+    pub fn fitting(memory: u64, weights: u64, cached_token: u64) -> Self {
         let most = Self::default();
-        let left = (1.0 - TAKEN) * memory as f64 - sizes.weights as f64;
-        let each = sizes.cached_token.max(1) as f64;
+        let left = (1.0 - TAKEN) * memory as f64 - weights as f64;
+        let each = cached_token.max(1) as f64;
         let tokens = |bytes: f64, most: usize| (bytes.max(0.0) as usize).clamp(FEWEST, most);
         Self {
             prefill_tokens: tokens(left / (8.0 * each), most.prefill_tokens),
@@ -73,34 +71,24 @@ impl Generation {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
 
-    /// LLaVA-v1.6 with Llama-3-8B in bf16: 8.36 billion parameters; 32 layers of 8 heads of 128, keys and values.
-    fn llava() -> Sizes {
-        Sizes {
-            parameters: BTreeMap::new(),
-            trained: 0,
-            weights: 16_720_000_000,
-            cached_token: 2 * 2 * 32 * 8 * 128,
-            is_half: true,
-        }
-    }
+    /// LLaVA-v1.6 with Llama-3-8B in bf16: 8.36 billion parameters.
+    const WEIGHTS: u64 = 16_720_000_000;
+    /// 32 layers of 8 heads of 128, keys and values.
+    const TOKEN: u64 = 2 * 2 * 32 * 8 * 128;
 
     #[test]
     fn a_device_of_24_gigabytes_holds_the_synthesizer() {
-        let found = Generation::fitting(24 << 30, &llava());
-        let cache = found.cache_tokens as u64 * llava().cached_token;
+        let on = |gigabytes: u64| Generation::fitting(gigabytes << 30, WEIGHTS, TOKEN);
+        let found = on(24);
+        let cache = found.cache_tokens as u64 * TOKEN;
         // A prompt with a picture has up to 2,880 of its tokens, and some hundred are written.
         assert!(found.cache_tokens > 3 * FEWEST, "{found:?}");
-        assert!(llava().weights + 2 * cache < 24 << 30, "{found:?}");
+        assert!(WEIGHTS + 2 * cache < 24 << 30, "{found:?}");
         // Whatever is too small gets the least that is of use, and says so when it runs out.
-        assert_eq!(Generation::fitting(16 << 30, &llava()).cache_tokens, FEWEST);
-        assert_eq!(
-            Generation::fitting(141 << 30, &llava()),
-            Generation::default()
-        );
+        assert_eq!(on(16).cache_tokens, FEWEST);
+        assert_eq!(on(141), Generation::default());
     }
 
     #[test]

@@ -98,7 +98,8 @@ pub fn engine(
         let sizes = named.into_iter().flatten().filter_map(|name| {
             Measured::sizes(&engine, &config, &sources::folder_of(name, run)).ok()
         });
-        let each = sizes.map(|sizes| Generation::fitting(memory.unwrap_or(u64::MAX), &sizes));
+        let memory = memory.unwrap_or(u64::MAX);
+        let each = sizes.map(|of| Generation::fitting(memory, of.weights, of.cached_token));
         each.min_by_key(|one| one.cache_tokens).unwrap_or_default()
     };
     engine.generation = kept.unwrap_or_else(fitting).told(&recipe.generate);
