@@ -219,9 +219,15 @@ fn what_later_stages_lack_is_said_before_the_first() {
     write_model("tile", &at("model"));
     write_benchmarks(&at("benchmarks"));
     std::fs::remove_file(at("benchmarks/slake/1.png")).expect("picture");
+    // Labels that are none of the classes, and a task file with a key too much.
+    let item = json!({"id": "0", "image": "clrs/0.png", "label": "volcano"});
+    std::fs::write(at("benchmarks/trees.jsonl"), format!("{item}\n")).expect("items");
+    let task = "id = \"trees\"\nprompt = \"Which tree?\"\ndata = \"trees.jsonl\"\nscoring = \"class\"\nnames = [\"oak\", \"ash\"]\n";
+    std::fs::write(at("benchmarks/own.toml"), task).expect("task");
+    std::fs::write(at("benchmarks/wrong.toml"), format!("{task}colour = 1\n")).expect("task");
     let recipe = write_recipe(
         folder.path(),
-        "data = \"benchmarks\"\ntasks = [\"slake\", \"vqa-ra\", \"clrs\"]\ngeneral = [\"clrs\"]\nby_likelihood = [\"clrs\"]\n",
+        "data = \"benchmarks\"\ntasks = [\"slake\", \"vqa-ra\", \"clrs\", \"benchmarks/own.toml\", \"wrong\"]\ngeneral = [\"clrs\"]\nby_likelihood = [\"clrs\"]\n",
     );
     let run = at("run").display().to_string();
     let output = adamllm(&["run", &recipe, "--run-dir", &run]);
@@ -232,6 +238,9 @@ fn what_later_stages_lack_is_said_before_the_first() {
         "there is no task `vqa-ra`",
         "task `clrs` is both in",
         "names `clrs`, which is no multiple choice",
+        "unknown field `colour`",
+        "task `trees` cannot be scored, not even with its labels for answers",
+        "`volcano` is none of the task's 2 names",
     ] {
         assert!(said.contains(expected), "{expected}: {said}");
     }

@@ -6,10 +6,11 @@ use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context as _, Result};
 use corpus::seed::hash;
-use corpus::{Label, Pair, Request};
+use corpus::{Label, Pair, Prediction, Request};
 use evaluation::benchmarks::{Benchmark, Keep, Packing};
 use evaluation::jobs::{self, Job, JobError, Reading};
 use evaluation::predictions::{Reason, sentences};
+use evaluation::scoring::{self, Scorer};
 use evaluation::tasks::{FileMetric, Item, Scoring, Spec};
 use run::recipe::Recipe;
 use serde_json::{Map, Value, json};
@@ -27,6 +28,9 @@ const DESCRIPTION: &str = "description";
 const UNSEEN: &str = "unseen-";
 /// So are general tasks.
 const GENERAL: &str = "general-";
+
+/// Items whose labels are looked at before a run.
+const LOOKED_AT: usize = 200;
 
 /// What a task tells of a model; the order of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -273,12 +277,42 @@ impl Tasks {
                 match self.load(job, *role, &mut Keep::Nothing) {
                     Ok(questions) => {
                         problems.extend(unasked(&questions));
+                        problems.extend(self.unscored(&questions));
                         all.push(questions);
                     }
                     Err(error) => problems.push(format!("task `{}`: {error}", job.spec.id)),
                 }
             }
             (all, problems)
+        })
+    }
+
+    /// A sentence if the task's way of scoring does not fit its labels, each given as the answer to its question.
+    fn unscored(&self, questions: &Questions) -> Option<String> {
+        let (job, benchmark) = (&questions.job, &questions.benchmark);
+        let few = benchmark.items.iter().take(LOOKED_AT);
+        let answers = few.map(|item| match &item.label {
+            Label::Text(text) => item.answered(Some(text.clone())),
+            Label::List(texts) => item.answered(Some(texts.join(", "))),
+        });
+        let answers: Vec<Prediction> = answers.collect();
+        if answers.is_empty() {
+            return None;
+        }
+        let options = jobs::options(job, &self.reading, Scorer::Strict, Some(benchmark));
+        let options = match options {
+            Ok(options) => scoring::Options {
+                expected: None,
+                ..options
+            },
+            Err(error) => return Some(format!("task `{}`: {error}", questions.id())),
+        };
+        let found = scoring::score(&job.spec, answers, Vec::new(), &options);
+        found.err().map(|error| {
+            format!(
+                "task `{}` cannot be scored, not even with its labels for answers: {error}",
+                questions.id()
+            )
         })
     }
 
