@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 use std::path::Path;
 
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Context as _, Error, Result, anyhow, bail};
 use run::recipe::{
     Answers, Automatic, QUESTIONS, Recipe, Resolution, Resolved, differences, without_column,
 };
@@ -15,17 +15,33 @@ use crate::{environment, machine};
 
 /// A checked recipe, in which `model.dtype = "auto"` stands for `automatic`.
 pub fn load(path: &Path, overrides: &[String], automatic: Automatic) -> Result<Recipe> {
+    match load_most(path, overrides, automatic)? {
+        (recipe, errors) if errors.is_empty() => Ok(recipe),
+        (_, errors) => Err(refused(path, &errors)),
+    }
+}
+
+/// What can be read of a recipe, and what is wrong with it.
+pub fn load_most(
+    path: &Path,
+    overrides: &[String],
+    automatic: Automatic,
+) -> Result<(Recipe, Vec<String>)> {
     let text = text(path)?;
     let surroundings = environment::surroundings(automatic);
-    Recipe::read(&text, overrides, folder_of(path), &surroundings).map_err(|errors| {
-        anyhow!(
-            "recipe `{}` has {} {}:\n  {}",
-            path.display(),
-            errors.len(),
-            if errors.len() == 1 { "error" } else { "errors" },
-            errors.join("\n  ")
-        )
-    })
+    Recipe::read_most(&text, overrides, folder_of(path), &surroundings)
+        .map_err(|errors| refused(path, &errors))
+}
+
+/// All errors of a recipe as one.
+pub fn refused(path: &Path, errors: &[String]) -> Error {
+    anyhow!(
+        "recipe `{}` has {} {}:\n  {}",
+        path.display(),
+        errors.len(),
+        if errors.len() == 1 { "error" } else { "errors" },
+        errors.join("\n  ")
+    )
 }
 
 fn text(path: &Path) -> Result<String> {
@@ -53,17 +69,8 @@ pub fn explain(shared: &Shared, path: &Path, overrides: &[String]) -> Result<()>
 
 fn resolution(shared: &Shared, path: &Path, overrides: &[String]) -> Result<Resolution> {
     let surroundings = environment::surroundings(machine::automatic(shared));
-    run::recipe::resolve(&text(path)?, overrides, folder_of(path), &surroundings).map_err(
-        |errors| {
-            anyhow!(
-                "recipe `{}` has {} {}:\n  {}",
-                path.display(),
-                errors.len(),
-                if errors.len() == 1 { "error" } else { "errors" },
-                errors.join("\n  ")
-            )
-        },
-    )
+    run::recipe::resolve(&text(path)?, overrides, folder_of(path), &surroundings)
+        .map_err(|errors| refused(path, &errors))
 }
 
 /// Which keys have no preset yet, since nothing says of which family the model is.

@@ -247,4 +247,20 @@ fn what_later_stages_lack_is_said_before_the_first() {
     for stage in ["pairs", "mix", "train", "recipe.json", "machine.json"] {
         assert!(!at("run").join(stage).exists(), "{stage}");
     }
+    // With what is wrong with the recipe itself.
+    let output = adamllm(&[
+        "run",
+        &recipe,
+        "--run-dir",
+        &run,
+        "--set",
+        "train.bath_size=3",
+        "--set",
+        "mix.general=\"no.jsonl\"",
+    ]);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    for expected in ["`train.bath_size`", "no.jsonl", "1.png", "no task `vqa-ra`"] {
+        assert!(said.contains(expected), "{expected}: {said}");
+    }
 }

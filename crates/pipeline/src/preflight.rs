@@ -2,17 +2,22 @@
 //! look at the judge.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use anyhow::{Result, bail};
 use run::Span;
 use run::graph::Wish;
 use run::plan;
+use run::recipe::Recipe;
 
 use crate::driver::{Driver, without_weights};
+use crate::engine::Engine;
 use crate::estimate::{Estimate, Measured};
 use crate::reader::ModelRead;
 use crate::settings;
 use crate::sources::Sources;
+use crate::stage::AnyStage;
+use crate::stages::Stages;
 
 /// Refuses a run of which some stage will not find what it needs; all that is missing is said at once.
 pub fn refuse_incomplete(driver: &Driver<'_>, span: &Span) -> Result<()> {
@@ -59,17 +64,34 @@ fn missing(driver: &Driver<'_>, span: &Span) -> Result<Vec<String>> {
             all.push(format!("`{}`: {error:#}", model.key));
         }
     }
-    all.extend(disk(driver)?);
+    all.extend(disk(
+        driver.recipe,
+        driver.stages,
+        driver.engine,
+        &driver.run.path,
+    )?);
     Ok(all)
 }
 
+/// What can be told of a recipe with which something is wrong: what its stages miss, and room on the disk where `run` would be.
+pub fn of_most(recipe: &Recipe, engine: &Engine, run: &Path) -> Vec<String> {
+    let Ok(stages) = Stages::of(recipe, run, None) else {
+        return Vec::new();
+    };
+    let mut all: Vec<String> = stages.all().flat_map(AnyStage::missing).collect();
+    all.dedup();
+    let there = run.ancestors().find(|folder| folder.is_dir());
+    let disk = there.and_then(|there| disk(recipe, &stages, engine, there).ok().flatten());
+    all.extend(disk);
+    all
+}
+
 /// A sentence if what the stages will write has no room.
-fn disk(driver: &Driver<'_>) -> Result<Option<String>> {
-    let run = &driver.run.path;
-    let sources = Sources::of(driver.recipe, run, None)?;
-    let config = settings::config(&driver.recipe.train);
+fn disk(recipe: &Recipe, stages: &Stages, engine: &Engine, run: &Path) -> Result<Option<String>> {
+    let sources = Sources::of(recipe, run, None)?;
+    let config = settings::config(&recipe.train);
     // A folder that cannot be used is told by whoever opens it.
-    let Ok(sizes) = Measured::sizes(driver.engine, &config, &sources.base) else {
+    let Ok(sizes) = Measured::sizes(engine, &config, &sources.base) else {
         return Ok(None);
     };
     let measured = Measured {
@@ -84,9 +106,9 @@ fn disk(driver: &Driver<'_>) -> Result<Option<String>> {
         measured: &measured,
         before: BTreeMap::new(),
     };
-    let graph = driver.stages.graph();
+    let graph = stages.graph();
     let mut costs = Vec::new();
-    for (stage, node) in driver.stages.all().zip(graph.nodes()) {
+    for (stage, node) in stages.all().zip(graph.nodes()) {
         let Ok(cost) = stage.cost(&estimate) else {
             return Ok(None);
         };

@@ -1,6 +1,7 @@
 //! `adamllm run`, `adamllm demo` and the verbs of single stages: a recipe's stages in a run folder.
 
 use std::cell::RefCell;
+use std::path::Path;
 
 use adamllm::cli::{Demo, Run, Stage};
 use adamllm::flags::Shared;
@@ -14,7 +15,7 @@ use corpus::sealed::{changed_keys, write_json};
 use pipeline::stages::report::{INDEX, NAME as REPORT, SUMMARY};
 use pipeline::stages::train::NAME as TRAIN;
 use pipeline::stages::tune_synthesizer::NAME as TUNING;
-use pipeline::{Driver, Stages, planner, preflight, settings};
+use pipeline::{Driver, Engine, Stages, planner, preflight, settings};
 use report::Summary;
 use run::events::Reporter;
 use run::plan::against_measured;
@@ -100,7 +101,14 @@ struct Invocation {
 fn stages(shared: &Shared, stage: &Stage, asked: &Invocation) -> Result<()> {
     let device = device::ready(shared)?;
     let kept = Kept::of(&stage.run_dir);
-    let recipe = recipes::load(&stage.recipe, &stage.set, kept.automatic(device))?;
+    let automatic = kept.automatic(device);
+    let (recipe, mut errors) = recipes::load_most(&stage.recipe, &stage.set, automatic)?;
+    if !errors.is_empty() {
+        // What else would end the run is told along with them.
+        let engine = engine(shared, &recipe, &stage.run_dir, device, kept);
+        errors.extend(preflight::of_most(&recipe, &engine, &stage.run_dir));
+        return Err(recipes::refused(&stage.recipe, &errors));
+    }
     signals::take_over()?;
     let run = RunFolder::open(&stage.run_dir)?;
     let terminal = Terminal::new(shared);
@@ -160,6 +168,24 @@ fn refuse_another_recipe(recipe: &Recipe, run: &RunFolder, graph: &Graph) -> Res
     Ok(())
 }
 
+/// Where and how a run's models run.
+fn engine(
+    shared: &Shared,
+    recipe: &Recipe,
+    run: &Path,
+    device: torch::Device,
+    kept: Kept,
+) -> Engine {
+    settings::engine(
+        recipe,
+        run,
+        device,
+        kept.threads(shared),
+        device::total_memory(device),
+        kept.generation(),
+    )
+}
+
 fn walk(
     shared: &Shared,
     device: torch::Device,
@@ -175,16 +201,8 @@ fn walk(
     run.refuse_earlier_layout(folders)?;
     refuse_another_recipe(recipe, run, graph)?;
     let kept = Kept::of(&run.path);
-    let threads = kept.threads(shared);
-    torch::set_threads(threads);
-    let engine = settings::engine(
-        recipe,
-        &run.path,
-        device,
-        threads,
-        device::total_memory(device),
-        kept.generation(),
-    );
+    let engine = engine(shared, recipe, &run.path, device, kept);
+    torch::set_threads(engine.threads);
     let driver = Driver {
         recipe,
         stages: &stages,

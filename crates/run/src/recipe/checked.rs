@@ -164,20 +164,37 @@ impl Recipe {
         folder: &Path,
         surroundings: &Surroundings,
     ) -> Result<Self, Vec<String>> {
-        let (resolution, wrong) = resolve_most(text, overrides, folder, surroundings)?;
-        match Self::new(resolution, folder, &surroundings.hub) {
-            Ok(recipe) if wrong.errors.is_empty() => Ok(recipe),
-            checked => {
-                let mut errors = wrong.errors;
-                let follows = |e: &String| wrong.keys.iter().any(|k| e.contains(&format!("`{k}`")));
-                errors.extend(checked.err().into_iter().flatten().filter(|e| !follows(e)));
-                Err(errors)
-            }
+        match Self::read_most(text, overrides, folder, surroundings)? {
+            (recipe, errors) if errors.is_empty() => Ok(recipe),
+            (_, errors) => Err(errors),
         }
+    }
+
+    /// As [`Recipe::read`], but beside the problems gives what is left of the recipe, to look at what else may be wrong; an
+    /// error is a text that is no TOML.
+    pub fn read_most(
+        text: &str,
+        overrides: &[String],
+        folder: &Path,
+        surroundings: &Surroundings,
+    ) -> Result<(Self, Vec<String>), Vec<String>> {
+        let (resolution, wrong) = resolve_most(text, overrides, folder, surroundings)?;
+        let (recipe, found) = Self::most(resolution, folder, &surroundings.hub);
+        let mut errors = wrong.errors;
+        let follows = |e: &String| wrong.keys.iter().any(|k| e.contains(&format!("`{k}`")));
+        errors.extend(found.into_iter().filter(|e| !follows(e)));
+        Ok((recipe, errors))
     }
 
     /// Checks what only the file system and the other keys can tell. Paths are relative to `folder`.
     pub fn new(resolution: Resolution, folder: &Path, hub: &Hub) -> Result<Self, Vec<String>> {
+        match Self::most(resolution, folder, hub) {
+            (recipe, errors) if errors.is_empty() => Ok(recipe),
+            (_, errors) => Err(errors),
+        }
+    }
+
+    fn most(resolution: Resolution, folder: &Path, hub: &Hub) -> (Self, Vec<String>) {
         let mut get = Values::new(resolution, folder, hub);
         let mut recipe = Self {
             seed: get.integer("run.seed") as u64,
@@ -292,11 +309,7 @@ impl Recipe {
             );
         }
         errors.extend(unread::problems(&recipe.resolution, &recipe.model_types()));
-        if errors.is_empty() {
-            Ok(recipe)
-        } else {
-            Err(errors)
-        }
+        (recipe, errors)
     }
 
     /// The `model_type` of each folder that the recipe names.
