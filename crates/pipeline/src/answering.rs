@@ -1,4 +1,4 @@
-//! One task's questions through a model, for a run and for benchmarks alike.
+//! Requests through a model: a task's questions, for a run and for benchmarks alike, or whatever else is to be written.
 
 use std::path::Path;
 
@@ -27,6 +27,28 @@ pub struct Answerer<'a> {
 }
 
 impl Answerer<'_> {
+    /// Completes requests into a file; what is there already is kept.
+    pub fn write(
+        &self,
+        requests: &[Request],
+        file: &Path,
+        progress: Progress<'_>,
+    ) -> Result<Vec<Completion>> {
+        let options = self.generation.options(self.seed);
+        let mut local = LocalGenerator::new(self.model, self.processor, options);
+        self.complete(&mut local, requests, file, progress)
+    }
+
+    fn complete(
+        &self,
+        generator: &mut dyn Generator,
+        requests: &[Request],
+        file: &Path,
+        progress: Progress<'_>,
+    ) -> Result<Vec<Completion>> {
+        runner::run(generator, requests, file, self.generation.group, progress)
+    }
+
     /// Answers requests, one an item, into a file of completions; what is there already is kept. With `ranks` options are
     /// ranked by likelihood. Requests that fail are told.
     pub fn answer(
@@ -38,16 +60,12 @@ impl Answerer<'_> {
         file: &Path,
         progress: Progress<'_>,
     ) -> Result<Vec<Completion>> {
-        let (mut local, mut ranking);
-        let generator: &mut dyn Generator = if ranks {
-            ranking = ByLikelihood::new(self.model, self.processor, items)?;
-            &mut ranking
+        let completions = if ranks {
+            let mut ranking = ByLikelihood::new(self.model, self.processor, items)?;
+            self.complete(&mut ranking, requests, file, progress)?
         } else {
-            let options = self.generation.options(self.seed);
-            local = LocalGenerator::new(self.model, self.processor, options);
-            &mut local
+            self.write(requests, file, progress)?
         };
-        let completions = runner::run(generator, requests, file, self.generation.group, progress)?;
         let errors: Vec<&Completion> = completions.iter().filter(|c| c.error.is_some()).collect();
         if let Some(first) = errors.first() {
             progress.report.warn(format!(

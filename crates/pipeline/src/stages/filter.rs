@@ -5,7 +5,6 @@ use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 use corpus::{Request, Triplet, jsonl};
-use generate::LocalGenerator;
 use run::plan::Cost;
 use run::recipe::Recipe;
 use run::{Node, Place};
@@ -14,11 +13,12 @@ use synthesis::judge::RAW_YES;
 use synthesis::{JudgeKind, JudgeOptions, KeepRule, Prompts};
 
 use super::synthesize::{Synthesize, TRIPLETS};
+use crate::answering::Answerer;
 use crate::estimate::Estimate;
 use crate::likelihood;
 use crate::reader::Reader;
 use crate::records::{write, write_rejected};
-use crate::runner::{self, Progress};
+use crate::runner::Progress;
 use crate::sources::Sources;
 use crate::stage::{Link, Site, Stage};
 
@@ -138,21 +138,19 @@ impl Stage for Filter {
         let options = JudgeOptions::new(self.kind);
         let requests = synthesis::judge_requests(&triplets, options, &self.prompts);
         write(&folder.join("requests.jsonl"), &requests)?;
-        let options = site.engine.generation.options(self.seed);
-        let mut generator = LocalGenerator::new(model.as_ref(), processor.as_ref(), options);
+        let answerer = Answerer {
+            model: model.as_ref(),
+            processor: processor.as_ref(),
+            generation: site.engine.generation,
+            seed: self.seed,
+        };
         let progress = Progress {
             label: site.stage(),
             report: site.report,
             stop: site.stop,
         };
         let path = folder.join("completions.jsonl");
-        let completions = runner::run(
-            &mut generator,
-            &requests,
-            &path,
-            site.engine.generation.group,
-            progress,
-        )?;
+        let completions = answerer.write(&requests, &path, progress)?;
         let mut judged = synthesis::verdicts(self.kind, &triplets, &completions);
         let (model, processor) = (model.as_ref(), processor.as_ref());
         let by_id: BTreeMap<String, f64> = if self.kind == JudgeKind::Verdict {

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 use corpus::{Decoding, Pair, Triplet, jsonl};
-use generate::LocalGenerator;
 use run::plan::Cost;
 use run::recipe::{Recipe, Training};
 use run::{Node, Place};
@@ -13,10 +12,11 @@ use synthesis::{Input, ParseOptions, Prompts, SameQuestion};
 
 use super::pairs::{self, PAIRS, Pairs};
 use super::tune_synthesizer::TuneSynthesizer;
+use crate::answering::Answerer;
 use crate::estimate::{Estimate, caption_samples};
 use crate::reader::Reader;
 use crate::records::{read, write, write_rejected};
-use crate::runner::{self, Progress};
+use crate::runner::Progress;
 use crate::sources::Sources;
 use crate::stage::{Link, Site, Stage};
 use crate::training::audit_captions;
@@ -172,21 +172,19 @@ impl Stage for Synthesize {
             );
         }
         write(&folder.join("requests.jsonl"), &requests)?;
-        let options = site.engine.generation.options(self.seed);
-        let mut generator = LocalGenerator::new(model.as_ref(), processor.as_ref(), options);
+        let answerer = Answerer {
+            model: model.as_ref(),
+            processor: processor.as_ref(),
+            generation: site.engine.generation,
+            seed: self.seed,
+        };
         let progress = Progress {
             label: site.stage(),
             report: site.report,
             stop: site.stop,
         };
         let path = folder.join(COMPLETIONS);
-        let completions = runner::run(
-            &mut generator,
-            &requests,
-            &path,
-            site.engine.generation.group,
-            progress,
-        )?;
+        let completions = answerer.write(&requests, &path, progress)?;
         let markers = processor.markers()?;
         let parsing = ParseOptions {
             markers: &markers,
