@@ -138,6 +138,48 @@ fn size_of_pictures(name: &str) -> &'static str {
     }
 }
 
+/// What answers begin with (prompt and picture) is run once for all of them.
+#[test]
+fn answers_are_as_likely_together_as_each_by_itself_in_every_family() {
+    for (name, sees) in FOLDERS {
+        let folder = tempfile::tempdir().expect("folder");
+        write_model(name, folder.path());
+        let picture = folder.path().join("a.png");
+        write_picture(&picture);
+        let model = model::load(folder.path(), Device::Cpu, Kind::Float).expect("model");
+        let options = processor::Options {
+            max_pixels: Some(12_544),
+            ..processor::Options::default()
+        };
+        let processor = processor::load(folder.path(), &options).expect("processor");
+        let (images, question) = if sees {
+            (vec![picture], "<image>\nWhat is shown, and how many?")
+        } else {
+            (Vec::new(), "What is shown, and how many?")
+        };
+        let request = corpus::Request {
+            id: "q".to_owned(),
+            images,
+            turns: vec![corpus::Turn::new(corpus::Role::User, question).with_marks()],
+            open: corpus::Open::Assistant,
+            prompt: None,
+            decoding: corpus::Decoding::default(),
+        };
+        let answers = ["an apple", "a pear tree", "three", "an apple tree"].map(str::to_owned);
+        let likely = |answers: &[String]| {
+            let found = generate::score(model.as_ref(), processor.as_ref(), &request, answers);
+            found.expect("likelihoods")
+        };
+        let together = likely(&answers);
+        for (answer, found) in answers.iter().zip(together) {
+            let alone = likely(std::slice::from_ref(answer))[0];
+            assert_eq!(found.tokens, alone.tokens, "{name}: {answer}");
+            let difference = (found.log_probability - alone.log_probability).abs();
+            assert!(difference < 1e-4, "{name}: {answer}: {found:?}, {alone:?}");
+        }
+    }
+}
+
 #[test]
 fn every_family_that_sees_is_adapted_by_a_recipe() {
     for name in ["qwen", "tile", "canvas"] {
