@@ -73,8 +73,8 @@ impl Fingerprint {
         let windows = hash::hashes(&luma, Self::window_places());
         let [luma, blue, red]: [Vec<u8>; 3] =
             [luma, blue, red].map(|plane| plane.iter().map(byte).collect());
-        let bright = means::<POINTS, CELLS>(&luma, SIDE);
-        let colour = |plane| means::<COLOUR_POINTS, COLOUR_CELLS>(plane, COLOUR);
+        let bright = means::<SIDE, POINTS, CELLS>(&luma);
+        let colour = |plane| means::<COLOUR, COLOUR_POINTS, COLOUR_CELLS>(plane);
         let colours = [colour(&blue), colour(&red)].concat();
         Self {
             hash,
@@ -121,11 +121,11 @@ impl Fingerprint {
     /// How far a window of this picture is from the whole other one.
     pub fn difference(&self, window: Window, other: &Self) -> Difference {
         let (mean, most) =
-            apart::<POINTS, CELLS>(&self.small[LUMA], SIDE, window, &other.small[MEANS]);
+            apart::<SIDE, POINTS, CELLS>(&self.small[LUMA], window, &other.small[MEANS]);
         let (mut colour, mut most_colour) = (0.0_f32, 0.0_f32);
         for (mine, theirs) in COLOURS.into_iter().zip(COLOUR_MEANS) {
             let (mine, theirs) = (&self.small[mine], &other.small[theirs]);
-            let (mean, most) = apart::<COLOUR_POINTS, COLOUR_CELLS>(mine, COLOUR, window, theirs);
+            let (mean, most) = apart::<COLOUR, COLOUR_POINTS, COLOUR_CELLS>(mine, window, theirs);
             colour = colour.max(mean);
             most_colour = most_colour.max(most);
         }
@@ -140,7 +140,19 @@ impl Fingerprint {
     /// [`Difference::mean`] of a window of this picture and the whole other one, if it is less than a limit.
     pub fn mean_below(&self, window: Window, other: &Self, limit: f32) -> Option<f32> {
         let (mine, theirs) = (&self.small[LUMA], &other.small[MEANS]);
-        mean_below::<POINTS, CELLS>(mine, SIDE, window, theirs, limit)
+        mean_below::<SIDE, POINTS, CELLS>(mine, window, theirs, limit)
+    }
+
+    /// The brightness of few cells, by which most other pictures are told.
+    pub fn coarse(&self) -> Coarse {
+        let cells = &self.small[MEANS];
+        let step = CELLS / COARSE;
+        Coarse(std::array::from_fn(|i| {
+            let (x, y) = (i % COARSE * step, i / COARSE * step);
+            let rows = (y..y + step).flat_map(|row| &cells[row * CELLS + x..][..step]);
+            let sum: usize = rows.map(|&level| usize::from(level)).sum();
+            ((sum + step * step / 2) / (step * step)) as u8
+        }))
     }
 
     /// Whether the whole pictures may be within [`Difference::is_copy`]: quick, and never wrong where it says no.
@@ -171,6 +183,23 @@ impl Fingerprint {
         };
         let mut colours = COLOURS.into_iter().zip(COLOUR_MEANS);
         colours.all(|(plane, cells)| near(plane, cells, colour)) && near(LUMA, MEANS, mean)
+    }
+}
+
+/// Cells a side of [`Coarse`].
+const COARSE: usize = 4;
+
+/// The brightness of four by four cells of a picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Coarse([u8; COARSE * COARSE]);
+
+impl Coarse {
+    /// As [`Fingerprint::may_be_copy`], from little memory.
+    pub fn may_be_copy(&self, other: &Self) -> bool {
+        // Means are no further apart than what they are of is in the mean. The fine cells of one were rounded, and these.
+        let apart = self.0.iter().zip(&other.0).map(|(a, b)| a.abs_diff(*b));
+        let sum: u32 = apart.map(u32::from).sum();
+        sum as f32 <= (COPY_MEAN + 0.5 + 1.0 + SLACK) * self.0.len() as f32
     }
 }
 

@@ -14,20 +14,29 @@ pub(super) fn planes(picture: &RgbImage) -> [Vec<f32>; 3] {
     // First every row to 64 sums of each channel, then the columns.
     let across = Spans::new(width, SIDE);
     let down = Spans::new(height, SIDE);
-    let mut sums = vec![[0.0_f32; 3]; SIDE * SIDE];
-    let mut line = [[0.0_f32; 3]; SIDE];
+    // A fourth channel that nobody reads, so that all are added at once.
+    let mut sums = vec![[0.0_f32; 4]; SIDE * SIDE];
+    let mut line = [[0.0_f32; 4]; SIDE];
+    let mut levels = vec![0.0_f32; 3 * width + 1];
     // The cells that a row lies in are neighbours, and no later row lies in an earlier cell.
     let mut first = 0;
     for y in 0..height {
         let row = &data[3 * width * y..3 * width * (y + 1)];
+        for (level, &byte) in levels.iter_mut().zip(row) {
+            *level = f32::from(byte);
+        }
         for (cell, span) in line.iter_mut().zip(&across.starts) {
             let (start, shares) = across.of(*span);
-            let pixels = row[3 * start..].chunks_exact(3);
-            let mut sum = [0.0_f32; 3];
-            for (pixel, &share) in pixels.zip(shares) {
-                sum[0] += share * f32::from(pixel[0]);
-                sum[1] += share * f32::from(pixel[1]);
-                sum[2] += share * f32::from(pixel[2]);
+            let mut rest = &levels[3 * start..];
+            let mut sum = [0.0_f32; 4];
+            for &share in shares {
+                let Some(pixel) = rest.first_chunk::<4>() else {
+                    break;
+                };
+                for (total, level) in sum.iter_mut().zip(pixel) {
+                    *total += share * level;
+                }
+                rest = &rest[3..];
             }
             *cell = sum;
         }
@@ -51,7 +60,7 @@ pub(super) fn planes(picture: &RgbImage) -> [Vec<f32>; 3] {
     }
     let luma: Vec<f32> = sums
         .iter()
-        .map(|[r, g, b]| 0.299 * r + 0.587 * g + 0.114 * b)
+        .map(|[r, g, b, _]| 0.299 * r + 0.587 * g + 0.114 * b)
         .collect();
     let step = SIDE / COLOUR;
     let colour = |at: usize, factor: f32| -> Vec<f32> {

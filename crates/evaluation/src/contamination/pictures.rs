@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use corpus::fingerprint::{Fingerprint, Window};
+use corpus::fingerprint::{Coarse, Fingerprint, Window};
 use serde::{Deserialize, Serialize};
 
 pub use corpus::looks::Look;
@@ -62,6 +62,7 @@ pub struct PictureIndex {
     /// Hashes apart from the rest, so that comparing them reads little memory.
     hashes: Vec<u64>,
     windows: Vec<[u64; 9]>,
+    coarse: Vec<Coarse>,
 }
 
 impl PictureIndex {
@@ -72,6 +73,7 @@ impl PictureIndex {
         self.by_name.entry(look.name).or_default().push(at);
         self.hashes.push(look.fingerprint.hash);
         self.windows.push(look.fingerprint.windows);
+        self.coarse.push(look.fingerprint.coarse());
         self.looks.push(look);
     }
 
@@ -110,9 +112,11 @@ impl PictureIndex {
 
     /// Pictures whose hashes are near enough to be looked at, in order: first as a copy, then, as another entry, as a crop.
     fn candidates(&self, look: &Fingerprint, crops: bool) -> Vec<(usize, Candidate)> {
-        let mut found = Vec::new();
+        let (mut found, coarse) = (Vec::new(), look.coarse());
         near(&self.hashes, look.hash, LEAK_BITS, |at| {
-            found.push((at, Candidate::Copy));
+            if self.coarse[at].may_be_copy(&coarse) {
+                found.push((at, Candidate::Copy));
+            }
         });
         if crops {
             near(self.windows.as_flattened(), look.hash, CROP_BITS, |at| {
