@@ -215,7 +215,7 @@ fn checked(loaded: &Loaded<Pair>, inputs: BTreeMap<String, String>, run: &Path) 
     let look = |pair: &Pair| -> Result<Result<Vec<(u128, Sketch)>, String>> {
         let looks = pair.images.iter().map(|path| {
             let look = known.of_file(path)?;
-            Ok((look.name, look.fingerprint.as_ref().into()))
+            Ok((look.name, Sketch::from(&*look.fingerprint)))
         });
         problem_of(&pair.id, looks.collect())
     };
