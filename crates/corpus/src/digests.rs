@@ -6,28 +6,13 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
 
 use crate::Error;
 use crate::sealed::{read_sealed, write_sealed};
-
-/// How long before reading a file must have been left alone, in seconds; time stamps are coarser than writes.
-const SETTLED: i64 = 2;
-
-/// What the file system says of a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Stamp {
-    size: u64,
-    modified: (i64, i64),
-    changed: (i64, i64),
-    inode: u64,
-    device: u64,
-}
+use crate::stamp::{Stamp, now};
 
 /// Remembers digests between runs.
 #[derive(Debug, Default)]
@@ -138,9 +123,7 @@ struct Found {
 }
 
 fn find(known: &BTreeMap<PathBuf, (Stamp, String)>, path: &Path) -> Result<Found, Error> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    let now = now.map_or(0, |d| i64::try_from(d.as_secs()).unwrap_or(0));
-    find_at(known, path, now)
+    find_at(known, path, now())
 }
 
 /// `now` is what the clock says, in seconds. It is asked only whether a digest may be remembered.
@@ -150,7 +133,7 @@ fn find_at(
     now: i64,
 ) -> Result<Found, Error> {
     let full = std::path::absolute(path).map_err(Error::reading(path))?;
-    let before = stamp(path).map_err(Error::reading(path))?;
+    let before = Stamp::of(path).map_err(Error::reading(path))?;
     if let Some((stamp, digest)) = known.get(&full)
         && *stamp == before
     {
@@ -161,7 +144,7 @@ fn find_at(
         });
     }
     let digest = crate::digest::file(path).map_err(Error::reading(path))?;
-    let is_settled = before.changed.0 + SETTLED < now && stamp(path).is_ok_and(|s| s == before);
+    let is_settled = before.is_settled(now) && Stamp::of(path).is_ok_and(|s| s == before);
     Ok(Found {
         path: full,
         digest,
@@ -169,19 +152,10 @@ fn find_at(
     })
 }
 
-fn stamp(path: &Path) -> std::io::Result<Stamp> {
-    let found = fs::metadata(path)?;
-    Ok(Stamp {
-        size: found.len(),
-        modified: (found.mtime(), found.mtime_nsec()),
-        changed: (found.ctime(), found.ctime_nsec()),
-        inode: found.ino(),
-        device: found.dev(),
-    })
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::UNIX_EPOCH;
+
     use super::*;
 
     #[test]
@@ -231,7 +205,7 @@ mod tests {
             let modified = UNIX_EPOCH + std::time::Duration::from_secs(modified);
             file.set_modified(modified).expect("time");
         };
-        let written = |path: &Path| stamp(path).expect("stamp").changed.0;
+        let written = |path: &Path| Stamp::of(path).expect("stamp").changed.0;
         // Times of modification from 1970 to 2100, with clocks that stand before and after the writing.
         for (at, modified) in [1, 4_102_444_800, 1_000_000_000].into_iter().enumerate() {
             let content = format!("content {at}");
@@ -249,7 +223,7 @@ mod tests {
                 if let Some(stamp) = found.stamp {
                     known.insert(found.path, (stamp, found.digest));
                 }
-                let current = stamp(&path).expect("stamp");
+                let current = Stamp::of(&path).expect("stamp");
                 let remembers = known.values().any(|(stamp, _)| *stamp == current);
                 assert_eq!(remembers, is_remembered, "{content} at {now}");
             }

@@ -3,43 +3,42 @@
 //! Takes a decoded picture, gives a [`Fingerprint`] of about 5 kB: a hash of the whole picture and of nine windows of
 //! 90 %, by which candidates are found, and a small copy by which they are verified.
 
+mod cells;
+mod hash;
+mod planes;
+mod window;
+
+use std::ops::Range;
+
 use image::RgbImage;
 
-/// Side of the small copy's brightness, in px.
-pub const SIDE: usize = 64;
-/// Side of the small copy's colours, in px.
-const COLOUR: usize = 16;
-/// Cells a side in which colours are compared.
-const COLOUR_CELLS: usize = 8;
-/// Side of the picture that is hashed, in px.
-const HASHED: usize = 32;
-/// Cells a side in which two small copies are compared.
+use cells::{apart, byte, mean_below, means};
+use planes::COLOUR;
+
+pub use planes::SIDE;
+pub use window::Window;
+
+/// Cells a side in which two small copies are compared, and twice as many points.
 const CELLS: usize = 16;
+const POINTS: usize = 2 * CELLS;
+/// Cells a side in which colours are compared, and twice as many points.
+const COLOUR_CELLS: usize = 8;
+const COLOUR_POINTS: usize = 2 * COLOUR_CELLS;
 /// Share of a window's side of the picture's.
 const WINDOW: f32 = 0.9;
 
-/// A part of a picture: left, top, width and height as shares of the picture's.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Window {
-    /// Left edge, 0 to 1.
-    pub x: f32,
-    /// Upper edge, 0 to 1.
-    pub y: f32,
-    /// Width, 0 to 1.
-    pub width: f32,
-    /// Height, 0 to 1.
-    pub height: f32,
-}
-
-impl Window {
-    /// The whole picture.
-    pub const WHOLE: Self = Self {
-        x: 0.0,
-        y: 0.0,
-        width: 1.0,
-        height: 1.0,
-    };
-}
+// The small copy, part by part.
+const LUMA: Range<usize> = 0..SIDE * SIDE;
+const COLOURS: [Range<usize>; 2] = [
+    LUMA.end..LUMA.end + COLOUR * COLOUR,
+    LUMA.end + COLOUR * COLOUR..LUMA.end + 2 * COLOUR * COLOUR,
+];
+const MEANS: Range<usize> = COLOURS[1].end..COLOURS[1].end + CELLS * CELLS;
+const COLOUR_MEANS: [Range<usize>; 2] = [
+    MEANS.end..MEANS.end + COLOUR_CELLS * COLOUR_CELLS,
+    MEANS.end + COLOUR_CELLS * COLOUR_CELLS..MEANS.end + 2 * COLOUR_CELLS * COLOUR_CELLS,
+];
+const SMALL: usize = COLOUR_MEANS[1].end;
 
 /// A picture's hashes with its small copy.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,13 +47,14 @@ pub struct Fingerprint {
     pub hash: u64,
     /// Hashes of the windows at the corners, the middles of the edges and the centre.
     pub windows: [u64; 9],
-    luma: Vec<u8>,
-    cells: Vec<u8>,
-    colours: [Vec<u8>; 2],
-    colour_cells: [Vec<u8>; 2],
+    /// Brightness, both colours, and the cells of each.
+    small: Box<[u8]>,
 }
 
 impl Fingerprint {
+    /// Bytes of [`to_bytes`](Self::to_bytes).
+    pub const BYTES: usize = 10 * size_of::<u64>() + SMALL;
+
     /// The fingerprint of a picture.
     ///
     /// ```
@@ -68,30 +68,44 @@ impl Fingerprint {
     /// assert!(large.difference(Window::WHOLE, &small).most < 8.0);
     /// ```
     pub fn new(picture: &RgbImage) -> Self {
-        let [luma, blue, red] = planes(picture);
-        let side = SIDE;
-        let whole = resample(&luma, side, side, Window::WHOLE, HASHED);
-        let mut windows = [0; 9];
-        for (hash, window) in windows.iter_mut().zip(Self::window_places()) {
-            *hash = dct_hash(&resample(&luma, side, side, window, HASHED));
-        }
-        let byte = |v: &f32| v.round().clamp(0.0, 255.0) as u8;
-        let luma: Vec<u8> = luma.iter().map(byte).collect();
-        let bright: [f32; CELLS * CELLS] = cells(&luma, SIDE, CELLS, Window::WHOLE);
-        let colours = [blue, red].map(|plane| plane.iter().map(byte).collect::<Vec<u8>>());
-        let colour_cells = colours.each_ref().map(|plane| {
-            let means: [f32; COLOUR_CELLS * COLOUR_CELLS] =
-                cells(plane, COLOUR, COLOUR_CELLS, Window::WHOLE);
-            means.iter().map(byte).collect()
-        });
+        let [luma, blue, red] = planes::planes(picture);
+        let [hash] = hash::hashes(&luma, [Window::WHOLE]);
+        let windows = hash::hashes(&luma, Self::window_places());
+        let [luma, blue, red]: [Vec<u8>; 3] =
+            [luma, blue, red].map(|plane| plane.iter().map(byte).collect());
+        let bright = means::<SIDE, POINTS, CELLS>(&luma);
+        let colour = |plane| means::<COLOUR, COLOUR_POINTS, COLOUR_CELLS>(plane);
+        let colours = [colour(&blue), colour(&red)].concat();
         Self {
-            hash: dct_hash(&whole),
+            hash,
             windows,
-            cells: bright.iter().map(byte).collect(),
-            luma,
-            colours,
-            colour_cells,
+            small: [luma, blue, red, bright, colours].concat().into(),
         }
+    }
+
+    /// The fingerprint as bytes, to be kept.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(Self::BYTES);
+        out.extend(self.hash.to_le_bytes());
+        out.extend(self.windows.iter().flat_map(|hash| hash.to_le_bytes()));
+        out.extend(&self.small);
+        out
+    }
+
+    /// The fingerprint that was kept; nothing of any other number of bytes.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        if bytes.len() != Self::BYTES {
+            return None;
+        }
+        let (hashes, small) = bytes.split_at(Self::BYTES - SMALL);
+        let (hashes, _) = hashes.as_chunks::<{ size_of::<u64>() }>();
+        let (hash, windows) = hashes.split_first()?;
+        let windows: [[u8; 8]; 9] = windows.try_into().ok()?;
+        Some(Self {
+            hash: u64::from_le_bytes(*hash),
+            windows: windows.map(u64::from_le_bytes),
+            small: small.into(),
+        })
     }
 
     /// Where the windows lie, in their order.
@@ -106,13 +120,12 @@ impl Fingerprint {
 
     /// How far a window of this picture is from the whole other one.
     pub fn difference(&self, window: Window, other: &Self) -> Difference {
-        let here: [f32; CELLS * CELLS] = cells(&self.luma, SIDE, CELLS, window);
-        let (mean, most) = apart(&here, &other.cells);
+        let (mean, most) =
+            apart::<SIDE, POINTS, CELLS>(&self.small[LUMA], window, &other.small[MEANS]);
         let (mut colour, mut most_colour) = (0.0_f32, 0.0_f32);
-        for (mine, theirs) in self.colours.iter().zip(&other.colour_cells) {
-            let here: [f32; COLOUR_CELLS * COLOUR_CELLS] =
-                cells(mine, COLOUR, COLOUR_CELLS, window);
-            let (mean, most) = apart(&here, theirs);
+        for (mine, theirs) in COLOURS.into_iter().zip(COLOUR_MEANS) {
+            let (mine, theirs) = (&self.small[mine], &other.small[theirs]);
+            let (mean, most) = apart::<COLOUR, COLOUR_POINTS, COLOUR_CELLS>(mine, window, theirs);
             colour = colour.max(mean);
             most_colour = most_colour.max(most);
         }
@@ -123,18 +136,91 @@ impl Fingerprint {
             most_colour,
         }
     }
+
+    /// [`Difference::mean`] of a window of this picture and the whole other one, if it is less than a limit.
+    pub fn mean_below(&self, window: Window, other: &Self, limit: f32) -> Option<f32> {
+        let (mine, theirs) = (&self.small[LUMA], &other.small[MEANS]);
+        mean_below::<SIDE, POINTS, CELLS>(mine, window, theirs, limit)
+    }
+
+    /// The brightness of few cells, by which most other pictures are told.
+    pub fn coarse(&self) -> Coarse {
+        let cells = &self.small[MEANS];
+        let step = CELLS / COARSE;
+        Coarse(std::array::from_fn(|i| {
+            let (x, y) = (i % COARSE * step, i / COARSE * step);
+            let rows = (y..y + step).flat_map(|row| &cells[row * CELLS + x..][..step]);
+            let sum: usize = rows.map(|&level| usize::from(level)).sum();
+            ((sum + step * step / 2) / (step * step)) as u8
+        }))
+    }
+
+    /// Whether the whole pictures may be within [`Difference::is_copy`]: quick, and never wrong where it says no.
+    pub fn may_be_copy(&self, other: &Self) -> bool {
+        // Each cell was rounded by half a level at the most.
+        let near = |part: Range<usize>, limit: f32| {
+            let there = &other.small[part.clone()];
+            let apart = self.small[part].iter().zip(there);
+            let sum: u32 = apart.map(|(a, b)| u32::from(a.abs_diff(*b))).sum();
+            sum as f32 <= (limit + 0.5 + SLACK) * there.len() as f32
+        };
+        near(MEANS, COPY_MEAN) && COLOUR_MEANS.into_iter().all(|part| near(part, COPY_COLOUR))
+    }
+
+    /// Whether any window of this picture can be so near to the whole other one in the means of brightness and colours:
+    /// quick, and never wrong where it says no.
+    pub fn may_hold(&self, other: &Self, mean: f32, colour: f32) -> bool {
+        // No window has a cell that is darker or brighter than every pixel.
+        let near = |plane: Range<usize>, cells: Range<usize>, limit: f32| {
+            let (mut least, mut most) = (u8::MAX, u8::MIN);
+            for &level in &self.small[plane] {
+                (least, most) = (least.min(level), most.max(level));
+            }
+            let cells = &other.small[cells];
+            let out = |level: u8| level.saturating_sub(most).max(least.saturating_sub(level));
+            let sum: u32 = cells.iter().map(|&level| u32::from(out(level))).sum();
+            sum as f32 <= (limit + SLACK) * cells.len() as f32
+        };
+        let mut colours = COLOURS.into_iter().zip(COLOUR_MEANS);
+        colours.all(|(plane, cells)| near(plane, cells, colour)) && near(LUMA, MEANS, mean)
+    }
 }
+
+/// Cells a side of [`Coarse`].
+const COARSE: usize = 4;
+
+/// The brightness of four by four cells of a picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Coarse([u8; COARSE * COARSE]);
+
+impl Coarse {
+    /// As [`Fingerprint::may_be_copy`], from little memory.
+    pub fn may_be_copy(&self, other: &Self) -> bool {
+        // Means are no further apart than what they are of is in the mean. The fine cells of one were rounded, and these.
+        let apart = self.0.iter().zip(&other.0).map(|(a, b)| a.abs_diff(*b));
+        let sum: u32 = apart.map(u32::from).sum();
+        sum as f32 <= (COPY_MEAN + 0.5 + 1.0 + SLACK) * self.0.len() as f32
+    }
+}
+
+/// More than rounding of single precision amounts to, in levels.
+const SLACK: f32 = 0.01;
 
 /// Bits of 63 in which a picture's hash and its copy's may differ.
 pub const COPY_BITS: u32 = 14;
+
+/// Mean difference of a copy's brightness.
+const COPY_MEAN: f32 = 4.0;
+/// Mean difference of a copy's colours.
+const COPY_COLOUR: f32 = 3.0;
 
 /// What is needed to tell whole pictures apart: about 400 bytes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sketch {
     /// Hash of the whole picture.
     pub hash: u64,
+    /// The cells of brightness and of both colours.
     cells: Box<[u8]>,
-    colour_cells: [Box<[u8]>; 2],
 }
 
 impl Sketch {
@@ -143,19 +229,23 @@ impl Sketch {
         if (self.hash ^ other.hash).count_ones() > COPY_BITS {
             return false;
         }
-        let level = |cells: &[u8]| -> Vec<f32> { cells.iter().map(|&l| f32::from(l)).collect() };
-        let (mean, most) = apart(&level(&self.cells), &other.cells);
-        let (mut colour, mut most_colour) = (0.0_f32, 0.0_f32);
-        for (mine, theirs) in self.colour_cells.iter().zip(&other.colour_cells) {
-            let (mean, most) = apart(&level(mine), theirs);
-            colour = colour.max(mean);
-            most_colour = most_colour.max(most);
-        }
+        let between = |part: Range<usize>| {
+            let part = part.start - MEANS.start..part.end - MEANS.start;
+            let there = &other.cells[part.clone()];
+            let (mut sum, mut most) = (0, 0);
+            for (a, b) in self.cells[part].iter().zip(there) {
+                let apart = a.abs_diff(*b);
+                (sum, most) = (sum + u32::from(apart), most.max(apart));
+            }
+            (sum as f32 / there.len() as f32, f32::from(most))
+        };
+        let (mean, most) = between(MEANS);
+        let [blue, red] = COLOUR_MEANS.map(between);
         let difference = Difference {
             mean,
             most,
-            colour,
-            most_colour,
+            colour: blue.0.max(red.0),
+            most_colour: blue.1.max(red.1),
         };
         difference.is_copy()
     }
@@ -165,8 +255,7 @@ impl From<&Fingerprint> for Sketch {
     fn from(found: &Fingerprint) -> Self {
         Self {
             hash: found.hash,
-            cells: found.cells.clone().into(),
-            colour_cells: found.colour_cells.clone().map(Vec::into_boxed_slice),
+            cells: found.small[MEANS.start..].into(),
         }
     }
 }
@@ -175,18 +264,11 @@ impl Difference {
     /// Limits that JPEG of quality 50 and halving keep, and another drawing of the same outline does not (measured on the
     /// embedded pictograms by the evaluation crate's `examples/leaks.rs`).
     pub fn is_copy(self) -> bool {
-        self.mean <= 4.0 && self.most <= 26.0 && self.colour <= 3.0 && self.most_colour <= 12.0
+        self.mean <= COPY_MEAN
+            && self.most <= 26.0
+            && self.colour <= COPY_COLOUR
+            && self.most_colour <= 12.0
     }
-}
-
-/// Mean and largest difference.
-fn apart(here: &[f32], there: &[u8]) -> (f32, f32) {
-    let mut found = (0.0, 0.0_f32);
-    for (a, &b) in here.iter().zip(there) {
-        let apart = (a - f32::from(b)).abs();
-        found = (found.0 + apart, found.1.max(apart));
-    }
-    (found.0 / here.len() as f32, found.1)
 }
 
 /// How far two pictures are apart, in levels of 0 to 255.
@@ -200,174 +282,6 @@ pub struct Difference {
     pub colour: f32,
     /// Largest difference of colour of a cell.
     pub most_colour: f32,
-}
-
-/// Brightness (64 × 64) and both colour differences (8 × 8) of a picture, by areas (Rec. 601).
-fn planes(picture: &RgbImage) -> [Vec<f32>; 3] {
-    let (width, height) = (picture.width() as usize, picture.height() as usize);
-    let data = picture.as_raw();
-    // First every row to 64 sums of each channel, then the columns.
-    let across = spans(width, SIDE);
-    let down = spans(height, SIDE);
-    let mut sums = vec![[0.0_f32; 3]; SIDE * SIDE];
-    let mut line = vec![[0.0_f32; 3]; SIDE];
-    for y in 0..height {
-        let row = &data[3 * width * y..3 * width * (y + 1)];
-        for (cell, span) in line.iter_mut().zip(&across) {
-            let mut sum = [0.0; 3];
-            for &(x, weight) in span {
-                for (total, &level) in sum.iter_mut().zip(&row[3 * x..3 * x + 3]) {
-                    *total += weight * f32::from(level);
-                }
-            }
-            *cell = sum;
-        }
-        for &(target, weight) in &down_of(&down, y) {
-            for (total, cell) in sums[target * SIDE..(target + 1) * SIDE]
-                .iter_mut()
-                .zip(&line)
-            {
-                for (a, b) in total.iter_mut().zip(cell) {
-                    *a += weight * b;
-                }
-            }
-        }
-    }
-    let luma: Vec<f32> = sums
-        .iter()
-        .map(|[r, g, b]| 0.299 * r + 0.587 * g + 0.114 * b)
-        .collect();
-    let step = SIDE / COLOUR;
-    let colour = |at: usize, factor: f32| -> Vec<f32> {
-        let fine: Vec<f32> = sums
-            .iter()
-            .zip(&luma)
-            .map(|(rgb, y)| 128.0 + factor * (rgb[at] - y))
-            .collect();
-        (0..COLOUR * COLOUR)
-            .map(|i| {
-                let (x, y) = (i % COLOUR * step, i / COLOUR * step);
-                let sum: f32 = (0..step * step)
-                    .map(|k| fine[(y + k / step) * SIDE + x + k % step])
-                    .sum();
-                sum / (step * step) as f32
-            })
-            .collect()
-    };
-    let (blue, red) = (colour(2, 0.564), colour(0, 0.713));
-    [luma, blue, red]
-}
-
-/// For each of `to` cells the source pixels that lie in it with their shares.
-fn spans(from: usize, to: usize) -> Vec<Vec<(usize, f32)>> {
-    let scale = from as f32 / to as f32;
-    (0..to)
-        .map(|i| {
-            let (start, end) = (i as f32 * scale, (i + 1) as f32 * scale);
-            let last = (end.ceil() as usize).min(from);
-            (start.floor() as usize..last)
-                .map(|x| {
-                    let share = (end.min(x as f32 + 1.0) - start.max(x as f32)) / scale;
-                    (x, share.max(0.0))
-                })
-                .collect()
-        })
-        .collect()
-}
-
-/// The cells that a source row lies in, with its shares.
-fn down_of(spans: &[Vec<(usize, f32)>], y: usize) -> Vec<(usize, f32)> {
-    let count = spans.len();
-    let from = spans
-        .last()
-        .and_then(|span| span.last())
-        .map_or(1, |last| last.0 + 1);
-    let first = (y * count / from).saturating_sub(1);
-    let last = ((y + 1) * count).div_ceil(from).min(count);
-    (first..last)
-        .filter_map(|cell| {
-            let share = spans[cell].iter().find(|(row, _)| *row == y)?.1;
-            Some((cell, share))
-        })
-        .collect()
-}
-
-/// A window of a plane as a square of `to` px, between pixels linearly.
-fn resample(plane: &[f32], width: usize, height: usize, window: Window, to: usize) -> Vec<f32> {
-    let spot = |i: usize, start: f32, length: f32, size: usize| {
-        let at = ((start + length * (i as f32 + 0.5) / to as f32) * size as f32 - 0.5)
-            .clamp(0.0, (size - 1) as f32);
-        let low = at.floor() as usize;
-        (low, (low + 1).min(size - 1), at - low as f32)
-    };
-    let columns: Vec<_> = (0..to)
-        .map(|i| spot(i, window.x, window.width, width))
-        .collect();
-    let mut out = Vec::with_capacity(to * to);
-    for i in 0..to {
-        let (top, bottom, v) = spot(i, window.y, window.height, height);
-        for &(left, right, u) in &columns {
-            let at = |x: usize, y: usize| plane[y * width + x];
-            let upper = at(left, top) * (1.0 - u) + at(right, top) * u;
-            let lower = at(left, bottom) * (1.0 - u) + at(right, bottom) * u;
-            out.push(upper * (1.0 - v) + lower * v);
-        }
-    }
-    out
-}
-
-/// Cell means of a window of a small copy, from four points a cell that lie between its pixels.
-fn cells<const N: usize>(plane: &[u8], side: usize, cells: usize, window: Window) -> [f32; N] {
-    let points = 2 * cells;
-    let spot = |i: usize, start: f32, length: f32| {
-        let at = ((start + length * (i as f32 + 0.5) / points as f32) * side as f32 - 0.5)
-            .clamp(0.0, (side - 1) as f32);
-        let low = at as usize;
-        (low, (low + 1).min(side - 1), at - low as f32)
-    };
-    let mut columns = [(0, 0, 0.0); 2 * CELLS];
-    for (i, column) in columns.iter_mut().enumerate().take(points) {
-        *column = spot(i, window.x, window.width);
-    }
-    let mut out = [0.0; N];
-    for i in 0..points {
-        let (top, bottom, v) = spot(i, window.y, window.height);
-        let (above, below) = (
-            &plane[top * side..][..side],
-            &plane[bottom * side..][..side],
-        );
-        for (j, &(left, right, u)) in columns.iter().enumerate().take(points) {
-            let between = |row: &[u8]| f32::from(row[left]) * (1.0 - u) + f32::from(row[right]) * u;
-            out[i / 2 * cells + j / 2] += 0.25 * (between(above) * (1.0 - v) + between(below) * v);
-        }
-    }
-    out
-}
-
-/// Signs of the 63 lowest frequencies but the mean, against their median (pHash; Zauner, 2010).
-fn dct_hash(square: &[f32]) -> u64 {
-    const LOW: usize = 8;
-    let waves: [[f32; HASHED]; LOW] = std::array::from_fn(|k| {
-        std::array::from_fn(|i| {
-            (std::f32::consts::PI * k as f32 * (i as f32 + 0.5) / HASHED as f32).cos()
-        })
-    });
-    let mut across = [[0.0_f32; LOW]; HASHED];
-    for (row, sums) in square.chunks(HASHED).zip(&mut across) {
-        for (sum, wave) in sums.iter_mut().zip(&waves) {
-            *sum = row.iter().zip(wave).map(|(a, b)| a * b).sum();
-        }
-    }
-    let mut low = [0.0_f32; LOW * LOW];
-    for (v, wave) in waves.iter().enumerate() {
-        for u in 0..LOW {
-            low[v * LOW + u] = across.iter().zip(wave).map(|(sums, w)| sums[u] * w).sum();
-        }
-    }
-    let mut sorted = low;
-    sorted[1..].sort_unstable_by(f32::total_cmp);
-    let median = sorted[LOW * LOW / 2];
-    (1..LOW * LOW).fold(0, |hash, i| hash << 1 | u64::from(low[i] > median))
 }
 
 #[cfg(test)]
@@ -384,7 +298,7 @@ mod tests {
         };
         let expected = 0.299 * mean(0) + 0.587 * mean(1) + 0.114 * mean(2);
         let found = Fingerprint::new(&picture);
-        let luma = found.luma.iter().map(|&l| f64::from(l)).sum::<f64>() / 4096.0;
+        let luma = found.small[LUMA].iter().map(|&l| f64::from(l)).sum::<f64>() / 4096.0;
         assert!((luma - expected).abs() < 0.3, "{luma} {expected}");
     }
 

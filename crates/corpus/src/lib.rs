@@ -12,6 +12,7 @@ pub mod formats;
 pub mod images;
 pub mod inspect;
 pub mod jsonl;
+pub mod looks;
 pub mod mersenne;
 mod nearest;
 pub mod pictograms;
@@ -20,6 +21,7 @@ pub mod sealed;
 pub mod seed;
 pub mod sources;
 pub mod splits;
+mod stamp;
 pub mod tables;
 pub mod words;
 

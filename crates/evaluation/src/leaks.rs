@@ -2,13 +2,13 @@
 //!
 //! Takes files of pairs or samples and a benchmark's items, gives [`Leaks`] by [`contamination`](crate::contamination).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use corpus::fingerprint::Fingerprint;
 use corpus::formats::{self, read_pairs, read_samples};
-use corpus::{Label, Rejected, Role, Sample, images};
+use corpus::looks::Looks;
+use corpus::{Label, Rejected, Role, Sample};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -46,8 +46,8 @@ pub struct Leaks {
 }
 
 impl TrainingData {
-    /// Reads pairs or samples; every picture is decoded once, on all threads.
-    pub fn read(files: &[PathBuf]) -> Result<Self> {
+    /// Reads pairs or samples; pictures that are not known to `looks` are decoded, on all threads.
+    pub fn read(files: &[PathBuf], looks: &Looks) -> Result<Self> {
         let mut trained = Self::default();
         let mut pictures: Vec<PathBuf> = Vec::new();
         for file in &trained_files(files)? {
@@ -60,11 +60,12 @@ impl TrainingData {
         }
         pictures.sort();
         pictures.dedup();
-        let looked: Vec<_> = pictures.par_iter().map(|path| look_at(path)).collect();
-        for (path, look) in looked {
+        let looked = pictures.par_iter().map(|path| looks.of_file(path));
+        let looked: Vec<_> = looked.collect();
+        for (path, look) in pictures.iter().zip(looked) {
             match look {
-                Ok(look) => trained.looks.push((path, look)),
-                Err(problem) => trained.left_out.push(problem),
+                Ok(look) => trained.looks.push((path.display().to_string(), look)),
+                Err(problem) => trained.left_out.push(problem.to_string()),
             }
         }
         Ok(trained)
@@ -79,7 +80,7 @@ impl TrainingData {
     pub fn leaks(
         &self,
         items: &[Item],
-        test: &TestPictures,
+        test: &TestPictures<'_>,
         scored: &Scored,
         seed: u64,
     ) -> Result<Leaks> {
@@ -218,31 +219,74 @@ impl Leaks {
 }
 
 /// A task's pictures, which are looked for.
-#[derive(Debug, Default)]
-pub struct TestPictures {
+#[derive(Debug)]
+pub struct TestPictures<'a> {
+    looks: &'a Looks,
     index: PictureIndex,
     /// Why pictures are not compared.
     left_out: Vec<String>,
+    /// Contents of tables that are not looked at yet, with their items.
+    waiting: Vec<(String, Vec<u8>)>,
 }
 
-impl TestPictures {
-    /// The pictures of items that are files.
+/// Contents of tables are looked at when so many or so many bytes are together, so that all threads have something to do.
+const WAITING: usize = 64;
+const WAITING_BYTES: usize = 64 << 20;
+
+impl<'a> TestPictures<'a> {
+    /// None yet; those that are not known to `looks` will be decoded.
+    pub fn new(looks: &'a Looks) -> Self {
+        Self {
+            looks,
+            index: PictureIndex::default(),
+            left_out: Vec::new(),
+            waiting: Vec::new(),
+        }
+    }
+
+    /// The pictures of items that are files. To be called when all that lie in tables were added.
     pub fn add_files(&mut self, items: &[Item]) {
-        let images = items
-            .par_iter()
-            .flat_map_iter(|item| item.images.iter().map(move |image| (item, image)))
-            .filter(|(_, image)| image.is_file());
-        let looks: Vec<_> = images
-            .map(|(item, image)| (item, look_at(image).1))
+        self.add_waiting();
+        // Many questions may be asked about one picture.
+        let mut images: Vec<&Path> = items
+            .iter()
+            .flat_map(|item| item.images.iter().map(PathBuf::as_path))
             .collect();
-        for (item, look) in looks {
-            self.add(&item.id, look);
+        images.sort_unstable();
+        images.dedup();
+        let looked: HashMap<&Path, Result<Look, String>> = images
+            .into_par_iter()
+            .filter(|image| image.is_file())
+            .map(|image| (image, self.looks.of_file(image).map_err(|e| e.to_string())))
+            .collect();
+        for item in items {
+            for image in &item.images {
+                if let Some(look) = looked.get(image.as_path()) {
+                    self.add(&item.id, look.clone());
+                }
+            }
         }
     }
 
     /// A picture that lies in a table.
     pub fn add_embedded(&mut self, item: &str, content: &[u8]) {
-        self.add(item, look(content, Path::new(item)));
+        self.waiting.push((item.to_owned(), content.to_owned()));
+        let bytes: usize = self.waiting.iter().map(|(_, content)| content.len()).sum();
+        if self.waiting.len() >= WAITING || bytes >= WAITING_BYTES {
+            self.add_waiting();
+        }
+    }
+
+    fn add_waiting(&mut self) {
+        let waiting = std::mem::take(&mut self.waiting);
+        let looked = waiting.par_iter().map(|(item, content)| {
+            let look = self.looks.of_content(content, Path::new(item));
+            look.map_err(|e| e.to_string())
+        });
+        let looked: Vec<_> = looked.collect();
+        for ((item, _), look) in waiting.iter().zip(looked) {
+            self.add(item, look);
+        }
     }
 
     fn add(&mut self, item: &str, look: Result<Look, String>) {
@@ -264,17 +308,6 @@ fn left_out(what: &str, reasons: &[String]) -> Option<String> {
         "{} {what} cannot be compared: {first}",
         reasons.len()
     ))
-}
-
-fn look_at(path: &Path) -> (String, Result<Look, String>) {
-    let content = images::read(path).map_err(|e| e.to_string());
-    let look = content.and_then(|content| look(&content, path));
-    (path.display().to_string(), look)
-}
-
-fn look(content: &[u8], path: &Path) -> Result<Look, String> {
-    let picture = images::decode_bytes(content, path).map_err(|e| e.to_string())?;
-    Ok(Look::new(content, Fingerprint::new(&picture)))
 }
 
 /// Samples as they are, or pairs as samples of one question; with the reasons why records are left out.

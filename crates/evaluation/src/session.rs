@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Error, Result, anyhow};
+use corpus::looks::{self, Looks};
 
 use crate::benchmarks::{Benchmark, Keep};
 use crate::jobs::{self, Job, Reading};
@@ -34,6 +35,7 @@ pub struct Settings {
 pub struct Session {
     settings: Settings,
     num_jobs: usize,
+    looks: Looks,
     trained: TrainingData,
     scored: Vec<ScoredTask>,
     failed: Vec<String>,
@@ -46,9 +48,11 @@ impl Session {
             std::fs::create_dir_all(folder)
                 .with_context(|| format!("cannot make the folder `{}`", folder.display()))?;
         }
+        let looks = looks_of(&settings);
         Ok(Self {
             num_jobs,
-            trained: TrainingData::read(&settings.trained)?,
+            trained: TrainingData::read(&settings.trained, &looks)?,
+            looks,
             settings,
             scored: Vec::new(),
             failed: Vec::new(),
@@ -59,7 +63,8 @@ impl Session {
     pub fn score(&self, job: &Job, embedded: &mut dyn FnMut(&Path, &[u8])) -> Result<ScoredTask> {
         let settings = &self.settings;
         let reading = &settings.reading;
-        let (mut pictures, look) = (TestPictures::default(), !settings.trained.is_empty());
+        let mut pictures = TestPictures::new(&self.looks);
+        let look = !settings.trained.is_empty();
         let mut show = |item: &str, name: &Path, content: &[u8]| {
             embedded(name, content);
             if look {
@@ -127,6 +132,19 @@ impl Session {
             ))
         }
     }
+}
+
+/// What pictures look like: kept beside the results, and known from runs that were trained.
+fn looks_of(settings: &Settings) -> Looks {
+    let own = settings
+        .output
+        .as_ref()
+        .filter(|_| !settings.trained.is_empty());
+    let own = own.map_or_else(Looks::default, |folder| {
+        Looks::open(&folder.join(looks::FILE))
+    });
+    let runs = settings.trained.iter().filter(|path| path.is_dir());
+    runs.fold(own, |known, run| known.and(&run.join(looks::FILE)))
 }
 
 /// The strict scores of answers to blank pictures.

@@ -3,15 +3,22 @@
 
 use std::collections::HashMap;
 
-use corpus::digest;
-use corpus::fingerprint::{Difference, Fingerprint, Window};
+use corpus::fingerprint::{Coarse, Fingerprint, Window};
 use serde::{Deserialize, Serialize};
+
+pub use corpus::looks::Look;
 
 /// Bits of 63 in which a picture and its copy may differ; bits drawn by chance would do so once in 360. What is within the
 /// limit is compared cell by cell, so that a wide limit costs time and hardly any false alarm.
 const LEAK_BITS: u32 = 20;
 /// Bits of 63 in which a picture's window and a crop may differ.
 const CROP_BITS: u32 = 14;
+
+/// Mean differences of brightness and colours of a window and a crop.
+const CROP_MEAN: f32 = 4.0;
+const CROP_COLOUR: f32 = 5.0;
+/// Hashes that are compared at once: so many that mostly none of them is near.
+const BLOCK: usize = 64;
 
 /// What two pictures have in common.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -38,21 +45,11 @@ pub struct PictureMatch {
     pub difference: f32,
 }
 
-/// A picture's file and look.
-#[derive(Clone, Debug)]
-pub struct Look {
-    digest: String,
-    fingerprint: Fingerprint,
-}
-
-impl Look {
-    /// The look of a picture from its file's content and the fingerprint of what it shows.
-    pub fn new(content: &[u8], fingerprint: Fingerprint) -> Self {
-        Self {
-            digest: digest::bytes(content),
-            fingerprint,
-        }
-    }
+/// What a picture may be by its hashes alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Candidate {
+    Copy,
+    Crop,
 }
 
 /// The pictures of a test set, ready to be looked for.
@@ -60,10 +57,12 @@ impl Look {
 pub struct PictureIndex {
     ids: Vec<String>,
     looks: Vec<Look>,
-    by_digest: HashMap<String, Vec<usize>>,
+    /// Pictures by their files' contents, in order.
+    by_name: HashMap<u128, Vec<usize>>,
     /// Hashes apart from the rest, so that comparing them reads little memory.
     hashes: Vec<u64>,
     windows: Vec<[u64; 9]>,
+    coarse: Vec<Coarse>,
 }
 
 impl PictureIndex {
@@ -71,12 +70,10 @@ impl PictureIndex {
     pub fn add(&mut self, item: &str, look: Look) {
         let at = self.ids.len();
         self.ids.push(item.to_owned());
-        self.by_digest
-            .entry(look.digest.clone())
-            .or_default()
-            .push(at);
+        self.by_name.entry(look.name).or_default().push(at);
         self.hashes.push(look.fingerprint.hash);
         self.windows.push(look.fingerprint.windows);
+        self.coarse.push(look.fingerprint.coarse());
         self.looks.push(look);
     }
 
@@ -92,38 +89,64 @@ impl PictureIndex {
 
     /// The test items whose picture is the trained one in some way. With `crops` also those of which one is a crop.
     pub fn matches(&self, trained: &str, look: &Look, crops: bool) -> Vec<PictureMatch> {
-        let mut found = Vec::new();
-        let same = self.by_digest.get(&look.digest);
-        for &at in same.into_iter().flatten() {
-            found.push(self.found(at, trained, Likeness::SameFile, 0.0));
-        }
-        let is_same = |at: usize| same.is_some_and(|those| those.contains(&at));
-        for at in 0..self.ids.len() {
-            let hash = self.hashes[at];
-            if (hash ^ look.fingerprint.hash).count_ones() <= LEAK_BITS && !is_same(at) {
-                let difference = self.looks[at]
-                    .fingerprint
-                    .difference(Window::WHOLE, &look.fingerprint);
-                if difference.is_copy() {
-                    found.push(self.found(at, trained, Likeness::Copy, difference.mean));
-                    continue;
-                }
+        let same: &[usize] = self.by_name.get(&look.name).map_or(&[], Vec::as_slice);
+        let same_file = |&at: &usize| self.found(at, trained, Likeness::SameFile, 0.0);
+        let mut found: Vec<PictureMatch> = same.iter().map(same_file).collect();
+        // What is a copy need not be a crop too.
+        let mut copy = None;
+        for (at, how) in self.candidates(&look.fingerprint, crops) {
+            if copy == Some(at) || same.binary_search(&at).is_ok() {
+                continue;
             }
-            if crops
-                && !is_same(at)
-                && let Some(difference) = self.crop(at, look)
-            {
-                found.push(self.found(at, trained, Likeness::Crop, difference));
+            let (likeness, difference) = match how {
+                Candidate::Copy => (Likeness::Copy, self.copy(at, look)),
+                Candidate::Crop => (Likeness::Crop, self.crop(at, look)),
+            };
+            if let Some(difference) = difference {
+                found.push(self.found(at, trained, likeness, difference));
+                copy = Some(at);
             }
         }
         found
     }
 
+    /// Pictures whose hashes are near enough to be looked at, in order: first as a copy, then, as another entry, as a crop.
+    fn candidates(&self, look: &Fingerprint, crops: bool) -> Vec<(usize, Candidate)> {
+        let (mut found, coarse) = (Vec::new(), look.coarse());
+        near(&self.hashes, look.hash, LEAK_BITS, |at| {
+            if self.coarse[at].may_be_copy(&coarse) {
+                found.push((at, Candidate::Copy));
+            }
+        });
+        if crops {
+            near(self.windows.as_flattened(), look.hash, CROP_BITS, |at| {
+                found.push((at / look.windows.len(), Candidate::Crop));
+            });
+            for &window in &look.windows {
+                near(&self.hashes, window, CROP_BITS, |at| {
+                    found.push((at, Candidate::Crop));
+                });
+            }
+        }
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
+
+    /// The verified difference if both are the same picture.
+    fn copy(&self, at: usize, look: &Look) -> Option<f32> {
+        let (mine, other) = (&self.looks[at].fingerprint, &look.fingerprint);
+        if !mine.may_be_copy(other) {
+            return None;
+        }
+        let difference = mine.difference(Window::WHOLE, other);
+        difference.is_copy().then_some(difference.mean)
+    }
+
     /// The verified difference if one of both pictures is a crop of the other.
     fn crop(&self, at: usize, look: &Look) -> Option<f32> {
         let (mine, other) = (&self.looks[at].fingerprint, &look.fingerprint);
-        best_window(mine, &self.windows[at], other)
-            .or_else(|| best_window(other, &other.windows, mine))
+        best_window(mine, other).or_else(|| best_window(other, mine))
     }
 
     fn found(&self, at: usize, trained: &str, likeness: Likeness, difference: f32) -> PictureMatch {
@@ -136,33 +159,41 @@ impl PictureIndex {
     }
 }
 
-/// The difference in the window of `whole` that `part` fits best, if it fits well. `hashes` are those of its windows; only
-/// windows whose hash is near are looked at.
-fn best_window(whole: &Fingerprint, hashes: &[u64; 9], part: &Fingerprint) -> Option<f32> {
+/// Calls back for the place of each hash that is near to the one that is sought.
+fn near(hashes: &[u64], sought: u64, bits: u32, mut found: impl FnMut(usize)) {
+    let is_near = |hash: &u64| (hash ^ sought).count_ones() <= bits;
+    for (block, hashes) in hashes.chunks(BLOCK).enumerate() {
+        let count: u64 = hashes.iter().map(|hash| u64::from(is_near(hash))).sum();
+        if count > 0 {
+            let places = hashes.iter().enumerate().filter(|(_, hash)| is_near(hash));
+            places.for_each(|(at, _)| found(block * BLOCK + at));
+        }
+    }
+}
+
+/// The difference in the window of `whole` that `part` fits best, if it fits well. Only windows whose hash is near are
+/// looked at.
+fn best_window(whole: &Fingerprint, part: &Fingerprint) -> Option<f32> {
     let near = |hash: &u64| (hash ^ part.hash).count_ones() <= CROP_BITS;
-    if !hashes.iter().any(near) {
+    if !whole.windows.iter().any(near) || !whole.may_hold(part, CROP_MEAN, CROP_COLOUR) {
         return None;
     }
-    let look = |window: Window, best: &mut Option<(Difference, Window)>| {
-        let difference = whole.difference(window, part);
-        if best.is_none_or(|(least, _)| difference.mean < least.mean) {
-            *best = Some((difference, window));
+    let look = |window: Window, best: &mut (f32, Option<Window>)| {
+        if let Some(mean) = whole.mean_below(window, part, best.0) {
+            *best = (mean, Some(window));
         }
     };
-    let mut best: Option<(Difference, Window)> = None;
-    for (window, hash) in Fingerprint::window_places().into_iter().zip(hashes) {
+    // Nothing that a shift by a fortieth could mend.
+    let mut best = (28.0_f32.next_up(), None);
+    for (window, hash) in Fingerprint::window_places().into_iter().zip(&whole.windows) {
         if near(hash) {
             look(window, &mut best);
         }
     }
-    // Nothing that a shift by a fortieth could mend.
-    if best?.0.mean > 28.0 {
-        return None;
-    }
     // Then each edge a little, as long as it helps.
     let mut step = 0.025;
     while step > 0.004 {
-        let (before, at) = best?;
+        let (before, at) = (best.0, best.1?);
         for (dx, dy, dw, dh) in [
             (step, 0.0, 0.0, 0.0),
             (-step, 0.0, 0.0, 0.0),
@@ -183,14 +214,14 @@ fn best_window(whole: &Fingerprint, hashes: &[u64; 9], part: &Fingerprint) -> Op
                 look(window, &mut best);
             }
         }
-        if best?.0.mean >= before.mean {
+        if best.0 >= before {
             step /= 2.0;
         }
     }
-    let (difference, _) = best?;
-    let fits = difference.mean <= 4.0
+    let difference = whole.difference(best.1?, part);
+    let fits = difference.mean <= CROP_MEAN
         && difference.most <= 36.0
-        && difference.colour <= 5.0
+        && difference.colour <= CROP_COLOUR
         && difference.most_colour <= 22.0;
     fits.then_some(difference.mean)
 }

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use corpus::duplicates::Duplicates;
-use corpus::fingerprint::{Fingerprint, Sketch};
+use corpus::fingerprint::Sketch;
 use corpus::formats::{self, Loaded};
+use corpus::looks::{self, Looks};
 use corpus::sealed::{read_sealed, write_sealed};
 use corpus::{Pair, Rejected, jsonl};
 use rayon::prelude::*;
@@ -121,7 +122,7 @@ impl Pairs {
         if let Some(note) = renamed {
             report.note(note);
         }
-        let checked = checked(&loaded, reads.contents.clone(), &run.join(CHECKED))?;
+        let checked = checked(&loaded, reads.contents.clone(), run)?;
         let rows = std::mem::take(&mut loaded.rows);
         for pair in rows {
             match checked.broken.get(&pair.id) {
@@ -217,24 +218,19 @@ impl Stage for Pairs {
     }
 }
 
-/// Decodes the pairs' pictures and looks for the same ones, unless that is noted in `place` of these very pairs.
-fn checked(
-    loaded: &Loaded<Pair>,
-    inputs: BTreeMap<String, String>,
-    place: &Path,
-) -> Result<Checked> {
+/// Decodes the pairs' pictures and looks for the same ones, unless that is noted in the run folder of these very pairs. What
+/// they look like is kept there.
+fn checked(loaded: &Loaded<Pair>, inputs: BTreeMap<String, String>, run: &Path) -> Result<Checked> {
+    let place = &run.join(CHECKED);
     let known = read_sealed(place).filter(|known: &Checked| known.inputs == inputs);
     if let Some(known) = known {
         return Ok(known);
     }
+    let known = Looks::open(&run.join(looks::FILE));
     let look = |pair: &Pair| -> Result<Result<Vec<(u128, Sketch)>, String>> {
         let looks = pair.images.iter().map(|path| {
-            let bytes = corpus::images::read(path)?;
-            let picture = corpus::images::decode_bytes(&bytes, path)?;
-            Ok((
-                Duplicates::name(&bytes),
-                (&Fingerprint::new(&picture)).into(),
-            ))
+            let look = known.of_file(path)?;
+            Ok((look.name, Sketch::from(&*look.fingerprint)))
         });
         problem_of(&pair.id, looks.collect())
     };

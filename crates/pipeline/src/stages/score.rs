@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
+use corpus::looks::{self, Looks};
 use corpus::sealed::write_json;
 use corpus::{Completion, Prediction, jsonl};
 use evaluation::columns::{Column, columns};
@@ -157,7 +158,9 @@ impl Stage for Score {
 
     fn run(&self, site: &Site<'_>) -> Result<Counts> {
         let tasks = self.tasks.read(site)?;
-        let trained = self.trained(site, !tasks.is_empty())?;
+        // Those of the training data were looked at when the pairs were read.
+        let looks = Looks::open(&site.run.join(looks::FILE));
+        let trained = self.trained(site, &looks, !tasks.is_empty())?;
         let mut systems: Vec<(&str, Vec<ScoredTask>)> = Vec::new();
         let mut answers = 0;
         for (system, link) in self.systems() {
@@ -172,7 +175,8 @@ impl Stage for Score {
                     .with_context(context)?;
                 if system == ADAPTED {
                     task.blind = self.blind(site, questions).with_context(context)?;
-                    let leaks = self.leaks(site, &trained, questions, &mut task)?;
+                    let pictures = TestPictures::new(&looks);
+                    let leaks = self.leaks(site, &trained, pictures, questions, &mut task)?;
                     task.leaks = Some(leaks);
                 }
                 answers += task.strict.rows.len() as u64;
@@ -226,13 +230,13 @@ impl Score {
     }
 
     /// What the adapted model was trained on.
-    fn trained(&self, site: &Site<'_>, is_asked: bool) -> Result<TrainingData> {
+    fn trained(&self, site: &Site<'_>, looks: &Looks, is_asked: bool) -> Result<TrainingData> {
         let file = match &self.data {
             Some(file) => file.clone(),
             None => site.of(&self.mix, SAMPLES),
         };
         let files = if is_asked { vec![file] } else { Vec::new() };
-        TrainingData::read(&files)
+        TrainingData::read(&files, looks)
     }
 
     /// The task's items that are in the training data; the adapted model's result tells of them.
@@ -240,10 +244,10 @@ impl Score {
         &self,
         site: &Site<'_>,
         trained: &TrainingData,
+        mut pictures: TestPictures<'_>,
         questions: &Questions,
         task: &mut ScoredTask,
     ) -> Result<Leaks> {
-        let mut pictures = TestPictures::default();
         pictures.add_files(&questions.benchmark.items);
         let items = &questions.benchmark.items;
         let mut found = trained.leaks(items, &pictures, &task.strict, self.seed)?;
