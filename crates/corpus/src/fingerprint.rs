@@ -72,7 +72,7 @@ impl Fingerprint {
         let [hash] = hash::hashes(&luma, [Window::WHOLE]);
         let windows = hash::hashes(&luma, Self::window_places());
         let [luma, blue, red]: [Vec<u8>; 3] =
-            [luma, blue, red].map(|plane| plane.iter().map(byte).collect());
+            [luma, blue, red].map(|plane| plane.iter().copied().map(byte).collect());
         let bright = means::<SIDE, POINTS, CELLS>(&luma);
         let colour = |plane| means::<COLOUR, COLOUR_POINTS, COLOUR_CELLS>(plane);
         let colours = [colour(&blue), colour(&red)].concat();
