@@ -285,35 +285,6 @@ pub struct Difference {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn areas_keep_the_mean() {
-        let picture = RgbImage::from_fn(37, 91, |x, y| {
-            image::Rgb([(x * 6) as u8, (y * 2) as u8, 40])
-        });
-        let mean = |at: usize| {
-            picture.pixels().map(|p| f64::from(p.0[at])).sum::<f64>() / f64::from(37 * 91)
-        };
-        let expected = 0.299 * mean(0) + 0.587 * mean(1) + 0.114 * mean(2);
-        let found = Fingerprint::new(&picture);
-        let luma = found.small[LUMA].iter().map(|&l| f64::from(l)).sum::<f64>() / 4096.0;
-        assert!((luma - expected).abs() < 0.3, "{luma} {expected}");
-    }
-
-    #[test]
-    fn colours_are_told_apart() {
-        let plain = |rgb| Fingerprint::new(&RgbImage::from_pixel(20, 20, image::Rgb(rgb)));
-        let apart = plain([200, 0, 0]).difference(Window::WHOLE, &plain([0, 0, 200]));
-        assert!(apart.colour > 60.0, "{apart:?}");
-        let same = plain([9, 9, 9]).difference(Window::WHOLE, &plain([9, 9, 9]));
-        assert!(same.most < 1e-6 && same.colour < 1e-6);
-    }
-
-    #[test]
-    fn the_smallest_picture_has_a_fingerprint() {
-        let one = RgbImage::from_pixel(1, 1, image::Rgb([1, 2, 3]));
-        assert_eq!(Fingerprint::new(&one), Fingerprint::new(&one));
-    }
-}
+mod plain;
+#[cfg(test)]
+mod tests;

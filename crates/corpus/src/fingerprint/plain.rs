@@ -244,4 +244,3 @@ fn dct_hash(square: &[f32]) -> u64 {
     let median = sorted[LOW * LOW / 2];
     (1..LOW * LOW).fold(0, |hash, i| hash << 1 | u64::from(low[i] > median))
 }
-

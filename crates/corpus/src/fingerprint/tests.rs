@@ -106,9 +106,8 @@ fn areas_keep_the_mean() {
     let picture = RgbImage::from_fn(37, 91, |x, y| {
         image::Rgb([(x * 6) as u8, (y * 2) as u8, 40])
     });
-    let mean = |at: usize| {
-        picture.pixels().map(|p| f64::from(p.0[at])).sum::<f64>() / f64::from(37 * 91)
-    };
+    let mean =
+        |at: usize| picture.pixels().map(|p| f64::from(p.0[at])).sum::<f64>() / f64::from(37 * 91);
     let expected = 0.299 * mean(0) + 0.587 * mean(1) + 0.114 * mean(2);
     let found = Fingerprint::new(&picture);
     let luma = found.small[LUMA].iter().map(|&l| f64::from(l)).sum::<f64>() / 4096.0;
