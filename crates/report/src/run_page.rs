@@ -141,11 +141,11 @@ fn table(summary: &Summary) -> Markup {
             }
         } }
         p.soft {
-            "Scores are 0 to 100. Majority: always the most frequent answer, and guessing where options are given. "
+            "Scores are 0 to 100 by the strict scorer. Majority: always the most frequent answer, or of options guessing, if that is better. "
             "Blind: the adapted model on a blank picture. The interval of the difference resamples clusters (all questions about one concept or picture "
-            "together), paired between base and adapted model. The average holds the tasks whose names start with "
-            "neither " code { "unseen-" } " (concepts that training never showed) nor " code { "general-" }
-            " (what adapting may forget)."
+            "together), paired between base and adapted model. The average holds the tasks of the domain: not those whose names start with "
+            code { "unseen-" } " (concepts that training never showed), not what adapting may forget (" code { "general-" }
+            ", " code { "evaluate.general" } "), and captions of held-out pairs only where nothing else is asked."
         }
     }
 }

@@ -110,6 +110,7 @@ fn the_demo_is_planned_and_no_stage_begun() {
     let allowed = [
         ".digests.json",
         ".lock",
+        ".looks",
         "checked.json",
         "demo",
         "pictures",

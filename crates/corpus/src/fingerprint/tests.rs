@@ -52,7 +52,7 @@ fn differences_of_windows_are_those_of_the_plain_way() {
     for number in 0..60 {
         let pictures = [picture(number, 90, 70), picture(number / 2 + 900, 64, 80)];
         let [here, there] = pictures.each_ref().map(Fingerprint::new);
-        let [plain_here, plain_there] = pictures.each_ref().map(Plain::new);
+        let [one, other] = pictures.each_ref().map(Plain::new);
         let window = Window {
             x: share(0.2),
             y: share(0.2),
@@ -61,7 +61,7 @@ fn differences_of_windows_are_those_of_the_plain_way() {
         };
         for window in [window, Window::WHOLE] {
             let found = here.difference(window, &there);
-            assert_eq!(found, plain_here.difference(window, &plain_there));
+            assert_eq!(found, one.difference(window, &other));
             let mean = found.mean;
             assert_eq!(here.mean_below(window, &there, mean.next_up()), Some(mean));
             assert_eq!(here.mean_below(window, &there, mean), None);
