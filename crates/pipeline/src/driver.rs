@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Error, Result, anyhow, bail};
 use corpus::digests::Digests;
@@ -46,6 +46,10 @@ const PROCESS: &str = "0";
 
 /// The recipe key of the general model.
 const MODEL: &str = "model.checkpoint";
+
+/// How often, and after what time, files of a stage that failed are looked at again while they cannot be read.
+const LOOKS: usize = 10;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
 
 /// What is known of a stage before it runs.
 pub(crate) struct Identified<'a> {
@@ -146,9 +150,9 @@ impl<'a> Driver<'a> {
             Err(error) if error.is::<Stopped>() => return Err(error),
             Err(error) => {
                 // Where a file was being written, that is the reason, and not what was read of it.
-                return Err(match self.changed(stage, basis) {
-                    Ok(Some(changed)) => changed,
-                    _ => error.context(format!("stage `{}` failed", folder.stage)),
+                return Err(match self.changed_by_now(stage, basis) {
+                    Some(changed) => changed,
+                    None => error.context(format!("stage `{}` failed", folder.stage)),
                 });
             }
         };
@@ -174,6 +178,25 @@ impl<'a> Driver<'a> {
         report.tell(What::Finished { counts, seconds });
         checkpoints::clear(&folder.path)?;
         Ok(manifest.gave())
+    }
+
+    /// As [`Driver::changed`], of a stage that failed. What could be read when it began and cannot now is being written, or
+    /// was changed for good.
+    fn changed_by_now(&self, stage: &Identified<'_>, basis: &Basis) -> Option<Error> {
+        let mut last = None;
+        for _ in 0..LOOKS {
+            match self.changed(stage, basis) {
+                Ok(found) => return found,
+                Err(error) => last = Some(error),
+            }
+            std::thread::sleep(BETWEEN_LOOKS);
+        }
+        last.map(|error| {
+            error.context(format!(
+                "what stage `{}` reads changed while it read it; give the command again once nothing writes to it",
+                stage.folder.stage
+            ))
+        })
     }
 
     /// The error of a stage of whose files one was changed since it began.

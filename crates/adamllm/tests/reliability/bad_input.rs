@@ -443,6 +443,26 @@ fn a_file_that_changes_while_it_is_read() {
     assert!(output.status.success(), "{}", text(&output.stderr));
 }
 
+/// A caption that does not fit will not fit with a task either, so no task is written for it first.
+#[test]
+fn captions_that_are_too_long_are_named_before_tasks_are_written() {
+    let small = Small::new();
+    let found = said(small.command().args([
+        "--until",
+        "synthesize",
+        "--set",
+        "train.max_seq_len=30",
+        "--set",
+        "train.too_long=error",
+    ]));
+    assert!(
+        found.contains("stage `synthesize` failed")
+            && found.contains("9 of 9 samples have more than `max_seq_len` = 30 tokens"),
+        "{found}"
+    );
+    assert!(!small.path("run/synthesize/completions.jsonl").exists());
+}
+
 #[test]
 fn samples_that_are_too_long_are_named_before_training() {
     let small = Small::new();
