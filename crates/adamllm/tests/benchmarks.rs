@@ -242,7 +242,7 @@ fn what_later_stages_lack_is_said_before_the_first() {
         "task `trees` cannot be scored, not even with its labels for answers",
         "`volcano` is none of the task's 2 names",
     ] {
-        assert!(said.contains(expected), "{expected}: {said}");
+        assert_eq!(said.matches(expected).count(), 1, "{expected}: {said}");
     }
     for stage in ["pairs", "mix", "train", "recipe.json", "machine.json"] {
         assert!(!at("run").join(stage).exists(), "{stage}");

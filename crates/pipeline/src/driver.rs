@@ -62,13 +62,19 @@ pub(crate) struct Identified<'a> {
     pub models: Vec<ModelRead>,
 }
 
+/// The stages of a span, each with what it is made of, of which nothing is missing.
+pub struct Ready<'a> {
+    pub(crate) stages: Vec<Identified<'a>>,
+    pub(crate) span: Span,
+}
+
 impl<'a> Driver<'a> {
-    /// Runs the stages of a span; [`preflight::refuse_incomplete`](crate::preflight::refuse_incomplete) comes before it.
-    pub fn run(&self, span: &Span) -> Result<()> {
+    /// Runs stages that were looked at ([`preflight::look`](crate::preflight::look)).
+    pub fn run(&self, ready: Ready<'a>) -> Result<()> {
         let file = EventFile::open(&self.run.path, PROCESS)?;
         let listener = All(vec![&file, self.listener]);
         let whole = Reporter::new("", &listener);
-        let stages = self.identify(span)?;
+        let Ready { stages, span } = ready;
         if blank::place(&self.run.path).exists() && blank::write(&self.run.path)?.1 {
             whole.note("`blank.png` was changed or damaged; it is written anew");
         }

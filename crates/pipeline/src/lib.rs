@@ -19,6 +19,7 @@ mod pair_files;
 pub mod pictures;
 pub mod planner;
 pub mod preflight;
+mod questions;
 pub mod reader;
 pub mod records;
 pub mod runner;

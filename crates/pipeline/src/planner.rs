@@ -14,6 +14,7 @@ use synthesis::{Blank, SeedOptions};
 use crate::driver::{Driver, Identified, given_of, without_weights};
 use crate::estimate::{self, Estimate, Measured, Probe};
 use crate::pictures::PictureStore;
+use crate::preflight;
 use crate::reader::{ModelRead, Reader};
 use crate::settings;
 use crate::sources::{Sources, Tuning};
@@ -30,7 +31,7 @@ pub fn make(driver: &Driver<'_>, span: &Span, limit: Option<usize>) -> Result<Pl
         .into_iter()
         .map(|(keys, folder)| format!("weights of {keys} in `{}`", folder.display()))
         .collect();
-    missing.extend(unasked(driver, span)?);
+    missing.extend(preflight::of_stages(driver.stages, span)?);
     let sources = Sources::of(driver.recipe, &driver.run.path, limit)?;
     let probe = Probe {
         engine: driver.engine,
@@ -96,18 +97,6 @@ pub fn make(driver: &Driver<'_>, span: &Span, limit: Option<usize>) -> Result<Pl
     };
     write_json(&driver.run.path.join(Plan::FILE), &plan)?;
     Ok(plan)
-}
-
-/// What stages will not find, but for weights, without which a plan can be made.
-fn unasked(driver: &Driver<'_>, span: &Span) -> Result<Vec<String>> {
-    let wishes = driver.stages.graph().wishes(span)?;
-    let stages = driver.stages.all().zip(wishes);
-    let mut all: Vec<String> = Vec::new();
-    for (stage, _) in stages.filter(|(_, wish)| *wish != Wish::No) {
-        all.extend(stage.missing());
-    }
-    all.dedup();
-    Ok(all)
 }
 
 /// Whether a stage would be skipped, and why it would be skipped or done.

@@ -5,25 +5,46 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Result, bail};
-use run::Span;
 use run::graph::Wish;
 use run::plan;
 use run::recipe::Recipe;
+use run::{Node, Span};
 
-use crate::driver::{Driver, without_weights};
+use crate::driver::{Driver, Ready, without_weights};
 use crate::engine::Engine;
 use crate::estimate::{Estimate, Measured};
 use crate::reader::ModelRead;
 use crate::settings;
 use crate::sources::Sources;
-use crate::stage::AnyStage;
 use crate::stages::Stages;
 
-/// Refuses a run of which some stage will not find what it needs; all that is missing is said at once.
-pub fn refuse_incomplete(driver: &Driver<'_>, span: &Span) -> Result<()> {
-    let missing = missing(driver, span)?;
+/// Looks at a span of stages. A run of which some stage will not find what it needs is refused; all that is missing is said at
+/// once.
+pub fn look<'a>(driver: &Driver<'a>, span: &Span) -> Result<Ready<'a>> {
+    let mut missing = of_stages(driver.stages, span)?;
+    // A stage that misses something cannot be told by what it reads.
+    let (ready, models) = if missing.is_empty() {
+        let ready = driver.identify(span)?;
+        let models = ready
+            .iter()
+            .flat_map(|stage| stage.models.clone())
+            .collect();
+        (ready, models)
+    } else {
+        (Vec::new(), models_of(driver, span)?)
+    };
+    missing.extend(of_models(driver, &models)?);
+    missing.extend(disk(
+        driver.recipe,
+        driver.stages,
+        driver.engine,
+        &driver.run.path,
+    )?);
     if missing.is_empty() {
-        return Ok(());
+        return Ok(Ready {
+            stages: ready,
+            span: span.clone(),
+        });
     }
     bail!(
         "nothing was begun, since this is missing:\n  {}",
@@ -31,31 +52,27 @@ pub fn refuse_incomplete(driver: &Driver<'_>, span: &Span) -> Result<()> {
     );
 }
 
-/// Everything that is missing for a span of stages, one sentence each.
-fn missing(driver: &Driver<'_>, span: &Span) -> Result<Vec<String>> {
-    let mut all: Vec<String> = Vec::new();
-    let mut models: Vec<ModelRead> = Vec::new();
+/// The models that stages read, as far as it can be told: what else is wrong with what one reads is told once nothing is
+/// missing.
+fn models_of(driver: &Driver<'_>, span: &Span) -> Result<Vec<ModelRead>> {
     let wishes = driver.stages.graph().wishes(span)?;
     let stages = driver.stages.all().zip(wishes);
-    for (stage, _) in stages.filter(|(_, wish)| *wish != Wish::No) {
-        for sentence in stage.missing() {
-            if !all.contains(&sentence) {
-                all.push(sentence);
-            }
-        }
-        // What else is wrong with what a stage reads is told when its key is made.
-        if let Ok((_, read)) = driver.reads(stage) {
-            models.extend(read);
-        }
-    }
-    for (keys, folder) in without_weights(&models)? {
+    let asked = stages.filter(|(_, wish)| *wish != Wish::No);
+    let read = asked.filter_map(|(stage, _)| driver.reads(stage).ok());
+    Ok(read.flat_map(|(_, models)| models).collect())
+}
+
+/// Weights that are not there, and processors that cannot be opened.
+fn of_models(driver: &Driver<'_>, models: &[ModelRead]) -> Result<Vec<String>> {
+    let mut all = Vec::new();
+    for (keys, folder) in without_weights(models)? {
         all.push(format!(
             "there are no weights (`*.safetensors`) of {keys} in `{}`; put them there (`--dry-run` plans without them)",
             folder.display()
         ));
     }
     let mut opened: Vec<&ModelRead> = Vec::new();
-    for model in &models {
+    for model in models {
         if opened.iter().any(|known| known.folder == model.folder) {
             continue;
         }
@@ -64,12 +81,24 @@ fn missing(driver: &Driver<'_>, span: &Span) -> Result<Vec<String>> {
             all.push(format!("`{}`: {error:#}", model.key));
         }
     }
-    all.extend(disk(
-        driver.recipe,
-        driver.stages,
-        driver.engine,
-        &driver.run.path,
-    )?);
+    Ok(all)
+}
+
+/// What the stages of a span say that they miss, each once.
+pub(crate) fn of_stages(stages: &Stages, span: &Span) -> Result<Vec<String>> {
+    let wishes = stages.graph().wishes(span)?;
+    let mut all: Vec<String> = Vec::new();
+    for (stage, _) in stages
+        .all()
+        .zip(wishes)
+        .filter(|(_, wish)| *wish != Wish::No)
+    {
+        for sentence in stage.missing() {
+            if !all.contains(&sentence) {
+                all.push(sentence);
+            }
+        }
+    }
     Ok(all)
 }
 
@@ -78,8 +107,7 @@ pub fn of_most(recipe: &Recipe, engine: &Engine, run: &Path) -> Vec<String> {
     let Ok(stages) = Stages::of(recipe, run, None) else {
         return Vec::new();
     };
-    let mut all: Vec<String> = stages.all().flat_map(AnyStage::missing).collect();
-    all.dedup();
+    let mut all = of_stages(&stages, &Span::default()).unwrap_or_default();
     let there = run.ancestors().find(|folder| folder.is_dir());
     let disk = there.and_then(|there| disk(recipe, &stages, engine, there).ok().flatten());
     all.extend(disk);
@@ -88,6 +116,15 @@ pub fn of_most(recipe: &Recipe, engine: &Engine, run: &Path) -> Vec<String> {
 
 /// A sentence if what the stages will write has no room.
 fn disk(recipe: &Recipe, stages: &Stages, engine: &Engine, run: &Path) -> Result<Option<String>> {
+    let graph = stages.graph();
+    let is_open = |node: &Node| {
+        let folder = graph.stage_folder(run, node);
+        folder.manifest().is_none() && !folder.has_work()
+    };
+    // Costs are counted from files, which a run that only goes on need not read for it.
+    if !graph.nodes().iter().any(is_open) {
+        return Ok(None);
+    }
     let sources = Sources::of(recipe, run, None)?;
     let config = settings::config(&recipe.train);
     // A folder that cannot be used is told by whoever opens it.
@@ -106,15 +143,13 @@ fn disk(recipe: &Recipe, stages: &Stages, engine: &Engine, run: &Path) -> Result
         measured: &measured,
         before: BTreeMap::new(),
     };
-    let graph = stages.graph();
     let mut costs = Vec::new();
     for (stage, node) in stages.all().zip(graph.nodes()) {
         let Ok(cost) = stage.cost(&estimate) else {
             return Ok(None);
         };
         estimate.before.insert(node.name.clone(), cost.clone());
-        let folder = graph.stage_folder(run, node);
-        if folder.manifest().is_none() && !folder.has_work() {
+        if is_open(node) {
             costs.push(cost);
         }
     }

@@ -1,20 +1,18 @@
 //! What a run asks its models: benchmarks, tasks of the user, or the captions of the held-out pairs.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use anyhow::{Context as _, Result};
-use corpus::seed::hash;
-use corpus::{Label, Pair, Prediction, Request};
+use anyhow::{Context as _, Result, bail};
+use corpus::{Label, Pair, Prediction};
 use evaluation::benchmarks::{Benchmark, Keep, Packing};
 use evaluation::jobs::{self, Job, JobError, Reading};
-use evaluation::predictions::{Reason, sentences};
 use evaluation::scoring::{self, Scorer};
 use evaluation::tasks::{FileMetric, Item, Scoring, Spec};
 use run::recipe::Recipe;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, json};
 
+use crate::questions::{Questions, Role, packed, unasked};
 use crate::reader::Reader;
 use crate::records;
 use crate::sources::Sources;
@@ -31,70 +29,6 @@ const GENERAL: &str = "general-";
 
 /// Items whose labels are looked at before a run.
 const LOOKED_AT: usize = 200;
-
-/// What a task tells of a model; the order of the table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Role {
-    /// What the model was adapted for: these are averaged.
-    Domain,
-    /// Captions of held-out pairs, beside tasks of the domain.
-    HeldOut,
-    /// The domain's things that training never named.
-    Unseen,
-    /// What adapting may forget.
-    General,
-}
-
-/// One task with its questions, as they are asked in this run.
-#[derive(Clone, Debug)]
-pub struct Questions {
-    /// The task, with its names and the tokens that an answer may have.
-    pub job: Job,
-    /// What it tells.
-    pub role: Role,
-    /// Its items; their pictures are full paths.
-    pub benchmark: Benchmark,
-}
-
-impl Questions {
-    /// The task's name in folders and tables.
-    pub fn id(&self) -> &str {
-        &self.job.spec.id
-    }
-
-    /// What a model is asked, on the items' pictures.
-    pub fn requests(&self) -> Result<Vec<Request>> {
-        let items = self.benchmark.items.iter();
-        let requests = items.map(|item| item.request(&self.job.spec));
-        Ok(requests.collect::<Result<_, _>>()?)
-    }
-
-    /// At most `limit` items, drawn by the seed and in their order; all of them where no more are there.
-    #[must_use]
-    pub fn drawn(&self, limit: usize, seed: u64) -> Self {
-        let mut out = self.clone();
-        let items = &mut out.benchmark.items;
-        if items.len() > limit {
-            let mut places: Vec<usize> = (0..items.len()).collect();
-            places.sort_by_key(|&at| hash(seed, &items[at].id));
-            places.truncate(limit);
-            places.sort_unstable();
-            *items = places.into_iter().map(|at| items[at].clone()).collect();
-        }
-        out
-    }
-
-    /// The items as records name them: pictures relative to the run folder.
-    pub fn named_in(&self, run: &Path) -> Vec<Item> {
-        let mut items = self.benchmark.items.clone();
-        for image in items.iter_mut().flat_map(|item| &mut item.images) {
-            if let Ok(inside) = image.strip_prefix(run) {
-                *image = inside.to_owned();
-            }
-        }
-        items
-    }
-}
 
 /// The tasks of a run.
 #[derive(Clone, Debug)]
@@ -251,22 +185,47 @@ impl Tasks {
         }
     }
 
-    /// The questions with their pictures in the run folder, in the order of the table; cuts are said.
+    /// The questions with their pictures in the run folder, in the order of the table. They are those that the keys were made
+    /// of, whatever has become of the files since.
     pub fn read(&self, site: &Site<'_>) -> Result<Vec<Questions>> {
-        let mut all = Vec::new();
-        for (job, role) in &self.jobs {
-            let mut keep = Keep::Folder(site.pictures.folder());
-            let mut questions = self
-                .load(job, *role, &mut keep)
-                .with_context(|| format!("task `{}`", job.spec.id))?;
+        let problems = self.problems();
+        if !problems.is_empty() {
+            bail!("{}", problems.join("\n"));
+        }
+        let folder = site.pictures.folder();
+        let mut all = self.files().0.clone();
+        for questions in &mut all {
+            if questions.benchmark.packing == Packing::Packaged {
+                self.unpack(questions, folder)
+                    .with_context(|| format!("task `{}`", questions.id()))?;
+            }
             let items = &mut questions.benchmark.items;
             site.pictures
                 .take_in(items, &mut site.digests.borrow_mut())?;
-            all.push(questions);
         }
         all.extend(self.of_held_out(site)?);
         all.sort_by_key(|questions| questions.role);
         Ok(all)
+    }
+
+    /// Writes the pictures that lie in tables into a folder, those that are not there yet, and names them there.
+    fn unpack(&self, questions: &mut Questions, folder: &Path) -> Result<(), JobError> {
+        let mut images = questions
+            .benchmark
+            .items
+            .iter()
+            .flat_map(|item| &item.images);
+        if !images.all(|image| image.is_file() || folder.join(image).is_file()) {
+            self.load(&questions.job, questions.role, &mut Keep::Folder(folder))?;
+        }
+        let items = &mut questions.benchmark.items;
+        for image in items.iter_mut().flat_map(|item| &mut item.images) {
+            let unpacked = folder.join(&*image);
+            if unpacked.is_file() {
+                *image = unpacked;
+            }
+        }
+        Ok(())
     }
 
     /// The tasks of files, read once, and what is wrong with them.
@@ -421,56 +380,4 @@ fn rank(job: &mut Job) -> Option<String> {
     }
     job.by_likelihood = true;
     None
-}
-
-/// Sentences about questions that cannot be asked.
-fn unasked(questions: &Questions) -> Vec<String> {
-    let (id, benchmark) = (questions.id(), &questions.benchmark);
-    let mut out = Vec::new();
-    let missing: Vec<_> = benchmark
-        .problems
-        .iter()
-        .filter(|problem| problem.reason == Reason::NoPicture)
-        .cloned()
-        .collect();
-    if !missing.is_empty() {
-        out.extend(
-            sentences(&missing)
-                .into_iter()
-                .map(|line| format!("task `{id}`: {line}")),
-        );
-    }
-    if benchmark.items.is_empty() {
-        out.push(format!("task `{id}` has no item that can be asked"));
-    }
-    let wrong: Vec<String> = benchmark
-        .items
-        .iter()
-        .filter_map(|item| item.request(&questions.job.spec).err())
-        .map(|error| error.to_string())
-        .collect();
-    if let Some(first) = wrong.first() {
-        out.push(format!(
-            "task `{id}`: {} of {} items cannot be asked: {first}",
-            wrong.len(),
-            benchmark.items.len()
-        ));
-    }
-    out
-}
-
-/// Pictures of tables, which have the names of their content and lie in no file yet.
-fn packed(questions: &Questions) -> Value {
-    let items = &questions.benchmark.items;
-    match questions.benchmark.packing {
-        Packing::Packaged => {
-            let names = items.iter().map(|item| {
-                let images: BTreeMap<usize, &PathBuf> = item.images.iter().enumerate().collect();
-                json!([item.id, images])
-            });
-            let all = Value::Array(names.collect());
-            corpus::digest::bytes(all.to_string().as_bytes()).into()
-        }
-        Packing::Original | Packing::Own => Value::Null,
-    }
 }

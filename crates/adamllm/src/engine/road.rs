@@ -218,10 +218,10 @@ fn walk(
             print!("the recipe is sound\n{}", plan.text());
         });
     }
-    preflight::refuse_incomplete(&driver, &asked.span)?;
+    let ready = preflight::look(&driver, &asked.span)?;
     kept.keep(shared, &run.path, report, &engine)?;
     write_json(&run.path.join("recipe.json"), &recipe.resolution)?;
-    driver.run(&asked.span)?;
+    driver.run(ready)?;
     if let Some(text) = against_measured(&run.path, graph, train::peak_rss_bytes()) {
         report.note(text);
     }

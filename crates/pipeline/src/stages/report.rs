@@ -28,10 +28,11 @@ use super::synthesize::{Synthesize, TRIPLETS};
 use super::train::Train;
 use super::tune_synthesizer::TuneSynthesizer;
 use crate::estimate::Estimate;
+use crate::questions::Questions;
 use crate::reader::Reader;
 use crate::records::{self, read_if_there, read_rejected};
 use crate::stage::{Link, Site, Stage};
-use crate::tasks::{Questions, Tasks};
+use crate::tasks::Tasks;
 
 /// Its name.
 pub const NAME: &str = "report";

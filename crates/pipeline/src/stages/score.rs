@@ -24,9 +24,10 @@ use super::mix::{self, Mix, SAMPLES};
 use super::pairs;
 use crate::answering::prediction;
 use crate::estimate::Estimate;
+use crate::questions::{Questions, Role};
 use crate::reader::Reader;
 use crate::stage::{Link, Site, Stage};
-use crate::tasks::{Questions, Role, Tasks};
+use crate::tasks::Tasks;
 
 /// Its name.
 pub const NAME: &str = "score";

@@ -1,0 +1,129 @@
+//! One task's questions, as they are asked in a run.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use corpus::Request;
+use corpus::seed::hash;
+use evaluation::benchmarks::{Benchmark, Packing};
+use evaluation::jobs::Job;
+use evaluation::predictions::{Reason, sentences};
+use evaluation::tasks::Item;
+use serde_json::{Value, json};
+
+/// What a task tells of a model; the order of the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// What the model was adapted for: these are averaged.
+    Domain,
+    /// Captions of held-out pairs, beside tasks of the domain.
+    HeldOut,
+    /// The domain's things that training never named.
+    Unseen,
+    /// What adapting may forget.
+    General,
+}
+
+/// One task with its questions, as they are asked in this run.
+#[derive(Clone, Debug)]
+pub struct Questions {
+    /// The task, with its names and the tokens that an answer may have.
+    pub job: Job,
+    /// What it tells.
+    pub role: Role,
+    /// Its items; their pictures are full paths.
+    pub benchmark: Benchmark,
+}
+
+impl Questions {
+    /// The task's name in folders and tables.
+    pub fn id(&self) -> &str {
+        &self.job.spec.id
+    }
+
+    /// What a model is asked, on the items' pictures.
+    pub fn requests(&self) -> Result<Vec<Request>> {
+        let items = self.benchmark.items.iter();
+        let requests = items.map(|item| item.request(&self.job.spec));
+        Ok(requests.collect::<Result<_, _>>()?)
+    }
+
+    /// At most `limit` items, drawn by the seed and in their order; all of them where no more are there.
+    #[must_use]
+    pub fn drawn(&self, limit: usize, seed: u64) -> Self {
+        let mut out = self.clone();
+        let items = &mut out.benchmark.items;
+        if items.len() > limit {
+            let mut places: Vec<usize> = (0..items.len()).collect();
+            places.sort_by_key(|&at| hash(seed, &items[at].id));
+            places.truncate(limit);
+            places.sort_unstable();
+            *items = places.into_iter().map(|at| items[at].clone()).collect();
+        }
+        out
+    }
+
+    /// The items as records name them: pictures relative to the run folder.
+    pub fn named_in(&self, run: &Path) -> Vec<Item> {
+        let mut items = self.benchmark.items.clone();
+        for image in items.iter_mut().flat_map(|item| &mut item.images) {
+            if let Ok(inside) = image.strip_prefix(run) {
+                *image = inside.to_owned();
+            }
+        }
+        items
+    }
+}
+
+/// Sentences about questions that cannot be asked.
+pub(crate) fn unasked(questions: &Questions) -> Vec<String> {
+    let (id, benchmark) = (questions.id(), &questions.benchmark);
+    let mut out = Vec::new();
+    let missing: Vec<_> = benchmark
+        .problems
+        .iter()
+        .filter(|problem| problem.reason == Reason::NoPicture)
+        .cloned()
+        .collect();
+    if !missing.is_empty() {
+        out.extend(
+            sentences(&missing)
+                .into_iter()
+                .map(|line| format!("task `{id}`: {line}")),
+        );
+    }
+    if benchmark.items.is_empty() {
+        out.push(format!("task `{id}` has no item that can be asked"));
+    }
+    let wrong: Vec<String> = benchmark
+        .items
+        .iter()
+        .filter_map(|item| item.request(&questions.job.spec).err())
+        .map(|error| error.to_string())
+        .collect();
+    if let Some(first) = wrong.first() {
+        out.push(format!(
+            "task `{id}`: {} of {} items cannot be asked: {first}",
+            wrong.len(),
+            benchmark.items.len()
+        ));
+    }
+    out
+}
+
+/// Pictures of tables, which have the names of their content and lie in no file yet.
+pub(crate) fn packed(questions: &Questions) -> Value {
+    let items = &questions.benchmark.items;
+    match questions.benchmark.packing {
+        Packing::Packaged => {
+            let names = items.iter().map(|item| {
+                let images: BTreeMap<usize, &PathBuf> = item.images.iter().enumerate().collect();
+                json!([item.id, images])
+            });
+            let all = Value::Array(names.collect());
+            corpus::digest::bytes(all.to_string().as_bytes()).into()
+        }
+        Packing::Original | Packing::Own => Value::Null,
+    }
+}
