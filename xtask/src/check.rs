@@ -5,7 +5,7 @@ use std::process::{Command, ExitCode};
 
 use anyhow::{Result, bail, ensure};
 
-use crate::{cargo, process, rules};
+use crate::{cargo, process, program, rules};
 
 /// Names the tools that the check may do without where they are not installed, with commas between them.
 const WITHOUT: &str = "ADAMLLM_CHECK_WITHOUT";
@@ -60,6 +60,10 @@ pub fn run(root: &Path) -> Result<ExitCode> {
             "warnings",
         ];
         steps.run("clippy", &mut cargo(&args));
+        let mut args = vec!["clippy", "-p", "adamllm", "--all-targets"];
+        args.extend(program::DEMO);
+        args.extend(["--", "-D", "warnings"]);
+        steps.run("clippy of the demo's build", &mut cargo(&args));
     }
     let mut docs = cargo(&["doc", "--no-deps", "--workspace"]);
     steps.run("docs", docs.env("RUSTDOCFLAGS", "-D warnings"));

@@ -9,15 +9,19 @@ use serde_json::Value;
 
 use crate::cargo;
 
-/// Builds all programs of the package, and gives the path of the one that a user starts.
+/// The features that the demo needs: neither tables nor the rarer pictures.
+pub const DEMO: [&str; 3] = ["--no-default-features", "--features", "engine"];
+
+/// Builds both programs of the package with what the demo needs, and gives the path of the one that a user starts.
 pub fn build(root: &Path) -> Result<PathBuf> {
-    let args = [
+    let mut args = vec![
         "build",
         "--release",
         "-p",
         "adamllm",
         "--message-format=json-render-diagnostics",
     ];
+    args.extend(DEMO);
     let output = cargo::command(root, &args)
         .stderr(Stdio::inherit())
         .output()

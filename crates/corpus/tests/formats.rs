@@ -1,6 +1,8 @@
 //! Data files of other programs read as what those programs mean, and they read ours as what we mean; see
 //! `golden/README.md`.
 
+#![cfg(all(feature = "tables", feature = "codecs"))]
+
 use std::path::{Path, PathBuf};
 
 use corpus::formats::{Format, Options, Reader, Writer, read_pairs, read_samples};

@@ -2,6 +2,8 @@
 //!
 //! The short run is part of the tests; `cargo xtask fuzz` does a long one.
 
+#![cfg(all(feature = "tables", feature = "codecs"))]
+
 use std::io::Cursor;
 use std::path::Path;
 use std::time::{Duration, Instant};

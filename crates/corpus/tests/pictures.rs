@@ -1,5 +1,7 @@
 //! Pictures decode to the pixels that Pillow reads; see `golden/README.md`.
 
+#![cfg(feature = "codecs")]
+
 use std::collections::BTreeMap;
 use std::path::Path;
 

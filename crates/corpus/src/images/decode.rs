@@ -142,6 +142,12 @@ fn open<'a>(
     let mut reader = ImageReader::new(Cursor::new(bytes))
         .with_guessed_format()
         .map_err(|e| broken(e.to_string()))?;
+    #[cfg(not(feature = "codecs"))]
+    if let Some(image::ImageFormat::WebP | image::ImageFormat::Gif | image::ImageFormat::Tiff) =
+        reader.format()
+    {
+        return Err(broken(crate::absent::CODECS.to_owned()));
+    }
     let mut limits = Limits::default();
     // Eight bytes a pixel are 16-bit RGBA.
     limits.max_alloc = Some(MAX_PIXELS * 8);

@@ -71,6 +71,7 @@ fn svg_is_drawn_on_white() {
 }
 
 #[test]
+#[cfg(feature = "codecs")]
 fn webp_is_read() {
     let mut out = Cursor::new(Vec::new());
     RgbImage::from_pixel(3, 3, Rgb([9, 8, 7]))
@@ -83,6 +84,7 @@ fn webp_is_read() {
 }
 
 #[test]
+#[cfg(feature = "codecs")]
 fn tiff_is_read() {
     // The same six pixels, saved by PIL 13.0.0 plain and with `compression="tiff_lzw"`.
     let files = [

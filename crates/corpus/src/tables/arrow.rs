@@ -1,7 +1,4 @@
-//! Tables with embedded pictures, as `datasets` packages them: Parquet, and Arrow streams (`save_to_disk`).
-//!
-//! Takes a file, gives rows one by one, so that a benchmark of many gigabytes needs little memory. Pictures are columns
-//! of `{bytes, path}`; they are given as they are in the file and are not decoded.
+//! The rows of Parquet and Arrow, read through their own crates.
 
 use std::fs::File;
 use std::io::{BufReader, Read as _};
@@ -14,32 +11,11 @@ use arrow_schema::{ArrowError, DataType, SchemaRef};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::{Map, Number, Value};
 
+use super::row::{Picture, Row};
 use crate::Error;
 
 /// Rows that are decoded at once.
 const BATCH: usize = 64;
-/// Folders below the one that is searched.
-const DEPTH: usize = 3;
-
-/// A picture in a table.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Picture {
-    /// The picture's file; `None` if the table only names one.
-    pub bytes: Option<Vec<u8>>,
-    /// Its name where it comes from.
-    pub path: Option<String>,
-    /// The column that it stands in.
-    pub column: String,
-}
-
-/// A row of a table.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Row {
-    /// Every column but the pictures; class numbers are their names where the file tells them.
-    pub values: Map<String, Value>,
-    /// The pictures in the order of the columns.
-    pub pictures: Vec<Picture>,
-}
 
 /// The rows of a table.
 pub struct Rows {
@@ -182,43 +158,6 @@ fn guarded<T>(path: &Path, read: impl FnOnce() -> T) -> Result<T, Error> {
             "the table is damaged: it points to what it does not hold",
         )
     })
-}
-
-/// The tables of a folder, those of the test split alone if names tell splits apart; sorted by name.
-pub fn files(folder: &Path) -> Result<Vec<PathBuf>, Error> {
-    let mut found = Vec::new();
-    collect(folder, DEPTH, &mut found)?;
-    found.sort();
-    let is_test = |path: &PathBuf| {
-        let inside = path.strip_prefix(folder).unwrap_or(path);
-        inside.components().any(|part| {
-            part.as_os_str()
-                .to_string_lossy()
-                .to_lowercase()
-                .contains("test")
-        })
-    };
-    if found.iter().any(is_test) {
-        found.retain(is_test);
-    }
-    Ok(found)
-}
-
-fn collect(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<(), Error> {
-    for entry in std::fs::read_dir(folder).map_err(Error::reading(folder))? {
-        let path = entry.map_err(Error::reading(folder))?.path();
-        if path.is_dir() {
-            if depth > 0 {
-                collect(&path, depth - 1, found)?;
-            }
-        } else if path
-            .extension()
-            .is_some_and(|e| e == "parquet" || e == "arrow")
-        {
-            found.push(path);
-        }
-    }
-    Ok(())
 }
 
 /// Names of class columns from the note that `datasets` leaves in the schema.

@@ -13,9 +13,9 @@ use parquet::basic::Compression;
 use parquet::file::properties::WriterProperties;
 use serde_json::json;
 
-use super::content::Content;
-use super::format::Format;
 use crate::error::Error;
+use crate::formats::content::Content;
+use crate::formats::format::Format;
 use crate::jsonl::Aside;
 use crate::{Pair, Role};
 
@@ -24,7 +24,7 @@ const BATCH: usize = 1024;
 const BATCH_BYTES: usize = 32 << 20;
 
 /// A table that is being written.
-pub(super) struct Table {
+pub(in crate::formats) struct Table {
     path: PathBuf,
     format: Format,
     /// Made with the first row, which says whether it is of pairs or of conversations.
@@ -44,7 +44,7 @@ enum Out {
 }
 
 impl Table {
-    pub(super) fn new(path: &Path, format: Format) -> Result<Self, Error> {
+    pub(in crate::formats) fn new(path: &Path, format: Format) -> Result<Self, Error> {
         let picture = StructBuilder::new(
             picture_fields(),
             vec![
@@ -73,7 +73,11 @@ impl Table {
         })
     }
 
-    pub(super) fn pair(&mut self, pair: &Pair, pictures: Vec<Content>) -> Result<(), Error> {
+    pub(in crate::formats) fn pair(
+        &mut self,
+        pair: &Pair,
+        pictures: Vec<Content>,
+    ) -> Result<(), Error> {
         self.begin(false)?;
         let meta =
             (!pair.meta.is_empty()).then(|| serde_json::to_string(&pair.meta).unwrap_or_default());
@@ -90,7 +94,7 @@ impl Table {
         self.row(&pair.id, pictures)
     }
 
-    pub(super) fn sample(
+    pub(in crate::formats) fn sample(
         &mut self,
         id: &str,
         turns: &[(Role, String)],
@@ -182,7 +186,7 @@ impl Table {
         Ok(())
     }
 
-    pub(super) fn finish(mut self) -> Result<(), Error> {
+    pub(in crate::formats) fn finish(mut self) -> Result<(), Error> {
         self.begin(false)?;
         if self.rows > 0 {
             self.write()?;
