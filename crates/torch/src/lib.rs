@@ -12,7 +12,7 @@ mod version;
 pub use call::{Argument, call};
 pub use cuda::load_cuda;
 pub use error::{Error, short};
-pub use memory::{Mapped, from_owner};
+pub use memory::{Mapped, from_owner, retain_memory};
 pub use shim::{
     AdamW, backward_with, built_version, clear_grad, cuda_memory, foreach_mul, foreach_norm,
     fused_adamw, rng_state, set_deterministic, set_grad, set_rng_state,

@@ -133,23 +133,29 @@ fn scalar_type(kind: Kind) -> c_int {
     }
 }
 
-#[cfg(feature = "jemalloc")]
+#[cfg(feature = "mimalloc")]
 mod retaining {
-    //! Page faults are expensive on virtual machines, and libtorch frees and asks again at every step. jemalloc keeps
-    //! what was freed for half a minute; with unprefixed names it serves libtorch's `malloc` too. Giving nothing back at
-    //! all lets fragments grow without bound: a training of pictures alone grew by 15 MB a second.
+    //! libtorch frees and asks again at every step, and page faults are expensive on virtual machines. mimalloc serves its
+    //! `malloc` too, and can be told to keep what was freed for a while.
 
     #[global_allocator]
-    static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+    static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+}
 
-    #[repr(transparent)]
-    struct Settings(*const u8);
-
-    // SAFETY: a pointer to a constant string.
-    unsafe impl Sync for Settings {}
-
-    #[unsafe(no_mangle)]
-    #[used]
-    static malloc_conf: Settings =
-        Settings(c"dirty_decay_ms:30000,muzzy_decay_ms:0".as_ptr().cast());
+/// Keeps freed memory for half a minute instead of giving it back at once; `MIMALLOC_PURGE_DELAY` in the environment
+/// wins. For the start of a program. Nothing without the feature `mimalloc`.
+///
+/// Giving nothing back at all would let fragments grow without bound: a training of pictures alone grew by 15 MB a second.
+pub fn retain_memory() {
+    #[cfg(feature = "mimalloc")]
+    {
+        // `mi_option_purge_delay` of mimalloc 2 and 3, which the crate does not name.
+        const PURGE_DELAY: libmimalloc_sys::mi_option_t = 15;
+        // Arenas, where the large blocks lie, wait ten times as long.
+        const MILLISECONDS: std::ffi::c_long = 3_000;
+        // SAFETY: the option exists in every version, and setting it has no other precondition.
+        unsafe {
+            libmimalloc_sys::mi_option_set_default(PURGE_DELAY, MILLISECONDS);
+        }
+    }
 }

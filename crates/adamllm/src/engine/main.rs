@@ -22,6 +22,7 @@ use adamllm::{engine, light, program};
 use pipeline::stages::{answer, filter, mix, report, synthesize, train, tune_synthesizer};
 
 fn main() -> ExitCode {
+    torch::retain_memory();
     program::run(|cli| {
         engine::check_caller()?;
         if let Some(done) = light::run(cli) {
