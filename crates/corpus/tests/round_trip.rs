@@ -122,7 +122,7 @@ fn sample() -> Sample {
 }
 
 #[test]
-fn samples_in_llama_factorys_layout() {
+fn samples_in_the_layout_of_llama_factory() {
     let folder = tempfile::tempdir().expect("folder");
     let path = folder.path().join("s.json");
     let mut good = sample();
