@@ -2,6 +2,7 @@
 //!
 //! Takes files, gives typed records, and tells what it left out and why. It renders no prompt and knows no model.
 
+mod causes;
 pub mod convert;
 pub mod digest;
 pub mod digests;
@@ -25,6 +26,7 @@ mod stamp;
 pub mod tables;
 pub mod words;
 
+pub use causes::causes;
 pub use error::{BadRow, Error, Reason};
 pub use nearest::nearest;
 pub use record::{
