@@ -16,10 +16,12 @@ pub mod truth;
 
 mod domain;
 mod duplicates;
+mod error;
 mod general;
 mod recipe;
 mod shipped;
 
 pub use domain::write_domain;
+pub use error::Error;
 pub use recipe::{QUICK, RECIPE};
 pub use shipped::{refresh, write_shipped};

@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
 use model::Mllm;
 use processor::Processor;
 use torch::{Device, Kind};
 
+use crate::error::{Error, Result};
 use crate::generation::Generation;
 
 /// Where models run, and how their folders are opened. In no stage's key but for what is a key of the recipe.
@@ -31,8 +31,11 @@ impl Engine {
     /// Opens a model and its processor.
     pub fn open(&self, folder: &Path) -> Result<(Box<dyn Mllm>, Box<dyn Processor>)> {
         let processor = self.processor(folder)?;
-        let model = model::load(folder, self.device, self.dtype)
-            .with_context(|| format!("cannot open the model `{}`", folder.display()))?;
+        let model =
+            model::load(folder, self.device, self.dtype).map_err(|source| Error::OpenModel {
+                folder: folder.to_owned(),
+                source,
+            })?;
         Ok((model, processor))
     }
 
@@ -43,7 +46,9 @@ impl Engine {
             extra_bos: told.filter(|(of, _)| of == folder).map(|(_, says)| *says),
             ..self.processing.clone()
         };
-        processor::load(folder, &options)
-            .with_context(|| format!("cannot open the processor of `{}`", folder.display()))
+        processor::load(folder, &options).map_err(|source| Error::OpenProcessor {
+            folder: folder.to_owned(),
+            source,
+        })
     }
 }

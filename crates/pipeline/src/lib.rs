@@ -12,8 +12,11 @@ mod by_likelihood;
 mod cards;
 pub mod driver;
 pub mod engine;
+pub mod error;
 mod estimate;
 pub mod generation;
+mod imbalance;
+mod length_error;
 pub mod likelihood;
 mod pair_files;
 pub mod pictures;
@@ -35,4 +38,5 @@ mod training;
 
 pub use driver::Driver;
 pub use engine::Engine;
+pub use error::{Error, Result};
 pub use stages::Stages;

@@ -1,10 +1,11 @@
 //! How likely a model finds samples: a judge's probabilities, and perplexity.
 
-use anyhow::Result;
 use corpus::{Request, Sample};
 use generate::{Likelihood, answered, likelihoods};
 use model::Mllm;
 use processor::{Encoded, Processor};
+
+use crate::error::Result;
 
 /// Samples that are in memory together with their pictures.
 const PART: usize = 64;

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::Result;
 use corpus::sealed::write_json;
 use corpus::{Pair, Sample, formats};
 use run::events::Reporter;
@@ -12,6 +11,7 @@ use run::{Span, State};
 use synthesis::{Blank, SeedOptions};
 
 use crate::driver::{Driver, Identified, given_of, without_weights};
+use crate::error::Result;
 use crate::estimate::{self, Estimate, Measured, Probe};
 use crate::pictures::PictureStore;
 use crate::preflight;

@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
 use corpus::digests::{Digests, together};
 use corpus::formats::Loaded;
 use run::Reads;
@@ -13,6 +12,7 @@ use run::recipe::training::PASSING;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::error::{Error, Result};
 use crate::pictures::PictureStore;
 use crate::records::Pictured;
 
@@ -95,8 +95,11 @@ impl<'a> Reader<'a> {
         // Without a tokenizer there is nothing yet that a template could belong to; a plan does without both.
         if folder.join("tokenizer.json").exists() && !processor::has_chat_template(folder)? {
             let folder = folder.to_owned();
-            let error = processor::Error::NoTemplate { folder };
-            return Err(error).with_context(|| format!("`{key}` cannot be used as {role}"));
+            return Err(Error::ModelRole {
+                key,
+                role: role.to_owned(),
+                source: processor::Error::NoTemplate { folder },
+            });
         }
         self.raw_model(role, key, folder)
     }
@@ -145,7 +148,10 @@ impl<'a> Reader<'a> {
         let known = self
             .store
             .digests(rows, self.digests)
-            .with_context(|| format!("pictures of {role}"))?;
+            .map_err(|source| Error::Pictures {
+                role: role.to_owned(),
+                source,
+            })?;
         let (mut texts, mut shown) = (Vec::new(), Vec::new());
         for row in rows {
             let mut named = row.clone();

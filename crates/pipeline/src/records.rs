@@ -3,11 +3,12 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use anyhow::{Result, bail};
 use corpus::{Pair, Rejected, Request, Sample, Seed, jsonl};
 use evaluation::tasks::Item;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+
+use crate::error::{Error, Result};
 
 /// A record with pictures.
 pub trait Pictured: Clone {
@@ -68,11 +69,10 @@ pub fn read<T: Pictured + DeserializeOwned>(path: &Path) -> Result<Vec<T>> {
 /// `to` as it is named in `folder`; both are full paths.
 fn relative(to: &Path, folder: &Path) -> Result<PathBuf> {
     if !to.is_absolute() || !folder.is_absolute() {
-        bail!(
-            "`{}` cannot be named relative to `{}`: one of them is no full path",
-            to.display(),
-            folder.display()
-        );
+        return Err(Error::NotFull {
+            path: to.to_owned(),
+            folder: folder.to_owned(),
+        });
     }
     let (to_parts, of_parts): (Vec<_>, Vec<_>) =
         (to.components().collect(), folder.components().collect());
@@ -145,5 +145,25 @@ mod tests {
         std::fs::rename(&here, &there).expect("move");
         let rows: Vec<Pair> = read(&there.join(file)).expect("read");
         assert_eq!(rows, [row(&there)]);
+    }
+
+    #[test]
+    fn a_picture_needs_its_full_path() {
+        let folder = tempfile::tempdir().expect("folder");
+        let item = Request {
+            id: "a".to_owned(),
+            images: vec!["a.png".into()],
+            turns: Vec::new(),
+            open: corpus::Open::Assistant,
+            prompt: None,
+            decoding: corpus::Decoding::default(),
+        };
+        let error = write(&folder.path().join("requests.jsonl"), [&item]).expect_err("relative");
+        assert!(
+            matches!(&error, Error::NotFull { path, folder: own } if path == Path::new("a.png") && own == folder.path()),
+            "{error:?}"
+        );
+        let error = read::<Pair>(&folder.path().join("nowhere.jsonl")).expect_err("not there");
+        assert!(matches!(error, Error::Corpus(_)), "{error:?}");
     }
 }

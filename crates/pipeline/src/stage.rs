@@ -4,7 +4,6 @@ use std::cell::RefCell;
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
 use corpus::digests::Digests;
 use run::events::Reporter;
 use run::plan::Cost;
@@ -14,6 +13,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::engine::Engine;
+use crate::error::{Error, Result};
 use crate::estimate::Estimate;
 use crate::pictures::PictureStore;
 use crate::reader::Reader;
@@ -173,8 +173,12 @@ impl Site<'_> {
             .graph
             .node(&link.name)
             .and_then(|node| self.graph.stage_folder(self.run, node).manifest())
-            .with_context(|| format!("stage `{}` has no sound manifest", link.name))?;
-        serde_json::from_value(manifest.counts)
-            .with_context(|| format!("the counts of stage `{}` cannot be read", link.name))
+            .ok_or_else(|| Error::NoManifest {
+                stage: link.name.clone(),
+            })?;
+        serde_json::from_value(manifest.counts).map_err(|source| Error::Counts {
+            stage: link.name.clone(),
+            source,
+        })
     }
 }

@@ -111,7 +111,7 @@ pub fn run(shared: &Shared, arguments: &Benchmarks) -> Result<()> {
     };
     answer(answering, &jobs, &mut |job, answered| match answered {
         Ok(()) => scoring.score(job),
-        Err(error) => scoring.failed(job, error),
+        Err(error) => scoring.failed(job, error.into()),
     })?;
     scoring.finish(false)
 }

@@ -14,8 +14,8 @@ use std::path::Path;
 
 use ::run::Graph;
 use ::run::recipe::Recipe;
-use anyhow::Result;
 
+use crate::error::Result;
 use crate::pictures::PictureStore;
 use crate::sources::Sources;
 use crate::stage::{AnyStage, Link, Stage};
@@ -111,3 +111,6 @@ impl Stages {
         self.all.iter().map(AsRef::as_ref)
     }
 }
+
+#[cfg(test)]
+mod tests;
