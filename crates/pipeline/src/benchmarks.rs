@@ -52,7 +52,7 @@ pub struct Answering<'a> {
 pub fn answer<E: From<Error>>(
     answering: Answering<'_>,
     jobs: &[Job],
-    answered: &mut dyn FnMut(&Job, Result<()>) -> Result<(), E>,
+    mut answered: impl FnMut(&Job, Result<()>) -> Result<(), E>,
 ) -> Result<(), E> {
     let (model_folder, processor_folder) = (answering.model, answering.processor);
     let processor =
@@ -307,7 +307,7 @@ mod tests {
                 report: Reporter::new("test", &Nobody),
                 stop: Stop::when(&stop),
             };
-            answer(answering, &jobs, &mut |_, outcome| outcome).expect_err("no answers")
+            answer(answering, &jobs, |_, outcome| outcome).expect_err("no answers")
         };
         let error = asked(&model, folder.path(), false);
         assert!(

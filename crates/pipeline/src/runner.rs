@@ -130,7 +130,7 @@ fn add_sum(path: &Path, sums: &mut Appender, from: u64) -> Result<u64> {
 fn sound_bytes(path: &Path, sums: &[(Sum, u64)]) -> Result<u64> {
     let bytes = match std::fs::read(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
-        read => read.map_err(Error::io("read", &path))?,
+        read => read.map_err(Error::io("read", path))?,
     };
     let mut sound = 0;
     for (sum, _) in sums {
@@ -222,9 +222,9 @@ mod tests {
             matches!(&found, Err(Error::NoAnswer { request }) if request == "0"),
             "{found:?}"
         );
-        static ALWAYS: AtomicBool = AtomicBool::new(true);
+        let always = AtomicBool::new(true);
         let progress = Progress {
-            stop: Stop::when(&ALWAYS),
+            stop: Stop::when(&always),
             ..unheard()
         };
         let found = run(&mut Echo(0), &requests(3), &path, GROUP, progress);

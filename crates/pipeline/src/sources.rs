@@ -63,7 +63,7 @@ impl Sources {
         let tunes = synthesizer.checkpoint.is_none() && recipe.mix.synthetic;
         let prompts = match &synthesizer.prompts {
             Some(path) => {
-                let text = std::fs::read_to_string(path).map_err(Error::io("read", &path))?;
+                let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
                 Prompts::with_overrides(&text).map_err(|source| Error::Prompts {
                     path: path.clone(),
                     source,

@@ -213,7 +213,9 @@ fn gguf(metadata: &Value, tensors: &[(&str, &[u64])]) -> Vec<u8> {
                 let all: Vec<(u32, Vec<u8>)> = list.iter().map(value).collect();
                 out.extend(all.first().map_or(4, |first| first.0).to_le_bytes());
                 out.extend((list.len() as u64).to_le_bytes());
-                all.iter().for_each(|(_, bytes)| out.extend(bytes));
+                for (_, bytes) in all {
+                    out.extend(bytes);
+                }
                 9
             }
             other => {

@@ -220,5 +220,5 @@ fn pixels(recipe: &Recipe) -> [Option<usize>; 2] {
 
 fn make_folder(path: &Path) -> Result<()> {
     let folder = path.parent().unwrap_or(Path::new(""));
-    std::fs::create_dir_all(folder).map_err(Error::io("make", &folder))
+    std::fs::create_dir_all(folder).map_err(Error::io("make", folder))
 }

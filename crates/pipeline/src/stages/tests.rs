@@ -375,7 +375,7 @@ fn models_that_cannot_be_used() {
         "{error:?}"
     );
     std::fs::write(path.join("config.json"), "{\"model_type\": \"none\"}").expect("write");
-    let config = train::Config::default();
+    let config = train::Config::small(0.1, 1, 1);
     let error = crate::estimate::Measured::sizes(&engine, &config, path).err();
     assert!(
         matches!(&error, Some(Error::Config { path: own, .. }) if *own == path.join("config.json")),

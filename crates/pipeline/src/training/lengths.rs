@@ -236,7 +236,7 @@ mod tests {
             SHOWN + 1
         }
 
-        fn id(&self, _: usize) -> &str {
+        fn id(&self, _: usize) -> &'static str {
             "a"
         }
 
@@ -248,7 +248,7 @@ mod tests {
     #[test]
     fn samples_that_cannot_be_prepared_are_counted() {
         let never = std::sync::atomic::AtomicBool::new(false);
-        let found = measure(Stop::when(&never), &Broken, &Config::default());
+        let found = measure(Stop::when(&never), &Broken, &Config::small(0.1, 1, 1));
         let Err(Error::Lengths(error)) = found else {
             panic!("{found:?}")
         };
