@@ -13,6 +13,8 @@ pub fn place(run: &Path) -> PathBuf {
 }
 
 /// Writes the blank picture of a run folder unless it lies there; gives its place and whether another one lay there.
+///
+/// Gives [`Error::Io`] and [`Error::Blank`].
 pub fn write(run: &Path) -> Result<(PathBuf, bool)> {
     let path = place(run);
     let png = png()?;

@@ -29,6 +29,8 @@ pub struct Engine {
 
 impl Engine {
     /// Opens a model and its processor.
+    ///
+    /// Gives [`Error::OpenProcessor`] and [`Error::OpenModel`].
     pub fn open(&self, folder: &Path) -> Result<(Box<dyn Mllm>, Box<dyn Processor>)> {
         let processor = self.processor(folder)?;
         let model =
@@ -40,6 +42,8 @@ impl Engine {
     }
 
     /// Opens a model's processor alone.
+    ///
+    /// Gives [`Error::OpenProcessor`].
     pub fn processor(&self, folder: &Path) -> Result<Box<dyn Processor>> {
         let told = self.extra_bos.as_ref();
         let options = processor::Options {

@@ -11,6 +11,8 @@ use crate::error::Result;
 const PART: usize = 64;
 
 /// How likely the model finds what is learned of each sample.
+///
+/// Gives [`Error::Processor`](crate::Error::Processor) and [`Error::Generate`](crate::Error::Generate).
 pub fn of_samples(
     model: &dyn Mllm,
     processor: &dyn Processor,
@@ -25,6 +27,8 @@ pub fn of_samples(
 }
 
 /// How likely the model goes on with `answer` after each request; none where both together are longer than what it reads.
+///
+/// Gives [`Error::Processor`](crate::Error::Processor) and [`Error::Generate`](crate::Error::Generate).
 pub fn of_answers(
     model: &dyn Mllm,
     processor: &dyn Processor,

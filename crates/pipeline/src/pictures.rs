@@ -48,6 +48,8 @@ impl PictureStore {
     }
 
     /// Gives the rows' pictures their names in the store and lays the links.
+    ///
+    /// Gives [`Error::Corpus`] and [`Error::Io`].
     pub fn take_in<T: Pictured>(&self, rows: &mut [T], digests: &mut Digests) -> Result<()> {
         let known = self.digests(rows, digests)?;
         self.lay(&known)?;
@@ -78,6 +80,8 @@ impl PictureStore {
     }
 
     /// Makes each picture findable under its name in the store.
+    ///
+    /// Gives [`Error::Io`].
     pub fn lay(&self, pictures: &BTreeMap<PathBuf, String>) -> Result<()> {
         if pictures.is_empty() {
             return Ok(());

@@ -20,6 +20,9 @@ use crate::stages::Stages;
 
 /// Looks at a span of stages. A run of which some stage will not find what it needs is refused; all that is missing is said at
 /// once.
+///
+/// Gives [`Error::Missing`]; [`Error::Run`] where the span or the run folder is wrong, [`Error::Weights`] where weights
+/// are damaged, and what the stages' reads give.
 pub fn look<'a>(driver: &Driver<'a>, span: &Span) -> Result<Ready<'a>> {
     let mut missing = of_stages(driver.stages, span)?;
     // A stage that misses something cannot be told by what it reads.

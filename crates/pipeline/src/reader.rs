@@ -91,6 +91,8 @@ impl<'a> Reader<'a> {
     }
 
     /// A model that holds conversations, by the files of its folder; `key` is the recipe key that names it.
+    ///
+    /// Gives [`Error::ModelRole`] where it has no chat template, and [`Error::Corpus`].
     pub fn model(&mut self, role: &str, key: &'static str, folder: &Path) -> Result<()> {
         // Without a tokenizer there is nothing yet that a template could belong to; a plan does without both.
         if folder.join("tokenizer.json").exists() && !processor::has_chat_template(folder)? {
@@ -105,6 +107,8 @@ impl<'a> Reader<'a> {
     }
 
     /// A model that is given raw prompts, for which it needs no chat template.
+    ///
+    /// Gives [`Error::Corpus`].
     pub fn raw_model(&mut self, role: &str, key: &'static str, folder: &Path) -> Result<()> {
         if key == GENERAL {
             self.keys(&["model.extra_bos"]);
@@ -119,6 +123,8 @@ impl<'a> Reader<'a> {
     }
 
     /// A file, by its bytes.
+    ///
+    /// Gives [`Error::Corpus`].
     pub fn file(&mut self, role: &str, path: &Path) -> Result<()> {
         let digest = self.digests.file(path)?;
         self.reads.contents.insert(role.to_owned(), digest);
@@ -126,6 +132,8 @@ impl<'a> Reader<'a> {
     }
 
     /// Records, by what they say and, apart, by what their pictures show: wherever either lies.
+    ///
+    /// Gives what [`Reader::rows`] gives, and [`Error::Io`] where a picture cannot be named in the run folder.
     pub fn records<T: Pictured + Serialize>(
         &mut self,
         role: &str,
@@ -139,6 +147,8 @@ impl<'a> Reader<'a> {
     }
 
     /// As [`Reader::records`], of rows whose pictures are used where they lie; gives these with their digests.
+    ///
+    /// Gives [`Error::Pictures`] and [`Error::Json`].
     pub fn rows<T: Pictured + Serialize>(
         &mut self,
         role: &str,

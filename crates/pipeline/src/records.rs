@@ -38,6 +38,8 @@ macro_rules! pictured {
 pictured!(Pair, Seed, Sample, Request, Item);
 
 /// Writes records; pictures are named relative to the file, which lies in the run folder as they do.
+///
+/// Gives [`Error::NotFull`] and [`Error::Corpus`].
 pub fn write<'a, T: Pictured + Serialize + 'a>(
     path: &Path,
     rows: impl IntoIterator<Item = &'a T>,
@@ -55,6 +57,8 @@ pub fn write<'a, T: Pictured + Serialize + 'a>(
 }
 
 /// Reads records that [`write()`] wrote.
+///
+/// Gives [`Error::Corpus`].
 pub fn read<T: Pictured + DeserializeOwned>(path: &Path) -> Result<Vec<T>> {
     let folder = path.parent().unwrap_or(Path::new(""));
     let mut rows: Vec<T> = jsonl::read(path)?;
@@ -98,6 +102,8 @@ fn joined(folder: &Path, name: &Path) -> PathBuf {
 }
 
 /// Writes a stage's rejects. A reject that does not say which stage left it out was left out by the one that writes.
+///
+/// Gives [`Error::Corpus`].
 pub fn write_rejected(folder: &Path, stage: &str, rejected: &[Rejected]) -> Result<()> {
     let named = rejected.iter().cloned().map(|row| row.of_stage(stage));
     let named: Vec<Rejected> = named.collect();
@@ -105,11 +111,15 @@ pub fn write_rejected(folder: &Path, stage: &str, rejected: &[Rejected]) -> Resu
 }
 
 /// Reads a stage's rejects; none if it wrote no such file.
+///
+/// Gives [`Error::Corpus`].
 pub fn read_rejected(folder: &Path) -> Result<Vec<Rejected>> {
     read_if_there(&folder.join(REJECTED))
 }
 
 /// Records of a file that not every run has; a file that is there must be sound.
+///
+/// Gives [`Error::Corpus`].
 pub fn read_if_there<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>> {
     if path.exists() {
         Ok(jsonl::read(path)?)

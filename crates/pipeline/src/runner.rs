@@ -34,6 +34,8 @@ struct Sum {
 /// Completes all requests into `path`, `size` of them a group. Whole groups that are already there are kept; a broken group
 /// is done again, also one that no longer has the checksum beside it (`<path>.sums`). A file without checksums, which
 /// another engine may have written, is taken as it is. Stops between groups when the run is asked to.
+///
+/// Gives [`Error::Stopped`], [`Error::NoAnswer`], [`Error::Generate`], [`Error::Corpus`] and [`Error::Io`].
 pub fn run(
     generator: &mut dyn Generator,
     requests: &[Request],

@@ -53,6 +53,8 @@ pub(crate) fn folder_of(checkpoint: &Path, run: &Path) -> PathBuf {
 
 impl Sources {
     /// Of a recipe, for the run folder `run`.
+    ///
+    /// Gives [`Error::Io`] and [`Error::Prompts`] for the file of prompts.
     pub fn of(recipe: &Recipe, run: &Path, limit: Option<usize>) -> Result<Self> {
         let model = |checkpoint: &PathBuf| folder_of(checkpoint, run);
         let synthesizer = &recipe.synthesizer;

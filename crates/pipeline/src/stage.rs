@@ -43,7 +43,8 @@ pub trait Stage {
         Vec::new()
     }
 
-    /// Does the work in the site's folder. What an attempt with the same key left there is gone on with.
+    /// Does the work in the site's folder. What an attempt with the same key left there is gone on with. A stage of another
+    /// crate gives its own errors with [`Error::of_stage`]; [`Error::Stopped`] is no failure.
     fn run(&self, site: &Site<'_>) -> Result<Self::Counts>;
 }
 
@@ -168,6 +169,8 @@ impl Site<'_> {
     }
 
     /// What an input counted.
+    ///
+    /// Gives [`Error::NoManifest`] and [`Error::Counts`].
     pub fn counts<S: Stage>(&self, link: &Link<S>) -> Result<S::Counts> {
         let manifest = self
             .graph

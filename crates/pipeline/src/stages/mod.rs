@@ -41,6 +41,9 @@ pub struct Stages {
 
 impl Stages {
     /// The single-stage pipeline of the paper, in the run folder `run`; without pairs, what makes the synthesizer.
+    ///
+    /// Gives [`Error::Io`](crate::Error::Io) and [`Error::Prompts`](crate::Error::Prompts) for the file of prompts, and
+    /// [`Error::Run`](crate::Error::Run) where the graph is not sound.
     pub fn of(recipe: &Recipe, run: &Path, limit: Option<usize>) -> Result<Self> {
         let sources = Sources::of(recipe, run, limit)?;
         let mut made = Self {

@@ -117,6 +117,8 @@ impl Pairs {
 
     /// The pairs that can be used, at most as many as asked for; an error if the others are more than the recipe allows.
     /// `reads` is what identifies them, `run` the run folder.
+    ///
+    /// Gives [`Error::NoPairs`], [`Error::TooManyBad`], [`Error::NoneUsable`], [`Error::Record`] and [`Error::Corpus`].
     pub fn usable(&self, report: Reporter<'_>, reads: &Reads, run: &Path) -> Result<Usable> {
         let (mut loaded, renamed) = self.load(true)?;
         if let Some(note) = renamed {
@@ -157,6 +159,8 @@ impl Pairs {
     }
 
     /// What identifies the pairs alone.
+    ///
+    /// Gives [`Error::NoPairs`], [`Error::Pictures`], [`Error::Corpus`] and [`Error::Io`].
     pub fn contents(&self, mut reader: Reader<'_>) -> Result<Reads> {
         reader.records(ROLE, &self.load(false)?.0)?;
         Ok(reader.done().0)
