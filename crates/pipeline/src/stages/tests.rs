@@ -95,10 +95,14 @@ fn recipe(folder: &Path) -> Recipe {
         "seeds.jsonl",
         "prompts.toml",
     ] {
-        let text = if file == "prompts.toml" { "" } else { "{}" };
+        let text = if file == "prompts.toml" {
+            ""
+        } else {
+            "{\"model_type\": \"qwen2_vl\"}"
+        };
         std::fs::write(folder.join(file), text).expect("file");
     }
-    let text = "[model]\ncheckpoint = \"model\"\ndtype = \"f32\"\nfamily = \"qwen2-vl\"\n[data]\npairs = \
+    let text = "[model]\ncheckpoint = \"model\"\ndtype = \"f32\"\n[data]\npairs = \
                 \"pairs.jsonl\"\n[synthesizer]\nseed_data = \"seeds.jsonl\"\nprompts = \"prompts.toml\"\n";
     let surroundings = Surroundings {
         demo_recipe: include_str!("../../../../recipes/demo.toml"),
