@@ -2,6 +2,8 @@
 //!
 //! Takes files, gives typed records, and tells what it left out and why. It renders no prompt and knows no model.
 
+#![deny(missing_docs)]
+
 mod causes;
 pub mod convert;
 pub mod digest;

@@ -3,6 +3,8 @@
 //! Takes a recipe and a run folder, leaves finished stages there. It parses no arguments, prints nothing (whoever waits
 //! listens to [`run::events`]) and knows no domain.
 
+#![deny(missing_docs)]
+
 mod answering;
 mod asked;
 mod bad_records;

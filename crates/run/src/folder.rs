@@ -328,8 +328,15 @@ mod tests {
             inner: Vec::new(),
             ..stage(folder.path())
         };
-        let clear = at(&file).clear().expect_err("no folder");
-        assert_eq!(action(clear), "clear");
+        // A link to nothing is in the way of a folder.
+        let link = |name: &str, to: &Path| {
+            let path = folder.path().join(name);
+            std::os::unix::fs::symlink(to, &path).expect("link");
+            path
+        };
+        let made = at(&link("nowhere", &folder.path().join("none")));
+        let made = made.begin(&basis("a"), &given("x"));
+        assert_eq!(action(made.expect_err("no folder")), "make");
         let own = folder.path().join("mix");
         fs::create_dir_all(own.join(MANIFEST)).expect("folder");
         let remove = at(&own).clear().expect_err("no file");
@@ -337,8 +344,7 @@ mod tests {
         let below = at(&file.join("mix"));
         let begun = below.begin(&basis("a"), &given("x"));
         assert_eq!(action(begun.expect_err("below a file")), "remove");
-        let missing = own.join("model");
-        std::os::unix::fs::symlink(folder.path().join("nowhere"), &missing).expect("link");
+        link("mix/model", &folder.path().join("none"));
         let error = at(&own).outputs(&mut Digests::default());
         assert!(
             matches!(error, Err(Error::Corpus(corpus::Error::Io { .. }))),

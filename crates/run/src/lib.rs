@@ -3,6 +3,8 @@
 //! Takes a recipe and a folder, gives what is to be done and where it goes. No tensors: it loads no model, and no stage is
 //! defined here. Crate `pipeline` has the stages.
 
+#![deny(missing_docs)]
+
 mod error;
 pub mod events;
 pub mod folder;
