@@ -2,8 +2,11 @@
 //!
 //! Takes files, gives typed records, and tells what it left out and why. It renders no prompt and knows no model.
 
+#![deny(missing_docs)]
+
 #[cfg(not(all(feature = "tables", feature = "codecs")))]
 mod absent;
+mod causes;
 pub mod convert;
 pub mod digest;
 pub mod digests;
@@ -27,6 +30,7 @@ mod stamp;
 pub mod tables;
 pub mod words;
 
+pub use causes::causes;
 pub use error::{BadRow, Error, Reason};
 pub use nearest::nearest;
 pub use record::{

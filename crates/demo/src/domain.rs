@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
 use corpus::pictograms::{self, Domain, Pictogram};
 use corpus::seed::{Rng, hash};
 use corpus::{Pair, jsonl};
 use serde_json::Map;
 
 use crate::duplicates;
+use crate::error::Error;
 use crate::general::{General, REPLAY};
 use crate::pictures::{Picture, SIDE, described, draw_once, kinds};
 use crate::recipe::RECIPE;
@@ -31,12 +31,14 @@ const DUPLICATES: &str = "duplicates.jsonl";
 ///
 /// With `validation` the tasks are not about the test pictures but about one of the training styles, which is left out
 /// of the pairs: settings are chosen on those.
+///
+/// Gives every variant of [`Error`] but [`Error::Program`].
 pub fn write_domain(
     folder: &Path,
     domain: &Domain,
     seed: u64,
     validation: bool,
-) -> Result<PathBuf> {
+) -> Result<PathBuf, Error> {
     write_shipped(folder)?;
     let all = pictograms::load()?;
     let own: Vec<&Pictogram> = all
@@ -99,13 +101,13 @@ pub fn write_domain(
         tasks::write(folder, &name, tasks::items(&concepts, asks, &kinds))?;
     }
     let path = folder.join("recipe.toml");
-    fs::write(&path, RECIPE).with_context(|| format!("cannot write `{}`", path.display()))?;
+    fs::write(&path, RECIPE).map_err(Error::io("write", &path))?;
     Ok(path)
 }
 
 /// Draws and writes the general samples whose pictures are in no style that is asked about: a style that only general
 /// pictures had would say by itself that a picture is not of the domain.
-fn write_replay(folder: &Path, all: &[Pictogram], asked: &BTreeSet<&str>) -> Result<()> {
+fn write_replay(folder: &Path, all: &[Pictogram], asked: &BTreeSet<&str>) -> Result<(), Error> {
     let drawn = folder.join(REPLAY);
     let general = General::new(all, &drawn);
     let (mut replay, mut replayed) = (Vec::new(), Vec::new());
@@ -119,7 +121,7 @@ fn write_replay(folder: &Path, all: &[Pictogram], asked: &BTreeSet<&str>) -> Res
         .into_iter()
         .map(|p| p.id)
         .collect();
-    draw_once(&ids, &drawn, |at| Ok(replayed[at].render(SIDE)?))?;
+    draw_once(&ids, &drawn, |at| replayed[at].render(SIDE))?;
     Ok(jsonl::write(&folder.join("replay.jsonl"), replay)?)
 }
 
@@ -138,7 +140,7 @@ fn draw_domain(
     pictures: &[Picture],
     trained: &BTreeSet<&str>,
     folder: &Path,
-) -> Result<()> {
+) -> Result<(), Error> {
     let drawings: Vec<(usize, u64)> = (0..own.len())
         .flat_map(|at| (1..=PAIRS).map(move |nth| (at, nth)))
         .filter(|(at, nth)| *nth == 1 || trained.contains(pictures[*at].id.as_str()))

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use anyhow::Result;
 use corpus::fingerprint::{Fingerprint, Window};
+use corpus::images::ImageError;
 use serde::Serialize;
 
 use crate::pictures::Picture;
@@ -25,7 +25,10 @@ pub struct Duplicate {
 }
 
 /// Takes the pictures out that repeat a training picture, and names them.
-pub fn remove(pictures: &mut Vec<Picture>, training: &[&Picture]) -> Result<Vec<Duplicate>> {
+pub fn remove(
+    pictures: &mut Vec<Picture>,
+    training: &[&Picture],
+) -> Result<Vec<Duplicate>, ImageError> {
     let mut known = Vec::with_capacity(training.len());
     for picture in training {
         known.push((&picture.id, Looks::of(&picture.path)?));
@@ -58,7 +61,7 @@ struct Looks {
 }
 
 impl Looks {
-    fn of(path: &Path) -> Result<Self> {
+    fn of(path: &Path) -> Result<Self, ImageError> {
         let picture = corpus::images::decode(path)?;
         let darkness = |pixel: &image::Rgb<u8>| {
             let [red, green, blue] = pixel.0.map(u32::from);

@@ -5,6 +5,8 @@
 //! is known ([`world`]). Nothing here runs a model; the program `demo-base` of this package makes the base model that is
 //! shipped, and needs the parts of the library that are no more than data.
 
+#![deny(missing_docs)]
+
 pub mod world;
 
 pub mod parts;
@@ -16,10 +18,12 @@ pub mod truth;
 
 mod domain;
 mod duplicates;
+mod error;
 mod general;
 mod recipe;
 mod shipped;
 
 pub use domain::write_domain;
+pub use error::Error;
 pub use recipe::{QUICK, RECIPE};
 pub use shipped::{refresh, write_shipped};

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
-use corpus::pictograms::{Concept, Pictogram};
+use corpus::images::ImageError;
+use corpus::pictograms::{self, Concept, Pictogram};
 use corpus::sealed::{read_sealed, write_sealed};
 use image::RgbImage;
 use rayon::prelude::*;
 
+use crate::error::Error;
 use crate::world::Thing;
 
 /// Side of the demo's pictures in pixels; the size that its vision tower takes.
@@ -34,12 +35,13 @@ pub struct Picture {
     pub thing: Thing,
 }
 
-/// Renders pictograms as PNG files of the folder, on all cores, and gives them in their order.
-pub fn render(pictograms: &[&Pictogram], folder: &Path) -> Result<Vec<Picture>> {
+/// Renders pictograms as PNG files of the folder, on all cores, and gives them in their order. Gives [`Error::Io`] and
+/// [`Error::Picture`].
+pub fn render(pictograms: &[&Pictogram], folder: &Path) -> Result<Vec<Picture>, Error> {
     make(folder)?;
     let pictures = described(pictograms, folder);
     let both = pictograms.par_iter().zip(&pictures);
-    both.try_for_each(|(pictogram, picture)| -> Result<()> {
+    both.try_for_each(|(pictogram, picture)| -> Result<(), Error> {
         let drawn = pictogram.render(SIDE)?;
         Ok(corpus::images::encode_png(&drawn, &picture.path)?)
     })?;
@@ -47,12 +49,13 @@ pub fn render(pictograms: &[&Pictogram], folder: &Path) -> Result<Vec<Picture>> 
 }
 
 /// Draws `<id>.png` of the folder with `draw` for each id, on all cores. Pictures that lie there as they were drawn before
-/// are left alone; [`DRAWN`] has their digests.
+/// are left alone; [`DRAWN`] has their digests. Gives [`Error::Io`], [`Error::Picture`], [`Error::Corpus`], and as
+/// [`Error::Pictograms`] what `draw` gives.
 pub fn draw_once(
     ids: &[String],
     folder: &Path,
-    draw: impl Fn(usize) -> Result<RgbImage> + Sync,
-) -> Result<()> {
+    draw: impl Fn(usize) -> Result<RgbImage, pictograms::Error> + Sync,
+) -> Result<(), Error> {
     make(folder)?;
     let note = folder.join(DRAWN);
     // Without the note, or with a damaged one, all are drawn.
@@ -66,9 +69,11 @@ pub fn draw_once(
             return Ok((id.clone(), before.clone()));
         }
         corpus::images::encode_png(&draw(at)?, &path)?;
-        Ok((id.clone(), corpus::digest::file(&path)?))
+        let drawn = corpus::digest::file(&path).map_err(Error::io("read", &path))?;
+        Ok((id.clone(), drawn))
     };
-    let drawn: Result<BTreeMap<String, String>> = ids.par_iter().enumerate().map(digest).collect();
+    let drawn: Result<BTreeMap<String, String>, Error> =
+        ids.par_iter().enumerate().map(digest).collect();
     let drawn = drawn?;
     if drawn != known {
         write_sealed(&note, &drawn)?;
@@ -77,9 +82,9 @@ pub fn draw_once(
 }
 
 /// Writes a white picture for what has nothing to show.
-pub fn write_blank(path: &Path) -> Result<()> {
+pub fn write_blank(path: &Path) -> Result<(), ImageError> {
     let white = RgbImage::from_pixel(SIDE, SIDE, image::Rgb([255; 3]));
-    Ok(corpus::images::encode_png(&white, path)?)
+    corpus::images::encode_png(&white, path)
 }
 
 /// The pictograms as pictures of the folder, which need not be drawn yet.
@@ -99,8 +104,8 @@ pub fn described(pictograms: &[&Pictogram], folder: &Path) -> Vec<Picture> {
     pictograms.iter().map(picture).collect()
 }
 
-fn make(folder: &Path) -> Result<()> {
-    std::fs::create_dir_all(folder).with_context(|| format!("cannot make `{}`", folder.display()))
+fn make(folder: &Path) -> Result<(), Error> {
+    std::fs::create_dir_all(folder).map_err(Error::io("make", folder))
 }
 
 /// What is true of a concept drawn in this colour.

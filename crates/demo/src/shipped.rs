@@ -7,13 +7,13 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
 use corpus::digests::Digests;
 use corpus::jsonl;
 use corpus::pictograms::{self, DOMAINS};
 use corpus::sealed::{read_sealed, write_sealed};
 use serde::{Deserialize, Serialize};
 
+use crate::error::Error;
 use crate::general::{BLANK, GENERAL, General, REPLAY, SEED_PICTURES};
 use crate::parts::{self, Part};
 use crate::pictures::{DRAWN, kinds, render, write_blank};
@@ -47,16 +47,21 @@ static BASE: [(&str, &[u8]); 8] = model_files![
 ];
 
 /// Writes the shipped model, the seed data and the general tasks into the folder, once.
-pub fn write_shipped(folder: &Path) -> Result<()> {
+///
+/// Gives every variant of [`Error`] but [`Error::Program`].
+pub fn write_shipped(folder: &Path) -> Result<(), Error> {
     let done = folder.join(SHIPPED);
     if done.exists() {
         return Ok(());
     }
     let model = folder.join(MODEL);
-    fs::create_dir_all(&model).with_context(|| format!("cannot make `{}`", model.display()))?;
+    fs::create_dir_all(&model).map_err(Error::io("make", &model))?;
     for (file, bytes) in BASE {
-        fs::write(model.join(file), bytes)
-            .with_context(|| format!("cannot write `{file}` in `{}`", model.display()))?;
+        fs::write(model.join(file), bytes).map_err(|source| Error::Model {
+            file,
+            folder: model.clone(),
+            source,
+        })?;
     }
     let all = pictograms::load()?;
     let drawn = folder.join(GENERAL);
@@ -66,13 +71,13 @@ pub fn write_shipped(folder: &Path) -> Result<()> {
     jsonl::write(&folder.join(SEED_DATA), &general.seeds)?;
     let held = render(&parts::general(&all, Part::HeldPicture), &drawn)?;
     let kinds = kinds(&general.pictures);
-    fs::create_dir_all(folder.join("tasks"))?;
+    let own = folder.join("tasks");
+    fs::create_dir_all(&own).map_err(Error::io("make", &own))?;
     for asks in Asks::ALL {
         let name = format!("general-{}", asks.task());
         tasks::write(folder, &name, tasks::items(&held, asks, &kinds))?;
     }
-    fs::write(&done, "")?;
-    Ok(())
+    fs::write(&done, "").map_err(Error::io("write", &done))
 }
 
 /// What was written, and by which program.
@@ -82,11 +87,12 @@ struct Contents {
     files: BTreeMap<String, String>,
 }
 
-/// Writes the shipped files unless they are there as this program wrote them. Gives whether other ones were replaced.
-pub fn refresh(folder: &Path, digests: &mut Digests) -> Result<bool> {
+/// Writes the shipped files unless they are there as this program wrote them. Gives whether other ones were replaced, and
+/// every variant of [`Error`].
+pub fn refresh(folder: &Path, digests: &mut Digests) -> Result<bool, Error> {
     let place = folder.join("contents.json");
     // The files are part of the program, so another program may ship other files.
-    let program = std::env::current_exe().context("the program cannot find itself")?;
+    let program = std::env::current_exe().map_err(|source| Error::Program { source })?;
     let program = digests.file(&program)?;
     let known: Option<Contents> = read_sealed(&place);
     let was_there = folder.join(SHIPPED).exists();
@@ -103,8 +109,7 @@ pub fn refresh(folder: &Path, digests: &mut Digests) -> Result<bool> {
     for mark in marks.into_iter().chain(drawn) {
         let path = folder.join(mark);
         if path.exists() {
-            fs::remove_file(&path)
-                .with_context(|| format!("cannot remove `{}`", path.display()))?;
+            fs::remove_file(&path).map_err(Error::io("remove", &path))?;
         }
     }
     write_shipped(folder)?;
@@ -116,11 +121,13 @@ pub fn refresh(folder: &Path, digests: &mut Digests) -> Result<bool> {
 }
 
 /// Digests of what `write_shipped` writes.
-fn contents(folder: &Path, digests: &mut Digests) -> Result<BTreeMap<String, String>> {
+fn contents(folder: &Path, digests: &mut Digests) -> Result<BTreeMap<String, String>, Error> {
     let mut names: Vec<PathBuf> = vec![PathBuf::from(SEED_DATA)];
     for inside in [MODEL, GENERAL] {
-        for entry in fs::read_dir(folder.join(inside)).into_iter().flatten() {
-            names.push(Path::new(inside).join(entry?.file_name()));
+        let own = folder.join(inside);
+        for entry in fs::read_dir(&own).into_iter().flatten() {
+            let entry = entry.map_err(Error::io("read", &own))?;
+            names.push(Path::new(inside).join(entry.file_name()));
         }
     }
     names.retain(|name| folder.join(name).is_file());
@@ -128,4 +135,60 @@ fn contents(folder: &Path, digests: &mut Digests) -> Result<BTreeMap<String, Str
     let paths: Vec<PathBuf> = names.iter().map(|name| folder.join(name)).collect();
     let names = names.iter().map(|name| name.display().to_string());
     Ok(names.zip(digests.files(&paths)?).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_in_the_way_is_told() {
+        let folder = tempfile::tempdir().expect("folder");
+        let error = |place: &str| {
+            let own = folder.path().join(place);
+            let error = write_shipped(&own).expect_err("in the way");
+            fs::remove_dir_all(&own).expect("remove");
+            error
+        };
+        let taken = |place: &str| {
+            fs::create_dir_all(folder.path().join(place)).expect("folder");
+        };
+        let file = |place: &str| {
+            let path = folder.path().join(place);
+            fs::create_dir_all(path.parent().expect("parent")).expect("folder");
+            fs::write(path, "").expect("write");
+        };
+        file("a/base-model");
+        let found = error("a");
+        assert!(
+            matches!(&found, Error::Io { action: "make", path, .. } if path.ends_with("a/base-model")),
+            "{found:?}"
+        );
+        taken("b/base-model/tokenizer.json");
+        let found = error("b");
+        assert!(
+            matches!(
+                found,
+                Error::Model {
+                    file: "tokenizer.json",
+                    ..
+                }
+            ),
+            "{found:?}"
+        );
+        taken(&format!("c/{GENERAL}/{BLANK}"));
+        let found = error("c");
+        assert!(matches!(found, Error::Picture(_)), "{found:?}");
+        taken(&format!("d/{SEED_DATA}"));
+        let found = error("d");
+        assert!(matches!(found, Error::Corpus(_)), "{found:?}");
+
+        let own = folder.path().join("e");
+        taken("e/contents.json");
+        let found = refresh(&own, &mut Digests::default()).expect_err("no file");
+        assert!(
+            matches!(&found, Error::Io { action: "remove", path, .. } if path.ends_with("contents.json")),
+            "{found:?}"
+        );
+    }
 }

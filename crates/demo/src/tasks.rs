@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
 use corpus::Label;
 use corpus::jsonl;
 use corpus::seed::{Rng, hash};
@@ -84,14 +83,14 @@ pub fn descriptions(pictures: &[Picture], kinds: &[String]) -> Vec<Item> {
 
 /// Writes a task file of the demo's folder. Pictures of the folder are named as they are seen from the file, so that the
 /// folder can be moved.
-pub(crate) fn write(folder: &Path, name: &str, mut items: Vec<Item>) -> Result<()> {
+pub(crate) fn write(folder: &Path, name: &str, mut items: Vec<Item>) -> Result<(), corpus::Error> {
     for image in items.iter_mut().flat_map(|item| &mut item.images) {
         if let Ok(inside) = image.strip_prefix(folder) {
             *image = Path::new("..").join(inside);
         }
     }
     let path = folder.join(format!("tasks/{name}.jsonl"));
-    Ok(jsonl::write(&path, &items)?)
+    jsonl::write(&path, &items)
 }
 
 #[cfg(test)]

@@ -5,7 +5,6 @@
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
 use corpus::formats::{self, read_pairs, read_samples};
 use corpus::looks::Looks;
 use corpus::{Label, Rejected, Role, Sample};
@@ -16,8 +15,66 @@ use crate::contamination::{
     Look, Match, PictureIndex, PictureMatch, Text, TextIndex, WithAndWithout, with_and_without,
 };
 use crate::scoring::Scored;
-use crate::statistics::Group;
+use crate::statistics::{self, Group};
 use crate::tasks::Item;
+
+/// Why it cannot be told what was trained on.
+#[derive(Debug, thiserror::Error)]
+pub enum LeaksError {
+    /// A folder is named that is no run folder.
+    #[error(
+        "`{}` is no run folder, for it has no `{MIXED}`; name a file of pairs or samples with `--trained`",
+        folder.display()
+    )]
+    NoRunFolder {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// A file of training data cannot be read at all.
+    #[error("cannot read the training data `{}`", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: corpus::Error,
+    },
+    /// A file of other records than those of a training.
+    #[error(
+        "`{}` holds neither samples nor pairs: `{}`: {} ({})",
+        path.display(),
+        first.id,
+        first.reason,
+        first.detail
+    )]
+    Neither {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with the first record.
+        first: Rejected,
+    },
+    /// The recipe of the run that trained the model cannot be read.
+    #[error(
+        "`{}`, which says what the model was trained on, cannot be read; name that with `--trained`",
+        path.display()
+    )]
+    RecipeUnreadable {
+        /// The recipe.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The recipe of the run that trained the model is no JSON.
+    #[error(
+        "`{}`, which says what the model was trained on, cannot be read; name that with `--trained`",
+        path.display()
+    )]
+    RecipeBroken {
+        /// The recipe.
+        path: PathBuf,
+        /// Where it breaks.
+        source: serde_json::Error,
+    },
+}
 
 /// What was trained on.
 #[derive(Debug, Default)]
@@ -47,7 +104,9 @@ pub struct Leaks {
 
 impl TrainingData {
     /// Reads pairs or samples; pictures that are not known to `looks` are decoded, on all threads.
-    pub fn read(files: &[PathBuf], looks: &Looks) -> Result<Self> {
+    ///
+    /// Gives [`LeaksError::NoRunFolder`], [`LeaksError::Unreadable`] and [`LeaksError::Neither`].
+    pub fn read(files: &[PathBuf], looks: &Looks) -> Result<Self, LeaksError> {
         let mut trained = Self::default();
         let mut pictures: Vec<PathBuf> = Vec::new();
         for file in &trained_files(files)? {
@@ -83,7 +142,7 @@ impl TrainingData {
         test: &TestPictures<'_>,
         scored: &Scored,
         seed: u64,
-    ) -> Result<Leaks> {
+    ) -> Result<Leaks, statistics::Error> {
         let pictures: Vec<PictureMatch> = self
             .looks
             .par_iter()
@@ -116,17 +175,16 @@ impl TrainingData {
 }
 
 /// Files of samples: those that are named, and of a run folder what it trained on.
-fn trained_files(named: &[PathBuf]) -> Result<Vec<PathBuf>> {
+fn trained_files(named: &[PathBuf]) -> Result<Vec<PathBuf>, LeaksError> {
     let file = |path: &PathBuf| {
         if !path.is_dir() {
             return Ok(path.clone());
         }
         let mixed = path.join(MIXED);
         if !mixed.is_file() {
-            anyhow::bail!(
-                "`{}` is no run folder, for it has no `{MIXED}`; name a file of pairs or samples with `--trained`",
-                path.display()
-            );
+            return Err(LeaksError::NoRunFolder {
+                folder: path.clone(),
+            });
         }
         Ok(mixed)
     };
@@ -137,7 +195,9 @@ fn trained_files(named: &[PathBuf]) -> Result<Vec<PathBuf>> {
 const MIXED: &str = "mix/samples.jsonl";
 
 /// What a model was trained on, if it lies in its run folder (`train/model`, `train/checkpoint-N`), and what to say of it.
-pub fn trained_by(model: &Path) -> Result<(Vec<PathBuf>, Option<String>)> {
+///
+/// Gives [`LeaksError::RecipeUnreadable`] and [`LeaksError::RecipeBroken`].
+pub fn trained_by(model: &Path) -> Result<(Vec<PathBuf>, Option<String>), LeaksError> {
     let Ok(model) = model.canonicalize() else {
         return Ok((Vec::new(), None));
     };
@@ -151,14 +211,12 @@ pub fn trained_by(model: &Path) -> Result<(Vec<PathBuf>, Option<String>)> {
         return Ok((Vec::new(), Some(line.to_owned())));
     };
     let path = run.join("recipe.json");
-    let reading = || {
-        format!(
-            "`{}`, which says what the model was trained on, cannot be read; name that with `--trained`",
-            path.display()
-        )
-    };
-    let recipe = std::fs::read(&path).with_context(reading)?;
-    let recipe: serde_json::Value = serde_json::from_slice(&recipe).with_context(reading)?;
+    let recipe = std::fs::read(&path).map_err(|source| LeaksError::RecipeUnreadable {
+        path: path.clone(),
+        source,
+    })?;
+    let recipe: serde_json::Value = serde_json::from_slice(&recipe)
+        .map_err(|source| LeaksError::RecipeBroken { path, source })?;
     if let Some(data) = recipe["train.data"]["value"].as_str() {
         let line = format!(
             "the model was trained on `{data}`, as `train.data` of its recipe says; name that file with `--trained` to \
@@ -311,21 +369,24 @@ fn left_out(what: &str, reasons: &[String]) -> Option<String> {
 }
 
 /// Samples as they are, or pairs as samples of one question; with the reasons why records are left out.
-fn samples(file: &Path) -> Result<(Vec<Sample>, Vec<String>)> {
+fn samples(file: &Path) -> Result<(Vec<Sample>, Vec<String>), LeaksError> {
     let options = formats::Options::default();
-    let found = read_samples(file, &options)
-        .with_context(|| format!("cannot read the training data `{}`", file.display()))?;
+    let unreadable = |source| LeaksError::Unreadable {
+        path: file.to_owned(),
+        source,
+    };
+    let found = read_samples(file, &options).map_err(unreadable)?;
     if !found.rows.is_empty() {
         return Ok((found.rows, reasons(&found.rejected)));
     }
-    let pairs = read_pairs(file, &options)?;
-    let left_out = reasons(&pairs.rejected);
-    if let (true, Some(bad)) = (pairs.rows.is_empty(), left_out.first()) {
-        anyhow::bail!(
-            "`{}` holds neither samples nor pairs: {bad}",
-            file.display()
-        );
+    let pairs = read_pairs(file, &options).map_err(unreadable)?;
+    if let (true, Some(first)) = (pairs.rows.is_empty(), pairs.rejected.first()) {
+        return Err(LeaksError::Neither {
+            path: file.to_owned(),
+            first: first.clone(),
+        });
     }
+    let left_out = reasons(&pairs.rejected);
     let sample = |pair: corpus::Pair| Sample {
         id: pair.id,
         images: pair.images,

@@ -5,6 +5,8 @@
 //! [`scoring`] is the heart: predictions of a task in, numbers out. Around it, [`jobs`] finds tasks and their files,
 //! [`session`] scores many and writes [`results`], [`systems`] puts several systems beside each other.
 
+#![deny(missing_docs)]
+
 pub mod benchmarks;
 pub mod columns;
 pub mod contamination;

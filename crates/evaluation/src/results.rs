@@ -3,7 +3,6 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, bail};
 use corpus::jsonl;
 use corpus::sealed::write_json;
 use serde_json::{Value, json};
@@ -21,11 +20,59 @@ const BLIND: &str = "blind";
 /// The file of test items that were found in the training data.
 const LEAKS: &str = "leaks.json";
 
-/// Writes a task's results; each file is whole or absent.
-pub fn write(folder: &Path, task: &ScoredTask) -> Result<()> {
+/// Results that cannot be written or read.
+#[derive(Debug, thiserror::Error)]
+pub enum ResultsError {
+    /// The system refused a folder.
+    #[error("cannot make the folder `{}`", folder.display())]
+    Folder {
+        /// The folder.
+        folder: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The system refused to list a folder, or to read a file of it.
+    #[error("cannot read `{}`", path.display())]
+    Read {
+        /// The folder or file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A file of numbers that the scorer did not write.
+    #[error("`{}` is not a result of `adamllm score`", path.display())]
+    NotAResult {
+        /// The file.
+        path: PathBuf,
+        /// Where it breaks.
+        source: serde_json::Error,
+    },
+    /// A file of test items found in the training data that the scorer did not write.
+    #[error("`{}` cannot be read back", path.display())]
+    Leaks {
+        /// The file.
+        path: PathBuf,
+        /// Where it breaks.
+        source: serde_json::Error,
+    },
+    /// A folder of something else.
+    #[error("`{}` has no results; write them with `adamllm score --output`", folder.display())]
+    Nothing {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// A file of rows cannot be written or read.
+    #[error(transparent)]
+    Corpus(#[from] corpus::Error),
+}
+
+/// Writes a task's results; each file is whole or absent. Gives [`ResultsError::Folder`] and [`ResultsError::Corpus`].
+pub fn write(folder: &Path, task: &ScoredTask) -> Result<(), ResultsError> {
     let folder = folder.join(&task.spec.id);
-    std::fs::create_dir_all(&folder)
-        .with_context(|| format!("cannot make the folder `{}`", folder.display()))?;
+    std::fs::create_dir_all(&folder).map_err(|source| ResultsError::Folder {
+        folder: folder.clone(),
+        source,
+    })?;
     let all = [
         Some(&task.strict),
         task.reference.as_ref(),
@@ -44,7 +91,7 @@ pub fn write(folder: &Path, task: &ScoredTask) -> Result<()> {
 }
 
 /// Writes `scores.json`: every task's numbers and the domains' averages.
-pub fn write_summary(folder: &Path, tasks: &[ScoredTask]) -> Result<()> {
+pub fn write_summary(folder: &Path, tasks: &[ScoredTask]) -> Result<(), corpus::Error> {
     let all: Vec<_> = tasks
         .iter()
         .flat_map(ScoredTask::all)
@@ -58,15 +105,19 @@ pub fn write_summary(folder: &Path, tasks: &[ScoredTask]) -> Result<()> {
     let averages: Vec<_> = [Scorer::Strict, Scorer::Reference]
         .map(|scorer| json!({"scorer": scorer, "domains": averages(tasks, scorer)}))
         .into();
-    Ok(write_json(
+    write_json(
         &folder.join("scores.json"),
         &json!({"tasks": all, "averages": averages, "blind": blind}),
-    )?)
+    )
 }
 
 /// One task's result by a scorer, or all of them with the domains' averages; with `items` every item's score too. The
 /// keys are a contract.
-pub fn document(done: &[ScoredTask], scorer: Scorer, items: bool) -> Result<Value> {
+pub fn document(
+    done: &[ScoredTask],
+    scorer: Scorer,
+    items: bool,
+) -> Result<Value, serde_json::Error> {
     let mut tasks = Vec::new();
     for scored in done.iter().filter_map(|task| task.by(scorer)) {
         let mut value = serde_json::to_value(&scored.result)?;
@@ -92,11 +143,12 @@ pub fn are_in(folder: &Path) -> bool {
 }
 
 /// Every task's results of a folder, in the order of the paper's tables, own tasks last.
-pub fn read(folder: &Path) -> Result<Vec<ScoredTask>> {
+///
+/// Gives every variant of [`ResultsError`] but [`ResultsError::Folder`].
+pub fn read(folder: &Path) -> Result<Vec<ScoredTask>, ResultsError> {
     let mut all = Vec::new();
     for folder in folders(folder)? {
-        let strict = one(&folder, STRICT)?
-            .with_context(|| format!("`{}` has no `strict.json`", folder.display()))?;
+        let strict = scored(&folder, STRICT)?;
         let id = strict.result.task.clone();
         all.push(ScoredTask {
             spec: tasks::find(&id).unwrap_or_else(|_| own(&strict.result)),
@@ -114,10 +166,9 @@ pub fn read(folder: &Path) -> Result<Vec<ScoredTask>> {
     };
     all.sort_by_key(|task| place(&task.spec.id));
     if all.is_empty() {
-        bail!(
-            "`{}` has no results; write them with `adamllm score --output`",
-            folder.display()
-        );
+        return Err(ResultsError::Nothing {
+            folder: folder.to_owned(),
+        });
     }
     Ok(all)
 }
@@ -128,9 +179,8 @@ pub fn of_run(run: &Path) -> Option<PathBuf> {
     are_in(&adapted).then_some(adapted)
 }
 
-fn folders(folder: &Path) -> Result<Vec<PathBuf>> {
-    let entries =
-        std::fs::read_dir(folder).with_context(|| format!("cannot read `{}`", folder.display()))?;
+fn folders(folder: &Path) -> Result<Vec<PathBuf>, ResultsError> {
+    let entries = std::fs::read_dir(folder).map_err(reading(folder))?;
     let mut found: Vec<PathBuf> = entries
         .filter_map(|entry| entry.ok().map(|entry| entry.path()))
         .filter(|path| path.join("strict.json").is_file())
@@ -139,29 +189,40 @@ fn folders(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-fn one(folder: &Path, name: &str) -> Result<Option<Scored>> {
-    let path = folder.join(format!("{name}.json"));
-    if !path.is_file() {
-        return Ok(None);
+fn reading(path: &Path) -> impl Fn(std::io::Error) -> ResultsError {
+    let path = path.to_owned();
+    move |source| ResultsError::Read {
+        path: path.clone(),
+        source,
     }
-    let text = std::fs::read_to_string(&path)
-        .with_context(|| format!("cannot read `{}`", path.display()))?;
-    let result: TaskResult = serde_json::from_str(&text)
-        .with_context(|| format!("`{}` is not a result of `adamllm score`", path.display()))?;
+}
+
+fn one(folder: &Path, name: &str) -> Result<Option<Scored>, ResultsError> {
+    let is_there = folder.join(format!("{name}.json")).is_file();
+    is_there.then(|| scored(folder, name)).transpose()
+}
+
+fn scored(folder: &Path, name: &str) -> Result<Scored, ResultsError> {
+    let path = folder.join(format!("{name}.json"));
+    let text = std::fs::read_to_string(&path).map_err(reading(&path))?;
+    let result: TaskResult =
+        serde_json::from_str(&text).map_err(|source| ResultsError::NotAResult {
+            path: path.clone(),
+            source,
+        })?;
     let rows: Vec<ScoredRow> = jsonl::read(&path.with_extension("jsonl"))?;
-    Ok(Some(Scored { result, rows }))
+    Ok(Scored { result, rows })
 }
 
 /// What was found in the training data, where that was looked for.
-fn leaks(folder: &Path) -> Result<Option<Leaks>> {
+fn leaks(folder: &Path) -> Result<Option<Leaks>, ResultsError> {
     let path = folder.join(LEAKS);
     if !path.is_file() {
         return Ok(None);
     }
-    let text = std::fs::read_to_string(&path)
-        .with_context(|| format!("cannot read `{}`", path.display()))?;
-    let found = serde_json::from_str(&text)
-        .with_context(|| format!("`{}` cannot be read back", path.display()))?;
+    let text = std::fs::read_to_string(&path).map_err(reading(&path))?;
+    let found =
+        serde_json::from_str(&text).map_err(|source| ResultsError::Leaks { path, source })?;
     Ok(Some(found))
 }
 

@@ -1,13 +1,50 @@
 //! A task by both scorers, and what several tasks come to.
 
-use anyhow::{Context as _, Result};
-
 use crate::benchmarks::Benchmark;
-use crate::jobs::{self, Job, Reading};
+use crate::jobs::{self, Job, JobError, Reading};
 use crate::leaks::Leaks;
 use crate::predictions::{Predictions, sentences};
 use crate::scoring::{DomainAverage, ScoreError, Scored, Scorer, TaskResult, score};
+use crate::statistics;
 use crate::tasks::Spec;
+
+/// Why a task has no scores.
+#[derive(Debug, thiserror::Error)]
+pub enum TaskError {
+    /// Its predictions cannot be read.
+    #[error("task `{task}`")]
+    Predictions {
+        /// The task.
+        task: String,
+        /// What is wrong with them.
+        source: JobError,
+    },
+    /// The answers to blank pictures cannot be read.
+    #[error("answers of task `{task}` to blank pictures")]
+    BlindPredictions {
+        /// The task.
+        task: String,
+        /// What is wrong with them.
+        source: JobError,
+    },
+    /// The answers to blank pictures cannot be scored.
+    #[error("answers of task `{task}` to blank pictures")]
+    BlindScores {
+        /// The task.
+        task: String,
+        /// What is wrong with them.
+        source: ScoreError,
+    },
+    /// Its benchmark, its names or its files do not fit together.
+    #[error(transparent)]
+    Job(#[from] JobError),
+    /// The predictions cannot be scored.
+    #[error(transparent)]
+    Score(#[from] ScoreError),
+    /// The scores of items that were found in the training data do not make a statistic.
+    #[error(transparent)]
+    Statistics(#[from] statistics::Error),
+}
 
 /// A task with what both scorers give.
 #[derive(Clone, Debug)]
@@ -50,19 +87,24 @@ impl ScoredTask {
 }
 
 /// A task by the strict scorer, and by the published one if it is `wanted`, or if there is one and `also` is set.
+///
+/// Gives [`TaskError::Predictions`], and what [`of_predictions`] gives.
 pub fn by_both(
     job: &Job,
     reading: &Reading,
     wanted: Scorer,
     also: bool,
     benchmark: Option<&Benchmark>,
-) -> Result<ScoredTask> {
-    let found = jobs::predictions(job, reading, benchmark)
-        .with_context(|| format!("task `{}`", job.spec.id))?;
+) -> Result<ScoredTask, TaskError> {
+    let found =
+        jobs::predictions(job, reading, benchmark).map_err(|source| TaskError::Predictions {
+            task: job.spec.id.clone(),
+            source,
+        })?;
     of_predictions(job, reading, wanted, also, benchmark, &found)
 }
 
-/// As [`by_both`], of predictions that are read already.
+/// As [`by_both`], of predictions that are read already. Gives [`TaskError::Job`] and [`TaskError::Score`].
 pub fn of_predictions(
     job: &Job,
     reading: &Reading,
@@ -70,8 +112,8 @@ pub fn of_predictions(
     also: bool,
     benchmark: Option<&Benchmark>,
     found: &Predictions,
-) -> Result<ScoredTask> {
-    let by = |scorer: Scorer| -> Result<Scored> {
+) -> Result<ScoredTask, TaskError> {
+    let by = |scorer: Scorer| -> Result<Scored, TaskError> {
         let options = jobs::options(job, reading, scorer, benchmark)?;
         Ok(score(
             &job.spec,
@@ -104,7 +146,7 @@ pub fn of_predictions(
     let reference = match reference {
         Ok(scored) => scored,
         // The published rules take fewer kinds of labels; where they score nothing the strict numbers stand alone.
-        Err(error) if error.is::<ScoreError>() => {
+        Err(TaskError::Score(error)) => {
             let why = format!("no reference scores: {error}");
             strict.result.warnings.push(why);
             None

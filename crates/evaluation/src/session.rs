@@ -1,16 +1,40 @@
 //! The tasks of one call, scored one by one, each written as soon as it is done.
 
+use std::error::Error;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Error, Result, anyhow};
 use corpus::looks::{self, Looks};
 
 use crate::benchmarks::{Benchmark, Keep};
 use crate::jobs::{self, Job, Reading};
-use crate::leaks::{TestPictures, TrainingData};
-use crate::results;
-use crate::scored_task::{ScoredTask, by_both};
+use crate::leaks::{LeaksError, TestPictures, TrainingData};
+use crate::results::{self, ResultsError};
+use crate::scored_task::{ScoredTask, TaskError, by_both};
 use crate::scoring::{Scored, Scorer, score};
+
+/// Why a session cannot begin, or did not score all.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionError {
+    /// The system refused the output's folder.
+    #[error("cannot make the folder `{}`", folder.display())]
+    Output {
+        /// The folder.
+        folder: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// What was trained on cannot be read.
+    #[error(transparent)]
+    Trained(#[from] LeaksError),
+    /// Some tasks have no scores.
+    #[error("{} of {all} tasks cannot be scored: `{}`", failed.len(), failed.join("`, `"))]
+    Failed {
+        /// Those that have none.
+        failed: Vec<String>,
+        /// How many tasks there were.
+        all: usize,
+    },
+}
 
 /// What is scored beside the predictions, and where the results go.
 #[derive(Clone, Debug, Default)]
@@ -42,11 +66,14 @@ pub struct Session {
 }
 
 impl Session {
-    /// Reads what was trained on, and makes the output's folder.
-    pub fn new(settings: Settings, num_jobs: usize) -> Result<Self> {
+    /// Reads what was trained on, and makes the output's folder. Gives [`SessionError::Output`] and
+    /// [`SessionError::Trained`].
+    pub fn new(settings: Settings, num_jobs: usize) -> Result<Self, SessionError> {
         if let Some(folder) = &settings.output {
-            std::fs::create_dir_all(folder)
-                .with_context(|| format!("cannot make the folder `{}`", folder.display()))?;
+            std::fs::create_dir_all(folder).map_err(|source| SessionError::Output {
+                folder: folder.clone(),
+                source,
+            })?;
         }
         let looks = looks_of(&settings);
         Ok(Self {
@@ -60,7 +87,13 @@ impl Session {
     }
 
     /// Scores a task. Pictures that lie in its benchmark's tables are shown to `embedded`: name by content, content.
-    pub fn score(&self, job: &Job, embedded: &mut dyn FnMut(&Path, &[u8])) -> Result<ScoredTask> {
+    ///
+    /// Gives every variant of [`TaskError`].
+    pub fn score(
+        &self,
+        job: &Job,
+        embedded: &mut dyn FnMut(&Path, &[u8]),
+    ) -> Result<ScoredTask, TaskError> {
         let settings = &self.settings;
         let reading = &settings.reading;
         let mut pictures = TestPictures::new(&self.looks);
@@ -92,7 +125,7 @@ impl Session {
     }
 
     /// Writes a task's results and remembers them.
-    pub fn keep(&mut self, task: ScoredTask) -> Result<()> {
+    pub fn keep(&mut self, task: ScoredTask) -> Result<(), ResultsError> {
         if let Some(folder) = &self.settings.output {
             results::write(folder, &task)?;
         }
@@ -100,13 +133,14 @@ impl Session {
         Ok(())
     }
 
-    /// Takes note of a task that has no scores and says so in a line; the error of the only task is given back.
-    pub fn failed(&mut self, job: &Job, error: Error) -> Result<String> {
+    /// Takes note of a task that has no scores and says why in a line. Of the only task it says nothing: its error is
+    /// what the session came to.
+    pub fn failed(&mut self, job: &Job, error: &(dyn Error + 'static)) -> Option<String> {
         if self.num_jobs == 1 {
-            return Err(error);
+            return None;
         }
         self.failed.push(job.spec.id.clone());
-        Ok(format!("{}: {error:#}", job.spec.id))
+        Some(format!("{}: {}", job.spec.id, corpus::causes(error)))
     }
 
     /// What the session was begun with.
@@ -119,17 +153,15 @@ impl Session {
         &self.scored
     }
 
-    /// An error if there are tasks that have no scores.
-    pub fn outcome(&self) -> Result<()> {
+    /// [`SessionError::Failed`] if there are tasks that have no scores.
+    pub fn outcome(&self) -> Result<(), SessionError> {
         if self.failed.is_empty() {
             Ok(())
         } else {
-            Err(anyhow!(
-                "{} of {} tasks cannot be scored: `{}`",
-                self.failed.len(),
-                self.num_jobs,
-                self.failed.join("`, `")
-            ))
+            Err(SessionError::Failed {
+                failed: self.failed.clone(),
+                all: self.num_jobs,
+            })
         }
     }
 }
@@ -148,7 +180,11 @@ fn looks_of(settings: &Settings) -> Looks {
 }
 
 /// The strict scores of answers to blank pictures.
-fn blind(job: &Job, settings: &Settings, benchmark: Option<&Benchmark>) -> Result<Option<Scored>> {
+fn blind(
+    job: &Job,
+    settings: &Settings,
+    benchmark: Option<&Benchmark>,
+) -> Result<Option<Scored>, TaskError> {
     let Some(predictions) = &settings.blind else {
         return Ok(None);
     };
@@ -156,10 +192,16 @@ fn blind(job: &Job, settings: &Settings, benchmark: Option<&Benchmark>) -> Resul
         return Ok(None);
     };
     let reading = &settings.reading;
-    let context = || format!("answers of task `{}` to blank pictures", job.spec.id);
-    let found = jobs::predictions(&job, reading, benchmark).with_context(context)?;
+    let task = &job.spec.id;
+    let found = jobs::predictions(&job, reading, benchmark).map_err(|source| {
+        let task = task.clone();
+        TaskError::BlindPredictions { task, source }
+    })?;
     let options = jobs::options(&job, reading, Scorer::Strict, benchmark)?;
-    let scored = score(&job.spec, found.rows, found.problems, &options).with_context(context)?;
+    let scored = score(&job.spec, found.rows, found.problems, &options).map_err(|source| {
+        let task = task.clone();
+        TaskError::BlindScores { task, source }
+    })?;
     Ok(Some(scored))
 }
 
@@ -189,7 +231,7 @@ mod tests {
         for job in &jobs {
             match session.score(job, &mut |_, _| {}) {
                 Ok(task) => session.keep(task).expect("written"),
-                Err(error) => lines.push(session.failed(job, error).expect("not the only task")),
+                Err(error) => lines.push(session.failed(job, &error).expect("not the only task")),
             }
         }
         assert!(
@@ -202,6 +244,7 @@ mod tests {
         assert_eq!(read[0].strict, session.scored()[0].strict);
         assert_eq!(read[0].reference, session.scored()[0].reference);
         let mut alone = Session::new(Settings::default(), 1).expect("session");
-        assert!(alone.failed(&jobs[1], anyhow!("no label")).is_err());
+        let error = TaskError::Job(jobs::JobError::NothingNamed);
+        assert_eq!(alone.failed(&jobs[1], &error), None);
     }
 }

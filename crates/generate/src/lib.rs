@@ -4,6 +4,8 @@
 //! read out of them is the business of others. [`LocalGenerator`] runs a model of this program with a key-value cache;
 //! [`likelihoods`] says how likely given texts are, and [`score`] compares given answers instead of writing one.
 
+#![deny(missing_docs)]
+
 mod decode;
 mod draw;
 mod error;

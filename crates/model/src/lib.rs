@@ -1,5 +1,7 @@
 //! Vision towers, projectors, decoders and the MLLM families made of them; Hugging Face checkpoints in and out.
 
+#![deny(missing_docs)]
+
 mod batch;
 mod cache;
 pub mod checkpoint;

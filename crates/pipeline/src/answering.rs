@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use anyhow::Result;
 use corpus::{Completion, FinishReason, Prediction, Request};
 use evaluation::tasks::Item;
 use generate::{Generator, LocalGenerator};
@@ -10,6 +9,7 @@ use model::Mllm;
 use processor::Processor;
 
 use crate::by_likelihood::ByLikelihood;
+use crate::error::Result;
 use crate::generation::Generation;
 use crate::runner::{self, Progress};
 

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, bail};
 use corpus::Request;
 use corpus::digests::{Digests, together};
 use corpus::sealed::{changed_keys, read_sealed, write_sealed};
@@ -11,6 +10,7 @@ use evaluation::tasks::{Item, Spec};
 use serde_json::{Value, json};
 
 use crate::engine::Engine;
+use crate::error::{Error, Result};
 use crate::runner;
 
 /// What of a task is asked.
@@ -108,11 +108,10 @@ impl Question {
         };
         if !differences.is_empty() {
             let folder = completions.parent().unwrap_or(completions);
-            bail!(
-                "`{}` holds answers to something else; choose another --output, or remove that folder. Differences:\n  {}",
-                folder.display(),
-                differences.join("\n  ")
-            );
+            return Err(Error::AskedElse {
+                folder: folder.to_owned(),
+                differences,
+            });
         }
         Ok(())
     }
@@ -158,8 +157,7 @@ impl Question {
                 (runner::sums_of(&found), runner::sums_of(completions)),
             ] {
                 if from.is_file() {
-                    std::fs::copy(&from, &to)
-                        .with_context(|| format!("cannot copy `{}`", from.display()))?;
+                    std::fs::copy(&from, &to).map_err(Error::io("copy", &from))?;
                 }
             }
             return Ok(Some(found));
@@ -180,4 +178,39 @@ fn note(completions: &Path) -> PathBuf {
         .unwrap_or_default()
         .to_string_lossy();
     completions.with_file_name(name.replace("completions.jsonl", "asked.json"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_of_another_model_are_refused() {
+        let folder = tempfile::tempdir().expect("folder");
+        let completions = folder.path().join("completions.jsonl");
+        let spec = evaluation::tasks::find("slake").expect("built in");
+        let question = |model: &str| {
+            let asked = Asked {
+                spec: &spec,
+                ranks: false,
+                limit: None,
+                requests: &[],
+            };
+            let answerer = json!({"model": model});
+            Question::new(&answerer, &asked, &mut Digests::default()).expect("question")
+        };
+        question("a").write(&completions).expect("note");
+        std::fs::write(&completions, "").expect("write");
+        let check = |model: &str| question(model).same_as_before(&completions, &[]);
+        assert!(check("a").is_ok());
+        let error = check("b").expect_err("another model");
+        assert!(
+            matches!(
+                &error,
+                Error::AskedElse { folder: own, differences }
+                    if own == folder.path() && *differences == ["`model` was \"a\", is \"b\""]
+            ),
+            "{error:?}"
+        );
+    }
 }

@@ -3,13 +3,13 @@
 
 use std::path::Path;
 
-use anyhow::{Context as _, Result, bail};
 use corpus::Rejected;
 use corpus::formats::Loaded;
 use corpus::images::ImageError;
 use rayon::prelude::*;
 use run::events::Reporter;
 
+use crate::error::{Error, Result, rejected_lines};
 use crate::records::Pictured;
 
 /// Stops a run that would lose a larger share of a file's records than `max_bad`; tells of fewer.
@@ -22,29 +22,27 @@ pub fn refuse_many(
 ) -> Result<()> {
     let all = good + rejected.len();
     let allowed = (all as f64 * max_bad).floor() as usize;
-    let shown: Vec<String> = rejected
-        .iter()
-        .take(5)
-        .map(|r| format!("  `{}`: {} ({})", r.id, r.reason, r.detail))
-        .collect();
+    let first = &rejected[..rejected.len().min(5)];
     if rejected.len() > allowed {
-        bail!(
-            "{} of {all} records of `{}` cannot be used, more than `data.max_bad` = {max_bad} allows:\n{}\nmend them, or \
-             raise `data.max_bad`",
-            rejected.len(),
-            path.display(),
-            shown.join("\n")
-        );
+        return Err(Error::TooManyBad {
+            path: path.to_owned(),
+            count: rejected.len(),
+            all,
+            max_bad,
+            first: first.to_vec(),
+        });
     }
     if !rejected.is_empty() {
         report.note(format!(
             "{} of {all} records are left out:\n{}",
             rejected.len(),
-            shown.join("\n")
+            rejected_lines(first)
         ));
     }
     if good == 0 {
-        bail!("`{}` holds no record that can be used", path.display());
+        return Err(Error::NoneUsable {
+            path: path.to_owned(),
+        });
     }
     Ok(())
 }
@@ -74,9 +72,10 @@ pub fn reject_broken<T: Pictured + Sync>(loaded: &mut Loaded<T>) -> Result<()> {
 /// What is wrong with a record's pictures in words; that one takes too long is an error.
 pub fn problem_of<T>(id: &str, looked: Result<T, ImageError>) -> Result<Result<T, String>> {
     match looked {
-        Err(error @ ImageError::Unfinished { .. }) => {
-            Err(error).with_context(|| format!("record `{id}` cannot be read"))
-        }
+        Err(source @ ImageError::Unfinished { .. }) => Err(Error::Record {
+            id: id.to_owned(),
+            source,
+        }),
         looked => Ok(looked.map_err(|e| e.to_string())),
     }
 }
@@ -88,5 +87,47 @@ pub fn broken(id: &str, detail: String) -> Rejected {
         stage: "read".to_owned(),
         reason: "broken-image".to_owned(),
         detail,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use run::events::Nobody;
+
+    use super::*;
+
+    #[test]
+    fn a_run_may_lose_so_many_and_no_more() {
+        let bad: Vec<Rejected> = (0..7)
+            .map(|at| broken(&format!("r{at}"), "cut off".to_owned()))
+            .collect();
+        let path = Path::new("pairs.jsonl");
+        let refused = |good: usize, bad: &[Rejected]| {
+            refuse_many(Reporter::new("test", &Nobody), 0.5, path, good, bad)
+        };
+        assert!(refused(7, &bad).is_ok());
+        let error = refused(6, &bad).expect_err("7 of 13");
+        assert!(
+            matches!(&error, Error::TooManyBad { count: 7, all: 13, first, .. } if *first == bad[..5]),
+            "{error:?}"
+        );
+        assert!(
+            error.to_string().starts_with(
+                "7 of 13 records of `pairs.jsonl` cannot be used, more than `data.max_bad` = 0.5 allows:\n  `r0`: \
+                 broken-image (cut off)\n  `r1`: "
+            ),
+            "{error}"
+        );
+        let error = refused(0, &[]).expect_err("nothing");
+        assert!(matches!(error, Error::NoneUsable { .. }), "{error:?}");
+        let late = ImageError::Unfinished {
+            path: "a.png".into(),
+            problem: "30 s are over".to_owned(),
+        };
+        let error = problem_of::<()>("a", Err(late)).expect_err("not decided");
+        assert!(
+            matches!(&error, Error::Record { id, .. } if id == "a"),
+            "{error:?}"
+        );
     }
 }

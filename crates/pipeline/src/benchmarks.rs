@@ -4,19 +4,19 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, bail};
 use corpus::digests::Digests;
 use corpus::{Prediction, Request, jsonl};
 use evaluation::benchmarks::Keep;
 use evaluation::jobs::{self, Job, Reading};
 use evaluation::tasks::{Item, Spec};
 use run::events::Reporter;
-use run::{RunFolder, Stop, Stopped};
+use run::{RunFolder, Stop};
 use serde_json::Value;
 
 use crate::answering::{Answerer, prediction};
 use crate::asked::{self, Asked, Question};
 use crate::engine::Engine;
+use crate::error::{Error, Result};
 use crate::runner::Progress;
 use crate::stages::answer::folders_in;
 
@@ -46,26 +46,31 @@ pub struct Answering<'a> {
 
 /// Answers every task and gives it to `answered`, with an error if it could not be answered; what is wrong with one task
 /// does not stop the others.
-pub fn answer(
+///
+/// Gives [`Error::Stopped`], [`Error::ProcessorOfCheckpoint`], [`Error::OpenModel`], [`Error::Corpus`] and what `answered`
+/// gives, which is told of each task that could not be answered by [`Error::Task`].
+pub fn answer<E: From<Error>>(
     answering: Answering<'_>,
     jobs: &[Job],
-    answered: &mut dyn FnMut(&Job, Result<()>) -> Result<()>,
-) -> Result<()> {
+    mut answered: impl FnMut(&Job, Result<()>) -> Result<(), E>,
+) -> Result<(), E> {
     let (model_folder, processor_folder) = (answering.model, answering.processor);
-    let processor = processor::load(processor_folder, &answering.engine.processing)
-        .with_context(|| {
-            format!(
-                "cannot open the processor of `{}`; a checkpoint of a training has none, name the model's folder with \
-                 `--processor`",
-                processor_folder.display()
-            )
+    let processor =
+        processor::load(processor_folder, &answering.engine.processing).map_err(|source| {
+            Error::ProcessorOfCheckpoint {
+                folder: processor_folder.to_owned(),
+                source,
+            }
         })?;
     let model = model::load(
         model_folder,
         answering.engine.device,
         answering.engine.dtype,
     )
-    .with_context(|| format!("cannot open the model `{}`", model_folder.display()))?;
+    .map_err(|source| Error::OpenModel {
+        folder: model_folder.to_owned(),
+        source,
+    })?;
     let mut digests = Digests::open(answering.run.digests());
     let how = asked::answerer(
         model_folder,
@@ -95,15 +100,16 @@ pub fn answer(
         blind: answering.blind,
     };
     for job in jobs {
-        loaded.stop.check()?;
-        let outcome = loaded
-            .answer(job, &mut digests)
-            .with_context(|| format!("task `{}`", job.spec.id));
-        match outcome {
+        loaded.stop.check().map_err(Error::from)?;
+        let outcome = match loaded.answer(job, &mut digests) {
             // What was asked for stops all tasks; what is wrong with one does not stop the others.
-            Err(error) if error.is::<Stopped>() => return Err(error),
-            outcome => answered(job, outcome)?,
-        }
+            Err(error @ Error::Stopped(_)) => return Err(error.into()),
+            outcome => outcome.map_err(|source| Error::Task {
+                task: job.spec.id.clone(),
+                source: Box::new(source),
+            }),
+        };
+        answered(job, outcome)?;
         digests.remember();
     }
     Ok(())
@@ -174,11 +180,13 @@ impl Task<'_> {
         let folder = self.output.join(&job.spec.id);
         let pictures = folder.join("pictures");
         let benchmark = jobs::benchmark(job, self.reading, &mut Keep::Folder(&pictures))?
-            .context("it has no data; name its folder with `--data`")?;
+            .ok_or(Error::NoData)?;
         let spec = jobs::with_names(job, &benchmark, self.reading)?;
         let (items, requests) = requests_of(&spec, &benchmark.items, self.report);
         if requests.is_empty() {
-            bail!("none of its {} items can be asked", benchmark.items.len());
+            return Err(Error::NothingAsked {
+                items: benchmark.items.len(),
+            });
         }
         let ranks = self.by_likelihood || job.by_likelihood;
         let asked = TaskRequests {
@@ -216,8 +224,7 @@ impl Task<'_> {
         file: &Path,
         digests: &mut Digests,
     ) -> Result<()> {
-        std::fs::create_dir_all(folder)
-            .with_context(|| format!("cannot make the folder `{}`", folder.display()))?;
+        std::fs::create_dir_all(folder).map_err(Error::io("make", folder))?;
         let path = folder.join("completions.jsonl");
         let question = Question::new(
             &self.how,
@@ -257,5 +264,68 @@ impl Task<'_> {
             .map(|(item, completion)| prediction(item, completion))
             .collect();
         Ok(jsonl::write(file, &answers)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicBool;
+
+    use run::events::Nobody;
+    use torch::{Device, Kind};
+
+    use super::*;
+    use crate::generation::Generation;
+
+    #[test]
+    fn what_cannot_be_answered_is_told_task_by_task() {
+        let folder = tempfile::tempdir().expect("folder");
+        let run = RunFolder::open(&folder.path().join("run")).expect("run");
+        let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../assets/demo/base-model");
+        let engine = Engine {
+            device: Device::Cpu,
+            dtype: Kind::Float,
+            threads: 1,
+            generation: Generation::default(),
+            processing: processor::Options::default(),
+            extra_bos: None,
+        };
+        let file = folder.path().join("slake.jsonl");
+        std::fs::write(&file, "").expect("write");
+        let jobs = jobs::of_predictions(&["slake".to_owned()], &file).expect("job");
+        let asked = |model: &Path, processor: &Path, stop: bool| {
+            let stop = AtomicBool::new(stop);
+            let answering = Answering {
+                model,
+                processor,
+                engine: &engine,
+                run: &run,
+                reading: &Reading::default(),
+                by_likelihood: false,
+                blind: None,
+                runs: &[],
+                report: Reporter::new("test", &Nobody),
+                stop: Stop::when(&stop),
+            };
+            answer(answering, &jobs, |_, outcome| outcome).expect_err("no answers")
+        };
+        let error = asked(&model, folder.path(), false);
+        assert!(
+            matches!(&error, Error::ProcessorOfCheckpoint { folder: own, .. } if own == folder.path()),
+            "{error:?}"
+        );
+        let error = asked(folder.path(), &model, false);
+        assert!(matches!(error, Error::OpenModel { .. }), "{error:?}");
+        let error = asked(&model, &model, true);
+        assert!(matches!(error, Error::Stopped(_)), "{error:?}");
+        let error = asked(&model, &model, false);
+        assert!(
+            matches!(&error, Error::Task { task, source } if task == "slake" && matches!(**source, Error::NoData)),
+            "{error:?}"
+        );
+        assert_eq!(
+            corpus::causes(&error),
+            "task `slake`: it has no data; name its folder with `--data`"
+        );
     }
 }

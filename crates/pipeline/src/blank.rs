@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
+use crate::error::{Error, Result};
 
 /// Its name in a run folder.
 const NAME: &str = "blank.png";
@@ -13,19 +13,21 @@ pub fn place(run: &Path) -> PathBuf {
 }
 
 /// Writes the blank picture of a run folder unless it lies there; gives its place and whether another one lay there.
+///
+/// Gives [`Error::Io`] and [`Error::Blank`].
 pub fn write(run: &Path) -> Result<(PathBuf, bool)> {
     let path = place(run);
     let png = png()?;
     let found = match std::fs::read(&path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
-        read => Some(read.with_context(|| format!("cannot read `{}`", path.display()))?),
+        read => Some(read.map_err(Error::io("read", &path))?),
     };
     if found.as_ref() != Some(&png) {
         // A picture that was cut off by a kill must not be taken for the whole one.
         let aside = path.with_extension("part");
         std::fs::write(&aside, &png)
             .and_then(|()| std::fs::rename(&aside, &path))
-            .with_context(|| format!("cannot write `{}`", path.display()))?;
+            .map_err(Error::io("write", &path))?;
     }
     let is_other = found.is_some_and(|found| found != png);
     Ok((path, is_other))
@@ -37,4 +39,19 @@ fn png() -> Result<Vec<u8>> {
     let mut png = std::io::Cursor::new(Vec::new());
     white.write_to(&mut png, image::ImageFormat::Png)?;
     Ok(png.into_inner())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_folder_that_is_not_there_is_told() {
+        let folder = tempfile::tempdir().expect("folder");
+        let error = write(&folder.path().join("nowhere")).expect_err("no folder");
+        assert!(
+            matches!(&error, Error::Io { action: "write", path, .. } if path.ends_with("nowhere/blank.png")),
+            "{error:?}"
+        );
+    }
 }

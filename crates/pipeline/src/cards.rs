@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
 use corpus::{Pair, Sample, jsonl};
 use run::recipe::training::PASSING;
 use run::recipe::{DEMO, Recipe};
 use serde_json::Value;
 
+use crate::error::{Error, Result};
 use crate::stage::{Link, Site};
 use crate::stages::pairs::Pairs;
 use crate::trained::Trained;
@@ -129,8 +129,7 @@ pub fn write(
         ("DATA.md", data_card(site, card, samples, trained)?),
     ] {
         let path = model.join(name);
-        std::fs::write(&path, text)
-            .with_context(|| format!("cannot write `{}`", path.display()))?;
+        std::fs::write(&path, text).map_err(Error::io("write", &path))?;
     }
     Ok(())
 }

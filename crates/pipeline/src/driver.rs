@@ -5,18 +5,18 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Error, Result, anyhow, bail};
 use corpus::digests::Digests;
 use model::checkpoint::Checkpoint;
 use run::events::{All, EventFile, Listener, Reporter, What};
 use run::graph::Wish;
 use run::identity::FORMAT;
 use run::recipe::Recipe;
-use run::{Basis, Manifest, Node, Reads, RunFolder, Span, StageFolder, State, Stop, Stopped};
+use run::{Basis, Manifest, Node, Reads, RunFolder, Span, StageFolder, State, Stop};
 use serde_json::json;
 
 use crate::blank;
 use crate::engine::Engine;
+use crate::error::{Error, Result};
 use crate::pictures::PictureStore;
 use crate::reader::{ModelRead, Reader};
 use crate::stage::{AnyStage, Site};
@@ -70,6 +70,9 @@ pub struct Ready<'a> {
 
 impl<'a> Driver<'a> {
     /// Runs stages that were looked at ([`preflight::look`](crate::preflight::look)).
+    ///
+    /// Gives [`Error::Stopped`], [`Error::NotFinished`], [`Error::Failed`] with what the stage gave, [`Error::Changed`] and
+    /// [`Error::Vanished`]; of the run folder [`Error::Run`], [`Error::Corpus`] and [`Error::Io`].
     pub fn run(&self, ready: Ready<'a>) -> Result<()> {
         let file = EventFile::open(&self.run.path, PROCESS)?;
         let listener = All(vec![&file, self.listener]);
@@ -98,10 +101,12 @@ impl<'a> Driver<'a> {
                     given.insert(name, manifest.gave());
                     continue;
                 }
-                (_, Wish::Finished) => bail!(
-                    "`--from {}` needs stage `{name}`, which is not finished with this recipe",
-                    span.from.as_deref().unwrap_or_default()
-                ),
+                (_, Wish::Finished) => {
+                    return Err(Error::NotFinished {
+                        from: span.from.clone().unwrap_or_default(),
+                        stage: name.to_owned(),
+                    });
+                }
                 (_, Wish::Anew) => {
                     stage.folder.clear()?;
                     report.tell(What::Begun {
@@ -115,12 +120,11 @@ impl<'a> Driver<'a> {
                 }),
             }
             let done = self.one(stage, basis, inputs, report);
-            if let Err(error) = &done
-                && !error.is::<Stopped>()
-            {
-                report.tell(What::Failed {
-                    text: format!("{error:#}"),
-                });
+            match &done {
+                Ok(_) | Err(Error::Stopped(_)) => {}
+                Err(error) => report.tell(What::Failed {
+                    text: corpus::causes(error),
+                }),
             }
             given.insert(name, done?);
             file.check()?;
@@ -153,13 +157,14 @@ impl<'a> Driver<'a> {
         };
         let counts = match stage.stage.run(&site) {
             Ok(counts) => counts,
-            Err(error) if error.is::<Stopped>() => return Err(error),
+            Err(Error::Stopped(stopped)) => return Err(stopped.into()),
             Err(error) => {
                 // Where a file was being written, that is the reason, and not what was read of it.
-                return Err(match self.changed_by_now(stage, basis) {
-                    Some(changed) => changed,
-                    None => error.context(format!("stage `{}` failed", folder.stage)),
-                });
+                let changed = self.changed_by_now(stage, basis);
+                return Err(changed.unwrap_or_else(|| Error::Failed {
+                    stage: folder.stage.clone(),
+                    source: Box::new(error),
+                }));
             }
         };
         let seconds = (start.elapsed().as_secs_f64() * 1000.0).round() / 1000.0;
@@ -197,11 +202,9 @@ impl<'a> Driver<'a> {
             }
             std::thread::sleep(BETWEEN_LOOKS);
         }
-        last.map(|error| {
-            error.context(format!(
-                "what stage `{}` reads changed while it read it; give the command again once nothing writes to it",
-                stage.folder.stage
-            ))
+        last.map(|error| Error::Vanished {
+            stage: stage.folder.stage.clone(),
+            source: Box::new(error),
         })
     }
 
@@ -210,11 +213,9 @@ impl<'a> Driver<'a> {
         let (now, _) = self.reads(stage.stage)?;
         let (before, now) = (&basis.reads.contents, &now.contents);
         let changed = now.iter().find(|(role, d)| before.get(*role) != Some(d));
-        Ok(changed.map(|(role, _)| {
-            anyhow!(
-                "{role} changed while stage `{}` read it; give the command again once nothing writes to it",
-                stage.folder.stage
-            )
+        Ok(changed.map(|(role, _)| Error::Changed {
+            stage: stage.folder.stage.clone(),
+            role: role.clone(),
         }))
     }
 
@@ -276,7 +277,7 @@ pub(crate) fn without_weights(models: &[ModelRead]) -> Result<Vec<(String, PathB
         match Checkpoint::open(folder) {
             Err(model::Error::NoWeights { .. }) => {}
             opened => {
-                opened.with_context(|| format!("cannot open the weights of `{key}`"))?;
+                opened.map_err(|source| Error::Weights { key, source })?;
                 continue;
             }
         }

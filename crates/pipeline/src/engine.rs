@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
 use model::Mllm;
 use processor::Processor;
 use torch::{Device, Kind};
 
+use crate::error::{Error, Result};
 use crate::generation::Generation;
 
 /// Where models run, and how their folders are opened. In no stage's key but for what is a key of the recipe.
@@ -29,21 +29,30 @@ pub struct Engine {
 
 impl Engine {
     /// Opens a model and its processor.
+    ///
+    /// Gives [`Error::OpenProcessor`] and [`Error::OpenModel`].
     pub fn open(&self, folder: &Path) -> Result<(Box<dyn Mllm>, Box<dyn Processor>)> {
         let processor = self.processor(folder)?;
-        let model = model::load(folder, self.device, self.dtype)
-            .with_context(|| format!("cannot open the model `{}`", folder.display()))?;
+        let model =
+            model::load(folder, self.device, self.dtype).map_err(|source| Error::OpenModel {
+                folder: folder.to_owned(),
+                source,
+            })?;
         Ok((model, processor))
     }
 
     /// Opens a model's processor alone.
+    ///
+    /// Gives [`Error::OpenProcessor`].
     pub fn processor(&self, folder: &Path) -> Result<Box<dyn Processor>> {
         let told = self.extra_bos.as_ref();
         let options = processor::Options {
             extra_bos: told.filter(|(of, _)| of == folder).map(|(_, says)| *says),
             ..self.processing.clone()
         };
-        processor::load(folder, &options)
-            .with_context(|| format!("cannot open the processor of `{}`", folder.display()))
+        processor::load(folder, &options).map_err(|source| Error::OpenProcessor {
+            folder: folder.to_owned(),
+            source,
+        })
     }
 }

@@ -3,6 +3,8 @@
 //! Takes a recipe and a run folder, leaves finished stages there. It parses no arguments, prints nothing (whoever waits
 //! listens to [`run::events`]) and knows no domain.
 
+#![deny(missing_docs)]
+
 mod answering;
 mod asked;
 mod bad_records;
@@ -12,8 +14,11 @@ mod by_likelihood;
 mod cards;
 pub mod driver;
 pub mod engine;
+pub mod error;
 mod estimate;
 pub mod generation;
+mod imbalance;
+mod length_error;
 pub mod likelihood;
 mod pair_files;
 pub mod pictures;
@@ -35,4 +40,5 @@ mod training;
 
 pub use driver::Driver;
 pub use engine::Engine;
+pub use error::{Error, Result};
 pub use stages::Stages;

@@ -1,15 +1,18 @@
 //! How likely a model finds samples: a judge's probabilities, and perplexity.
 
-use anyhow::Result;
 use corpus::{Request, Sample};
 use generate::{Likelihood, answered, likelihoods};
 use model::Mllm;
 use processor::{Encoded, Processor};
 
+use crate::error::Result;
+
 /// Samples that are in memory together with their pictures.
 const PART: usize = 64;
 
 /// How likely the model finds what is learned of each sample.
+///
+/// Gives [`Error::Processor`](crate::Error::Processor) and [`Error::Generate`](crate::Error::Generate).
 pub fn of_samples(
     model: &dyn Mllm,
     processor: &dyn Processor,
@@ -24,6 +27,8 @@ pub fn of_samples(
 }
 
 /// How likely the model goes on with `answer` after each request; none where both together are longer than what it reads.
+///
+/// Gives [`Error::Processor`](crate::Error::Processor) and [`Error::Generate`](crate::Error::Generate).
 pub fn of_answers(
     model: &dyn Mllm,
     processor: &dyn Processor,

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
 use corpus::digests::Digests;
 
+use crate::error::{Error, Result};
 use crate::records::Pictured;
 
 /// The folder of a run's pictures.
@@ -37,7 +37,7 @@ impl PictureStore {
         &self,
         rows: &[T],
         digests: &mut Digests,
-    ) -> Result<BTreeMap<PathBuf, String>> {
+    ) -> Result<BTreeMap<PathBuf, String>, corpus::Error> {
         let mut images: Vec<PathBuf> = rows.iter().flat_map(|r| r.images().to_vec()).collect();
         images.sort();
         images.dedup();
@@ -48,6 +48,8 @@ impl PictureStore {
     }
 
     /// Gives the rows' pictures their names in the store and lays the links.
+    ///
+    /// Gives [`Error::Corpus`] and [`Error::Io`].
     pub fn take_in<T: Pictured>(&self, rows: &mut [T], digests: &mut Digests) -> Result<()> {
         let known = self.digests(rows, digests)?;
         self.lay(&known)?;
@@ -78,19 +80,20 @@ impl PictureStore {
     }
 
     /// Makes each picture findable under its name in the store.
+    ///
+    /// Gives [`Error::Io`].
     pub fn lay(&self, pictures: &BTreeMap<PathBuf, String>) -> Result<()> {
         if pictures.is_empty() {
             return Ok(());
         }
-        fs::create_dir_all(&self.folder)
-            .with_context(|| format!("cannot make `{}`", self.folder.display()))?;
+        fs::create_dir_all(&self.folder).map_err(Error::io("make", &self.folder))?;
         // Of several files of one content the first will do.
         let mut places: BTreeMap<PathBuf, &PathBuf> = BTreeMap::new();
         for (image, digest) in pictures {
             places.entry(self.place(image, digest)).or_insert(image);
         }
         for (place, image) in places {
-            let image = std::path::absolute(image)?;
+            let image = std::path::absolute(image).map_err(Error::io("find", image))?;
             // A picture that was unpacked here lies where it should.
             if image == place {
                 continue;
@@ -100,15 +103,14 @@ impl PictureStore {
                 if target == wanted {
                     continue;
                 }
-                fs::remove_file(&place)
-                    .with_context(|| format!("cannot remove `{}`", place.display()))?;
+                fs::remove_file(&place).map_err(Error::io("remove", &place))?;
             } else if place.is_file() {
                 continue;
             }
             // A file system without links gets a copy.
             std::os::unix::fs::symlink(&wanted, &place)
                 .or_else(|_| copy(&image, &place))
-                .with_context(|| format!("cannot write `{}`", place.display()))?;
+                .map_err(Error::io("write", &place))?;
         }
         Ok(())
     }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::Result;
 use corpus::sealed::write_json;
 use corpus::{Pair, Sample, formats};
 use run::events::Reporter;
@@ -12,6 +11,7 @@ use run::{Span, State};
 use synthesis::{Blank, SeedOptions};
 
 use crate::driver::{Driver, Identified, given_of, without_weights};
+use crate::error::Result;
 use crate::estimate::{self, Estimate, Measured, Probe};
 use crate::pictures::PictureStore;
 use crate::preflight;
@@ -20,6 +20,10 @@ use crate::settings;
 use crate::sources::{Sources, Tuning};
 
 /// Makes the plan and writes it. Nothing else in the run folder changes, but for notes of what was read.
+///
+/// Gives what [`Driver`] gives before the first stage: [`Error::Run`](crate::Error::Run),
+/// [`Error::Weights`](crate::Error::Weights), [`Error::Prompts`](crate::Error::Prompts),
+/// [`Error::Corpus`](crate::Error::Corpus) and what a stage's reads and costs give.
 pub fn make(driver: &Driver<'_>, span: &Span, limit: Option<usize>) -> Result<Plan> {
     let stages = driver.identify(span)?;
     let pairs = pairs(driver)?;

@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use anyhow::{Result, bail};
 use run::graph::Wish;
 use run::plan;
 use run::recipe::Recipe;
@@ -12,6 +11,7 @@ use run::{Node, Span};
 
 use crate::driver::{Driver, Ready, without_weights};
 use crate::engine::Engine;
+use crate::error::{Error, Result};
 use crate::estimate::{Estimate, Measured};
 use crate::reader::ModelRead;
 use crate::settings;
@@ -20,6 +20,9 @@ use crate::stages::Stages;
 
 /// Looks at a span of stages. A run of which some stage will not find what it needs is refused; all that is missing is said at
 /// once.
+///
+/// Gives [`Error::Missing`]; [`Error::Run`] where the span or the run folder is wrong, [`Error::Weights`] where weights
+/// are damaged, and what the stages' reads give.
 pub fn look<'a>(driver: &Driver<'a>, span: &Span) -> Result<Ready<'a>> {
     let mut missing = of_stages(driver.stages, span)?;
     // A stage that misses something cannot be told by what it reads.
@@ -46,10 +49,7 @@ pub fn look<'a>(driver: &Driver<'a>, span: &Span) -> Result<Ready<'a>> {
             span: span.clone(),
         });
     }
-    bail!(
-        "nothing was begun, since this is missing:\n  {}",
-        missing.join("\n  ")
-    );
+    Err(Error::Missing { missing })
 }
 
 /// The models that stages read, as far as it can be told: what else is wrong with what one reads is told once nothing is
@@ -78,7 +78,7 @@ fn of_models(driver: &Driver<'_>, models: &[ModelRead]) -> Result<Vec<String>> {
         }
         opened.push(model);
         if let Err(error) = driver.engine.processor(&model.folder) {
-            all.push(format!("`{}`: {error:#}", model.key));
+            all.push(format!("`{}`: {}", model.key, corpus::causes(&error)));
         }
     }
     Ok(all)

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
 use corpus::Request;
 use corpus::seed::hash;
 use evaluation::benchmarks::{Benchmark, Packing};
@@ -11,6 +10,8 @@ use evaluation::jobs::Job;
 use evaluation::predictions::{Reason, sentences};
 use evaluation::tasks::Item;
 use serde_json::{Value, json};
+
+use crate::error::Result;
 
 /// What a task tells of a model; the order of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

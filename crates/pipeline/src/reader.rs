@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
 use corpus::digests::{Digests, together};
 use corpus::formats::Loaded;
 use run::Reads;
@@ -13,6 +12,7 @@ use run::recipe::training::PASSING;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::error::{Error, Result};
 use crate::pictures::PictureStore;
 use crate::records::Pictured;
 
@@ -91,17 +91,24 @@ impl<'a> Reader<'a> {
     }
 
     /// A model that holds conversations, by the files of its folder; `key` is the recipe key that names it.
+    ///
+    /// Gives [`Error::ModelRole`] where it has no chat template, and [`Error::Corpus`].
     pub fn model(&mut self, role: &str, key: &'static str, folder: &Path) -> Result<()> {
         // Without a tokenizer there is nothing yet that a template could belong to; a plan does without both.
         if folder.join("tokenizer.json").exists() && !processor::has_chat_template(folder)? {
             let folder = folder.to_owned();
-            let error = processor::Error::NoTemplate { folder };
-            return Err(error).with_context(|| format!("`{key}` cannot be used as {role}"));
+            return Err(Error::ModelRole {
+                key,
+                role: role.to_owned(),
+                source: processor::Error::NoTemplate { folder },
+            });
         }
         self.raw_model(role, key, folder)
     }
 
     /// A model that is given raw prompts, for which it needs no chat template.
+    ///
+    /// Gives [`Error::Corpus`].
     pub fn raw_model(&mut self, role: &str, key: &'static str, folder: &Path) -> Result<()> {
         if key == GENERAL {
             self.keys(&["model.extra_bos"]);
@@ -116,6 +123,8 @@ impl<'a> Reader<'a> {
     }
 
     /// A file, by its bytes.
+    ///
+    /// Gives [`Error::Corpus`].
     pub fn file(&mut self, role: &str, path: &Path) -> Result<()> {
         let digest = self.digests.file(path)?;
         self.reads.contents.insert(role.to_owned(), digest);
@@ -123,6 +132,8 @@ impl<'a> Reader<'a> {
     }
 
     /// Records, by what they say and, apart, by what their pictures show: wherever either lies.
+    ///
+    /// Gives what [`Reader::rows`] gives, and [`Error::Io`] where a picture cannot be named in the run folder.
     pub fn records<T: Pictured + Serialize>(
         &mut self,
         role: &str,
@@ -136,6 +147,8 @@ impl<'a> Reader<'a> {
     }
 
     /// As [`Reader::records`], of rows whose pictures are used where they lie; gives these with their digests.
+    ///
+    /// Gives [`Error::Pictures`] and [`Error::Json`].
     pub fn rows<T: Pictured + Serialize>(
         &mut self,
         role: &str,
@@ -145,7 +158,10 @@ impl<'a> Reader<'a> {
         let known = self
             .store
             .digests(rows, self.digests)
-            .with_context(|| format!("pictures of {role}"))?;
+            .map_err(|source| Error::Pictures {
+                role: role.to_owned(),
+                source,
+            })?;
         let (mut texts, mut shown) = (Vec::new(), Vec::new());
         for row in rows {
             let mut named = row.clone();

@@ -3,11 +3,12 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use anyhow::{Result, bail};
 use corpus::{Pair, Rejected, Request, Sample, Seed, jsonl};
 use evaluation::tasks::Item;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+
+use crate::error::{Error, Result};
 
 /// A record with pictures.
 pub trait Pictured: Clone {
@@ -37,6 +38,8 @@ macro_rules! pictured {
 pictured!(Pair, Seed, Sample, Request, Item);
 
 /// Writes records; pictures are named relative to the file, which lies in the run folder as they do.
+///
+/// Gives [`Error::NotFull`] and [`Error::Corpus`].
 pub fn write<'a, T: Pictured + Serialize + 'a>(
     path: &Path,
     rows: impl IntoIterator<Item = &'a T>,
@@ -54,6 +57,8 @@ pub fn write<'a, T: Pictured + Serialize + 'a>(
 }
 
 /// Reads records that [`write()`] wrote.
+///
+/// Gives [`Error::Corpus`].
 pub fn read<T: Pictured + DeserializeOwned>(path: &Path) -> Result<Vec<T>> {
     let folder = path.parent().unwrap_or(Path::new(""));
     let mut rows: Vec<T> = jsonl::read(path)?;
@@ -68,11 +73,10 @@ pub fn read<T: Pictured + DeserializeOwned>(path: &Path) -> Result<Vec<T>> {
 /// `to` as it is named in `folder`; both are full paths.
 fn relative(to: &Path, folder: &Path) -> Result<PathBuf> {
     if !to.is_absolute() || !folder.is_absolute() {
-        bail!(
-            "`{}` cannot be named relative to `{}`: one of them is no full path",
-            to.display(),
-            folder.display()
-        );
+        return Err(Error::NotFull {
+            path: to.to_owned(),
+            folder: folder.to_owned(),
+        });
     }
     let (to_parts, of_parts): (Vec<_>, Vec<_>) =
         (to.components().collect(), folder.components().collect());
@@ -98,6 +102,8 @@ fn joined(folder: &Path, name: &Path) -> PathBuf {
 }
 
 /// Writes a stage's rejects. A reject that does not say which stage left it out was left out by the one that writes.
+///
+/// Gives [`Error::Corpus`].
 pub fn write_rejected(folder: &Path, stage: &str, rejected: &[Rejected]) -> Result<()> {
     let named = rejected.iter().cloned().map(|row| row.of_stage(stage));
     let named: Vec<Rejected> = named.collect();
@@ -105,11 +111,15 @@ pub fn write_rejected(folder: &Path, stage: &str, rejected: &[Rejected]) -> Resu
 }
 
 /// Reads a stage's rejects; none if it wrote no such file.
+///
+/// Gives [`Error::Corpus`].
 pub fn read_rejected(folder: &Path) -> Result<Vec<Rejected>> {
     read_if_there(&folder.join(REJECTED))
 }
 
 /// Records of a file that not every run has; a file that is there must be sound.
+///
+/// Gives [`Error::Corpus`].
 pub fn read_if_there<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>> {
     if path.exists() {
         Ok(jsonl::read(path)?)
@@ -145,5 +155,25 @@ mod tests {
         std::fs::rename(&here, &there).expect("move");
         let rows: Vec<Pair> = read(&there.join(file)).expect("read");
         assert_eq!(rows, [row(&there)]);
+    }
+
+    #[test]
+    fn a_picture_needs_its_full_path() {
+        let folder = tempfile::tempdir().expect("folder");
+        let item = Request {
+            id: "a".to_owned(),
+            images: vec!["a.png".into()],
+            turns: Vec::new(),
+            open: corpus::Open::Assistant,
+            prompt: None,
+            decoding: corpus::Decoding::default(),
+        };
+        let error = write(&folder.path().join("requests.jsonl"), [&item]).expect_err("relative");
+        assert!(
+            matches!(&error, Error::NotFull { path, folder: own } if path == Path::new("a.png") && own == folder.path()),
+            "{error:?}"
+        );
+        let error = read::<Pair>(&folder.path().join("nowhere.jsonl")).expect_err("not there");
+        assert!(matches!(error, Error::Corpus(_)), "{error:?}");
     }
 }

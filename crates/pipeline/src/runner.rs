@@ -4,13 +4,14 @@ use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, anyhow};
 use corpus::jsonl::{Appender, read_prefix};
 use corpus::{Completion, Request};
 use generate::Generator;
 use run::Stop;
 use run::events::Reporter;
 use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
 
 /// Who hears how it goes, and who may stop it.
 #[derive(Clone, Copy)]
@@ -33,6 +34,8 @@ struct Sum {
 /// Completes all requests into `path`, `size` of them a group. Whole groups that are already there are kept; a broken group
 /// is done again, also one that no longer has the checksum beside it (`<path>.sums`). A file without checksums, which
 /// another engine may have written, is taken as it is. Stops between groups when the run is asked to.
+///
+/// Gives [`Error::Stopped`], [`Error::NoAnswer`], [`Error::Generate`], [`Error::Corpus`] and [`Error::Io`].
 pub fn run(
     generator: &mut dyn Generator,
     requests: &[Request],
@@ -89,8 +92,8 @@ pub fn run(
         let mut ordered = Vec::with_capacity(group.len());
         for request in group {
             let at = done.iter().position(|c| c.id == request.id);
-            let at = at.ok_or_else(|| {
-                anyhow!("the generator gave nothing for request `{}`", request.id)
+            let at = at.ok_or_else(|| Error::NoAnswer {
+                request: request.id.clone(),
             })?;
             ordered.push(done.swap_remove(at));
         }
@@ -111,11 +114,11 @@ pub(crate) fn sums_of(path: &Path) -> PathBuf {
 
 /// Notes the checksum of what follows the first `from` bytes; gives the length of the file.
 fn add_sum(path: &Path, sums: &mut Appender, from: u64) -> Result<u64> {
-    let reading = || format!("cannot read `{}`", path.display());
-    let mut file = File::open(path).with_context(reading)?;
-    file.seek(SeekFrom::Start(from)).with_context(reading)?;
+    let reading = Error::io("read", path);
+    let mut file = File::open(path).map_err(&reading)?;
+    file.seek(SeekFrom::Start(from)).map_err(&reading)?;
     let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes).with_context(reading)?;
+    file.read_to_end(&mut bytes).map_err(&reading)?;
     let end = from + bytes.len() as u64;
     // A checksum that a failing machine loses costs its group, no more; so there is nothing to wait for.
     sums.write(&[Sum {
@@ -129,11 +132,11 @@ fn add_sum(path: &Path, sums: &mut Appender, from: u64) -> Result<u64> {
 fn sound_bytes(path: &Path, sums: &[(Sum, u64)]) -> Result<u64> {
     let bytes = match std::fs::read(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
-        read => read.with_context(|| format!("cannot read `{}`", path.display()))?,
+        read => read.map_err(Error::io("read", path))?,
     };
     let mut sound = 0;
     for (sum, _) in sums {
-        let end = usize::try_from(sum.end)?;
+        let end = usize::try_from(sum.end).unwrap_or(usize::MAX);
         match bytes.get(sound..end) {
             Some(part) if corpus::digest::bytes(part) == sum.sha256 => sound = end,
             _ => break,
@@ -197,6 +200,37 @@ mod tests {
             decoding: corpus::Decoding::default(),
         };
         (0..count).map(one).collect()
+    }
+
+    /// Answers nothing.
+    struct Silent;
+
+    impl Generator for Silent {
+        fn generate(
+            &mut self,
+            _: &mut dyn Iterator<Item = Request>,
+            _: &mut dyn FnMut(Completion) -> Result<(), String>,
+        ) -> Result<(), generate::Error> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_request_without_an_answer_and_a_stop_are_errors() {
+        let folder = tempfile::tempdir().expect("folder");
+        let path = folder.path().join("completions.jsonl");
+        let found = run(&mut Silent, &requests(3), &path, GROUP, unheard());
+        assert!(
+            matches!(&found, Err(Error::NoAnswer { request }) if request == "0"),
+            "{found:?}"
+        );
+        let always = AtomicBool::new(true);
+        let progress = Progress {
+            stop: Stop::when(&always),
+            ..unheard()
+        };
+        let found = run(&mut Echo(0), &requests(3), &path, GROUP, progress);
+        assert!(matches!(found, Err(Error::Stopped(_))), "{found:?}");
     }
 
     #[test]

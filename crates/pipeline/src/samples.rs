@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use anyhow::Result;
 use corpus::formats::{self, Loaded};
 use corpus::{Rejected, Sample};
 
 use crate::bad_records::{refuse_many, reject_broken};
+use crate::error::Result;
 use crate::stage::Site;
 
 /// Reads a file of samples; pictures are looked for only where they are to be used.

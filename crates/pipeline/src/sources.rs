@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
 use corpus::formats;
 use run::recipe::{DEMO, Recipe};
 use synthesis::Prompts;
 
+use crate::error::{Error, Result};
 use crate::pictures::PictureStore;
 
 /// What a synthesizer is tuned on.
@@ -53,6 +53,8 @@ pub(crate) fn folder_of(checkpoint: &Path, run: &Path) -> PathBuf {
 
 impl Sources {
     /// Of a recipe, for the run folder `run`.
+    ///
+    /// Gives [`Error::Io`] and [`Error::Prompts`] for the file of prompts.
     pub fn of(recipe: &Recipe, run: &Path, limit: Option<usize>) -> Result<Self> {
         let model = |checkpoint: &PathBuf| folder_of(checkpoint, run);
         let synthesizer = &recipe.synthesizer;
@@ -63,10 +65,11 @@ impl Sources {
         let tunes = synthesizer.checkpoint.is_none() && recipe.mix.synthetic;
         let prompts = match &synthesizer.prompts {
             Some(path) => {
-                let text = std::fs::read_to_string(path)
-                    .with_context(|| format!("cannot read `{}`", path.display()))?;
-                Prompts::with_overrides(&text)
-                    .with_context(|| format!("prompts `{}`", path.display()))?
+                let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
+                Prompts::with_overrides(&text).map_err(|source| Error::Prompts {
+                    path: path.clone(),
+                    source,
+                })?
             }
             None => Prompts::default(),
         };

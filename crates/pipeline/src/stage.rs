@@ -4,7 +4,6 @@ use std::cell::RefCell;
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
 use corpus::digests::Digests;
 use run::events::Reporter;
 use run::plan::Cost;
@@ -14,6 +13,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::engine::Engine;
+use crate::error::{Error, Result};
 use crate::estimate::Estimate;
 use crate::pictures::PictureStore;
 use crate::reader::Reader;
@@ -43,7 +43,8 @@ pub trait Stage {
         Vec::new()
     }
 
-    /// Does the work in the site's folder. What an attempt with the same key left there is gone on with.
+    /// Does the work in the site's folder. What an attempt with the same key left there is gone on with. A stage of another
+    /// crate gives its own errors with [`Error::of_stage`]; [`Error::Stopped`] is no failure.
     fn run(&self, site: &Site<'_>) -> Result<Self::Counts>;
 }
 
@@ -168,13 +169,19 @@ impl Site<'_> {
     }
 
     /// What an input counted.
+    ///
+    /// Gives [`Error::NoManifest`] and [`Error::Counts`].
     pub fn counts<S: Stage>(&self, link: &Link<S>) -> Result<S::Counts> {
         let manifest = self
             .graph
             .node(&link.name)
             .and_then(|node| self.graph.stage_folder(self.run, node).manifest())
-            .with_context(|| format!("stage `{}` has no sound manifest", link.name))?;
-        serde_json::from_value(manifest.counts)
-            .with_context(|| format!("the counts of stage `{}` cannot be read", link.name))
+            .ok_or_else(|| Error::NoManifest {
+                stage: link.name.clone(),
+            })?;
+        serde_json::from_value(manifest.counts).map_err(|source| Error::Counts {
+            stage: link.name.clone(),
+            source,
+        })
     }
 }

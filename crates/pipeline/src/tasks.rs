@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use anyhow::{Context as _, Result, bail};
 use corpus::{Label, Pair, Prediction};
 use evaluation::benchmarks::{Benchmark, Keep, Packing};
 use evaluation::jobs::{self, Job, JobError, Reading};
@@ -12,6 +11,7 @@ use evaluation::tasks::{FileMetric, Item, Scoring, Spec};
 use run::recipe::Recipe;
 use serde_json::{Map, json};
 
+use crate::error::{Error, Result};
 use crate::questions::{Questions, Role, packed, unasked};
 use crate::reader::Reader;
 use crate::records;
@@ -190,14 +190,17 @@ impl Tasks {
     pub fn read(&self, site: &Site<'_>) -> Result<Vec<Questions>> {
         let problems = self.problems();
         if !problems.is_empty() {
-            bail!("{}", problems.join("\n"));
+            return Err(Error::Tasks { problems });
         }
         let folder = site.pictures.folder();
         let mut all = self.files().0.clone();
         for questions in &mut all {
             if questions.benchmark.packing == Packing::Packaged {
                 self.unpack(questions, folder)
-                    .with_context(|| format!("task `{}`", questions.id()))?;
+                    .map_err(|source| Error::Task {
+                        task: questions.id().to_owned(),
+                        source: Box::new(source.into()),
+                    })?;
             }
             let items = &mut questions.benchmark.items;
             site.pictures

@@ -8,7 +8,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Context as _, Result, bail};
 use corpus::jsonl::{Appender, read_prefix};
 use corpus::{Rejected, Sample};
 use model::proof;
@@ -21,6 +20,7 @@ use run::recipe::Training;
 use self::checkpoints::{clear_leftovers, found, prune};
 pub use self::data::{Data, Task};
 use crate::cards;
+use crate::error::{Error, Imbalance, Result};
 use crate::records::{read_rejected, write_rejected};
 use crate::settings;
 use crate::stage::Site;
@@ -163,15 +163,18 @@ pub fn train(site: &Site<'_>, task: &Task<'_>) -> Result<Trained> {
     )?;
     let used = drawn.len() - dropped.len();
     if used == 0 {
-        bail!(
-            "all {} samples were left out; see `{}`",
-            samples.len(),
-            folder.join("rejected.jsonl").display()
-        );
+        return Err(Error::AllLeftOut {
+            samples: samples.len(),
+            rejected: folder.join("rejected.jsonl"),
+        });
     }
     let saved = folder.join("model");
-    model::save(model.as_ref(), &saved, Some(task.base), site.engine.dtype)
-        .context("cannot save the trained model")?;
+    model::save(model.as_ref(), &saved, Some(task.base), site.engine.dtype).map_err(|source| {
+        Error::Save {
+            folder: saved.clone(),
+            source,
+        }
+    })?;
     let extra_bos = Some(processor.extra_bos());
     processor::FolderSettings { extra_bos }.write(&saved)?;
     let steps = trainer.steps_done();
@@ -209,7 +212,7 @@ fn resume(site: &Site<'_>, trainer: &mut Trainer<'_>) -> Result<()> {
         };
         site.report.warn(format!("{error}\n  {next}"));
         // It cannot be used, and would be in the way of the one that takes its place.
-        fs::remove_dir_all(&path).with_context(|| format!("cannot remove `{}`", path.display()))?;
+        fs::remove_dir_all(&path).map_err(Error::io("remove", &path))?;
     }
     Ok(())
 }
@@ -222,7 +225,7 @@ fn check_totals(
     foretold: &[train::Dropped],
     dropped: &[train::Dropped],
     trained: Option<usize>,
-) -> Result<()> {
+) -> Result<(), Imbalance> {
     let foretold: BTreeSet<&str> = foretold.iter().map(|d| d.id.as_str()).collect();
     let dropped: BTreeSet<&str> = dropped.iter().map(|d| d.id.as_str()).collect();
     let (mut draws, mut expected) = (0, BTreeSet::new());
@@ -236,18 +239,17 @@ fn check_totals(
     }
     if expected != dropped {
         let other = expected.symmetric_difference(&dropped).next();
-        bail!(
-            "the length audit foretold {} samples to be left out of those drawn, and {} were (`{}` for one); did a \
-             picture change meanwhile?",
-            expected.len(),
-            dropped.len(),
-            other.unwrap_or(&"")
-        );
+        return Err(Imbalance::Foretold {
+            foretold: expected.len(),
+            left_out: dropped.len(),
+            differing: other.copied().unwrap_or_default().to_owned(),
+        });
     }
     match trained {
-        Some(trained) if trained != draws => {
-            bail!("{draws} samples were drawn and not left out, but the steps trained on {trained}")
-        }
+        Some(trained) if trained != draws => Err(Imbalance::Trained {
+            drawn: draws,
+            trained,
+        }),
         _ => Ok(()),
     }
 }
@@ -273,21 +275,29 @@ mod tests {
         };
         // Two epochs without `c`; `b` is left out each time.
         let check = |foretold: &[train::Dropped], dropped: &[train::Dropped], trained| {
-            let found = check_totals(
+            check_totals(
                 &samples,
                 [0, 1, 1, 0].into_iter(),
                 foretold,
                 dropped,
                 trained,
-            );
-            found.map_err(|e| e.to_string())
+            )
+        };
+        let foretold = |foretold: usize, left_out: usize| Imbalance::Foretold {
+            foretold,
+            left_out,
+            differing: "b".to_owned(),
         };
         let b = [dropped("b")];
         assert_eq!(check(&b, &b, Some(2)), Ok(()));
         assert_eq!(check(&[dropped("b"), dropped("c")], &b, None), Ok(()));
         assert_eq!(check(&[], &[], Some(4)), Ok(()));
-        assert!(check(&b, &b, Some(3)).is_err_and(|e| e.contains("2 samples were drawn")));
-        assert!(check(&[], &b, Some(2)).is_err_and(|e| e.contains("`b` for one")));
-        assert!(check(&b, &[], Some(4)).is_err_and(|e| e.contains("foretold 1 samples")));
+        let (drawn, trained) = (2, 3);
+        let found = check(&b, &b, Some(trained));
+        assert_eq!(found, Err(Imbalance::Trained { drawn, trained }));
+        assert_eq!(check(&[], &b, Some(2)), Err(foretold(0, 1)));
+        assert_eq!(check(&b, &[], Some(4)), Err(foretold(1, 0)));
+        let told = foretold(1, 0).to_string();
+        assert!(told.contains("foretold 1 samples") && told.contains("`b` for one"));
     }
 }

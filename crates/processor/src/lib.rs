@@ -19,6 +19,8 @@
 //! # }
 //! ```
 
+#![deny(missing_docs)]
+
 mod chat;
 mod encoded;
 mod error;

@@ -3,6 +3,8 @@
 //! Takes what a run or a scoring found ([`Summary`], [`System`]) and gives pages and tables as text; nothing is written. The
 //! only files it reads are the pictures that it is told of.
 
+#![deny(missing_docs)]
+
 mod evidence;
 mod html;
 mod number;

@@ -10,9 +10,10 @@ use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+use crate::error::Error;
 
 /// Something that a stage told.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -167,24 +168,24 @@ pub struct EventFile {
 }
 
 impl EventFile {
-    /// Opens `events/<process>.jsonl` of a run folder; a torn last line is closed.
-    pub fn open(run: &Path, process: &str) -> Result<Self> {
+    /// Opens `events/<process>.jsonl` of a run folder; a torn last line is closed. Gives [`Error::Io`].
+    pub fn open(run: &Path, process: &str) -> Result<Self, Error> {
         let folder = run.join(FOLDER);
         let path = folder.join(format!("{process}.jsonl"));
-        let writing = || format!("cannot write `{}`", path.display());
-        fs::create_dir_all(&folder).with_context(writing)?;
+        let writing = Error::io("write", &path);
+        fs::create_dir_all(&folder).map_err(&writing)?;
         let mut file = OpenOptions::new()
             .create(true)
             .read(true)
             .append(true)
             .open(&path)
-            .with_context(writing)?;
-        if file.metadata().with_context(writing)?.len() > 0 {
+            .map_err(&writing)?;
+        if file.metadata().map_err(&writing)?.len() > 0 {
             let mut last = [0];
-            file.seek(SeekFrom::End(-1)).with_context(writing)?;
-            file.read_exact(&mut last).with_context(writing)?;
+            file.seek(SeekFrom::End(-1)).map_err(&writing)?;
+            file.read_exact(&mut last).map_err(&writing)?;
             if last != *b"\n" {
-                file.write_all(b"\n").with_context(writing)?;
+                file.write_all(b"\n").map_err(&writing)?;
             }
         }
         Ok(Self {
@@ -193,14 +194,12 @@ impl EventFile {
         })
     }
 
-    /// An error if an event could not be written: stages do not stop for it, whoever drives them looks here.
-    pub fn check(&self) -> Result<()> {
+    /// [`Error::Io`] if an event could not be written: stages do not stop for it, whoever drives them looks here.
+    pub fn check(&self) -> Result<(), Error> {
         match self.state.lock() {
             Ok(mut state) => match state.1.take() {
                 None => Ok(()),
-                Some(error) => {
-                    Err(error).with_context(|| format!("cannot write `{}`", self.path.display()))
-                }
+                Some(error) => Err(Error::io("write", &self.path)(error)),
             },
             Err(_) => Ok(()),
         }
@@ -224,7 +223,7 @@ impl Listener for EventFile {
 }
 
 /// All events of a run folder in order of their time, and how many lines were torn or damaged.
-pub fn read(run: &Path) -> Result<(Vec<Event>, usize)> {
+pub fn read(run: &Path) -> Result<(Vec<Event>, usize), corpus::Error> {
     let folder = run.join(FOLDER);
     let mut paths: Vec<PathBuf> = fs::read_dir(&folder)
         .into_iter()
@@ -297,6 +296,17 @@ mod tests {
         };
         assert_eq!(texts, [&note("one"), &note("two")]);
         assert_eq!(torn, 1);
+    }
+
+    #[test]
+    fn events_that_cannot_be_kept_are_told() {
+        let folder = tempfile::tempdir().expect("folder");
+        fs::write(folder.path().join(FOLDER), "").expect("write");
+        let error = EventFile::open(folder.path(), "0").expect_err("a file is there");
+        assert!(
+            matches!(&error, Error::Io { action: "write", path, .. } if path.ends_with("events/0.jsonl")),
+            "{error:?}"
+        );
     }
 
     #[test]

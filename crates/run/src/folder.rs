@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, bail};
 use corpus::digests::Digests;
 use corpus::sealed::{read_sealed, write_sealed};
 use serde_json::Value;
 
+use crate::error::Error;
 use crate::identity::{Basis, Begun, FORMAT, Manifest};
 
 /// Where a stage stands.
@@ -58,33 +58,38 @@ pub struct RunFolder {
 
 impl RunFolder {
     /// Opens or makes the folder and locks it.
-    pub fn open(path: &Path) -> Result<Self> {
-        fs::create_dir_all(path)
-            .with_context(|| format!("cannot make the run folder `{}`", path.display()))?;
-        let path = path.canonicalize()?;
-        let lock = File::create(path.join(".lock"))
-            .with_context(|| format!("cannot write in the run folder `{}`", path.display()))?;
+    ///
+    /// Gives [`Error::MakeRun`], [`Error::WriteInRun`], [`Error::Locked`] and [`Error::Lock`].
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        let made = fs::create_dir_all(path).and_then(|()| path.canonicalize());
+        let path = made.map_err(|source| Error::MakeRun {
+            path: path.to_owned(),
+            source,
+        })?;
+        let lock = match File::create(path.join(".lock")) {
+            Ok(lock) => lock,
+            Err(source) => return Err(Error::WriteInRun { path, source }),
+        };
         match lock.try_lock() {
             Ok(()) => Ok(Self { path, _lock: lock }),
-            Err(TryLockError::WouldBlock) => bail!(
-                "another run works in `{}`; wait for it, or choose another --run-dir",
-                path.display()
-            ),
-            Err(TryLockError::Error(error)) => Err(error).context("cannot lock the run folder"),
+            Err(TryLockError::WouldBlock) => Err(Error::Locked { path }),
+            Err(TryLockError::Error(source)) => Err(Error::Lock { path, source }),
         }
     }
 
-    /// Refuses a folder whose stages an earlier program made: they have other keys, and would all be done again.
-    pub fn refuse_earlier_layout<'a>(&self, folders: impl Iterator<Item = &'a Path>) -> Result<()> {
+    /// Refuses a folder whose stages an earlier program made: they have other keys, and would all be done again. Gives
+    /// [`Error::EarlierLayout`].
+    pub fn refuse_earlier_layout<'a>(
+        &self,
+        folders: impl Iterator<Item = &'a Path>,
+    ) -> Result<(), Error> {
         for folder in folders {
             let notes = [BEGUN, MANIFEST].map(|name| self.path.join(folder).join(name));
             let found = notes.iter().find_map(|path| read_sealed::<Value>(path));
             if found.is_some_and(|note| note["format"] != FORMAT) {
-                bail!(
-                    "the run folder `{}` was made by another version of adamllm, whose stages this one cannot go on \
-                     with; choose another --run-dir, or finish it with that version",
-                    self.path.display()
-                );
+                return Err(Error::EarlierLayout {
+                    path: self.path.clone(),
+                });
             }
         }
         Ok(())
@@ -117,13 +122,13 @@ impl StageFolder {
         read_sealed(&self.path.join(BEGUN))
     }
 
-    /// Where the stage stands. `given` is what its inputs have given.
+    /// Where the stage stands. `given` is what its inputs have given. Gives what [`StageFolder::outputs`] gives.
     pub fn state(
         &self,
         basis: &Basis,
         given: &BTreeMap<String, String>,
         digests: &mut Digests,
-    ) -> Result<State> {
+    ) -> Result<State, Error> {
         let Some(begun) = self.begun() else {
             // A note that is there and cannot be read was written by this program and is no longer what it wrote.
             let is_there = self.path.join(BEGUN).exists();
@@ -167,18 +172,20 @@ impl StageFolder {
         })
     }
 
-    /// Content digests of what lies in the folder, checkpoints and unfinished files aside.
-    pub fn outputs(&self, digests: &mut Digests) -> Result<BTreeMap<String, String>> {
+    /// Content digests of what lies in the folder, checkpoints and unfinished files aside. Gives [`Error::Io`] and
+    /// [`Error::Corpus`].
+    pub fn outputs(&self, digests: &mut Digests) -> Result<BTreeMap<String, String>, Error> {
         let mut names = Vec::new();
         self.list(&self.path, "", &mut names)
-            .with_context(|| format!("cannot read `{}`", self.path.display()))?;
+            .map_err(Error::io("read", &self.path))?;
         names.sort();
         let paths: Vec<PathBuf> = names.iter().map(|name| self.path.join(name)).collect();
         Ok(names.into_iter().zip(digests.files(&paths)?).collect())
     }
 
-    /// Makes the folder ready: what an attempt on the same basis left is kept, anything else is cleared.
-    pub fn begin(&self, basis: &Basis, given: &BTreeMap<String, String>) -> Result<()> {
+    /// Makes the folder ready: what an attempt on the same basis left is kept, anything else is cleared. Gives
+    /// [`Error::Io`] and [`Error::Corpus`].
+    pub fn begin(&self, basis: &Basis, given: &BTreeMap<String, String>) -> Result<(), Error> {
         let now = Begun {
             format: FORMAT,
             stage: self.stage.clone(),
@@ -191,8 +198,7 @@ impl StageFolder {
         if !same {
             self.clear()?;
         }
-        fs::create_dir_all(&self.path)
-            .with_context(|| format!("cannot make `{}`", self.path.display()))?;
+        fs::create_dir_all(&self.path).map_err(Error::io("make", &self.path))?;
         if same {
             // While it is worked on, it is not finished.
             remove_file(&self.path.join(MANIFEST))?;
@@ -214,12 +220,12 @@ impl StageFolder {
         own.map(|entry| entry.file_name()).any(|name| name != BEGUN)
     }
 
-    /// Removes all that the stage wrote, first what makes it count as done.
-    pub fn clear(&self) -> Result<()> {
+    /// Removes all that the stage wrote, first what makes it count as done. Gives [`Error::Io`].
+    pub fn clear(&self) -> Result<(), Error> {
         remove_file(&self.path.join(MANIFEST))?;
         remove_file(&self.path.join(BEGUN))?;
         self.clear_below(&self.path)
-            .with_context(|| format!("cannot clear `{}`", self.path.display()))
+            .map_err(Error::io("clear", &self.path))
     }
 
     fn clear_below(&self, folder: &Path) -> std::io::Result<()> {
@@ -241,8 +247,8 @@ impl StageFolder {
     }
 
     /// Writes the manifest, which makes the stage count as done.
-    pub fn finish(&self, manifest: &Manifest) -> Result<()> {
-        Ok(write_sealed(&self.path.join(MANIFEST), manifest)?)
+    pub fn finish(&self, manifest: &Manifest) -> Result<(), corpus::Error> {
+        write_sealed(&self.path.join(MANIFEST), manifest)
     }
 
     /// Names of the files in a folder and the folders in it, relative to where the listing began.
@@ -269,10 +275,10 @@ impl StageFolder {
 const MANIFEST: &str = "manifest.json";
 const BEGUN: &str = "begun.json";
 
-fn remove_file(path: &Path) -> Result<()> {
+fn remove_file(path: &Path) -> Result<(), Error> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("cannot remove `{}`", path.display()))
+            Err(Error::io("remove", path)(error))
         }
         _ => Ok(()),
     }
@@ -287,10 +293,63 @@ mod tests {
     fn refuses_a_second_run_in_the_same_folder() {
         let folder = tempfile::tempdir().expect("temp folder");
         let _first = RunFolder::open(folder.path()).expect("first");
-        let error = RunFolder::open(folder.path())
-            .expect_err("second")
-            .to_string();
-        assert!(error.contains("another run works in"), "{error}");
+        let error = RunFolder::open(folder.path()).expect_err("second");
+        assert!(matches!(error, Error::Locked { .. }), "{error:?}");
+        let told = error.to_string();
+        assert!(told.contains("another run works in"), "{told}");
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_a_run_folder_is_told() {
+        let folder = tempfile::tempdir().expect("temp folder");
+        let file = folder.path().join("file");
+        fs::write(&file, "").expect("write");
+        let error = RunFolder::open(&file.join("run")).expect_err("below a file");
+        assert!(
+            matches!(&error, Error::MakeRun { path, .. } if *path == file.join("run")),
+            "{error:?}"
+        );
+        fs::create_dir(folder.path().join(".lock")).expect("folder");
+        let error = RunFolder::open(folder.path()).expect_err("no file for the lock");
+        assert!(matches!(error, Error::WriteInRun { .. }), "{error:?}");
+    }
+
+    #[test]
+    fn what_the_system_refuses_in_a_stages_folder_is_told() {
+        let folder = tempfile::tempdir().expect("temp folder");
+        let file = folder.path().join("file");
+        fs::write(&file, "").expect("write");
+        let action = |error: Error| match error {
+            Error::Io { action, .. } => action,
+            other => panic!("{other:?}"),
+        };
+        let at = |path: &Path| StageFolder {
+            path: path.to_owned(),
+            inner: Vec::new(),
+            ..stage(folder.path())
+        };
+        // A link to nothing is in the way of a folder.
+        let link = |name: &str, to: &Path| {
+            let path = folder.path().join(name);
+            std::os::unix::fs::symlink(to, &path).expect("link");
+            path
+        };
+        let made = at(&link("nowhere", &folder.path().join("none")));
+        let made = made.begin(&basis("a"), &given("x"));
+        assert_eq!(action(made.expect_err("no folder")), "make");
+        let own = folder.path().join("mix");
+        fs::create_dir_all(own.join(MANIFEST)).expect("folder");
+        let remove = at(&own).clear().expect_err("no file");
+        assert_eq!(action(remove), "remove");
+        let below = at(&file.join("mix"));
+        let begun = below.begin(&basis("a"), &given("x"));
+        assert_eq!(action(begun.expect_err("below a file")), "remove");
+        link("mix/model", &folder.path().join("none"));
+        let error = at(&own).outputs(&mut Digests::default());
+        assert!(
+            matches!(error, Err(Error::Corpus(corpus::Error::Io { .. }))),
+            "{error:?}"
+        );
     }
 
     #[test]
@@ -302,8 +361,10 @@ mod tests {
         fs::create_dir(run.path.join("train")).expect("folder");
         let old = serde_json::json!({"key": "a", "before": "b"});
         write_sealed(&run.path.join("train/begun.json"), &old).expect("write");
-        let error = check().expect_err("of another version").to_string();
-        assert!(error.contains("another version of adamllm"), "{error}");
+        let error = check().expect_err("of another version");
+        assert!(matches!(error, Error::EarlierLayout { .. }), "{error:?}");
+        let told = error.to_string();
+        assert!(told.contains("another version of adamllm"), "{told}");
     }
 
     fn basis(text: &str) -> Basis {

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, bail};
 use corpus::sealed::{read_sealed, write_sealed};
 use serde::{Deserialize, Serialize};
 
+use crate::error::Error;
 use crate::folder::StageFolder;
 use crate::identity::FORMAT;
 
@@ -101,20 +101,20 @@ struct Stored {
 const FILE: &str = "graph.json";
 
 impl Graph {
-    /// Adds a stage; its inputs must be there.
-    pub fn add(&mut self, node: Node) -> Result<()> {
+    /// Adds a stage; its inputs must be there. Gives [`Error::Twice`] and [`Error::NoInput`].
+    pub fn add(&mut self, node: Node) -> Result<(), Error> {
         if self.node(&node.name).is_some() {
-            bail!("the graph has two stages `{}`", node.name);
+            return Err(Error::Twice { stage: node.name });
         }
         if let Some(missing) = node
             .inputs
             .values()
             .find(|input| self.node(input).is_none())
         {
-            bail!(
-                "stage `{}` is made from `{missing}`, which the graph does not have",
-                node.name
-            );
+            return Err(Error::NoInput {
+                input: missing.clone(),
+                stage: node.name,
+            });
         }
         self.nodes.push(node);
         Ok(())
@@ -153,17 +153,18 @@ impl Graph {
         }
     }
 
-    /// What a span asks of each stage, in order.
-    pub fn wishes(&self, span: &Span) -> Result<Vec<Wish>> {
-        let group = |name: &Option<String>| -> Result<Option<BTreeSet<&str>>> {
+    /// What a span asks of each stage, in order. Gives [`Error::UnknownGroup`] and [`Error::Order`].
+    pub fn wishes(&self, span: &Span) -> Result<Vec<Wish>, Error> {
+        let group = |name: &Option<String>| -> Result<Option<BTreeSet<&str>>, Error> {
             let Some(name) = name else { return Ok(None) };
             let nodes = self.nodes.iter().filter(|node| node.group == *name);
             let nodes: BTreeSet<&str> = nodes.map(|node| node.name.as_str()).collect();
             if nodes.is_empty() {
-                bail!(
-                    "unknown stage `{name}`; stages are {}",
-                    self.groups().join(", ")
-                );
+                let known = self.groups().into_iter();
+                return Err(Error::UnknownGroup {
+                    name: name.clone(),
+                    known: known.map(str::to_owned).collect(),
+                });
             }
             Ok(Some(nodes))
         };
@@ -176,7 +177,10 @@ impl Graph {
         if let (Some(first), Some(from), Some(until)) = (&from, &span.from, &span.until)
             && !first.iter().all(|name| wanted.contains(name))
         {
-            bail!("`--from {from}` comes after `--until {until}`");
+            return Err(Error::Order {
+                from: from.clone(),
+                until: until.clone(),
+            });
         }
         let wish = |node: &Node| {
             let name = node.name.as_str();
@@ -201,13 +205,13 @@ impl Graph {
         out
     }
 
-    /// Notes the graph in the run folder, for whoever looks at it without the recipe.
-    pub fn write(&self, run: &Path) -> Result<()> {
+    /// Notes the graph in the run folder, for whoever looks at it without the recipe. Gives [`Error::Note`].
+    pub fn write(&self, run: &Path) -> Result<(), Error> {
         let stored = Stored {
             format: FORMAT,
             graph: self.clone(),
         };
-        write_sealed(&run.join(FILE), &stored).context("cannot note the graph of the run")
+        write_sealed(&run.join(FILE), &stored).map_err(|source| Error::Note { source })
     }
 
     /// The graph that a run noted; none where there is none, or where it is damaged or another program's.
@@ -240,35 +244,44 @@ mod tests {
         graph
     }
 
-    fn wishes(from: Option<&str>, until: Option<&str>) -> Result<Vec<Wish>, String> {
+    fn wishes(from: Option<&str>, until: Option<&str>) -> Result<Vec<Wish>, Error> {
         let span = Span {
             from: from.map(str::to_owned),
             until: until.map(str::to_owned),
         };
-        graph().wishes(&span).map_err(|e| e.to_string())
+        graph().wishes(&span)
     }
 
     #[test]
     fn a_span_takes_what_its_stages_are_made_from() {
         use Wish::{Anew, Done, Finished, No};
-        assert_eq!(wishes(None, None), Ok(vec![Done; 4]));
-        assert_eq!(wishes(None, Some("a")), Ok(vec![Done, No, No, No]));
-        assert_eq!(wishes(None, Some("bd")), Ok(vec![Done, Done, No, Done]));
-        assert_eq!(
-            wishes(Some("bd"), None),
-            Ok(vec![Finished, Anew, Done, Anew])
-        );
+        let asked = |from, until| wishes(from, until).expect("sound");
+        assert_eq!(asked(None, None), [Done; 4]);
+        assert_eq!(asked(None, Some("a")), [Done, No, No, No]);
+        assert_eq!(asked(None, Some("bd")), [Done, Done, No, Done]);
+        assert_eq!(asked(Some("bd"), None), [Finished, Anew, Done, Anew]);
         let error = wishes(Some("c"), Some("a")).expect_err("c is after a");
-        assert_eq!(error, "`--from c` comes after `--until a`");
+        assert!(matches!(error, Error::Order { .. }), "{error:?}");
+        assert_eq!(error.to_string(), "`--from c` comes after `--until a`");
         let error = wishes(None, Some("x")).expect_err("unknown");
-        assert_eq!(error, "unknown stage `x`; stages are a, bd, c");
+        assert!(matches!(error, Error::UnknownGroup { .. }), "{error:?}");
+        let told = error.to_string();
+        assert_eq!(told, "unknown stage `x`; stages are a, bd, c");
     }
 
     #[test]
     fn a_stage_needs_its_inputs_and_a_name_of_its_own() {
         let mut graph = graph();
-        assert!(graph.add(node("a", "a", &[])).is_err());
-        assert!(graph.add(node("e", "e", &["nowhere"])).is_err());
+        let found = graph.add(node("a", "a", &[])).expect_err("twice");
+        assert!(
+            matches!(&found, Error::Twice { stage } if stage == "a"),
+            "{found:?}"
+        );
+        let found = graph.add(node("e", "e", &["nowhere"])).expect_err("alone");
+        assert!(
+            matches!(&found, Error::NoInput { stage, input } if stage == "e" && input == "nowhere"),
+            "{found:?}"
+        );
     }
 
     #[test]
@@ -276,5 +289,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("folder");
         graph().write(folder.path()).expect("write");
         assert_eq!(Graph::read(folder.path()), Some(graph()));
+        let error = graph().write(&folder.path().join("nowhere"));
+        assert!(matches!(error, Err(Error::Note { .. })), "{error:?}");
     }
 }

@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
+use crate::error::Error;
 use crate::graph::Graph;
 
 /// `plan.json`.
@@ -102,11 +102,14 @@ pub fn disk<'a>(costs: impl Iterator<Item = &'a Cost>) -> BTreeMap<String, u64> 
     out
 }
 
-/// Bytes that are free where a folder is.
-pub fn free_disk(folder: &Path) -> Result<u64> {
+/// Bytes that are free where a folder is. Gives [`Error::FreeDisk`].
+pub fn free_disk(folder: &Path) -> Result<u64, Error> {
     rustix::fs::statvfs(folder)
         .map(|found| found.f_bavail * found.f_frsize)
-        .context("cannot ask for the free disk space")
+        .map_err(|error| Error::FreeDisk {
+            folder: folder.to_owned(),
+            source: error.into(),
+        })
 }
 
 impl Plan {
@@ -260,6 +263,18 @@ pub fn size_of_folder(folder: &Path) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_disk_of_no_folder_has_no_room() {
+        let folder = tempfile::tempdir().expect("folder");
+        assert!(free_disk(folder.path()).expect("a disk") > 0);
+        let nowhere = folder.path().join("nowhere");
+        let error = free_disk(&nowhere).expect_err("not there");
+        assert!(
+            matches!(&error, Error::FreeDisk { folder, .. } if *folder == nowhere),
+            "{error:?}"
+        );
+    }
 
     #[test]
     fn what_stages_leave_adds_up_and_what_passes_does_not() {

@@ -4,6 +4,8 @@
 //! Every step is a pair of pure functions on records (inputs to requests, completions to results and rejects with
 //! reasons). Nothing here reads a file, prints, or runs a model; the program does.
 
+#![deny(missing_docs)]
+
 mod outcome;
 pub mod text;
 pub mod truth;

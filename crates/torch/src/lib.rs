@@ -2,6 +2,8 @@
 //!
 //! The only crate of the workspace with `unsafe` code. Errors carry the first line of libtorch's message.
 
+#![deny(missing_docs)]
+
 mod call;
 mod cuda;
 mod error;

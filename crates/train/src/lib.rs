@@ -3,6 +3,8 @@
 //! [`Trainer`] is a stepper that the program drives: printing, evaluating and saving are calls in the program's loop.
 //! One path trains the synthesizer, a judge and the adapted model; they differ in their samples and settings only.
 
+#![deny(missing_docs)]
+
 mod checkpoint;
 mod config;
 mod error;

@@ -109,9 +109,9 @@ pub fn run(shared: &Shared, arguments: &Benchmarks) -> Result<()> {
         report: Reporter::new(answer::GROUP, &terminal),
         stop: signals::stop(),
     };
-    answer(answering, &jobs, &mut |job, answered| match answered {
+    answer(answering, &jobs, |job, answered| match answered {
         Ok(()) => scoring.score(job),
-        Err(error) => scoring.failed(job, error),
+        Err(error) => scoring.failed(job, error.into()),
     })?;
     scoring.finish(false)
 }

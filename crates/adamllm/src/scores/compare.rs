@@ -29,7 +29,7 @@ pub fn run(shared: &Shared, arguments: &Compare) -> Result<()> {
     let mut note = |line: &str| eprintln!("{line}");
     let mut read =
         |system: &Named| systems::read(&system.path, &arguments.tasks, &reading, scorer, &mut note);
-    let all: Vec<Vec<ScoredTask>> = given.iter().map(&mut read).collect::<Result<_>>()?;
+    let all: Vec<Vec<ScoredTask>> = given.iter().map(&mut read).collect::<Result<_, _>>()?;
     let items = if arguments.common_items {
         Items::Common
     } else {

@@ -64,19 +64,22 @@ impl<'a> Scoring<'a> {
         });
         let task = match found {
             Ok(task) => task,
-            Err(error) => return self.failed(job, error),
+            Err(error) => return self.failed(job, error.into()),
         };
         if !self.shared.quiet {
             for line in task.notes(scorer) {
                 eprintln!("{}: {line}", task.spec.id);
             }
         }
-        self.session.keep(task)
+        Ok(self.session.keep(task)?)
     }
 
     /// Takes note of a task that has no scores.
     pub fn failed(&mut self, job: &Job, error: Error) -> Result<()> {
-        eprintln!("error: {}", self.session.failed(job, error)?);
+        match self.session.failed(job, error.as_ref()) {
+            Some(line) => eprintln!("error: {line}"),
+            None => return Err(error),
+        }
         Ok(())
     }
 
@@ -101,6 +104,6 @@ impl<'a> Scoring<'a> {
                 println!("written to `{}`", folder.display());
             }
         })?;
-        self.session.outcome()
+        Ok(self.session.outcome()?)
     }
 }

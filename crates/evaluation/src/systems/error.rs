@@ -2,11 +2,14 @@
 
 use std::path::PathBuf;
 
-use crate::scoring::CompareError;
+use crate::jobs::JobError;
+use crate::results::ResultsError;
+use crate::scored_task::TaskError;
+use crate::scoring::{CompareError, Scorer};
 use crate::statistics::Error;
 
 /// Systems that do not go together. Hints name the flags of the program.
-#[derive(Debug, PartialEq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum SystemsError {
     /// There is nothing to compare with.
     #[error("a comparison needs two systems or more: `adamllm compare A B`")]
@@ -79,6 +82,33 @@ pub enum SystemsError {
         /// How many items of both differ so.
         differing: usize,
     },
+    /// A folder of results has none of the tasks that are asked for.
+    #[error("`{}` has no {} scores of the tasks that are asked for", path.display(), scorer.name())]
+    NoScores {
+        /// The folder.
+        path: PathBuf,
+        /// Whose scores are wanted.
+        scorer: Scorer,
+    },
+    /// A folder with neither results nor predictions.
+    #[error(
+        "`{}` has no results: nothing that `adamllm score --output`, `adamllm evaluate --model` or a run left, and no \
+         predictions named for a task",
+        folder.display()
+    )]
+    NoResults {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// Results cannot be read.
+    #[error(transparent)]
+    Results(#[from] ResultsError),
+    /// Predictions, tasks or benchmarks do not fit together.
+    #[error(transparent)]
+    Job(#[from] JobError),
+    /// A task cannot be scored.
+    #[error(transparent)]
+    Task(#[from] TaskError),
     /// The scores do not go together.
     #[error(transparent)]
     Compare(#[from] CompareError),

@@ -11,7 +11,6 @@ mod table;
 
 use std::path::Path;
 
-use anyhow::{Result, bail};
 use rayon::prelude::*;
 use serde_json::{Value, json};
 
@@ -33,13 +32,16 @@ pub use table::{Best, Column, DomainTable, Table};
 
 /// One system's scores: read from a folder of results or of a run, or made from predictions. What is wrong with these is told
 /// to `note`.
+///
+/// Gives [`SystemsError::NoScores`], [`SystemsError::NoResults`], [`SystemsError::Results`], [`SystemsError::Job`] and
+/// [`SystemsError::Task`].
 pub fn read(
     path: &Path,
     tasks: &[String],
     reading: &Reading,
     scorer: Scorer,
     note: &mut dyn FnMut(&str),
-) -> Result<Vec<ScoredTask>> {
+) -> Result<Vec<ScoredTask>, SystemsError> {
     let written = if !path.is_dir() {
         None
     } else if results::are_in(path) {
@@ -52,20 +54,15 @@ pub fn read(
     if let Some(mut found) = written {
         found.retain(|task| tasks.is_empty() || tasks.contains(&task.spec.id));
         if found.iter().all(|task| task.by(scorer).is_none()) {
-            bail!(
-                "`{}` has no {} scores of the tasks that are asked for",
-                path.display(),
-                scorer.name()
-            );
+            return Err(SystemsError::NoScores {
+                path: path.to_owned(),
+                scorer,
+            });
         }
         return Ok(found);
     }
     let jobs = match jobs::of_predictions(tasks, path) {
-        Err(JobError::NoFile { folder }) => bail!(
-            "`{}` has no results: nothing that `adamllm score --output`, `adamllm evaluate --model` or a run left, and no \
-             predictions named for a task",
-            folder.display()
-        ),
+        Err(JobError::NoFile { folder }) => return Err(SystemsError::NoResults { folder }),
         found => found?,
     };
     jobs.iter()
@@ -174,7 +171,7 @@ pub fn compare(
 
 /// Everything as one document; the keys are a contract. Of two systems it also has what a comparison of two always had: the
 /// rows by the scorer that was asked for at the top, those by the other under `other`.
-pub fn document(found: &Compared) -> Result<Value> {
+pub fn document(found: &Compared) -> Result<Value, serde_json::Error> {
     let mut value = match (&found.names[..], found.differences.first()) {
         ([_, _], Some(first)) => serde_json::to_value(&first.found)?,
         _ => json!({}),

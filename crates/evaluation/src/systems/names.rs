@@ -149,8 +149,8 @@ mod tests {
 
     #[test]
     fn the_first_is_the_base_unless_another_is_named() {
-        assert_eq!(base(&["a", "b"], None), Ok(0));
-        assert_eq!(base(&["a", "b"], Some("b")), Ok(1));
+        let place = |against: Option<&str>| base(&["a", "b"], against).expect("known");
+        assert_eq!((place(None), place(Some("b"))), (0, 1));
         let error = base(&["a", "b"], Some("c")).expect_err("unknown");
         assert_eq!(
             error.to_string(),

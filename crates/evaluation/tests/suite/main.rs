@@ -9,6 +9,7 @@ mod any_text;
 mod benchmarks;
 mod conclusions;
 mod coverage;
+mod errors;
 mod mersenne;
 mod planted_leaks;
 mod rouge;

@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use anyhow::Result;
 use serde_json::Value;
 use torch::{Device, Kind, Tensor};
 
+use crate::Error;
 use crate::checkpoint::Checkpoint;
 
 /// What is written.
@@ -20,7 +20,7 @@ pub(super) struct Converted {
 }
 
 /// More rows for a table of the vocabulary: each the mean of those there are, as a token that was never seen.
-pub(super) fn extend(checkpoint: &mut Checkpoint, name: &str, rows: i64) -> Result<()> {
+pub(super) fn extend(checkpoint: &mut Checkpoint, name: &str, rows: i64) -> Result<(), Error> {
     let Some(shape) = checkpoint.shape(name) else {
         return Ok(());
     };

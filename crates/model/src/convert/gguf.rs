@@ -4,11 +4,12 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use anyhow::{Context as _, Result, bail};
 use serde_json::{Map, Value, json};
-use torch::Tensor;
+use torch::{TchError, Tensor};
 
 use super::content::Converted;
+use super::error::ConvertError;
+use super::gguf_error::GgufError;
 use crate::checkpoint::Checkpoint;
 use crate::gguf::{Gguf, Value as Meta};
 
@@ -24,6 +25,8 @@ const LAYER: &[(&str, &str)] = &[
     ("ffn_up", "mlp.up_proj"),
     ("ffn_down", "mlp.down_proj"),
 ];
+/// The embeddings of tokens.
+const WORDS: &str = "token_embd.weight";
 /// What the frequencies of scaled positions are divided by.
 const FACTORS: &str = "rope_freqs.weight";
 /// How texts are split before they are merged, by llama.cpp's names.
@@ -39,20 +42,22 @@ const SPLITS: &[(&str, &str)] = &[
 ];
 
 /// Converts a file.
-pub(super) fn to_hf(path: &Path) -> Result<Converted> {
+pub(super) fn to_hf(path: &Path) -> Result<Converted, ConvertError> {
     let file = Gguf::open(path)?;
     let architecture = file.get("general.architecture").and_then(Meta::text);
     if architecture != Some("llama") {
-        bail!(
-            "`{}` has the architecture `{}`; only llama can be converted",
-            path.display(),
-            architecture.unwrap_or("missing")
-        );
+        let found = architecture.unwrap_or("missing").to_owned();
+        let path = path.to_owned();
+        return Err(GgufError::Architecture { path, found }.into());
     }
     let config = config(&file)?;
-    let number = |key: &str| {
+    let number = |key: &'static str| {
         let found = config[key].as_i64().filter(|&n| n > 0);
-        found.with_context(|| format!("`{}` has `{key}` = {}", path.display(), config[key]))
+        found.ok_or_else(|| GgufError::Number {
+            path: path.to_owned(),
+            key,
+            found: config[key].clone(),
+        })
     };
     let (heads, key_heads) = (
         number("num_attention_heads")?,
@@ -64,8 +69,10 @@ pub(super) fn to_hf(path: &Path) -> Result<Converted> {
         if name == FACTORS {
             continue;
         }
-        let target = target(name)
-            .with_context(|| format!("`{}` has the unknown tensor `{name}`", path.display()))?;
+        let target = target(name).ok_or_else(|| GgufError::UnknownTensor {
+            path: path.to_owned(),
+            name: name.to_owned(),
+        })?;
         let shape: Vec<i64> = file
             .shape(name)
             .unwrap_or_default()
@@ -95,7 +102,7 @@ pub(super) fn to_hf(path: &Path) -> Result<Converted> {
 /// The name in `transformers`.
 fn target(name: &str) -> Option<String> {
     match name {
-        "token_embd.weight" => return Some("model.embed_tokens.weight".to_owned()),
+        WORDS => return Some("model.embed_tokens.weight".to_owned()),
         "output_norm.weight" => return Some("model.norm.weight".to_owned()),
         "output.weight" => return Some("lm_head.weight".to_owned()),
         _ => {}
@@ -107,33 +114,36 @@ fn target(name: &str) -> Option<String> {
 }
 
 /// llama.cpp turns neighbouring rows of a head together, `transformers` rows that lie half a head apart.
-fn apart(tensor: &Tensor, heads: i64) -> Result<Tensor> {
+fn apart(tensor: &Tensor, heads: i64) -> Result<Tensor, TchError> {
     let shape = tensor.size();
     let half = shape[0] / heads / 2;
-    Ok(tensor
+    tensor
         .f_reshape([heads, half, 2, -1])?
         .f_transpose(1, 2)?
-        .f_reshape(&shape)?)
+        .f_reshape(&shape)
 }
 
-fn config(file: &Gguf) -> Result<Value> {
+fn config(file: &Gguf) -> Result<Value, ConvertError> {
     let get = |key: &str| file.get(&format!("llama.{key}"));
     let count = |key: &str| {
-        get(key)
-            .and_then(Meta::count)
-            .with_context(|| format!("the file has no `llama.{key}`"))
+        let found = get(key).and_then(Meta::count);
+        found.ok_or_else(|| GgufError::NoKey {
+            key: format!("llama.{key}"),
+        })
     };
     if let Some(kind) = get("rope.scaling.type").and_then(Meta::text)
         && kind != "none"
     {
-        bail!("the file scales positions by `{kind}`, which is not implemented");
+        let kind = kind.to_owned();
+        return Err(GgufError::Scaling { kind }.into());
     }
-    if get("expert_count").and_then(Meta::count).unwrap_or(0) > 0 {
-        bail!("the file is a mixture of experts, which is not implemented");
+    let experts = get("expert_count").and_then(Meta::count).unwrap_or(0);
+    if experts > 0 {
+        return Err(GgufError::Experts { count: experts }.into());
     }
     let vocabulary = file
-        .shape("token_embd.weight")
-        .context("the file has no tensor `token_embd.weight`")?[0];
+        .shape(WORDS)
+        .ok_or(GgufError::NoTensor { name: WORDS })?[0];
     let heads = count("attention.head_count")?;
     let key_heads = get("attention.head_count_kv").and_then(Meta::count);
     let width = count("embedding_length")?;
@@ -160,10 +170,7 @@ fn config(file: &Gguf) -> Result<Value> {
     });
     if file.shape(FACTORS).is_some() {
         let scaling = rope_scaling(&file.read(FACTORS)?, theta, head);
-        config["rope_scaling"] = scaling.context(
-            "the file scales positions by factors that are not those of Llama 3.1 and later; take the original model \
-             of `transformers`",
-        )?;
+        config["rope_scaling"] = scaling.ok_or(GgufError::Factors)?;
     }
     Ok(config)
 }
@@ -202,22 +209,22 @@ fn short(x: f64) -> f64 {
 }
 
 /// `tokenizer.json`, `tokenizer_config.json` and the chat template.
-fn tokenizer(file: &Gguf) -> Result<Vec<(String, Value)>> {
+fn tokenizer(file: &Gguf) -> Result<Vec<(String, Value)>, GgufError> {
     let get = |key: &str| file.get(&format!("tokenizer.ggml.{key}"));
     let kind = get("model").and_then(Meta::text).unwrap_or("missing");
     let pieces = kind == "llama";
     if !pieces && kind != "gpt2" {
-        bail!(
-            "the file's tokenizer is of the kind `{kind}`; only byte-level BPE (`gpt2`) and SentencePiece (`llama`) \
-             can be converted: take `tokenizer.json` from the original model"
-        );
+        let kind = kind.to_owned();
+        return Err(GgufError::Tokenizer { kind });
     }
-    let texts = |key: &str| -> Result<Vec<String>> {
-        let list = get(key).and_then(Meta::list);
-        let list = list.with_context(|| format!("the file has no `tokenizer.ggml.{key}`"))?;
+    let texts = |own: &str| -> Result<Vec<String>, GgufError> {
+        let key = format!("tokenizer.ggml.{own}");
+        let list = get(own).and_then(Meta::list);
+        let list = list.ok_or_else(|| GgufError::NoKey { key: key.clone() })?;
         let text = |(at, value): (usize, &Meta)| {
             let text = value.text().map(str::to_owned);
-            text.with_context(|| format!("entry {at} of `tokenizer.ggml.{key}` is no text"))
+            let key = key.clone();
+            text.ok_or(GgufError::NoText { key, at })
         };
         list.iter().enumerate().map(text).collect()
     };
@@ -268,9 +275,12 @@ fn tokenizer(file: &Gguf) -> Result<Vec<(String, Value)>> {
     if pieces {
         let scores = get("scores").and_then(Meta::list).unwrap_or_default();
         let scores: Option<Vec<f64>> = scores.iter().map(Meta::number).collect();
-        let scores = scores
-            .filter(|scores| scores.len() == words.len())
-            .context("`tokenizer.ggml.scores` does not have a number for each token")?;
+        let scores =
+            scores
+                .filter(|scores| scores.len() == words.len())
+                .ok_or(GgufError::Scores {
+                    tokens: words.len(),
+                })?;
         let prefix = !matches!(get("add_space_prefix"), Some(Meta::Flag(false)));
         let unknown = token("unknown_token_id").map(|(_, word)| word);
         let model = &mut tokenizer["model"];
@@ -316,7 +326,7 @@ fn tokenizer(file: &Gguf) -> Result<Vec<(String, Value)>> {
 }
 
 /// How a byte-level tokenizer splits texts before it merges.
-fn split(name: &str) -> Result<Value> {
+fn split(name: &str) -> Result<Value, GgufError> {
     let byte_level = json!({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": false});
     let whole = json!({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true});
     Ok(match SPLITS.iter().find(|(own, _)| *own == name) {
@@ -326,9 +336,10 @@ fn split(name: &str) -> Result<Value> {
         None if name == "smollm" => json!({"type": "Sequence", "pretokenizers": [
             {"type": "Digits", "individual_digits": true}, whole]}),
         None if ["default", "gpt-2"].contains(&name) => whole,
-        None => bail!(
-            "the file splits texts by the rule `{name}`; known are llama-bpe, qwen2, smollm, gpt-2 and default"
-        ),
+        None => {
+            let rule = name.to_owned();
+            return Err(GgufError::Split { rule });
+        }
     })
 }
 

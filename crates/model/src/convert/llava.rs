@@ -2,27 +2,27 @@
 
 use std::path::Path;
 
-use anyhow::{Context as _, Result, bail};
 use serde_json::{Value, json};
 use torch::{Device, Kind};
 
 use super::content::{Converted, extend};
+use super::error::ConvertError;
 use super::files::read_json;
 use super::tokenizer::{IMAGE, rows, with_image};
 use crate::checkpoint::Checkpoint;
-use crate::families;
+use crate::{Error, families};
 
 const PROJECTOR: &str = "multi_modal_projector.";
 
 /// Puts them together. The projector's weights are drawn with `seed`.
-pub(super) fn assemble(text: &Path, vision: &Path, seed: u64) -> Result<Converted> {
+pub(super) fn assemble(text: &Path, vision: &Path, seed: u64) -> Result<Converted, ConvertError> {
     let mut text_config = read_json(text, "config.json")?;
     let kind = text_config["model_type"].as_str().unwrap_or("missing");
     if !["llama", "mistral"].contains(&kind) {
-        bail!(
-            "`{}` has the model type `{kind}`; the language model of a LLaVA is a llama or mistral",
-            text.display()
-        );
+        return Err(ConvertError::TextModel {
+            folder: text.to_owned(),
+            found: kind.to_owned(),
+        });
     }
     let vision_config = vision_config(vision)?;
     let dino = vision_config["model_type"] == "dinov2";
@@ -98,7 +98,7 @@ pub(super) fn assemble(text: &Path, vision: &Path, seed: u64) -> Result<Converte
 }
 
 /// The projector of a small random model of the same widths.
-fn fresh_projector(config: &Value, seed: u64) -> Result<Vec<(String, torch::Tensor)>> {
+fn fresh_projector(config: &Value, seed: u64) -> Result<Vec<(String, torch::Tensor)>, Error> {
     let mut small = config.clone();
     // Only the widths matter to it.
     small["text_config"]["num_hidden_layers"] = json!(1);
@@ -117,23 +117,26 @@ fn fresh_projector(config: &Value, seed: u64) -> Result<Vec<(String, torch::Tens
 }
 
 /// The configuration of a folder's vision tower.
-pub(super) fn vision_config(folder: &Path) -> Result<Value> {
+pub(super) fn vision_config(folder: &Path) -> Result<Value, ConvertError> {
     let config = read_json(folder, "config.json")?;
     let mut found = match config["model_type"].as_str() {
         Some("clip") => config["vision_config"].clone(),
         Some("clip_vision_model" | "dinov2") => config.clone(),
-        other => bail!(
-            "`{}` has the model type `{}`; vision towers are clip, clip_vision_model and dinov2",
-            folder.display(),
-            other.unwrap_or("missing")
-        ),
+        other => {
+            return Err(ConvertError::VisionModel {
+                folder: folder.to_owned(),
+                found: other.unwrap_or("missing").to_owned(),
+            });
+        }
     };
-    if config["model_type"] == "clip" {
-        found["model_type"] = json!("clip_vision_model");
-    }
     let object = found
         .as_object_mut()
-        .context("the vision tower has no configuration")?;
+        .ok_or_else(|| ConvertError::NoVisionConfig {
+            folder: folder.to_owned(),
+        })?;
+    if config["model_type"] == "clip" {
+        object.insert("model_type".to_owned(), json!("clip_vision_model"));
+    }
     for key in [
         "architectures",
         "torch_dtype",
@@ -146,7 +149,7 @@ pub(super) fn vision_config(folder: &Path) -> Result<Value> {
 }
 
 /// A CLIP's vision tower under the names of a LLaVA.
-pub(super) fn clip_tower(folder: &Path) -> Result<Checkpoint> {
+pub(super) fn clip_tower(folder: &Path) -> Result<Checkpoint, Error> {
     let all = Checkpoint::open(folder)?;
     let prefixed = all.names().any(|name| name.starts_with("vision_model."));
     Ok(all.renamed(|name| {
@@ -163,7 +166,7 @@ pub(super) fn clip_tower(folder: &Path) -> Result<Checkpoint> {
 }
 
 /// A DINOv2 under the names of a LLaVA.
-fn dino_tower(folder: &Path) -> Result<Checkpoint> {
+fn dino_tower(folder: &Path) -> Result<Checkpoint, Error> {
     Ok(Checkpoint::open(folder)?.renamed(|name| {
         let rest = name.strip_prefix("dinov2.").unwrap_or(name);
         (!rest.starts_with("classifier")).then(|| format!("vision_tower.{rest}"))

@@ -4,11 +4,17 @@
 //! finds no folder by name and prints nothing.
 
 mod content;
+mod error;
 mod files;
 mod gguf;
+mod gguf_error;
+mod layout;
 mod llava;
 mod open_llava_next;
 mod request;
 mod tokenizer;
 
-pub use request::{Layout, Outcome, Request, run};
+pub use error::ConvertError;
+pub use gguf_error::GgufError;
+pub use layout::Layout;
+pub use request::{Outcome, Request, run};

@@ -3,11 +3,11 @@
 
 use std::path::Path;
 
-use anyhow::{Context as _, Result, bail};
 use processor::FolderSettings;
 use serde_json::{Map, Value, json};
 
 use super::content::{Converted, extend};
+use super::error::ConvertError;
 use super::files::read_json;
 use super::llava::{clip_tower, vision_config};
 use super::tokenizer::{IMAGE, rows, with_image};
@@ -32,22 +32,25 @@ const OURS: &[&str] = &[
 ];
 
 /// To `transformers`' LLaVA-NeXT. `vision` is the folder of the tower, for checkpoints without one.
-pub(super) fn to_hf(folder: &Path, vision: Option<&Path>) -> Result<Converted> {
+pub(super) fn to_hf(folder: &Path, vision: Option<&Path>) -> Result<Converted, ConvertError> {
     let own = read_json(folder, "config.json")?;
     let name = own["model_type"].as_str().unwrap_or("missing");
     let text_type = match name {
         "llava_llama" | "llava" => "llama",
         "llava_mistral" => "mistral",
-        other => bail!(
-            "`{}` has the model type `{other}`; the original code's are llava_llama and llava_mistral",
-            folder.display()
-        ),
+        other => {
+            return Err(ConvertError::OriginalModel {
+                folder: folder.to_owned(),
+                found: other.to_owned(),
+            });
+        }
     };
-    let expect = |key: &str, known: &[&str]| match own[key].as_str() {
-        Some(value) if !known.contains(&value) => Err(anyhow::anyhow!(
-            "`{key}` is `{value}`, which this conversion does not know; known: {}",
-            known.join(", ")
-        )),
+    let expect = |key: &'static str, known: &'static [&'static str]| match own[key].as_str() {
+        Some(value) if !known.contains(&value) => Err(ConvertError::Setting {
+            key,
+            found: value.to_owned(),
+            known,
+        }),
         _ => Ok(()),
     };
     expect("mm_projector_type", &["mlp2x_gelu"])?;
@@ -62,7 +65,9 @@ pub(super) fn to_hf(folder: &Path, vision: Option<&Path>) -> Result<Converted> {
         Some(tower) => {
             let found = vision_config(tower)?;
             if found["model_type"] != "clip_vision_model" {
-                bail!("`{}` is no CLIP vision tower", tower.display());
+                return Err(ConvertError::NotClip {
+                    folder: tower.to_owned(),
+                });
             }
             if !has_tower {
                 checkpoint = checkpoint.and(clip_tower(tower)?);
@@ -70,13 +75,12 @@ pub(super) fn to_hf(folder: &Path, vision: Option<&Path>) -> Result<Converted> {
             (found, Some(tower))
         }
         None if has_tower => (large(), None),
-        None => bail!(
-            "`{}` holds no vision tower; name its folder with `--vision` ({})",
-            folder.display(),
-            own["mm_vision_tower"]
-                .as_str()
-                .unwrap_or("a CLIP ViT-L/14 at 336 pixels")
-        ),
+        None => {
+            return Err(ConvertError::NoTower {
+                folder: folder.to_owned(),
+                named: own["mm_vision_tower"].as_str().map(str::to_owned),
+            });
+        }
     };
     let mut text: Map<String, Value> = own
         .as_object()
@@ -149,8 +153,7 @@ pub(super) fn to_hf(folder: &Path, vision: Option<&Path>) -> Result<Converted> {
         let settings = FolderSettings {
             extra_bos: Some(true),
         };
-        let settings = serde_json::to_value(settings)?;
-        files.push((FolderSettings::FILE.to_owned(), settings));
+        files.push((FolderSettings::FILE.to_owned(), json!(settings)));
     }
     Ok(Converted {
         checkpoint,
@@ -188,15 +191,17 @@ fn to_published(name: &str) -> Option<String> {
 }
 
 /// From `transformers`' LLaVA-NeXT: parameters under the original names, and the original `config.json`.
-pub(super) fn from_hf(parameters: &[Parameter], config: &Value) -> Result<(Vec<Parameter>, Value)> {
+pub(super) fn from_hf(
+    parameters: &[Parameter],
+    config: &Value,
+) -> Result<(Vec<Parameter>, Value), ConvertError> {
     if config["model_type"] != "llava_next" {
-        bail!(
-            "only a model of type llava_next can be written in this layout; this one is {}",
-            config["model_type"]
-        );
+        return Err(ConvertError::NotLlavaNext {
+            found: config["model_type"].clone(),
+        });
     }
     if config["vision_feature_select_strategy"] == "full" {
-        bail!("`vision_feature_select_strategy` full has no counterpart in this layout");
+        return Err(ConvertError::FullFeatures);
     }
     let renamed = parameters
         .iter()
@@ -209,7 +214,7 @@ pub(super) fn from_hf(parameters: &[Parameter], config: &Value) -> Result<(Vec<P
     let mut own = config["text_config"]
         .as_object()
         .cloned()
-        .context("`config.json` has no `text_config`")?;
+        .ok_or(ConvertError::NoTextConfig)?;
     let mistral = own.get("model_type").is_some_and(|name| name == "mistral");
     let (name, class) = if mistral {
         ("llava_mistral", "LlavaMistralForCausalLM")
@@ -298,6 +303,16 @@ fn large() -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_configuration_without_a_language_model_is_an_error() {
+        let config = json!({"model_type": "llava_next"});
+        let error = from_hf(&[], &config).err();
+        assert!(
+            matches!(error, Some(ConvertError::NoTextConfig)),
+            "{error:?}"
+        );
+    }
 
     #[test]
     fn names_come_back() {

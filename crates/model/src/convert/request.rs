@@ -2,31 +2,19 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, bail};
 use processor::FolderSettings;
 use serde_json::Value;
 use torch::{Device, Kind};
 
+use super::error::ConvertError;
 use super::files::write_file;
+use super::layout::Layout;
 use super::{gguf, llava, open_llava_next};
 use crate::checkpoint::Checkpoint;
 use crate::families;
 use crate::mllm::Parameter;
 use crate::proof;
 use crate::save;
-
-/// How a model's files are laid out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Layout {
-    /// The original code's LLaVA-NeXT.
-    OpenLlavaNext,
-    /// A folder of `transformers`.
-    Hf,
-    /// A file of llama.cpp.
-    Gguf,
-    /// A LLaVA of parts.
-    Llava,
-}
 
 /// A model to convert.
 #[derive(Clone, Debug)]
@@ -61,10 +49,20 @@ pub struct Outcome {
 }
 
 /// Converts; an error unless the written folder computes what the model in memory does.
-pub fn run(request: &Request) -> Result<Outcome> {
+///
+/// Gives every variant of [`ConvertError`]; which of them depends on the layouts.
+pub fn run(request: &Request) -> Result<Outcome, ConvertError> {
     let (input, output) = (&request.input, &request.output);
-    if output.exists() && std::fs::read_dir(output)?.next().is_some() {
-        bail!("`{}` is not empty; name a new folder", output.display());
+    if output.exists() {
+        let mut entries = std::fs::read_dir(output).map_err(|source| ConvertError::Unreadable {
+            path: output.clone(),
+            source,
+        })?;
+        if entries.next().is_some() {
+            return Err(ConvertError::NotEmpty {
+                folder: output.clone(),
+            });
+        }
     }
     let vision = request.vision.as_deref();
     let converted = match (request.from, request.to) {
@@ -72,17 +70,18 @@ pub fn run(request: &Request) -> Result<Outcome> {
         (Layout::Hf, Layout::OpenLlavaNext) => return back(request),
         (Layout::Gguf, Layout::Hf) => gguf::to_hf(input)?,
         (Layout::Hf, Layout::Llava) => {
-            let vision = vision.context("name the folder of the vision tower with `--vision`")?;
+            let vision = vision.ok_or(ConvertError::NoVision)?;
             llava::assemble(input, vision, request.seed)?
         }
-        _ => bail!(
-            "there is no way from that layout to this one; known: open-llava-next to hf and back, gguf to hf, hf to llava"
-        ),
+        (from, to) => return Err(ConvertError::NoWay { from, to }),
     };
     let kind = kind(request, converted.half);
-    let text = serde_json::to_string_pretty(&converted.config)? + "\n";
+    let text = format!("{:#}\n", converted.config);
     let model = families::with_checkpoint(&text, converted.checkpoint, request.device, kind)
-        .with_context(|| format!("`{}` cannot be converted", input.display()))?;
+        .map_err(|source| ConvertError::Model {
+            input: input.clone(),
+            source,
+        })?;
     save::save(
         model.as_ref(),
         output,
@@ -94,7 +93,7 @@ pub fn run(request: &Request) -> Result<Outcome> {
     }
     let (tensors, values) = counts(model.parameters());
     let warning = proof::converted(model, output, output, || {
-        Ok(families::load(output, request.device, kind)?)
+        families::load(output, request.device, kind)
     })?;
     Ok(Outcome {
         tensors,
@@ -104,14 +103,18 @@ pub fn run(request: &Request) -> Result<Outcome> {
 }
 
 /// From a folder of `transformers` to the original code's.
-fn back(request: &Request) -> Result<Outcome> {
+fn back(request: &Request) -> Result<Outcome, ConvertError> {
     let (folder, output): (&Path, &Path) = (&request.input, &request.output);
     let kind = kind(request, Checkpoint::open(folder)?.is_half());
     let model = families::load(folder, request.device, kind)?;
-    let config: Value = serde_json::from_str(model.config_text())?;
+    let config: Value =
+        serde_json::from_str(model.config_text()).map_err(|source| ConvertError::Json {
+            path: folder.join("config.json"),
+            source,
+        })?;
     let vision = config["vision_config"].clone();
     let (parameters, config) = open_llava_next::from_hf(model.parameters(), &config)?;
-    let text = serde_json::to_string_pretty(&config)? + "\n";
+    let text = format!("{config:#}\n");
     save::save_as(&parameters, &text, output, Some(folder), kind)?;
     // Said even where it is no, since the way back takes yes for granted.
     if let Ok(opened) = processor::load(folder, &processor::Options::default()) {
@@ -128,12 +131,8 @@ fn back(request: &Request) -> Result<Outcome> {
             let mut config = again.config;
             config["vision_config"] = vision.clone();
             let text = config.to_string();
-            Ok(families::with_checkpoint(
-                &text,
-                again.checkpoint,
-                request.device,
-                kind,
-            )?)
+            let model = families::with_checkpoint(&text, again.checkpoint, request.device, kind)?;
+            Ok::<_, ConvertError>(model)
         })?
     } else {
         Some(format!(

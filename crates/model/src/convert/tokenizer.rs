@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 
+use super::error::ConvertError;
 use super::files::read_json;
 
 /// The text of the image token of LLaVA models.
@@ -19,17 +19,13 @@ pub(super) struct WithImage {
 }
 
 /// Adds the image token behind all ids, or finds the one that is there.
-pub(super) fn with_image(folder: &Path) -> Result<WithImage> {
+pub(super) fn with_image(folder: &Path) -> Result<WithImage, ConvertError> {
     let mut tokenizer = read_json(folder, "tokenizer.json")?;
     let mut config = read_json(folder, "tokenizer_config.json")?;
-    let missing = || {
-        format!(
-            "`{}` has no `tokenizer.json`; make one with `AutoTokenizer.from_pretrained(...).save_pretrained(...)` of \
-             transformers",
-            folder.display()
-        )
-    };
-    let added = tokenizer["added_tokens"].as_array().with_context(missing)?;
+    let added = tokenizer["added_tokens"].as_array();
+    let added = added.ok_or_else(|| ConvertError::NoTokenizer {
+        folder: folder.to_owned(),
+    })?;
     let id_of = |token: &Value| token["id"].as_i64().unwrap_or(0);
     let found = added.iter().find(|token| token["content"] == IMAGE);
     let largest_added = added.iter().map(id_of).max().unwrap_or(-1);

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod checkpoint;
+mod conversions;
 mod forward;
 mod golden;
 mod hostile;

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Instant;
 
-use anyhow::{Context as _, Result};
 use corpus::{Decoding, Open, Pair, Request, Role, Sample, Turn};
 use generate::{Generator as _, LocalGenerator};
 use model::Mllm;
@@ -15,6 +14,7 @@ use torch::Kind;
 use train::{SampleSource, TooLong, Trainer, peak_rss_bytes};
 
 use crate::engine::Engine;
+use crate::error::{Error, Result};
 
 /// Samples of the measured training steps.
 pub const SAMPLES: usize = 8;
@@ -38,10 +38,8 @@ impl Measured {
     /// What a model is made of, by its `config.json` alone.
     pub fn sizes(engine: &Engine, config: &train::Config, folder: &Path) -> Result<Sizes> {
         let path = folder.join("config.json");
-        let text = std::fs::read_to_string(&path)
-            .with_context(|| format!("cannot read `{}`", path.display()))?;
-        let model = model::outline(&text, None)
-            .with_context(|| format!("cannot use `{}`", path.display()))?;
+        let text = std::fs::read_to_string(&path).map_err(Error::io("read", &path))?;
+        let model = model::outline(&text, None).map_err(|source| Error::Config { path, source })?;
         Ok(Sizes::of(engine, config, model.as_ref()))
     }
 }
@@ -136,7 +134,10 @@ impl Probe<'_> {
                     lengths.push(processor.sample(sample)?.ids.len());
                 }
             }
-            Err(error) => missing.push(format!("tokenizer and picture settings: {error:#}")),
+            Err(error) => missing.push(format!(
+                "tokenizer and picture settings: {}",
+                corpus::causes(&error)
+            )),
         }
         let tokens: usize = lengths.iter().sum();
         Ok(Measured {

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
 use corpus::Request;
 use evaluation::tasks::Item;
 use run::plan::Cost;
@@ -15,6 +14,7 @@ use super::train::Train;
 use crate::answering::Answerer;
 use crate::asked::{self, Asked, Question};
 use crate::blank;
+use crate::error::{Error, Result};
 use crate::estimate::Estimate;
 use crate::reader::Reader;
 use crate::runner::Progress;
@@ -220,5 +220,5 @@ fn pixels(recipe: &Recipe) -> [Option<usize>; 2] {
 
 fn make_folder(path: &Path) -> Result<()> {
     let folder = path.parent().unwrap_or(Path::new(""));
-    std::fs::create_dir_all(folder).with_context(|| format!("cannot make `{}`", folder.display()))
+    std::fs::create_dir_all(folder).map_err(Error::io("make", folder))
 }

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use anyhow::{Result, bail};
 use corpus::{Request, Triplet, jsonl};
 use run::plan::Cost;
 use run::recipe::Recipe;
@@ -14,6 +13,7 @@ use synthesis::{JudgeKind, JudgeOptions, KeepRule, Prompts};
 
 use super::synthesize::{Synthesize, TRIPLETS};
 use crate::answering::Answerer;
+use crate::error::{Imbalance, Result};
 use crate::estimate::Estimate;
 use crate::likelihood;
 use crate::reader::Reader;
@@ -180,12 +180,12 @@ impl Stage for Filter {
         write_rejected(folder, site.stage(), &kept.rejected)?;
         jsonl::write(&folder.join(KEPT), &kept.items)?;
         if kept.items.len() + kept.rejected.len() != triplets.len() {
-            bail!(
-                "{} triplets became {} kept and {} left out",
-                triplets.len(),
-                kept.items.len(),
-                kept.rejected.len()
-            );
+            let found = Imbalance::Filter {
+                triplets: triplets.len(),
+                kept: kept.items.len(),
+                left_out: kept.rejected.len(),
+            };
+            return Err(found.into());
         }
         Ok(Counts {
             judged: triplets.len() as u64,

@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Result, bail};
 use corpus::formats;
 use corpus::{Pair, Rejected, Sample, Triplet, jsonl};
 use run::plan::Cost;
@@ -13,6 +12,7 @@ use synthesis::{MixOptions, Prompts};
 
 use super::filter::{Filter, KEPT};
 use super::pairs::{self, PAIRS, Pairs};
+use crate::error::{Imbalance, Result};
 use crate::estimate::Estimate;
 use crate::reader::Reader;
 use crate::records::{read, write, write_rejected};
@@ -206,7 +206,7 @@ fn check(
     general: &[Sample],
     mixed: &synthesis::Outcome<Sample>,
     options: &MixOptions,
-) -> Result<usize> {
+) -> Result<usize, Imbalance> {
     // A replayed sample may have an origin of its own, but never its own id in it.
     let of_pairs = mixed.items.iter().filter(|s| s.origin["pair"] == s.id);
     let of_pairs: Vec<&Sample> = of_pairs.collect();
@@ -216,21 +216,109 @@ fn check(
     let triplets_left_out = mixed.rejected.iter().filter(of_triplets).count();
     let pairs_left_out = mixed.rejected.len() - triplets_left_out;
     if of_pairs.len() + pairs_left_out != pairs.len() {
-        bail!(
-            "{} pairs became {} samples and {pairs_left_out} rejects",
-            pairs.len(),
-            of_pairs.len()
-        );
+        return Err(Imbalance::Samples {
+            pairs: pairs.len(),
+            samples: of_pairs.len(),
+            rejects: pairs_left_out,
+        });
     }
     let used = if options.synthetic { triplets.len() } else { 0 };
     if with_task + triplets_left_out != used {
-        bail!("{used} triplets became {with_task} tasks and {triplets_left_out} rejects");
+        return Err(Imbalance::Tasks {
+            triplets: used,
+            tasks: with_task,
+            rejects: triplets_left_out,
+        });
     }
     let wanted = (of_pairs.len() as f64 * options.general_ratio.max(0.0)).round() as usize;
     let wanted = if general.is_empty() { 0 } else { wanted };
     let replayed = mixed.items.len() - of_pairs.len();
     if replayed != wanted {
-        bail!("{replayed} samples are replayed, but {wanted} are wanted");
+        return Err(Imbalance::Replay { replayed, wanted });
     }
     Ok(with_task)
+}
+
+#[cfg(test)]
+mod tests {
+    use synthesis::Outcome;
+
+    use super::*;
+
+    fn sample(id: &str, origin: serde_json::Value) -> Sample {
+        Sample {
+            id: id.to_owned(),
+            images: Vec::new(),
+            turns: Vec::new(),
+            end: false,
+            origin,
+        }
+    }
+
+    #[test]
+    fn counts_of_mixing_have_to_add_up() {
+        let pair = Pair {
+            id: "a".to_owned(),
+            images: Vec::new(),
+            caption: String::new(),
+            request: None,
+            group: None,
+            source: None,
+            meta: serde_json::Map::new(),
+        };
+        let triplet = Triplet {
+            id: "a".to_owned(),
+            pair: "a".to_owned(),
+            instruction: String::new(),
+            informative: String::new(),
+            precise: String::new(),
+            origin: serde_json::Value::Null,
+        };
+        let general = [sample("g", serde_json::Value::Null)];
+        let options = MixOptions {
+            general_ratio: 1.0,
+            ..MixOptions::default()
+        };
+        let found = |triplets: &[Triplet], general: &[Sample], items: Vec<Sample>| {
+            let mixed = Outcome {
+                items,
+                rejected: Vec::new(),
+            };
+            check(
+                std::slice::from_ref(&pair),
+                triplets,
+                general,
+                &mixed,
+                &options,
+            )
+        };
+        let own = || sample("a", serde_json::json!({"pair": "a", "triplet": "a"}));
+        assert_eq!(
+            found(std::slice::from_ref(&triplet), &[], vec![own()]),
+            Ok(1)
+        );
+        let (pairs, samples, rejects) = (1, 0, 0);
+        assert_eq!(
+            found(&[], &[], Vec::new()),
+            Err(Imbalance::Samples {
+                pairs,
+                samples,
+                rejects
+            })
+        );
+        let (triplets, tasks) = (0, 1);
+        assert_eq!(
+            found(&[], &[], vec![own()]),
+            Err(Imbalance::Tasks {
+                triplets,
+                tasks,
+                rejects
+            })
+        );
+        let (replayed, wanted) = (0, 1);
+        assert_eq!(
+            found(&[triplet], &general, vec![own()]),
+            Err(Imbalance::Replay { replayed, wanted })
+        );
+    }
 }

@@ -14,8 +14,8 @@ use std::path::Path;
 
 use ::run::Graph;
 use ::run::recipe::Recipe;
-use anyhow::Result;
 
+use crate::error::Result;
 use crate::pictures::PictureStore;
 use crate::sources::Sources;
 use crate::stage::{AnyStage, Link, Stage};
@@ -41,6 +41,9 @@ pub struct Stages {
 
 impl Stages {
     /// The single-stage pipeline of the paper, in the run folder `run`; without pairs, what makes the synthesizer.
+    ///
+    /// Gives [`Error::Io`](crate::Error::Io) and [`Error::Prompts`](crate::Error::Prompts) for the file of prompts, and
+    /// [`Error::Run`](crate::Error::Run) where the graph is not sound.
     pub fn of(recipe: &Recipe, run: &Path, limit: Option<usize>) -> Result<Self> {
         let sources = Sources::of(recipe, run, limit)?;
         let mut made = Self {
@@ -111,3 +114,6 @@ impl Stages {
         self.all.iter().map(AsRef::as_ref)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, bail};
 use corpus::duplicates::Duplicates;
 use corpus::fingerprint::Sketch;
 use corpus::formats::{self, Loaded};
@@ -18,6 +17,7 @@ use run::{Node, Place, Reads};
 use serde::{Deserialize, Serialize};
 
 use crate::bad_records::{broken, problem_of, refuse_many};
+use crate::error::{Error, Imbalance, Result};
 use crate::estimate::Estimate;
 use crate::pair_files::merged;
 use crate::pictures::PictureStore;
@@ -112,11 +112,13 @@ impl Pairs {
         for path in &self.paths {
             parts.push((path.clone(), formats::read_pairs(path, &options)?));
         }
-        merged(parts).context("the recipe names no pairs")
+        merged(parts).ok_or(Error::NoPairs)
     }
 
     /// The pairs that can be used, at most as many as asked for; an error if the others are more than the recipe allows.
     /// `reads` is what identifies them, `run` the run folder.
+    ///
+    /// Gives [`Error::NoPairs`], [`Error::TooManyBad`], [`Error::NoneUsable`], [`Error::Record`] and [`Error::Corpus`].
     pub fn usable(&self, report: Reporter<'_>, reads: &Reads, run: &Path) -> Result<Usable> {
         let (mut loaded, renamed) = self.load(true)?;
         if let Some(note) = renamed {
@@ -157,6 +159,8 @@ impl Pairs {
     }
 
     /// What identifies the pairs alone.
+    ///
+    /// Gives [`Error::NoPairs`], [`Error::Pictures`], [`Error::Corpus`] and [`Error::Io`].
     pub fn contents(&self, mut reader: Reader<'_>) -> Result<Reads> {
         reader.records(ROLE, &self.load(false)?.0)?;
         Ok(reader.done().0)
@@ -203,11 +207,12 @@ impl Stage for Pairs {
         write_rejected(site.folder, site.stage(), &usable.rejected)?;
         let few = good.min(self.limit.unwrap_or(usize::MAX));
         if pairs.len() + held_out.len() != few {
-            bail!(
-                "{few} pairs became {} for training and {} held out",
-                pairs.len(),
-                held_out.len()
-            );
+            let found = Imbalance::Split {
+                pairs: few,
+                training: pairs.len(),
+                held_out: held_out.len(),
+            };
+            return Err(found.into());
         }
         Ok(Counts {
             read: (good + unusable) as u64,

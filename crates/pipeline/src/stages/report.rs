@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use anyhow::{Context as _, Result};
 use corpus::sealed::write_json;
 use corpus::{Consistency, Label, Pair, Prediction, Triplet, Verdict, jsonl};
 use evaluation::scoring::Scorer;
@@ -27,6 +26,7 @@ use super::score::{ADAPTED, BASE, SCORES, Score, Scores};
 use super::synthesize::{Synthesize, TRIPLETS};
 use super::train::Train;
 use super::tune_synthesizer::TuneSynthesizer;
+use crate::error::{Error, Result};
 use crate::estimate::Estimate;
 use crate::questions::Questions;
 use crate::reader::Reader;
@@ -142,10 +142,11 @@ impl Stage for Report {
 
     fn run(&self, site: &Site<'_>) -> Result<Counts> {
         let place = site.of(&self.of.score, SCORES);
-        let bytes =
-            std::fs::read(&place).with_context(|| format!("cannot read `{}`", place.display()))?;
-        let scores: Scores = serde_json::from_slice(&bytes)
-            .with_context(|| format!("`{}` cannot be read back", place.display()))?;
+        let bytes = std::fs::read(&place).map_err(Error::io("read", &place))?;
+        let scores: Scores = serde_json::from_slice(&bytes).map_err(|source| Error::ReadBack {
+            path: place,
+            source,
+        })?;
         let truth = self.truth()?;
         let summary = Summary {
             seed: self.seed,
@@ -176,7 +177,8 @@ impl Stage for Report {
             curves: &self.curves(site)?,
             recipe: &self.recipe,
         });
-        std::fs::write(site.folder.join(INDEX), page)?;
+        let index = site.folder.join(INDEX);
+        std::fs::write(&index, page).map_err(Error::io("write", &index))?;
         Ok(Counts {
             tasks: summary.tasks.len() as u64,
         })
@@ -378,12 +380,11 @@ impl Report {
             .collect();
         let compared = systems::compare(&shown, 0, Scorer::Strict, Items::Common, self.seed)?;
         let to = site.folder.join(ANSWERS);
-        std::fs::create_dir_all(&to).with_context(|| format!("cannot make `{}`", to.display()))?;
+        std::fs::create_dir_all(&to).map_err(Error::io("make", &to))?;
         let mut pictures = Pictures::new(vec![site.run.to_owned()], &to);
         let mut put = |name: &str, text: String| -> Result<()> {
             let path = to.join(name);
-            std::fs::write(&path, text)
-                .with_context(|| format!("cannot write `{}`", path.display()))
+            std::fs::write(&path, text).map_err(Error::io("write", &path))
         };
         pages(&shown, Some(&compared), &mut pictures, &mut put)?;
         Ok(Some(format!("{ANSWERS}/")))

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
 use corpus::looks::{self, Looks};
 use corpus::sealed::write_json;
 use corpus::{Completion, Prediction, jsonl};
@@ -23,6 +22,7 @@ use super::answer::{Answer, GROUP};
 use super::mix::{self, Mix, SAMPLES};
 use super::pairs;
 use crate::answering::prediction;
+use crate::error::{Error, Result};
 use crate::estimate::Estimate;
 use crate::questions::{Questions, Role};
 use crate::reader::Reader;
@@ -166,16 +166,18 @@ impl Stage for Score {
         let mut answers = 0;
         for (system, link) in self.systems() {
             let folder = site.folder.join(system);
-            std::fs::create_dir_all(&folder)
-                .with_context(|| format!("cannot make `{}`", folder.display()))?;
+            std::fs::create_dir_all(&folder).map_err(Error::io("make", &folder))?;
             let mut all = Vec::new();
             for questions in &tasks {
-                let context = || format!("task `{}` of `{system}`", questions.id());
-                let mut task = self
-                    .scored(site, system, link, questions)
-                    .with_context(context)?;
+                let in_task = |source: Error| Error::TaskOf {
+                    task: questions.id().to_owned(),
+                    system: system.to_owned(),
+                    source: Box::new(source),
+                };
+                let scored = self.scored(site, system, link, questions);
+                let mut task = scored.map_err(in_task)?;
                 if system == ADAPTED {
-                    task.blind = self.blind(site, questions).with_context(context)?;
+                    task.blind = self.blind(site, questions).map_err(in_task)?;
                     let pictures = TestPictures::new(&looks);
                     let leaks = self.leaks(site, &trained, pictures, questions, &mut task)?;
                     task.leaks = Some(leaks);
@@ -237,7 +239,7 @@ impl Score {
             None => site.of(&self.mix, SAMPLES),
         };
         let files = if is_asked { vec![file] } else { Vec::new() };
-        TrainingData::read(&files, looks)
+        Ok(TrainingData::read(&files, looks)?)
     }
 
     /// The task's items that are in the training data; the adapted model's result tells of them.

@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Result, bail};
 use corpus::{Decoding, Pair, Triplet, jsonl};
 use run::plan::Cost;
 use run::recipe::{Recipe, Training};
@@ -13,6 +12,7 @@ use synthesis::{Input, ParseOptions, Prompts, SameQuestion};
 use super::pairs::{self, PAIRS, Pairs};
 use super::tune_synthesizer::TuneSynthesizer;
 use crate::answering::Answerer;
+use crate::error::{Imbalance, Result};
 use crate::estimate::{Estimate, caption_samples};
 use crate::reader::Reader;
 use crate::records::{read, write, write_rejected};
@@ -164,12 +164,12 @@ impl Stage for Synthesize {
         let asked = synthesis::synthesis_requests(&pairs, self.input, &decoding, &self.prompts);
         let (requests, mut rejected) = (asked.items, asked.rejected);
         if pairs.len() != requests.len() + rejected.len() {
-            bail!(
-                "{} pairs gave {} requests and {} rejects",
-                pairs.len(),
-                requests.len(),
-                rejected.len()
-            );
+            let found = Imbalance::Requests {
+                pairs: pairs.len(),
+                requests: requests.len(),
+                rejects: rejected.len(),
+            };
+            return Err(found.into());
         }
         write(&folder.join("requests.jsonl"), &requests)?;
         let answerer = Answerer {
@@ -199,11 +199,12 @@ impl Stage for Synthesize {
         jsonl::write(&folder.join(TRIPLETS), &parsed.items)?;
         write_rejected(folder, site.stage(), &rejected)?;
         if requests.len() != parsed.items.len() + unparsed {
-            bail!(
-                "{} requests gave {} triplets and {unparsed} rejects",
-                requests.len(),
-                parsed.items.len()
-            );
+            let found = Imbalance::Triplets {
+                requests: requests.len(),
+                triplets: parsed.items.len(),
+                rejects: unparsed,
+            };
+            return Err(found.into());
         }
         Ok(Counts {
             requests: requests.len() as u64,

@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use anyhow::Result;
 use corpus::formats;
 use run::plan::Cost;
 use run::recipe::{Control, Recipe, Training};
@@ -11,6 +10,7 @@ use run::{Node, Place};
 use super::mix::{Mix, SAMPLES, node};
 use super::pairs::{self, Pairs};
 use crate::cards::Card;
+use crate::error::Result;
 use crate::estimate::Estimate;
 use crate::reader::Reader;
 use crate::records::{read, write_rejected};

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
 use corpus::Sample;
 use corpus::formats::{self, Loaded};
 use run::plan::Cost;
@@ -14,6 +13,7 @@ use synthesis::{Blank, Input, Prompts, SeedOptions};
 use crate::bad_records::{refuse_many, reject_broken};
 use crate::blank;
 use crate::cards::Card;
+use crate::error::Result;
 use crate::estimate::Estimate;
 use crate::reader::Reader;
 use crate::records::{write, write_rejected};

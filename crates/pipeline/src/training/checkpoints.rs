@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
+use crate::error::{Error, Result};
 
 /// Removes the checkpoints of a stage that is done.
 pub fn clear(folder: &Path) -> Result<()> {
@@ -20,8 +20,7 @@ pub fn clear_leftovers(folder: &Path) -> Result<()> {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         if is_half(&entry.file_name().to_string_lossy()) {
             let path = entry.path();
-            fs::remove_dir_all(&path)
-                .with_context(|| format!("cannot remove `{}`", path.display()))?;
+            fs::remove_dir_all(&path).map_err(Error::io("remove", &path))?;
         }
     }
     for entry in fs::read_dir(folder.join("model"))
@@ -32,8 +31,7 @@ pub fn clear_leftovers(folder: &Path) -> Result<()> {
         let name = entry.file_name().to_string_lossy().into_owned();
         if name.starts_with('.') && name.ends_with(".partial") {
             let path = entry.path();
-            fs::remove_file(&path)
-                .with_context(|| format!("cannot remove `{}`", path.display()))?;
+            fs::remove_file(&path).map_err(Error::io("remove", &path))?;
         }
     }
     Ok(())
@@ -62,7 +60,7 @@ pub fn prune(folder: &Path, keep: usize) -> Result<()> {
     let mut all = found(folder);
     all.truncate(all.len().saturating_sub(keep));
     for (_, path) in all {
-        fs::remove_dir_all(&path).with_context(|| format!("cannot remove `{}`", path.display()))?;
+        fs::remove_dir_all(&path).map_err(Error::io("remove", &path))?;
     }
     Ok(())
 }

@@ -3,7 +3,6 @@
 
 use std::path::Path;
 
-use anyhow::{Result, bail};
 use serde::{Deserialize, Serialize};
 use train::{Config, Dropped, SampleSource, TooLong, left_out};
 
@@ -11,6 +10,7 @@ use corpus::sealed::{read_sealed, write_sealed};
 use run::Stop;
 
 use super::data::Task;
+use crate::error::{LengthError, LongSamples, Result};
 use crate::stage::Site;
 
 /// How many ids a message names; the file holds all of them.
@@ -96,7 +96,7 @@ pub fn audit_captions(
         read: source.len(),
         unusable: 0,
     };
-    refuse_many_lost(max_bad, counts, &lengths.left_out)
+    Ok(refuse_many_lost(max_bad, counts, &lengths.left_out)?)
 }
 
 fn say_what_is_long(
@@ -105,34 +105,28 @@ fn say_what_is_long(
     lengths: &Lengths,
     config: &Config,
     is_new: bool,
-) -> Result<()> {
+) -> Result<(), LengthError> {
     let long = &lengths.too_long;
     if long.is_empty() {
         return Ok(());
     }
-    let named: Vec<String> = long
-        .iter()
-        .take(SHOWN)
-        .map(|l| format!("  `{}`: {} tokens", l.id, l.tokens))
-        .collect();
-    let text = format!(
-        "{} of {} samples have more than `max_seq_len` = {} tokens with their pictures expanded; all of them are in \
-         `{}`:\n{}",
-        long.len(),
-        lengths.samples,
-        lengths.limit,
-        path.display(),
-        named.join("\n")
-    );
+    let first = long.iter().take(SHOWN).map(|l| (l.id.clone(), l.tokens));
+    let told = LongSamples {
+        count: long.len(),
+        samples: lengths.samples,
+        limit: lengths.limit,
+        path: path.to_owned(),
+        first: first.collect(),
+    };
     let becomes = match config.too_long {
-        TooLong::Error => bail!("{text}\nraise it, or set `too_long` to `truncate_text` or `drop`"),
+        TooLong::Error => return Err(LengthError::TooLong(told)),
         TooLong::TruncateText => {
             "the end of their text is cut, never an image token; one whose pictures alone do not fit is left out"
         }
         TooLong::Drop => "they are left out",
     };
     if is_new {
-        site.report.note(format!("{text}\n  {becomes}"));
+        site.report.note(format!("{told}\n  {becomes}"));
     }
     Ok(())
 }
@@ -149,7 +143,7 @@ struct Counts {
 
 /// Stops a training whose records were lost in larger number than the recipe allows, on the whole way up to here:
 /// unreadable, with broken pictures, too long, or without anything to learn.
-fn refuse_many_lost(max_bad: f64, data: Counts, left_out: &[Dropped]) -> Result<()> {
+fn refuse_many_lost(max_bad: f64, data: Counts, left_out: &[Dropped]) -> Result<(), LengthError> {
     let (samples, read) = (data.samples.max(1), data.read.max(1));
     // Samples may be fewer than records (`--limit`) or more (replay), so shares are what can be put together.
     let usable = 1.0 - data.unusable as f64 / read as f64;
@@ -157,22 +151,15 @@ fn refuse_many_lost(max_bad: f64, data: Counts, left_out: &[Dropped]) -> Result<
     if left_out.is_empty() || lost <= max_bad + 1e-9 {
         return Ok(());
     }
-    let named: Vec<String> = left_out
-        .iter()
-        .take(SHOWN)
-        .map(|d| format!("  `{}`: {} ({})", d.id, d.reason, d.detail))
-        .collect();
-    bail!(
-        "{:.1} % of the records are lost before the training, more than `data.max_bad` = {max_bad} allows: {} of {} that \
-         were read cannot be used, and {} of {} samples made of the others are left out:\n{}\nmend them, raise \
-         `max_seq_len`, or raise `data.max_bad`",
-        lost * 100.0,
-        data.unusable,
-        data.read,
-        left_out.len(),
-        data.samples,
-        named.join("\n")
-    )
+    Err(LengthError::Lost {
+        lost,
+        max_bad,
+        read: data.read,
+        unusable: data.unusable,
+        samples: data.samples,
+        left_out: left_out.len(),
+        first: left_out.iter().take(SHOWN).cloned().collect(),
+    })
 }
 
 /// The tokens of a sample and why it is left out, or why it cannot be prepared.
@@ -219,7 +206,7 @@ fn measure(stop: Stop<'_>, source: &dyn SampleSource, config: &Config) -> Result
                         lengths.too_long.push(Long { id, tokens });
                     }
                 }
-                Err(problem) => broken.push(format!("  `{id}`: {problem}")),
+                Err(problem) => broken.push((id, problem)),
             }
         }
     }
@@ -228,16 +215,72 @@ fn measure(stop: Stop<'_>, source: &dyn SampleSource, config: &Config) -> Result
     }
     let count = broken.len();
     broken.truncate(SHOWN);
-    bail!(
-        "{count} of {} samples cannot be prepared:\n{}",
-        lengths.samples,
-        broken.join("\n")
-    )
+    let error = LengthError::Unprepared {
+        count,
+        samples: lengths.samples,
+        first: broken,
+    };
+    Err(error.into())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Error;
+
+    /// Samples that no processor takes.
+    struct Broken;
+
+    impl SampleSource for Broken {
+        fn len(&self) -> usize {
+            SHOWN + 1
+        }
+
+        fn id(&self, _: usize) -> &'static str {
+            "a"
+        }
+
+        fn encode(&self, _: usize) -> Result<processor::Encoded, String> {
+            Err("no turns".to_owned())
+        }
+    }
+
+    #[test]
+    fn samples_that_cannot_be_prepared_are_counted() {
+        let never = std::sync::atomic::AtomicBool::new(false);
+        let found = measure(Stop::when(&never), &Broken, &Config::small(0.1, 1, 1));
+        let Err(Error::Lengths(error)) = found else {
+            panic!("{found:?}")
+        };
+        assert!(
+            matches!(&error, LengthError::Unprepared { count, first, .. } if *count == SHOWN + 1 && first.len() == SHOWN),
+            "{error:?}"
+        );
+        let told = error.to_string();
+        let begin = format!(
+            "{0} of {0} samples cannot be prepared:\n  `a`: no turns\n",
+            SHOWN + 1
+        );
+        assert!(told.starts_with(&begin), "{told}");
+    }
+
+    #[test]
+    fn long_samples_are_told_by_their_tokens() {
+        let first = vec![("a".to_owned(), 9), ("b".to_owned(), 12)];
+        let error = LengthError::TooLong(LongSamples {
+            count: 2,
+            samples: 5,
+            limit: 8,
+            path: "train/lengths.json".into(),
+            first,
+        });
+        assert_eq!(
+            error.to_string(),
+            "2 of 5 samples have more than `max_seq_len` = 8 tokens with their pictures expanded; all of them are in \
+             `train/lengths.json`:\n  `a`: 9 tokens\n  `b`: 12 tokens\nraise it, or set `too_long` to `truncate_text` \
+             or `drop`"
+        );
+    }
 
     fn refused(unusable: usize, read: usize, left_out: usize, samples: usize) -> Option<String> {
         let data = Counts {
@@ -252,6 +295,7 @@ mod tests {
         };
         let left_out: Vec<Dropped> = (0..left_out).map(dropped).collect();
         let refused = refuse_many_lost(0.01, data, &left_out);
+        assert!(matches!(refused, Ok(()) | Err(LengthError::Lost { .. })));
         refused.err().map(|e| e.to_string())
     }
 
