@@ -14,7 +14,7 @@ use run::events::Reporter;
 use run::{RunFolder, Stop, Stopped};
 use serde_json::Value;
 
-use crate::answering::{Answerer, prediction};
+use crate::answering::Answerer;
 use crate::asked::{self, Asked, Question};
 use crate::engine::Engine;
 use crate::runner::Progress;
@@ -254,7 +254,7 @@ impl Task<'_> {
         let answers: Vec<Prediction> = answered
             .iter()
             .zip(&completions)
-            .map(|(item, completion)| prediction(item, completion))
+            .map(|(item, completion)| item.completed(completion))
             .collect();
         Ok(jsonl::write(file, &answers)?)
     }

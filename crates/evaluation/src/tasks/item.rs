@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use corpus::{IMAGE_MARK, Label, Open, Prediction, Request, Role, Turn};
+use corpus::{Completion, FinishReason, IMAGE_MARK, Label, Open, Prediction, Request, Role, Turn};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -98,6 +98,31 @@ fn lettered<'de, D: serde::Deserializer<'de>>(
 }
 
 impl Item {
+    /// A question about pictures with its answer.
+    ///
+    /// ```
+    /// let item = evaluation::tasks::Item::new("1", vec!["stew.png".into()], "What is it?", "A stew.");
+    /// assert_eq!(item.answered(None).cluster.as_deref(), Some("stew.png"));
+    /// ```
+    pub fn new(
+        id: impl Into<String>,
+        images: Vec<PathBuf>,
+        question: impl Into<String>,
+        label: impl Into<String>,
+    ) -> Self {
+        Self {
+            id: id.into(),
+            images,
+            question: Some(question.into()),
+            label: Label::Text(label.into()),
+            answer_type: None,
+            choices: None,
+            cluster: None,
+            index: None,
+            meta: Map::new(),
+        }
+    }
+
     /// The options: `choices`, or the keys `A`, `B`, … of the item as the packaged data has them.
     pub fn options(&self) -> Option<Map<String, Value>> {
         if self.choices.is_some() {
@@ -203,6 +228,21 @@ impl Item {
             .collect())
     }
 
+    /// The record of what a generator wrote: an answer that failed is null, and `finish_reason` is kept beside it.
+    pub fn completed(&self, completion: &Completion) -> Prediction {
+        let failed = completion.error.is_some();
+        let text = (!failed).then(|| completion.text.trim().to_owned());
+        let mut prediction = self.answered(text);
+        let reason = match completion.finish_reason {
+            FinishReason::Stop => "stop",
+            FinishReason::Length => "length",
+            FinishReason::Error => "error",
+        };
+        let meta = &mut prediction.meta;
+        meta.insert("finish_reason".to_owned(), reason.into());
+        prediction
+    }
+
     /// The record of an answer.
     pub fn answered(&self, prediction: Option<String>) -> Prediction {
         let image = self
@@ -229,6 +269,13 @@ impl Item {
             unreadable: None,
             meta,
         }
+    }
+}
+
+impl Spec {
+    /// The request for an answer to each item; see [`Item::request`].
+    pub fn requests(&self, items: &[Item]) -> Result<Vec<Request>, ItemError> {
+        items.iter().map(|item| item.request(self)).collect()
     }
 }
 
