@@ -14,7 +14,7 @@ use corpus::formats::{Format, Options, Reader, Writer};
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let input = arguments.first().map_or(
-        "crates/corpus/tests/golden/formats/theirs/datasets.parquet",
+        "crates/corpus/tests/golden/formats/theirs/shard.tar",
         String::as_str,
     );
     let layout = arguments.get(1).map_or("jsonl", String::as_str);

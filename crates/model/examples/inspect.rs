@@ -9,7 +9,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let found = model::inspect::folder(folder.as_ref())?;
     println!(
         "`{folder}` is a {}, {} tokens of context",
-        found.family, found.context
+        found.family.as_str().unwrap_or("model of no family"),
+        found.context
     );
     for count in &found.groups {
         println!(

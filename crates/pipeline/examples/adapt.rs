@@ -33,7 +33,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
     }
     let (model, processor) = Engine::on(Device::Cpu, Kind::Float).open(base.as_ref())?;
-    let task = FileMetric::ExactMatch.task("name");
+    let mut task = FileMetric::ExactMatch.task("name");
+    task.decoding.max_new_tokens = 16;
     let answer = || -> Result<Scored, Box<dyn std::error::Error>> {
         let mut generator = LocalGenerator::of(&*model, &*processor);
         let answers = generator.complete(&task.requests(&items)?)?;

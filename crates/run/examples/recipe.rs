@@ -7,7 +7,7 @@
 
 use std::path::Path;
 
-use run::recipe::{Surroundings, explain, resolve};
+use run::recipe::{Automatic, DeviceKind, Processor, Surroundings, explain, resolve};
 use run::{Graph, RunFolder};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -17,8 +17,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let recipe = Path::new(&recipe);
     let text = std::fs::read_to_string(recipe)?;
     let folder = recipe.parent().unwrap_or(Path::new(""));
-    let resolution = resolve(&text, &[], folder, &Surroundings::default())
-        .map_err(|problems| problems.join("\n"))?;
+    let surroundings = Surroundings {
+        automatic: Automatic::on(DeviceKind::Cpu, &Processor::default()),
+        ..Surroundings::default()
+    };
+    let resolution =
+        resolve(&text, &[], folder, &surroundings).map_err(|problems| problems.join("\n"))?;
     for row in explain(&resolution) {
         println!("{:<34} {:<28} {}", row.key, row.value, row.origin);
     }
