@@ -76,10 +76,11 @@ fn drawn() -> Result<PathBuf, Box<dyn std::error::Error>> {
         lines += &(pair.to_string() + "\n");
     }
     std::fs::write(folder.join("pairs.jsonl"), lines)?;
-    let base = std::fs::canonicalize("assets/demo/base-model")?;
+    // A text of JSON is one of TOML.
+    let base = serde_json::to_string(&std::fs::canonicalize("assets/demo/base-model")?)?;
     let recipe = folder.join("recipe.toml");
     let text = format!(
-        "[model]\ncheckpoint = {base:?}\n[data]\npairs = \"pairs.jsonl\"\n[mix]\nsynthetic = false\n[train]\n\
+        "[model]\ncheckpoint = {base}\n[data]\npairs = \"pairs.jsonl\"\n[mix]\nsynthetic = false\n[train]\n\
          max_steps = 20\nepochs = 100.0\nbatch_size = 8\nlearning_rate = 3e-4\n[evaluate]\nmax_new_tokens = 24\n"
     );
     std::fs::write(&recipe, text)?;

@@ -341,6 +341,24 @@ mod tests {
     }
 
     #[test]
+    fn a_completion_that_failed_is_no_answer() {
+        let item = Item::new("1", vec!["a.png".into()], "What is it?", "A stew.");
+        let completed = |reason: &str, error: Option<&str>| {
+            let completion = serde_json::json!({
+                "id": "1", "text": " A stew. ", "finish_reason": reason, "error": error,
+                "prompt_tokens": 9, "completion_tokens": 3,
+            });
+            item.completed(&serde_json::from_value(completion).expect("a completion"))
+        };
+        let written = completed("length", None);
+        assert_eq!(written.prediction.as_deref(), Some("A stew."));
+        assert_eq!(written.meta["finish_reason"], "length");
+        let failed = completed("error", Some("no such picture"));
+        assert_eq!(failed.prediction, None);
+        assert_eq!(failed.meta["finish_reason"], "error");
+    }
+
+    #[test]
     fn an_answer_is_resampled_with_its_picture() {
         let item = item(r#"{"id":"1","image":"a.png","question":"q","label":"B"}"#);
         assert_eq!(item.answered(None).cluster.as_deref(), Some("a.png"));
