@@ -5,6 +5,7 @@ mod bundle;
 mod cargo;
 mod check;
 mod doctor;
+mod examples;
 mod fuzz;
 mod golden;
 mod kill;
@@ -32,6 +33,8 @@ usage: cargo xtask <verb>
                     ADAMLLM_CHECK_WITHOUT=typos,deny does without these two tools
                     where they are not installed
   rules             the house rules alone, in seconds
+  examples          setup, then each library's examples checked outside of the workspace,
+                    as programs of a user who has nothing but the libraries
   kill-test [--kills N] [--seed S] [--program P] [--work D] [-- DEMO ARGS]
                     setup, then the whole demo, killed N times (default: 30) at random
                     moments and compared with an undisturbed one; `-- --quick` takes
@@ -99,6 +102,10 @@ fn dispatch(verb: &str, rest: &[String]) -> Result<ExitCode> {
         }
         // Reads only, so it needs no libtorch.
         ("rules", []) => check::run_rules(&root),
+        ("examples", []) => {
+            setup::run(&root)?;
+            examples::run(&root)
+        }
         ("kill-test", _) => {
             // A program that is given has been built.
             if !rest.iter().any(|arg| arg == "--program" || arg == "--help") {

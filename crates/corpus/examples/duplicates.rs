@@ -1,42 +1,67 @@
-//! How long it takes to find pictures that occur twice: `cargo run --release -p adamllm-corpus --example duplicates -- 100000`.
+//! Pairs whose pictures show the same, though resized or compressed again, in a file of any layout:
 //!
-//! Random pictures of 0.02 MP, one in a hundred of them twice; decoding is not measured here.
+//!     cargo run --release -p adamllm-corpus --example duplicates -- [FILE]
+//!
+//! Without a file, pictograms are drawn in two sizes and looked for. `--bench pictures` measures how long it takes.
 #![expect(clippy::print_stdout, reason = "an example tells what it found")]
 
-use std::time::Instant;
+use std::fmt::Write as _;
+use std::path::PathBuf;
 
 use corpus::duplicates::Duplicates;
-use corpus::fingerprint::{Fingerprint, Sketch};
-use corpus::seed::Rng;
-use image::{Rgb, RgbImage};
+use corpus::formats::{Options, read_pairs};
+use corpus::looks::Looks;
+use corpus::{images, pictograms};
 
-fn picture(seed: u64) -> RgbImage {
-    let mut rng = Rng::new(seed);
-    let levels: Vec<u8> = (0..64 * 3).map(|_| rng.next_u64() as u8).collect();
-    RgbImage::from_fn(144, 144, |x, y| {
-        let tile = (x / 18 + 8 * (y / 18)) as usize;
-        Rgb([levels[3 * tile], levels[3 * tile + 1], levels[3 * tile + 2]])
-    })
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let file = match std::env::args().nth(1) {
+        Some(file) => PathBuf::from(file),
+        None => drawn()?,
+    };
+    let unpack = std::env::temp_dir().join("adamllm-duplicates-inside");
+    let options = Options {
+        check_images: true,
+        unpack: Some(unpack),
+        ..Options::default()
+    };
+    let loaded = read_pairs(&file, &options)?;
+    println!("{} pairs, {}", loaded.rows.len(), loaded.why);
+    for left_out in &loaded.rejected {
+        println!("left out: {} ({})", left_out.reason, left_out.detail);
+    }
+    let (looks, mut found) = (Looks::default(), Duplicates::default());
+    for (row, pair) in loaded.rows.iter().enumerate() {
+        for picture in &pair.images {
+            let look = looks.of_file(picture)?;
+            found.add_content(look.name, || look.fingerprint.as_ref().into());
+            found.add_row(row, look.name);
+        }
+    }
+    let groups = found.groups();
+    println!(
+        "{} different files, {} groups",
+        found.num_contents(),
+        groups.len()
+    );
+    for group in groups {
+        let ids: Vec<&str> = group.iter().map(|&row| &*loaded.rows[row].id).collect();
+        println!("  {}", ids.join(", "));
+    }
+    Ok(())
 }
 
-fn main() {
-    let asked = std::env::args().nth(1).and_then(|n| n.parse().ok());
-    let number: usize = asked.unwrap_or(10_000);
-    let mut found = Duplicates::default();
-    let start = Instant::now();
-    for row in 0..number {
-        let seed = if row % 100 == 99 { row - 99 } else { row };
-        let sketch: Sketch = (&Fingerprint::new(&picture(seed as u64))).into();
-        // Another file each time, so that looks and not contents are compared.
-        found.add_content(row as u128, || sketch);
-        found.add_row(row, row as u128);
+/// A folder of pictures with captions, a few of them twice.
+fn drawn() -> Result<PathBuf, Box<dyn std::error::Error>> {
+    let folder = std::env::temp_dir().join("adamllm-duplicates");
+    std::fs::create_dir_all(&folder)?;
+    let mut lines = String::from("file_name,text\n");
+    for (at, drawn) in pictograms::load()?.iter().step_by(97).take(12).enumerate() {
+        for side in if at % 4 == 0 { &[96, 160][..] } else { &[96] } {
+            let name = format!("{}-{}-{side}.png", drawn.concept.id, drawn.style);
+            images::encode_png(&drawn.render(*side)?, &folder.join(&name))?;
+            writeln!(lines, "{name},\"{}\"", drawn.concept.name)?;
+        }
     }
-    let looked = start.elapsed().as_secs_f64();
-    let start = Instant::now();
-    let groups = found.groups();
-    let compared = start.elapsed().as_secs_f64();
-    println!(
-        "{number} pictures: {looked:.1} s to draw and fingerprint on one thread, {compared:.1} s to compare all on all threads"
-    );
-    println!("{} groups, {} were planted", groups.len(), number / 100);
+    std::fs::write(folder.join("metadata.csv"), lines)?;
+    Ok(folder)
 }

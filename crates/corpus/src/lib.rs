@@ -1,6 +1,7 @@
-//! Pairs, samples, requests and completions; pictures; the ecosystem's data formats; splits. No tensors.
+#![doc = include_str!("../README.md")]
 //!
-//! Takes files, gives typed records, and tells what it left out and why. It renders no prompt and knows no model.
+//! [`formats`] reads and writes layouts, [`images`] decodes, [`looks`] and [`duplicates`] tell pictures apart, [`splits`] keeps
+//! groups together, [`sources`] reads the paper's data sets as they are published.
 
 #![deny(missing_docs)]
 

@@ -148,6 +148,13 @@ impl Turn {
     }
 }
 
+/// The turn that asks for something about so many pictures, which come first. A mark in the text is taken out.
+fn asking(images: &[PathBuf], text: &str) -> Turn {
+    let text = text.replace(IMAGE_MARK, "");
+    let marks = image_marks(images.len());
+    Turn::new(Role::User, marks + text.trim()).with_marks()
+}
+
 /// A training sample: a conversation that says itself which turns are learned.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Sample {
@@ -164,6 +171,33 @@ pub struct Sample {
     /// Where the sample comes from (`pair`, `triplet`, source data set ...).
     #[serde(default, skip_serializing_if = "Value::is_null")]
     pub origin: Value,
+}
+
+impl Sample {
+    /// A request about pictures, and the answer that is learned.
+    ///
+    /// ```
+    /// let sample = corpus::Sample::exchange("1", vec!["stew.png".into()], "What is it?", "A stew.");
+    /// assert_eq!(sample.turns[0].text, "<image>\nWhat is it?");
+    /// assert!(!sample.turns[0].learn && sample.turns[1].learn);
+    /// ```
+    pub fn exchange(
+        id: impl Into<String>,
+        images: Vec<PathBuf>,
+        request: &str,
+        answer: &str,
+    ) -> Self {
+        Self {
+            id: id.into(),
+            turns: vec![
+                asking(&images, request),
+                Turn::new(Role::Assistant, answer).learned(),
+            ],
+            images,
+            end: false,
+            origin: Value::Null,
+        }
+    }
 }
 
 /// A synthesized instruction with both answers.
@@ -318,6 +352,25 @@ pub struct Request {
     /// How the completion is drawn.
     #[serde(default)]
     pub decoding: Decoding,
+}
+
+impl Request {
+    /// Asks something about pictures, to be answered greedily.
+    ///
+    /// ```
+    /// let request = corpus::Request::question("1", vec!["stew.png".into()], "What is it?");
+    /// assert_eq!((request.turns[0].text.as_str(), request.decoding.temperature), ("<image>\nWhat is it?", 0.0));
+    /// ```
+    pub fn question(id: impl Into<String>, images: Vec<PathBuf>, text: &str) -> Self {
+        Self {
+            id: id.into(),
+            turns: vec![asking(&images, text)],
+            images,
+            open: Open::Assistant,
+            prompt: None,
+            decoding: Decoding::default(),
+        }
+    }
 }
 
 /// Why a completion ended.

@@ -1,9 +1,8 @@
-//! The demo: from a seed a folder with a base model, image-caption pairs of a domain, seed data, replay, task files, what is
-//! true of the pairs, and a recipe that says what to make of them.
+#![doc = include_str!("../README.md")]
 //!
 //! The pictures are pictograms of [`corpus::pictograms`], and what is said and asked of them is a little world whose truth
-//! is known ([`world`]). Nothing here runs a model; the program `demo-base` of this package makes the base model that is
-//! shipped, and needs the parts of the library that are no more than data.
+//! is known ([`world`]). The program `demo-base` of this package makes the base model that is shipped, and needs the parts
+//! of the library that are no more than data.
 
 #![deny(missing_docs)]
 

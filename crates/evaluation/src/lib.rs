@@ -1,6 +1,4 @@
-//! Benchmark tasks, metrics and statistics. No tensors, no models.
-//!
-//! Takes answers beside their labels, gives scores from 0 to 100 with intervals. It runs no model and prints nothing.
+#![doc = include_str!("../README.md")]
 //!
 //! [`scoring`] is the heart: predictions of a task in, numbers out. Around it, [`jobs`] finds tasks and their files,
 //! [`session`] scores many and writes [`results`], [`systems`] puts several systems beside each other.

@@ -1,8 +1,6 @@
-//! Generators: requests in, completions out.
+#![doc = include_str!("../README.md")]
 //!
-//! A generator only continues what it is given. Which requests are made, where completions are stored and what is
-//! read out of them is the business of others. [`LocalGenerator`] runs a model of this program with a key-value cache;
-//! [`likelihoods`] says how likely given texts are, and [`score`] compares given answers instead of writing one.
+//! Which requests are made, where completions are stored and what is read out of them is the business of others.
 
 #![deny(missing_docs)]
 

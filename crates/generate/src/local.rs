@@ -47,7 +47,8 @@ impl<'a> LocalGenerator<'a> {
     /// ```no_run
     /// # fn run(model: &dyn model::Mllm, processor: &dyn processor::Processor, request: corpus::Request) -> Result<(), generate::Error> {
     /// use generate::{Generator, LocalGenerator, Options};
-    /// let mut generator = LocalGenerator::new(model, processor, Options::default());
+    /// let options = Options { group_size: 8, ..Options::default() };
+    /// let mut generator = LocalGenerator::new(model, processor, options);
     /// let mut texts = Vec::new();
     /// generator.generate(&mut std::iter::once(request), &mut |completion| {
     ///     texts.push(completion.text);
@@ -62,6 +63,21 @@ impl<'a> LocalGenerator<'a> {
             processor,
             options,
         }
+    }
+
+    /// As [`LocalGenerator::new`], where nothing is said of groups and seed.
+    ///
+    /// ```no_run
+    /// # fn run(model: &dyn model::Mllm, processor: &dyn processor::Processor) -> Result<(), generate::Error> {
+    /// use generate::{Generator as _, LocalGenerator};
+    /// let request = corpus::Request::question("1", vec!["stew.png".into()], "What is it?");
+    /// let answer = LocalGenerator::of(model, processor).complete(&[request])?;
+    /// println!("{}", answer[0].text);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn of(model: &'a dyn Mllm, processor: &'a dyn Processor) -> Self {
+        Self::new(model, processor, Options::default())
     }
 
     /// Completions of one group in the order of its requests.

@@ -1,4 +1,7 @@
-//! Vision towers, projectors, decoders and the MLLM families made of them; Hugging Face checkpoints in and out.
+#![doc = include_str!("../README.md")]
+//!
+//! [`load`] opens a folder, [`fresh`] makes random weights, [`save()`] writes; [`Mllm`] is what every family offers. [`convert`]
+//! knows other layouts, [`inspect`] counts, [`proof`] runs what was saved.
 
 #![deny(missing_docs)]
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use corpus::{Completion, FinishReason, Prediction, Request};
+use corpus::{Completion, Request};
 use evaluation::tasks::Item;
 use generate::{Generator, LocalGenerator};
 use model::Mllm;
@@ -78,19 +78,4 @@ impl Answerer<'_> {
         }
         Ok(completions)
     }
-}
-
-/// An item's answer beside its label.
-pub fn prediction(item: &Item, completion: &Completion) -> Prediction {
-    let failed = completion.error.is_some();
-    let text = (!failed).then(|| completion.text.trim().to_owned());
-    let mut prediction = item.answered(text);
-    let reason = match completion.finish_reason {
-        FinishReason::Stop => "stop",
-        FinishReason::Length => "length",
-        FinishReason::Error => "error",
-    };
-    let meta = &mut prediction.meta;
-    meta.insert("finish_reason".to_owned(), reason.into());
-    prediction
 }

@@ -13,7 +13,7 @@ use run::events::Reporter;
 use run::{RunFolder, Stop};
 use serde_json::Value;
 
-use crate::answering::{Answerer, prediction};
+use crate::answering::Answerer;
 use crate::asked::{self, Asked, Question};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
@@ -261,7 +261,7 @@ impl Task<'_> {
         let answers: Vec<Prediction> = answered
             .iter()
             .zip(&completions)
-            .map(|(item, completion)| prediction(item, completion))
+            .map(|(item, completion)| item.completed(completion))
             .collect();
         Ok(jsonl::write(file, &answers)?)
     }

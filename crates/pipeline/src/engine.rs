@@ -28,6 +28,18 @@ pub struct Engine {
 }
 
 impl Engine {
+    /// Models on this device in this dtype; all else as it is where nothing is said.
+    pub fn on(device: Device, dtype: Kind) -> Self {
+        Self {
+            device,
+            dtype,
+            threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+            generation: Generation::default(),
+            processing: processor::Options::default(),
+            extra_bos: None,
+        }
+    }
+
     /// Opens a model and its processor.
     ///
     /// Gives [`Error::OpenProcessor`] and [`Error::OpenModel`].

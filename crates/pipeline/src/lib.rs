@@ -1,8 +1,4 @@
-//! The stages of a run, one file each, and the driver that goes through their graph.
-//!
-//! Takes a recipe and a run folder, leaves finished stages there. It parses no arguments, prints nothing (whoever waits
-//! listens to [`run::events`]) and knows no domain.
-
+#![doc = include_str!("../README.md")]
 #![deny(missing_docs)]
 
 mod answering;

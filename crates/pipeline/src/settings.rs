@@ -118,6 +118,7 @@ fn processing(recipe: &Recipe) -> processor::Options {
 
 #[cfg(test)]
 mod tests {
+    use run::recipe::Family;
     use run::recipe::training::{Group, Rates, Scheduler, TooLong};
     use serde_json::{Value, json};
 
@@ -154,6 +155,18 @@ mod tests {
 
     fn written(training: &Training) -> Value {
         serde_json::to_value(config(training)).expect("serializable")
+    }
+
+    #[test]
+    fn the_papers_trainings_are_the_same_with_and_without_a_recipe() {
+        let of = |family| config(&Training::post_training(family));
+        assert_eq!(
+            train::Config::synthesizer(),
+            config(&Training::synthesizer())
+        );
+        assert_eq!(train::Config::llava_next(), of(Family::LlavaNext));
+        assert_eq!(train::Config::qwen2_vl(), of(Family::Qwen2Vl));
+        assert_eq!(train::Config::mllama(), of(Family::Mllama));
     }
 
     #[test]

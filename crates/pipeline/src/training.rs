@@ -11,8 +11,7 @@ use std::path::Path;
 use corpus::jsonl::{Appender, read_prefix};
 use corpus::{Rejected, Sample};
 use model::proof;
-use processor::{Encoded, Processor};
-use train::{Metrics, SampleSource, Trainer};
+use train::{Metrics, Samples, Trainer};
 
 use run::Stopped;
 use run::recipe::Training;
@@ -26,27 +25,6 @@ use crate::settings;
 use crate::stage::Site;
 use crate::trained::Trained;
 
-struct Samples<'a> {
-    samples: &'a [Sample],
-    processor: &'a dyn Processor,
-}
-
-impl SampleSource for Samples<'_> {
-    fn len(&self) -> usize {
-        self.samples.len()
-    }
-
-    fn id(&self, index: usize) -> &str {
-        &self.samples[index].id
-    }
-
-    fn encode(&self, index: usize) -> Result<Encoded, String> {
-        self.processor
-            .sample(&self.samples[index])
-            .map_err(|e| e.to_string())
-    }
-}
-
 /// Whether a training could take pairs with their captions alone: their pictures can be read and they fit.
 pub fn audit_captions(
     site: &Site<'_>,
@@ -56,10 +34,7 @@ pub fn audit_captions(
     max_bad: f64,
 ) -> Result<()> {
     let processor = site.engine.processor(base)?;
-    let source = Samples {
-        samples,
-        processor: processor.as_ref(),
-    };
+    let source = Samples::new(samples, processor.as_ref());
     lengths::audit_captions(site, &source, &settings::config(training), max_bad)
 }
 
@@ -76,10 +51,7 @@ pub fn train(site: &Site<'_>, task: &Task<'_>) -> Result<Trained> {
     let config = settings::config(training);
     clear_leftovers(folder)?;
     let (model, processor) = site.engine.open(task.base)?;
-    let source = Samples {
-        samples,
-        processor: processor.as_ref(),
-    };
+    let source = Samples::new(samples, processor.as_ref());
     let left_out = lengths::audit(site, &source, task, &config)?;
     let mut trainer = Trainer::new(model.as_ref(), &source, &config)?;
     resume(site, &mut trainer)?;

@@ -1,7 +1,6 @@
-//! Pages, plots and tables of plain rows. Computes no score and reads no run folder.
+#![doc = include_str!("../README.md")]
 //!
-//! Takes what a run or a scoring found ([`Summary`], [`System`]) and gives pages and tables as text; nothing is written. The
-//! only files it reads are the pictures that it is told of.
+//! [`render`] takes what a run found ([`Summary`]), [`scores::pages`] what a scoring found ([`System`]).
 
 #![deny(missing_docs)]
 

@@ -1,7 +1,6 @@
-//! A run: its recipe, the graph of its stages with their identities, the folder where results lie, its events, its plan.
+#![doc = include_str!("../README.md")]
 //!
-//! Takes a recipe and a folder, gives what is to be done and where it goes. No tensors: it loads no model, and no stage is
-//! defined here. Crate `pipeline` has the stages.
+//! No stage is defined here: crate `pipeline` has them.
 
 #![deny(missing_docs)]
 

@@ -22,6 +22,8 @@ mod checked;
 mod unread;
 mod values;
 
+mod presets;
+
 mod differences;
 mod explanation;
 mod new;

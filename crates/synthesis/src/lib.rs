@@ -1,8 +1,7 @@
-//! The method as pure text: synthesizer prompts, triplet parsing, consistency filter, joining, mixing; no tensors, no
-//! models.
+#![doc = include_str!("../README.md")]
 //!
-//! Every step is a pair of pure functions on records (inputs to requests, completions to results and rejects with
-//! reasons). Nothing here reads a file, prints, or runs a model; the program does.
+//! In the order of the method: [`seed_samples()`], [`synthesis_requests`], [`triplets`], [`judge_requests`], [`verdicts`], [`keep`],
+//! [`mix()`]. [`prompts`] has the words, [`rules`], [`text_only`] and [`with_picture`] the baselines.
 
 #![deny(missing_docs)]
 

@@ -32,6 +32,25 @@ pub struct SeedOptions<'a> {
     pub seed: u64,
 }
 
+impl<'a> SeedOptions<'a> {
+    /// The paper's: picture and caption are both seen, and a tenth of the pictures is replaced by this blank one.
+    ///
+    /// ```
+    /// let options = synthesis::SeedOptions::paper("blank.png".as_ref(), 42);
+    /// assert_eq!(options.blank.map(|blank| blank.share), Some(0.1));
+    /// ```
+    pub fn paper(blank: &'a Path, seed: u64) -> Self {
+        Self {
+            input: Input::Both,
+            blank: Some(Blank {
+                path: blank,
+                share: 0.1,
+            }),
+            seed,
+        }
+    }
+}
+
 /// One sample a seed: the opening, then for each task a turn pair with each hint, all pairs in a drawn order.
 pub fn seed_samples(seeds: &[Seed], options: SeedOptions, prompts: &Prompts) -> Outcome<Sample> {
     let mut outcome = Outcome::default();

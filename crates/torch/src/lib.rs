@@ -1,7 +1,4 @@
-//! A thin layer over `tch` and the few libtorch functions that it lacks.
-//!
-//! The only crate of the workspace with `unsafe` code. Errors carry the first line of libtorch's message.
-
+#![doc = include_str!("../README.md")]
 #![deny(missing_docs)]
 
 mod call;

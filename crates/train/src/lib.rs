@@ -1,6 +1,5 @@
-//! Training: samples become packed microbatches, packed microbatches become steps.
+#![doc = include_str!("../README.md")]
 //!
-//! [`Trainer`] is a stepper that the program drives: printing, evaluating and saving are calls in the program's loop.
 //! One path trains the synthesizer, a judge and the adapted model; they differ in their samples and settings only.
 
 #![deny(missing_docs)]
@@ -13,6 +12,8 @@ mod loss;
 mod optimizer;
 mod pack;
 mod plan;
+mod presets;
+mod samples;
 mod state_file;
 mod trainer;
 
@@ -21,4 +22,5 @@ pub use error::Error;
 pub use feed::{Dropped, SampleSource, left_out};
 pub use pack::{Packed, pack};
 pub use plan::Plan;
+pub use samples::Samples;
 pub use trainer::{Metrics, Trainer, peak_rss_bytes};

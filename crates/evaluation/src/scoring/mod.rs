@@ -7,16 +7,16 @@ mod options;
 mod result;
 mod row;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
-use corpus::Prediction;
+use corpus::{Completion, Prediction};
 
 use crate::metrics::{Bleu, Confusion, cider};
 use crate::predictions::{Problem, Reason};
 use crate::statistics::{
     Bootstrap, Clusters, FEW, INTERVAL_METHOD, breakdown, few_clusters, interval,
 };
-use crate::tasks::{Metric, Scoring, Spec};
+use crate::tasks::{Item, Metric, Scoring, Spec};
 
 pub use compare::{CompareError, Comparisons, TaskComparison, compare};
 pub use options::{Options, ScoreError, Scorer};
@@ -89,6 +89,33 @@ pub fn score(
         });
     }
     summarise(task, &rules, scored, problems, options)
+}
+
+/// Scores what a generator wrote for items, strictly. An item without a completion counts as not answered, and so as wrong.
+///
+/// ```
+/// use evaluation::tasks::{FileMetric, Item};
+/// let items = ["soup", "stew"].map(|name| Item::new(name, vec![], "What is it?", name));
+/// let line = r#"{"id":"soup","text":" Soup.","finish_reason":"stop","prompt_tokens":9,"completion_tokens":3}"#;
+/// let written = [serde_json::from_str(line)?];
+/// let found = evaluation::scoring::score_completions(&FileMetric::ExactMatch.task("name"), &items, &written)?;
+/// assert_eq!((found.result.metrics["accuracy"], found.result.rates.empty), (50.0, 50.0));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn score_completions(
+    task: &Spec,
+    items: &[Item],
+    completions: &[Completion],
+) -> Result<Scored, ScoreError> {
+    let written: HashMap<&str, &Completion> =
+        completions.iter().map(|c| (c.id.as_str(), c)).collect();
+    let rows = items
+        .iter()
+        .map(|item| match written.get(item.id.as_str()) {
+            Some(completion) => item.completed(completion),
+            None => item.answered(None),
+        });
+    score(task, rows.collect(), Vec::new(), &Options::default())
 }
 
 /// Leaves out rows that the benchmark does not know and lists the items that have no row.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use corpus::{IMAGE_MARK, Label, Open, Prediction, Request, Role, Turn};
+use corpus::{Completion, FinishReason, IMAGE_MARK, Label, Open, Prediction, Request, Role, Turn};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -98,6 +98,31 @@ fn lettered<'de, D: serde::Deserializer<'de>>(
 }
 
 impl Item {
+    /// A question about pictures with its answer.
+    ///
+    /// ```
+    /// let item = evaluation::tasks::Item::new("1", vec!["stew.png".into()], "What is it?", "A stew.");
+    /// assert_eq!(item.answered(None).cluster.as_deref(), Some("stew.png"));
+    /// ```
+    pub fn new(
+        id: impl Into<String>,
+        images: Vec<PathBuf>,
+        question: impl Into<String>,
+        label: impl Into<String>,
+    ) -> Self {
+        Self {
+            id: id.into(),
+            images,
+            question: Some(question.into()),
+            label: Label::Text(label.into()),
+            answer_type: None,
+            choices: None,
+            cluster: None,
+            index: None,
+            meta: Map::new(),
+        }
+    }
+
     /// The options: `choices`, or the keys `A`, `B`, … of the item as the packaged data has them.
     pub fn options(&self) -> Option<Map<String, Value>> {
         if self.choices.is_some() {
@@ -203,6 +228,21 @@ impl Item {
             .collect())
     }
 
+    /// The record of what a generator wrote: an answer that failed is null, and `finish_reason` is kept beside it.
+    pub fn completed(&self, completion: &Completion) -> Prediction {
+        let failed = completion.error.is_some();
+        let text = (!failed).then(|| completion.text.trim().to_owned());
+        let mut prediction = self.answered(text);
+        let reason = match completion.finish_reason {
+            FinishReason::Stop => "stop",
+            FinishReason::Length => "length",
+            FinishReason::Error => "error",
+        };
+        let meta = &mut prediction.meta;
+        meta.insert("finish_reason".to_owned(), reason.into());
+        prediction
+    }
+
     /// The record of an answer.
     pub fn answered(&self, prediction: Option<String>) -> Prediction {
         let image = self
@@ -229,6 +269,13 @@ impl Item {
             unreadable: None,
             meta,
         }
+    }
+}
+
+impl Spec {
+    /// The request for an answer to each item; see [`Item::request`].
+    pub fn requests(&self, items: &[Item]) -> Result<Vec<Request>, ItemError> {
+        items.iter().map(|item| item.request(self)).collect()
     }
 }
 
@@ -291,6 +338,24 @@ mod tests {
         assert_eq!(choices, [pair("A", "CT"), pair("B", "12")]);
         assert_eq!(most_likely([3.0, f64::NAN, 2.0, 2.0]), Some(2));
         assert_eq!(most_likely([f64::NAN]), None);
+    }
+
+    #[test]
+    fn a_completion_that_failed_is_no_answer() {
+        let item = Item::new("1", vec!["a.png".into()], "What is it?", "A stew.");
+        let completed = |reason: &str, error: Option<&str>| {
+            let completion = serde_json::json!({
+                "id": "1", "text": " A stew. ", "finish_reason": reason, "error": error,
+                "prompt_tokens": 9, "completion_tokens": 3,
+            });
+            item.completed(&serde_json::from_value(completion).expect("a completion"))
+        };
+        let written = completed("length", None);
+        assert_eq!(written.prediction.as_deref(), Some("A stew."));
+        assert_eq!(written.meta["finish_reason"], "length");
+        let failed = completed("error", Some("no such picture"));
+        assert_eq!(failed.prediction, None);
+        assert_eq!(failed.meta["finish_reason"], "error");
     }
 
     #[test]

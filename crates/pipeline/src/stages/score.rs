@@ -21,7 +21,6 @@ use serde::{Deserialize, Serialize};
 use super::answer::{Answer, GROUP};
 use super::mix::{self, Mix, SAMPLES};
 use super::pairs;
-use crate::answering::prediction;
 use crate::error::{Error, Result};
 use crate::estimate::Estimate;
 use crate::questions::{Questions, Role};
@@ -390,7 +389,7 @@ fn predictions(site: &Site<'_>, link: &Link<Answer>, questions: &Questions) -> R
     let completions: Vec<Completion> = jsonl::read(&site.of(link, &Answer::file(questions.id())))?;
     let items = questions.named_in(site.run);
     let rows = items.iter().zip(&completions);
-    let mut rows: Vec<Prediction> = rows.map(|(item, c)| prediction(item, c)).collect();
+    let mut rows: Vec<Prediction> = rows.map(|(item, c)| item.completed(c)).collect();
     jobs::name_clusters(&questions.job, &mut rows);
     Ok(Predictions {
         rows,

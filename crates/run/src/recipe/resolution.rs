@@ -211,7 +211,7 @@ fn family(
 }
 
 /// What a key is where nothing is said of it.
-fn preset_of(key: &Key, family: Option<Family>) -> Option<Resolved> {
+pub(super) fn preset_of(key: &Key, family: Option<Family>) -> Option<Resolved> {
     let column = || match family {
         Some(family) => format!("paper, table 10 ({})", family.in_paper()),
         None => "paper, table 10 (all columns)".to_owned(),
@@ -253,10 +253,14 @@ fn preset_of(key: &Key, family: Option<Family>) -> Option<Resolved> {
 /// The fewest and most pixels of a question's picture, as the paper's evaluation asks a model of this folder's family; the
 /// model's own where nothing is said.
 pub fn evaluation_pixels(folder: &Path) -> [Option<usize>; 2] {
-    let family = match Found::in_folder(folder) {
+    pixels(match Found::in_folder(folder) {
         Found::Is(family) | Found::Near(family, _) => Some(family),
         Found::Nothing(_) => None,
-    };
+    })
+}
+
+/// As [`evaluation_pixels`], of a family that is known already.
+pub(super) fn pixels(family: Option<Family>) -> [Option<usize>; 2] {
     ["evaluate.min_pixels", "evaluate.max_pixels"].map(|name| {
         let preset = preset_of(key(name)?, family)?;
         usize::try_from(preset.value.as_integer()?)

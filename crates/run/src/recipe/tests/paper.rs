@@ -128,6 +128,58 @@ fn presets_are_the_values_of_tables_9_and_10() {
     assert_eq!(verdicts, ["No", "No", "Open", "Open", "Yes", "Yes"]);
 }
 
+/// A column without a recipe, and what both tables leave to `transformers` or to us.
+fn check_training(training: &Training, (rates, decay, warmup, epochs): Column) {
+    let [vision_tower, projector, language_model] = rates;
+    let expected = Training {
+        data: None,
+        save_steps: 500,
+        keep: 1,
+        epochs,
+        max_steps: None,
+        batch_size: 128,
+        micro_tokens: 6144,
+        max_seq_len: 6144,
+        too_long: training::TooLong::Error,
+        shuffle: true,
+        seed: 0,
+        learning_rate: training::Rates {
+            vision_tower,
+            projector,
+            language_model,
+        },
+        freeze: Vec::new(),
+        scheduler: training::Scheduler::Cosine,
+        warmup_ratio: warmup,
+        min_lr: 0.0,
+        weight_decay: decay,
+        betas: [0.9, 0.999],
+        eps: 1e-8,
+        max_grad_norm: 1.0,
+    };
+    assert_eq!(*training, expected);
+}
+
+#[test]
+fn constructors_are_the_values_of_tables_9_and_10() {
+    check_training(&Training::synthesizer(), SYNTHESIZER);
+    for (family, column) in [
+        (Family::LlavaNext, LLAVA),
+        (Family::Qwen2Vl, QWEN),
+        (Family::Mllama, LLAMA),
+    ] {
+        check_training(&Training::post_training(family), column);
+    }
+}
+
+/// Qwen2-VL is asked about pictures of up to 1280·28² pixels, which is more than in training; the others take their own.
+#[test]
+fn pictures_of_questions_have_the_sizes_of_the_papers_evaluation() {
+    let found = Family::ALL.map(Family::evaluation_pixels);
+    let qwen = [Some(224 * 224), Some(1280 * 28 * 28)];
+    assert_eq!(found, [[None; 2], qwen, [None; 2]]);
+}
+
 #[test]
 fn a_model_that_is_not_there_has_the_family_that_the_recipe_names() {
     let folder = tempfile::tempdir().expect("folder");
