@@ -28,7 +28,7 @@ usage: cargo xtask dist [FLAGS]
 
 Builds the program for other machines and packs it: a wheel that depends on torch, an archive with
 libtorch for the CPU, a bill of materials, and SHA256SUMS. One commit gives one set of bytes, in
-whatever folder (with the same compiler, binutils, tar, gzip and Python).
+whatever folder (with the same compiler, binutils, tar, xz and Python).
 
   --output D        where packages go (default: target/dist)
   --build-dir D     where cargo builds them (default: target/dist-build)

@@ -73,7 +73,7 @@ pub fn pack(archive: &Archive<'_>, work: &Path, output: &Path) -> Result<PathBuf
     notices::lay(archive.root, &stage, "", archive.licences)?;
     stage.write("adamllm.cdx.json", archive.sbom)?;
 
-    let path = output.join(format!("{name}.tar.gz"));
+    let path = output.join(format!("{name}.tar.xz"));
     tar(&above, &name, archive.seconds, &path)?;
     let size = fs::metadata(&path)?.len();
     ensure!(
@@ -105,15 +105,16 @@ fn tar(above: &Path, name: &str, seconds: u64, path: &Path) -> Result<()> {
     let from = tar.stdout.take().context("`tar` has an output")?;
     let to =
         fs::File::create(path).with_context(|| format!("cannot write `{}`", path.display()))?;
-    // No name and no time in its header.
-    let gzip = Command::new("gzip")
-        .args(["-9", "--no-name"])
+    // `gzip` is on more machines, but gives 142 MB where this gives less than 100. In blocks, whose number of workers changes
+    // nothing.
+    let xz = Command::new("xz")
+        .args(["-6", "--threads=2", "--stdout"])
         .stdin(from)
         .stdout(to)
         .status()
-        .context("cannot start `gzip`")?;
+        .context("cannot start `xz`")?;
     ensure!(
-        tar.wait()?.success() && gzip.success(),
+        tar.wait()?.success() && xz.success(),
         "the archive could not be packed"
     );
     Ok(())
@@ -134,7 +135,7 @@ mod tests {
             // What another mask gives.
             set_mode(&stage.folder.join("b"), mode).unwrap();
             set_mode(&stage.folder, mode | 0o110).unwrap();
-            let path = folder.path().join(format!("{name}.tar.gz"));
+            let path = folder.path().join(format!("{name}.tar.xz"));
             tar(&folder.path().join(name), "a", 1_700_000_000, &path).unwrap();
             path
         };
@@ -142,10 +143,8 @@ mod tests {
         let other = pack("other", ["a/d", "b", "a-c"], 0o600);
         let read = |path: &Path| fs::read(path).unwrap();
         assert_eq!(read(&one), read(&other));
-        // A gzip header without flags, and with no time.
-        assert_eq!(read(&one)[..8], [0x1f, 0x8b, 8, 0, 0, 0, 0, 0]);
         let mut list = Command::new("tar");
-        list.args(["-tvzf"])
+        list.args(["-tvJf"])
             .arg(&one)
             .env("TZ", "UTC")
             .env("LC_ALL", "C");
