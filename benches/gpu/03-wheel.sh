@@ -13,8 +13,9 @@ adamllm=$environment/bin/adamllm
 cd "$work"
 
 "$adamllm" --version
-"$adamllm" doctor || true   # the processor may be busy; the line `gpu` is what counts
-"$adamllm" doctor | grep -E '^gpu .*models run there'
+# The processor may be busy; the line of the GPU is what counts.
+"$adamllm" doctor | tee doctor.txt || true
+grep -E '^gpu .*models run there' doctor.txt
 
 steps=(--quick --quiet --set model.dtype=bf16 --set synthesizer.train.max_steps=20)
 for device in cpu cuda; do

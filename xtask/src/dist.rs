@@ -201,6 +201,7 @@ fn make(root: &Path, options: &Options, version: &str) -> Result<ExitCode> {
 
 /// The wheel's tag, if both programs can go to other machines.
 fn fit(root: &Path, programs: &Path, libtorch: &Path, options: &Options) -> Result<String> {
+    let cargo_home = compile::cargo_home()?;
     let mut all = Vec::new();
     for program in compile::PROGRAMS {
         let path = programs.join(program);
@@ -216,7 +217,12 @@ fn fit(root: &Path, programs: &Path, libtorch: &Path, options: &Options) -> Resu
             needs.run_path,
             compile::RUN_PATH
         );
-        let folders = [root, libtorch, options.build.as_path()];
+        let folders = [
+            root,
+            libtorch,
+            options.build.as_path(),
+            cargo_home.as_path(),
+        ];
         if let Some(folder) = compile::named_folders(&path, &folders)?.first() {
             let said = format!(
                 "`{}` names `{}`, so its bytes are those of this machine",

@@ -111,7 +111,7 @@ fn command(root: &Path, folders: &Folders, seconds: u64) -> Result<Command> {
 }
 
 /// Where cargo keeps the sources of crates.
-fn cargo_home() -> Result<PathBuf> {
+pub fn cargo_home() -> Result<PathBuf> {
     let named = std::env::var_os("CARGO_HOME").filter(|path: &OsString| !path.is_empty());
     let home = named.map(PathBuf::from).or_else(|| {
         let home = std::env::var_os("HOME")?;
