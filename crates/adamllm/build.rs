@@ -6,4 +6,8 @@ fn main() {
         println!("cargo:rustc-link-arg-bin=adamllm-engine=-Wl,-rpath,{folder}");
         println!("cargo:rustc-link-arg-tests=-Wl,-rpath,{folder}");
     }
+    // The small program compares it with what lies on the machine, before the engine starts.
+    if let Ok(version) = std::env::var("DEP_ADAMLLM_TORCH_VERSION") {
+        println!("cargo:rustc-env=ADAMLLM_LIBTORCH_VERSION={version}");
+    }
 }

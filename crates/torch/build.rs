@@ -2,6 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+/// Names the run path of the binaries in place of libtorch's folder on this machine; `$ORIGIN` is where a binary lies.
+const RUN_PATH: &str = "ADAMLLM_RUN_PATH";
+
 fn main() {
     println!("cargo::rerun-if-changed=csrc");
     let Ok(given) = std::env::var("DEP_TCH_LIBTORCH_LIB") else {
@@ -28,8 +31,25 @@ fn main() {
         .flag("-D_GLIBCXX_USE_CXX11_ABI=1")
         .file("csrc/shim.cpp")
         .compile("adamllm_shim");
-    // Dependents read it as DEP_ADAMLLM_TORCH_LIB.
-    println!("cargo::metadata=LIB={}", lib.display());
-    println!("cargo::rustc-link-arg=-Wl,-rpath,{}", lib.display());
+    // The folder is this machine's. What goes to other machines names one that starts from where the program lies.
+    println!("cargo::rerun-if-env-changed={RUN_PATH}");
+    let run_path = std::env::var(RUN_PATH).unwrap_or_else(|_| lib.display().to_string());
+    // Dependents read these as DEP_ADAMLLM_TORCH_LIB and DEP_ADAMLLM_TORCH_VERSION.
+    println!("cargo::metadata=LIB={run_path}");
+    if let Some(version) = version(&include) {
+        println!("cargo::metadata=VERSION={version}");
+    }
+    println!("cargo::rustc-link-arg=-Wl,-rpath,{run_path}");
     println!("cargo::rustc-link-lib=stdc++");
+}
+
+/// The version that the headers bear, `2.11.0`.
+fn version(include: &Path) -> Option<String> {
+    let text = std::fs::read_to_string(include.join("torch/headeronly/version.h")).ok()?;
+    let number = |part: &str| {
+        let start = format!("#define TORCH_VERSION_{part} ");
+        text.lines().find_map(|line| line.strip_prefix(&start))
+    };
+    let parts = [number("MAJOR")?, number("MINOR")?, number("PATCH")?];
+    Some(parts.map(str::trim).join("."))
 }

@@ -9,13 +9,12 @@ mod pip;
 use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::fs::{self, File};
-use std::io::{self, ErrorKind, Read as _};
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use sha2::{Digest as _, Sha256};
 
-use crate::process;
+use crate::{digest, process};
 use disk::{disk, full_disk};
 
 /// Names and sizes of what must be there; written last.
@@ -107,6 +106,21 @@ impl Bundle {
                 // torch-sys compares this with the version that it expects.
                 ("torch/build-version", "2.11.0\n"),
             ],
+        }
+    }
+
+    /// The licences of libtorch, out of the same wheels: for packages that hand it on, and for nobody else.
+    pub fn licences() -> Self {
+        Bundle {
+            name: "libtorch-2.11.0-licences",
+            title: "libtorch's licences (a download of 544 MB, of which less than 1 MB stays)",
+            libraries: &[
+                "nvidia_cuda_cupti-13.0.85.dist-info/licenses/License.txt",
+                "nvidia_cuda_runtime-13.0.96.dist-info/licenses/License.txt",
+            ],
+            headers: "torch-2.11.0.dist-info/licenses/",
+            written: &[],
+            ..Bundle::pinned()
         }
     }
 
@@ -251,27 +265,13 @@ fn first_working(candidates: &[Vec<OsString>]) -> Option<&[OsString]> {
 }
 
 fn verify(wheel: &Wheel, path: &Path) -> Result<()> {
-    let mut file = File::open(path).with_context(|| {
+    let file = File::open(path).with_context(|| {
         format!(
             "pip did not give `{}`: set pip's index back to the public one and run it again",
             wheel.file
         )
     })?;
-    let mut hash = Sha256::new();
-    let mut block = vec![0; 1 << 20];
-    loop {
-        let length = file
-            .read(&mut block)
-            .with_context(|| format!("cannot read `{}`", path.display()))?;
-        if length == 0 {
-            break;
-        }
-        hash.update(&block[..length]);
-    }
-    let mut found = String::new();
-    for byte in hash.finalize() {
-        let _ = write!(found, "{byte:02x}");
-    }
+    let found = digest::hex(&digest::of_file(file, path)?);
     ensure!(
         found == wheel.sha256,
         "`{}` has the wrong checksum (SHA-256 {found}, expected {}): it was not used; run it again, and check which index pip uses if that does not help",

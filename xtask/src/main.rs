@@ -4,6 +4,8 @@
 mod bundle;
 mod cargo;
 mod check;
+mod digest;
+mod dist;
 mod doctor;
 mod examples;
 mod fuzz;
@@ -39,6 +41,7 @@ usage: cargo xtask <verb>
                     setup, then the whole demo, killed N times (default: 30) at random
                     moments and compared with an undisturbed one; `-- --quick` takes
                     the short demo, `--help` says more
+  dist [FLAGS]      packages for other machines: a wheel, an archive, checksums (`--help` says more)
   fuzz [RUNS]       setup, then damaged and random files of every kind (default: 10⁶ each)
   golden [--check]  remake the golden files with $ADAMLLM_PYTHON (default: python3);
                     with --check, only compare them
@@ -113,6 +116,8 @@ fn dispatch(verb: &str, rest: &[String]) -> Result<ExitCode> {
             }
             kill::run(&root, rest)
         }
+        // It takes our own libtorch, whatever the user's builds take.
+        ("dist", _) => dist::run(&root, rest),
         ("fuzz", []) => {
             setup::run(&root)?;
             fuzz::run(&root, fuzz::RUNS)

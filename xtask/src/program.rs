@@ -31,7 +31,7 @@ pub fn build(root: &Path) -> Result<PathBuf> {
 }
 
 /// Reads cargo's messages, one JSON object a line.
-fn executable(messages: &str) -> Option<PathBuf> {
+pub fn executable(messages: &str) -> Option<PathBuf> {
     let messages = messages
         .lines()
         .filter_map(|line| serde_json::from_str(line).ok());

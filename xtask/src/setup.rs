@@ -36,12 +36,24 @@ pub fn run(root: &Path) -> Result<()> {
             eprintln!("setup: nothing to do, LIBTORCH is `{}`", folder.display());
             Ok(())
         }
-        Source::Own => {
-            let cache = cache_folder(variable("XDG_CACHE_HOME"), variable("HOME"))?;
-            let target = bundle::install(&Bundle::pinned(), &cache, &Tools::from_path())?;
-            link(root, &target.join("torch"))
-        }
+        Source::Own => link(root, &own()?.join("torch")),
     }
+}
+
+/// The folder of our own copy, fetched if it is not there, whatever libtorch the user's builds take.
+pub fn own() -> Result<PathBuf> {
+    fetched(&Bundle::pinned())
+}
+
+/// The folder of what the wheels of libtorch say of their licences.
+pub fn licences() -> Result<PathBuf> {
+    fetched(&Bundle::licences())
+}
+
+fn fetched(bundle: &Bundle) -> Result<PathBuf> {
+    let variable = |name: &str| std::env::var_os(name);
+    let cache = cache_folder(variable("XDG_CACHE_HOME"), variable("HOME"))?;
+    bundle::install(bundle, &cache, &Tools::from_path())
 }
 
 /// What is wrong with the libtorch that the next build would use, and what to do; looks only.

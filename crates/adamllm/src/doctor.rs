@@ -3,7 +3,7 @@
 use anyhow::{Error, Result};
 
 use crate::flags::Shared;
-use crate::machine::{check, checks, tell};
+use crate::machine::{self, check, checks, tell};
 
 /// Looks at the machine; `missing` says why the engine does not start.
 pub fn without_engine(shared: &Shared, missing: &Error) -> Result<()> {
@@ -12,8 +12,14 @@ pub fn without_engine(shared: &Shared, missing: &Error) -> Result<()> {
         1,
         check("libtorch", "cannot be used", Some(format!("{missing:#}"))),
     );
+    let gpu = if machine::has_gpu() {
+        format!("{}; whether it can be used needs libtorch", machine::gpu())
+    } else {
+        "none; everything runs on the CPU".to_owned()
+    };
+    found.push(check("gpu", gpu, None));
     found.push(check(
-        "matmul, gpu, overfit",
+        "matmul, overfit",
         "not measured, since they need libtorch",
         None,
     ));

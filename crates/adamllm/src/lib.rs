@@ -18,6 +18,7 @@ mod inspect_checkpoint;
 mod inspect_data;
 mod inspect_run;
 mod inspect_sample;
+pub mod libtorch;
 pub mod light;
 pub mod machine;
 pub mod output;

@@ -96,6 +96,27 @@ pub fn has_gpu() -> bool {
     .any(|place| Path::new(place).exists())
 }
 
+/// The version of NVIDIA's driver, `580.65.06`; none where the system has none that tells.
+pub fn gpu_driver() -> Option<String> {
+    driver_in(&std::fs::read_to_string("/proc/driver/nvidia/version").ok()?)
+}
+
+/// The first word of the first line that is a version.
+fn driver_in(text: &str) -> Option<String> {
+    let line = text.lines().next()?;
+    let is_version =
+        |word: &&str| word.contains('.') && word.chars().all(|c| c.is_ascii_digit() || c == '.');
+    line.split_whitespace().find(is_version).map(str::to_owned)
+}
+
+/// The driver of a GPU in words.
+pub fn gpu() -> String {
+    gpu_driver().map_or_else(
+        || "no driver that tells its version".to_owned(),
+        |version| format!("NVIDIA driver {version}"),
+    )
+}
+
 /// What `model.dtype = "auto"` stands for on the device that `--device` names, as far as it can be told without tensors.
 pub fn automatic(shared: &Shared) -> Automatic {
     let device = match shared.device.as_str() {
@@ -172,6 +193,9 @@ fn disk(path: &Path, name: &'static str) -> Result<Check> {
         )
     })?;
     let free = found.f_bavail * found.f_frsize;
+    if rustix::fs::access(path, rustix::fs::Access::WRITE_OK).is_err() {
+        return Ok(unwritable(path, name, free));
+    }
     let mend = (free < 1 << 30).then(|| {
         format!(
             "only {} are free at `{}`; a demo run needs about 1 GiB",
@@ -180,4 +204,59 @@ fn disk(path: &Path, name: &'static str) -> Result<Check> {
         )
     });
     Ok(check(name, format!("{} free", gib(free)), mend))
+}
+
+/// A folder that only can be read. Where one is, nothing has to be written; temporary files have to be.
+fn unwritable(path: &Path, name: &'static str, free: u64) -> Check {
+    let is_temporary = path == std::env::temp_dir();
+    let mend = is_temporary.then(|| {
+        format!(
+            "`{}` cannot be written to; set TMPDIR to a folder that can",
+            path.display()
+        )
+    });
+    check(
+        name,
+        format!(
+            "{} free, but it cannot be written to; name folders elsewhere with --run-dir and --output",
+            gib(free)
+        ),
+        mend,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_the_driver_s_version_in_both_forms_of_its_line() {
+        let check = |text: &str, expected: Option<&str>| {
+            assert_eq!(driver_in(text).as_deref(), expected, "{text}");
+        };
+        check(
+            "NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.161.08  Sun Feb 18 00:26:47 UTC 2024\nGCC version:  gcc 11.4.0\n",
+            Some("535.161.08"),
+        );
+        check(
+            "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  580.65.06  Release Build  (root@host)\n",
+            Some("580.65.06"),
+        );
+        check("", None);
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_written_to_is_said_and_stops_nothing() {
+        let found = unwritable(Path::new("/data"), "disk here", 3 << 30);
+        assert!(
+            found
+                .found
+                .starts_with("3.0 GiB free, but it cannot be written to"),
+            "{found:?}"
+        );
+        assert_eq!(found.mend, None);
+        let temporary = std::env::temp_dir();
+        let found = unwritable(&temporary, "disk for temporary files", 0);
+        assert!(found.mend.is_some_and(|mend| mend.contains("TMPDIR")));
+    }
 }

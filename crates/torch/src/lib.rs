@@ -4,6 +4,7 @@
 mod call;
 mod cuda;
 mod error;
+mod loaded;
 mod memory;
 mod shim;
 mod version;
@@ -11,6 +12,7 @@ mod version;
 pub use call::{Argument, call};
 pub use cuda::load_cuda;
 pub use error::{Error, short};
+pub use loaded::loaded_folder;
 pub use memory::{Mapped, from_owner, retain_memory};
 pub use shim::{
     AdamW, backward_with, built_version, clear_grad, cuda_memory, foreach_mul, foreach_norm,

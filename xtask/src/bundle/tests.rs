@@ -30,10 +30,7 @@ with zipfile.ZipFile(sys.argv[1], 'w') as archive:
             .status()
             .unwrap();
         assert!(status.success());
-        let mut sha256 = String::new();
-        for byte in Sha256::digest(fs::read(&wheel).unwrap()) {
-            let _ = write!(sha256, "{byte:02x}");
-        }
+        let sha256 = digest::hex(&digest::of_path(&wheel).unwrap());
         let bundle = Bundle {
             name: "small",
             title: "a small bundle",

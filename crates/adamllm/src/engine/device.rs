@@ -10,6 +10,8 @@ use pipeline::{Engine, settings};
 use run::recipe::{Automatic, DeviceKind, Dtype};
 use torch::{Device, Kind};
 
+use crate::cuda;
+
 /// An engine for models that are named on the command line.
 pub fn engine(shared: &Shared) -> Result<Engine> {
     let device = ready(shared)?;
@@ -57,8 +59,8 @@ fn found(shared: &Shared) -> Device {
     if !machine::has_gpu() {
         return Device::Cpu;
     }
-    match named("cuda") {
-        Ok(device) => device,
+    match cuda::ready(0) {
+        Ok(()) => Device::Cuda(0),
         Err(error) => {
             if !shared.quiet {
                 eprintln!("note: there is a GPU, but models run on the processor: {error:#}");
@@ -79,15 +81,8 @@ fn named(name: &str) -> Result<Device> {
         ),
         _ => bail!("`{name}` is not a device; expected auto, cpu, cuda or cuda:N"),
     };
-    if device.is_cuda() {
-        let folder = std::env::var_os("ADAMLLM_TORCH_LIB").map(PathBuf::from);
-        torch::load_cuda(folder.as_deref()).context(
-            "the CUDA libraries of torch cannot be loaded; install torch 2.11.0 for Python and set ADAMLLM_TORCH_LIB to \
-             its torch/lib folder",
-        )?;
-        if !torch::tch::Cuda::is_available() {
-            bail!("`{name}` was asked for, but libtorch finds no CUDA device here");
-        }
+    if let Device::Cuda(index) = device {
+        cuda::ready(index).with_context(|| format!("`{name}` cannot be used"))?;
     }
     Ok(device)
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use adamllm::flags::{Shared, threads};
-use adamllm::machine::{Check, check, checks, tell};
+use adamllm::machine::{self, Check, check, checks, tell};
 use anyhow::Result;
 use corpus::{Role, Sample, Turn};
 use pipeline::Engine;
@@ -13,6 +13,8 @@ use processor::Encoded;
 use serde_json::Value;
 use torch::{Device, Kind, Tensor};
 use train::{SampleSource, Trainer};
+
+use crate::cuda;
 
 /// Side of the multiplied matrices.
 const SIDE: i64 = 1024;
@@ -29,11 +31,11 @@ pub fn run(shared: &Shared) -> Result<()> {
     // The processor comes first, then what is built on it.
     let rest = found.split_off(1);
     match torch::check_version() {
-        Ok(()) => found.push(check("libtorch", torch::built_version(), None)),
+        Ok(()) => found.push(check("libtorch", libtorch_found(), None)),
         Err(error) => found.push(check(
             "libtorch",
             "another version than this program was built with",
-            Some(format!("{error}; run `cargo xtask setup` and build again")),
+            Some(error.to_string()),
         )),
     }
     torch::set_threads(threads(shared));
@@ -65,6 +67,15 @@ pub fn run(shared: &Shared) -> Result<()> {
     tell(shared, &found)
 }
 
+/// The version and where it was loaded from.
+fn libtorch_found() -> String {
+    let version = torch::built_version();
+    match torch::loaded_folder() {
+        Some(folder) => format!("{version} in `{}`", folder.display()),
+        None => version,
+    }
+}
+
 /// GFLOP/s of a square matrix product.
 fn rate(kind: Kind) -> Result<f64> {
     let _guard = torch::tch::no_grad_guard();
@@ -80,30 +91,21 @@ fn rate(kind: Kind) -> Result<f64> {
     Ok(2.0 * (SIDE as f64).powi(3) / best / 1e9)
 }
 
+/// A GPU that cannot be used is said with its reason, and is nothing to mend first: models run on the processor then.
 fn gpu() -> Check {
-    let driver = std::fs::read_to_string("/proc/driver/nvidia/version").ok();
-    let Some(driver) = driver else {
-        return check("gpu", "none; everything runs on the CPU", None);
-    };
-    let driver = driver.lines().next().unwrap_or_default().to_owned();
-    let folder = std::env::var_os("ADAMLLM_TORCH_LIB").map(std::path::PathBuf::from);
-    match torch::load_cuda(folder.as_deref()) {
-        Ok(()) if torch::tch::Cuda::is_available() => check(
-            "gpu",
-            format!("{} CUDA devices ({driver}); models run there", torch::tch::Cuda::device_count()),
-            None,
-        ),
-        Ok(()) => check("gpu", driver, Some("libtorch finds no CUDA device; is the driver new enough for CUDA 13".to_owned())),
-        Err(_) => check(
-            "gpu",
-            driver,
-            Some(
-                "there is a GPU, but not torch's CUDA libraries; install torch 2.11.0 for Python and set \
-                 ADAMLLM_TORCH_LIB to its torch/lib folder"
-                    .to_owned(),
+    let driver = machine::gpu();
+    let found = if machine::has_gpu() {
+        match cuda::ready(0) {
+            Ok(()) => format!(
+                "{} CUDA devices ({driver}); models run there",
+                torch::tch::Cuda::device_count()
             ),
-        ),
-    }
+            Err(error) => format!("not used ({driver}), models run on the processor: {error:#}"),
+        }
+    } else {
+        "none; everything runs on the CPU".to_owned()
+    };
+    check("gpu", found, None)
 }
 
 struct One(Encoded);

@@ -5,6 +5,7 @@
 )]
 
 mod convert_model;
+mod cuda;
 mod device;
 mod doctor;
 mod evaluate;

@@ -1,0 +1,1 @@
+"""AdaMLLM-rs as a Python package: two binaries, and a command that starts them."""
