@@ -58,7 +58,8 @@ fn main() -> ExitCode {
             | Command::Inspect(_)
             | Command::Recipe(_)
             | Command::Completions { .. }
-            | Command::Man { .. } => unreachable!("done without tensors"),
+            | Command::Man { .. }
+            | Command::Reference { .. } => unreachable!("done without tensors"),
         }
     })
 }
