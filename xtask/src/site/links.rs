@@ -12,7 +12,11 @@ pub fn problems(root: &Path) -> Result<Vec<String>> {
     let chapters = pages::of(root)?;
     let mut found = contents(root, &chapters)?;
     let mut files: BTreeSet<PathBuf> = pages::written(root)?.into_iter().collect();
-    files.extend(chapters.into_iter().filter(|page| root.join(page).is_file()));
+    files.extend(
+        chapters
+            .into_iter()
+            .filter(|page| root.join(page).is_file()),
+    );
     for page in &files {
         let text = pages::read(root, page)?;
         for link in markdown::links(&text) {
@@ -69,15 +73,17 @@ fn problem_of(root: &Path, page: &Path, target: &str) -> Result<Option<String>> 
         return Ok(Some("is a folder; name a file in it".to_owned()));
     }
     if !root.join(&place).is_file() {
-        return Ok(Some(format!("leads to `{}`, which is not there", place.display())));
+        return Ok(Some(format!(
+            "leads to `{}`, which is not there",
+            place.display()
+        )));
     }
     if anchor.is_empty() {
         return Ok(None);
     }
     let known = markdown::anchors(&pages::read(root, &place)?);
-    Ok((!known.contains(anchor)).then(|| {
-        format!("names a heading that `{}` does not have", place.display())
-    }))
+    Ok((!known.contains(anchor))
+        .then(|| format!("names a heading that `{}` does not have", place.display())))
 }
 
 /// Whether a link leads to the net.
@@ -102,7 +108,11 @@ mod tests {
         let folder = tempfile::tempdir().expect("folder");
         let root = folder.path();
         write(root, "README.md", "[a](docs/a.md) [b](docs/b/c.md#here)\n");
-        write(root, "docs/SUMMARY.md", "[I](../README.md)\n- [A](a.md)\n- [A](a.md)\n- [G](gone.md)\n");
+        write(
+            root,
+            "docs/SUMMARY.md",
+            "[I](../README.md)\n- [A](a.md)\n- [A](a.md)\n- [G](gone.md)\n",
+        );
         write(
             root,
             "docs/a.md",

@@ -186,7 +186,13 @@ mod tests {
             .collect();
         assert_eq!(
             shown,
-            [(1, "b.md#c"), (1, "q.png"), (6, "r.png"), (8, "d.md"), (9, "f.md")]
+            [
+                (1, "b.md#c"),
+                (1, "q.png"),
+                (6, "r.png"),
+                (8, "d.md"),
+                (9, "f.md")
+            ]
         );
         for link in &found {
             assert_eq!(text[link.place.clone()], link.target);
@@ -209,7 +215,16 @@ mod tests {
         let found: Vec<&str> = found.iter().map(String::as_str).collect();
         assert_eq!(
             found,
-            ["a-b-and-c-_d_", "a-link", "own", "train", "traindata", "twice", "twice-1", "what-is-it"]
+            [
+                "a-b-and-c-_d_",
+                "a-link",
+                "own",
+                "train",
+                "traindata",
+                "twice",
+                "twice-1",
+                "what-is-it"
+            ]
         );
     }
 }

@@ -45,7 +45,11 @@ pub fn run(root: &Path) -> Result<ExitCode> {
     for problem in &problems {
         eprintln!("error: {problem}");
     }
-    ensure!(problems.is_empty(), "{} links or pages are wrong", problems.len());
+    ensure!(
+        problems.is_empty(),
+        "{} links or pages are wrong",
+        problems.len()
+    );
     let found = version(Command::new("mdbook").arg("--version"));
     let Some(found) = found else {
         bail!(

@@ -95,13 +95,13 @@ fn relinked(
 
 /// The way from a page to a file, both in the book.
 fn relative(page: &Path, file: &Path) -> String {
-    let here: Vec<_> = page.parent().into_iter().flat_map(Path::components).collect();
+    let here: Vec<_> = page
+        .parent()
+        .into_iter()
+        .flat_map(Path::components)
+        .collect();
     let there: Vec<_> = file.components().collect();
-    let common = here
-        .iter()
-        .zip(&there)
-        .take_while(|(a, b)| a == b)
-        .count();
+    let common = here.iter().zip(&there).take_while(|(a, b)| a == b).count();
     let up = std::iter::repeat_n("..".to_owned(), here.len() - common);
     let down = there[common..]
         .iter()
@@ -131,15 +131,27 @@ mod tests {
         let folder = tempfile::tempdir().expect("folder");
         let root = folder.path().join("repository");
         let put = |name: &str, text: &str| write(&root.join(name), text.as_bytes()).expect("write");
-        put("README.md", "[a](docs/a.md#x) [k](ARCHITECTURE.md) ![p](docs/images/p.png)");
+        put(
+            "README.md",
+            "[a](docs/a.md#x) [k](ARCHITECTURE.md) ![p](docs/images/p.png)",
+        );
         put("ARCHITECTURE.md", "[a](docs/a.md) [c](crates/c/src/lib.rs)");
         put("crates/c/src/lib.rs", "//! C.");
         put("recipes/r.toml", "");
         put("docs/book.toml", "[book]");
         put("docs/images/p.png", "");
-        put("docs/SUMMARY.md", "[I](../README.md)\n- [A](a.md)\n- [R](sub/r.md)\n- [K](../ARCHITECTURE.md)\n");
-        put("docs/a.md", "[r](sub/r.md) [x](#x) [o](https://example.org) [i](../README.md)");
-        put("docs/sub/r.md", "[a](../a.md) [t](../../recipes/r.toml) `[no](no.md)`");
+        put(
+            "docs/SUMMARY.md",
+            "[I](../README.md)\n- [A](a.md)\n- [R](sub/r.md)\n- [K](../ARCHITECTURE.md)\n",
+        );
+        put(
+            "docs/a.md",
+            "[r](sub/r.md) [x](#x) [o](https://example.org) [i](../README.md)",
+        );
+        put(
+            "docs/sub/r.md",
+            "[a](../a.md) [t](../../recipes/r.toml) `[no](no.md)`",
+        );
         let staged = folder.path().join("staged");
         write(&staged.join("src/old.md"), b"of an earlier time").expect("write");
         stage(&root, &staged).expect("staged");

@@ -57,10 +57,11 @@ fn items(splits: &[Split]) -> String {
 }
 
 fn section(task: &Spec) -> String {
-    let mut out = format!("## {}\n\n`{}`. {}.\n\n", task.id, task.title, task.source);
+    let mut out = format!("## {}\n\n{}.\n\n", task.id, task.source);
     let _ = write!(
         out,
-        "- Scored as: {}\n- New tokens of an answer: {}\n- Version of task and scorer: {}\n",
+        "- In tables: {}\n- Scored as: {}\n- New tokens of an answer: {}\n- Version of task and scorer: {}\n",
+        task.title,
         scored(task),
         task.decoding.max_new_tokens,
         task.version
@@ -69,7 +70,11 @@ fn section(task: &Spec) -> String {
         let _ = writeln!(out, "- Names: {}", task.names.join(", "));
     }
     if !task.ignored.is_empty() {
-        let _ = writeln!(out, "- Names that are no answers: {}", task.ignored.join(", "));
+        let _ = writeln!(
+            out,
+            "- Names that are no answers: {}",
+            task.ignored.join(", ")
+        );
     }
     let _ = write!(out, "\n```text\n{}\n```\n\n", task.prompt);
     out

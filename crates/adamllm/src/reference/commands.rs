@@ -16,7 +16,10 @@ pub fn page() -> String {
             obeyed and saved: 130 (Ctrl-C), 143 (SIGTERM), 0 (SIGUSR1).\n\n## Flags of every command\n\n";
     out += &flags(command.get_arguments().filter(|arg| is_shown(arg)));
     for verb in command.get_subcommands().filter(|verb| !is_passed(verb)) {
-        let inner: Vec<&Command> = verb.get_subcommands().filter(|verb| !is_passed(verb)).collect();
+        let inner: Vec<&Command> = verb
+            .get_subcommands()
+            .filter(|verb| !is_passed(verb))
+            .collect();
         out += &section(2, verb, inner.is_empty());
         for verb in inner {
             out += &section(3, verb, true);
@@ -70,12 +73,17 @@ fn without_examples(text: &str) -> (String, Vec<String>) {
     let mut about: Vec<String> = Vec::new();
     let mut examples = Vec::new();
     for line in text.lines() {
-        let line = line.trim();
-        let example = line.strip_prefix("Example: ").unwrap_or(line);
-        if example.starts_with("adamllm ") {
-            examples.push(example.to_owned());
-        } else if line != "Examples:" {
-            about.push(line.to_owned());
+        // Help joins the lines of a paragraph, so an example may stand behind a sentence.
+        let (said, example) = line.split_once("Example: ").unwrap_or((line, ""));
+        if example.is_empty() && said.trim().starts_with("adamllm ") {
+            examples.push(said.trim().to_owned());
+            continue;
+        }
+        if !example.is_empty() {
+            examples.push(example.trim().to_owned());
+        }
+        if said.trim() != "Examples:" {
+            about.push(said.trim().to_owned());
         }
     }
     let paragraphs = about.join("\n");

@@ -51,6 +51,10 @@ fn sentence(help: &str) -> String {
     let help = help.trim();
     let mut letters = help.chars();
     let first = letters.next().map(|c| c.to_uppercase().to_string());
-    let end = if help.ends_with(['.', '!', '?']) { "" } else { "." };
+    let end = if help.ends_with(['.', '!', '?']) {
+        ""
+    } else {
+        "."
+    };
     format!("{}{}{end}", first.unwrap_or_default(), letters.as_str())
 }

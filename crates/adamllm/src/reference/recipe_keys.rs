@@ -71,7 +71,8 @@ fn values(shape: &Shape) -> String {
         Shape::Path => "a path, relative to the recipe's folder".to_owned(),
         Shape::Paths => "a path, or a list of them; relative to the recipe's folder".to_owned(),
         Shape::Model => {
-            "a model folder, a name such as `org/model` of the Hugging Face cache, or `demo`".to_owned()
+            "a model folder, a name such as `org/model` of the Hugging Face cache, or `demo`"
+                .to_owned()
         }
         Shape::Word(words) => {
             let words: Vec<String> = words.iter().map(|word| format!("`\"{word}\"`")).collect();

@@ -14,7 +14,11 @@ pub fn documents() -> Vec<(String, String)> {
     below(&root().join("docs"), &mut files);
     files.sort();
     let document = |path: PathBuf| {
-        let name = path.strip_prefix(root()).expect("inside").display().to_string();
+        let name = path
+            .strip_prefix(root())
+            .expect("inside")
+            .display()
+            .to_string();
         (name, std::fs::read_to_string(&path).expect("document"))
     };
     files.into_iter().map(document).collect()
@@ -108,7 +112,9 @@ fn of_cargo(words: &[String]) -> Option<String> {
         words.get(at + 1)
     };
     let package = after("-p")?;
-    let folder = root().join("crates").join(package.trim_start_matches("adamllm-"));
+    let folder = root()
+        .join("crates")
+        .join(package.trim_start_matches("adamllm-"));
     if !folder.join("Cargo.toml").is_file() {
         return Some(format!("no package `{package}`"));
     }

@@ -11,7 +11,9 @@ use crate::worlds;
 
 /// The job as Slurm would start it. `scontrol` notes that it was called.
 fn job(folder: &Path, more: &[&str]) -> Command {
-    let programs = Path::new(env!("CARGO_BIN_EXE_adamllm")).parent().expect("folder");
+    let programs = Path::new(env!("CARGO_BIN_EXE_adamllm"))
+        .parent()
+        .expect("folder");
     let path = std::env::var("PATH").expect("PATH");
     let mut command = Command::new("bash");
     command
@@ -20,7 +22,11 @@ fn job(folder: &Path, more: &[&str]) -> Command {
         .args(more)
         .env(
             "PATH",
-            format!("{}:{}:{path}", folder.join("bin").display(), programs.display()),
+            format!(
+                "{}:{}:{path}",
+                folder.join("bin").display(),
+                programs.display()
+            ),
         )
         .env("SLURM_JOB_ID", "7")
         .env("SLURM_CPUS_PER_TASK", "1")
@@ -39,17 +45,28 @@ fn a_job_is_queued_again_until_its_run_is_finished() {
     std::fs::set_permissions(&scontrol, std::fs::Permissions::from_mode(0o755)).expect("mode");
 
     // Captions alone, in steps enough that there is time to stop it.
-    let run = ["--set", "mix.synthetic=false", "--set", "train.max_steps=60"];
+    let run = [
+        "--set",
+        "mix.synthetic=false",
+        "--set",
+        "train.max_steps=60",
+    ];
     let started = job(folder, &run).stderr(Stdio::piped()).spawn();
     let started = started.expect("bash");
     let metrics = folder.join("runs/my/train/metrics.jsonl");
     let since = Instant::now();
     while !std::fs::read_to_string(&metrics).is_ok_and(|text| text.lines().count() > 2) {
-        assert!(since.elapsed() < Duration::from_secs(300), "no step was made");
+        assert!(
+            since.elapsed() < Duration::from_secs(300),
+            "no step was made"
+        );
         std::thread::sleep(Duration::from_millis(50));
     }
-    let signal = Command::new("kill").args(["-USR1", &started.id().to_string()]).status();
-    assert!(signal.expect("kill").success());
+    let signal = Command::new("bash")
+        .arg("-c")
+        .arg(format!("kill -USR1 {}", started.id()))
+        .status();
+    assert!(signal.expect("bash").success());
     let ended = started.wait_with_output().expect("it ends");
     let said = text(&ended.stderr);
     assert_eq!(ended.status.code(), Some(0), "{said}");
@@ -69,7 +86,9 @@ fn a_job_is_queued_again_until_its_run_is_finished() {
     assert!(folder.join("runs/my/report/index.html").is_file());
     assert_eq!(steps(), 60, "each step was made once");
     // What fails fails again, and is not queued.
-    let output = job(folder, &["--set", "train.max_stepz=4"]).output().expect("bash");
+    let output = job(folder, &["--set", "train.max_stepz=4"])
+        .output()
+        .expect("bash");
     assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
     assert_eq!(queued(), "requeue 7\n");
 }

@@ -122,7 +122,10 @@ fn follow(document: &str, folder: &Path) {
             text(&output.stdout),
             text(&output.stderr)
         );
-        eprintln!("{:.1} s {document}: {command}", since.elapsed().as_secs_f64());
+        eprintln!(
+            "{:.1} s {document}: {command}",
+            since.elapsed().as_secs_f64()
+        );
         ran += 1;
     }
     assert!(ran > 0, "no command of {document} was run");

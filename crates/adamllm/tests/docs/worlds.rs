@@ -15,7 +15,9 @@ pub fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).expect("folder");
     for entry in std::fs::read_dir(from).expect("folder").flatten() {
         let (path, place) = (entry.path(), to.join(entry.file_name()));
-        let is_weights = path.extension().is_some_and(|ending| ending == "safetensors");
+        let is_weights = path
+            .extension()
+            .is_some_and(|ending| ending == "safetensors");
         if path.is_dir() {
             copy(&path, &place);
         } else if !(is_weights && std::fs::hard_link(&path, &place).is_ok()) {
@@ -74,7 +76,11 @@ pub fn pictures(folder: &Path) -> Vec<String> {
         });
         let name = format!("{word}.png");
         picture.save(folder.join(&name)).expect("picture");
-        put(folder, &format!("{word}.txt"), &format!("A {word} board.\n"));
+        put(
+            folder,
+            &format!("{word}.txt"),
+            &format!("A {word} board.\n"),
+        );
         names.push(name);
     }
     names
@@ -120,7 +126,11 @@ pub fn after_a_run(folder: &Path) {
     let evaluate = folder.join("runs/my/evaluate");
     copy(&evaluate.join("adapted"), &evaluate.join("captions"));
     let recipe = std::fs::read_to_string(folder.join("my.toml")).expect("recipe");
-    put(folder, "other.toml", &recipe.replace("max_steps = 2", "max_steps = 3"));
+    put(
+        folder,
+        "other.toml",
+        &recipe.replace("max_steps = 2", "max_steps = 3"),
+    );
     copy(
         &root().join("assets/demo/base-model"),
         &folder.join("models/general"),
@@ -135,7 +145,10 @@ pub fn after_a_run(folder: &Path) {
     picture(folder, "a.png", 91);
     // The request is the one that the document on serving shows.
     let serving = std::fs::read_to_string(root().join("docs/serving.md")).expect("document");
-    let request = serving.split("```json\n").nth(1).and_then(|rest| rest.split("```").next());
+    let request = serving
+        .split("```json\n")
+        .nth(1)
+        .and_then(|rest| rest.split("```").next());
     put(folder, "requests.jsonl", request.expect("a request"));
     benchmarks(folder);
     systems(folder);
@@ -223,7 +236,10 @@ fn samples(image: &str) -> String {
 
 /// A folder of the processor's golden files with random weights.
 fn write_model(name: &str, folder: &Path) {
-    copy(&root().join("crates/processor/tests/golden").join(name), folder);
+    copy(
+        &root().join("crates/processor/tests/golden").join(name),
+        folder,
+    );
     let config = std::fs::read_to_string(folder.join("config.json")).expect("config");
     let model = model::fresh(&config, 3, Device::Cpu, Kind::Float).expect("model");
     model::save(model.as_ref(), folder, None, Kind::Float).expect("saved");
@@ -283,16 +299,15 @@ pub fn recipes_of_the_paper(folder: &Path) {
 /// The same, and the published files that pairs and seed data are made from, small.
 pub fn data_of_the_paper(folder: &Path) {
     recipes_of_the_paper(folder);
-    let talk = |question: &str, answer: &str| {
-        json!([{"from": "human", "value": question}, {"from": "gpt", "value": answer}])
-    };
+    let talk = |question: &str, answer: &str| json!([{"from": "human", "value": question}, {"from": "gpt", "value": answer}]);
     let (mut flan, mut captions, mut answers) = (Vec::new(), Vec::new(), Vec::new());
     for i in 0..10_u8 {
         let name = format!("{i}.jpg");
         picture(folder, &format!("seed-data/images/{name}"), i * 20);
         flan.push(json!({"id": name, "task_name": "VQARAD+question_answer", "image": format!("images/{name}"),
             "conversations": talk("<image>\nWhat?", "A board.")}));
-        captions.push(json!({"image": format!("vflan/{name}"), "caption": "A board of many colours."}));
+        captions
+            .push(json!({"image": format!("vflan/{name}"), "caption": "A board of many colours."}));
         answers.push(json!({"image": format!("vflan/{name}"),
             "conversations": talk("What?\n<image>", "It is a board.")}));
     }
