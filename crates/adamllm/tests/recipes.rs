@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::Output;
 
 use program::text;
-use published::{read, root, sizes, write, write_data, write_models};
+use published::{root, sizes, write_data, write_models};
 use serde_json::{Value, json};
 
 fn plan(recipe: &Path, run: &Path, more: &[&str]) -> Output {
