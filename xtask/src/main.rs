@@ -38,8 +38,8 @@ usage: cargo xtask <verb>
                     moments and compared with an undisturbed one; `-- --quick` takes
                     the short demo, `--help` says more
   fuzz [RUNS]       setup, then damaged and random files of every kind (default: 10⁶ each)
-  docs              make the reference pages anew, check all links, build target/book
-                    with mdbook
+  docs              setup, then make the reference pages anew, check all links, and
+                    build target/book with mdbook
   golden [--check]  remake the golden files with $ADAMLLM_PYTHON (default: python3);
                     with --check, only compare them
 
@@ -117,8 +117,10 @@ fn dispatch(verb: &str, rest: &[String]) -> Result<ExitCode> {
             setup::run(&root)?;
             fuzz::run(&root, runs)
         }
-        // Builds the small program only, so it needs no libtorch either.
-        ("docs", []) => site::run(&root),
+        ("docs", []) => {
+            setup::run(&root)?;
+            site::run(&root)
+        }
         ("golden", []) => golden::run(&root, false),
         ("golden", [flag]) if flag == "--check" => golden::run(&root, true),
         ("help" | "--help" | "-h", _) => {

@@ -23,13 +23,12 @@ const BOOK: &str = "target/book";
 /// Builds the site.
 pub fn run(root: &Path) -> Result<ExitCode> {
     eprintln!("docs: reference pages");
-    // Without the engine: nothing here needs libtorch.
+    // With the features that everything else is built with: others would build most of it a second time.
     let args = [
         "run",
         "--quiet",
         "-p",
         "adamllm",
-        "--no-default-features",
         "--bin",
         "adamllm",
         "--",

@@ -85,7 +85,13 @@ fn relinked(
         }
         let target = pages::normal(&here.join(file));
         out += &text[done..link.place.start];
-        out += &relative(&from, &place_of(&target, chapters));
+        // mdBook makes a page of its own of the table of contents.
+        let place = if target == Path::new(pages::SUMMARY) {
+            PathBuf::from("toc.html")
+        } else {
+            place_of(&target, chapters)
+        };
+        out += &relative(&from, &place);
         out += &anchor;
         done = link.place.end;
         linked.insert(target);
@@ -133,7 +139,7 @@ mod tests {
         let put = |name: &str, text: &str| write(&root.join(name), text.as_bytes()).expect("write");
         put(
             "README.md",
-            "[a](docs/a.md#x) [k](ARCHITECTURE.md) ![p](docs/images/p.png)",
+            "[a](docs/a.md#x) [k](ARCHITECTURE.md) ![p](docs/images/p.png) [s](docs/SUMMARY.md)",
         );
         put("ARCHITECTURE.md", "[a](docs/a.md) [c](crates/c/src/lib.rs)");
         put("crates/c/src/lib.rs", "//! C.");
@@ -159,7 +165,7 @@ mod tests {
         assert_eq!(read("book.toml"), "[book]");
         assert_eq!(
             read("src/introduction.md"),
-            "[a](a.md#x) [k](repository/ARCHITECTURE.md) ![p](images/p.png)"
+            "[a](a.md#x) [k](repository/ARCHITECTURE.md) ![p](images/p.png) [s](toc.html)"
         );
         assert_eq!(
             read("src/SUMMARY.md"),

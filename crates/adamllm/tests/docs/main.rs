@@ -111,9 +111,11 @@ fn follow(document: &str, folder: &Path) {
         let all = words(&command);
         assert_eq!(all[0], "adamllm", "{document}: {command}");
         let since = Instant::now();
+        // Other tests run beside this one, and threads that wait for one another are slow then.
         let output = program::adamllm()
             .current_dir(folder)
             .args(&all[1..])
+            .args(["--threads", "1"])
             .output();
         let output = output.expect("the program starts");
         assert!(
@@ -163,7 +165,7 @@ fn a_run_and_what_is_said_of_it() {
     worlds::own_pairs(&made);
     let output = program::adamllm()
         .current_dir(&made)
-        .args(["run", "my.toml", "--run-dir", "runs/my"])
+        .args(["run", "my.toml", "--run-dir", "runs/my", "--threads", "1"])
         .output()
         .expect("the program starts");
     assert!(output.status.success(), "{}", text(&output.stderr));

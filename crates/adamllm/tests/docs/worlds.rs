@@ -51,6 +51,7 @@ fn adamllm(folder: &Path, command: &str) {
     let output = program::adamllm()
         .current_dir(folder)
         .args(command.split(' '))
+        .args(["--threads", "1"])
         .output()
         .expect("the program starts");
     let said = program::text(&output.stderr);
