@@ -63,7 +63,8 @@ pub fn readers(key: &str) -> &'static [Reader] {
         | "evaluate.data"
         | "evaluate.tasks"
         | "evaluate.general"
-        | "evaluate.held_out_limit" => &[Answer, Score],
+        | "evaluate.held_out_limit"
+        | "evaluate.max_new_tokens" => &[Answer, Score],
         _ => of_section(key),
     }
 }
