@@ -62,6 +62,12 @@ pub const LISTED: &[Listed] = &[
         "target/release/adamllm inspect run runs/demo",
         Readers,
     ),
+    // The same as the one before it, with another seed.
+    listed(
+        "docs/cluster.md",
+        "adamllm run my.toml --run-dir runs/seed-2 --set synthesizer.checkpoint=runs/tuned/tune-synthesizer/model --set run.seed=2",
+        Minutes,
+    ),
     listed("docs/comparisons.md", "adamllm demo --controls", Minutes),
     listed("docs/first-steps.md", "cargo xtask setup", Checkout),
     listed(
@@ -103,6 +109,11 @@ pub const LISTED: &[Listed] = &[
     listed(
         "docs/reference/commands.md",
         "adamllm convert --to jsonl --column image=filepath --column caption=title cc3m.tsv pairs.jsonl",
+        Elsewhere,
+    ),
+    listed(
+        "docs/reference/commands.md",
+        "adamllm inspect checkpoint runs/my/train/checkpoint-500",
         Elsewhere,
     ),
     listed(

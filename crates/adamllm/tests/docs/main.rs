@@ -48,15 +48,15 @@ const LOOKED_AT: &[&str] = &["docs/adding-a-dataset.md", "docs/own-domain.md"];
 
 /// Those that speak of a run that was made, each in a copy of one.
 const AFTER_A_RUN: &[&str] = &[
-    "README.md",
-    "docs/cluster.md",
-    "docs/comparisons.md",
-    "docs/first-steps.md",
-    "docs/reference/commands.md",
     "docs/run-folder.md",
     "docs/scores.md",
     "docs/serving.md",
     "docs/troubleshooting.md",
+    "docs/first-steps.md",
+    "docs/comparisons.md",
+    "docs/cluster.md",
+    "docs/reference/commands.md",
+    "README.md",
 ];
 
 #[test]

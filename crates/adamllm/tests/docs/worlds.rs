@@ -139,8 +139,6 @@ pub fn after_a_run(folder: &Path) {
     for name in ["DIR", "models/llava"] {
         copy(&folder.join("models/general"), &folder.join(name));
     }
-    let train = folder.join("runs/my/train");
-    copy(&train.join("model"), &train.join("checkpoint-500"));
     copy(&root().join("recipes"), &folder.join("recipes"));
     picture(folder, "photo.jpg", 90);
     picture(folder, "a.png", 91);
