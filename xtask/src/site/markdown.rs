@@ -142,16 +142,13 @@ fn blank_spans(text: &str) -> String {
         let marks = rest.bytes().take_while(|&b| b == b'`').count();
         let inside = &rest[marks..];
         let paragraph = inside.find("\n\n").unwrap_or(inside.len());
-        match closing(&inside[..paragraph], marks) {
-            Some(end) => {
-                let span = &rest[..marks + end + marks];
-                out.extend(span.bytes().map(|b| if b == b'\n' { '\n' } else { ' ' }));
-                rest = &rest[span.len()..];
-            }
-            None => {
-                out += &rest[..marks];
-                rest = inside;
-            }
+        if let Some(end) = closing(&inside[..paragraph], marks) {
+            let span = &rest[..marks + end + marks];
+            out.extend(span.bytes().map(|b| if b == b'\n' { '\n' } else { ' ' }));
+            rest = &rest[span.len()..];
+        } else {
+            out += &rest[..marks];
+            rest = inside;
         }
     }
     out + rest

@@ -70,7 +70,7 @@ pub fn run(root: &Path) -> Result<ExitCode> {
         .arg("--dest-dir")
         .arg(root.join(BOOK));
     ensure!(build.status()?.success(), "mdbook failed");
-    println!("{}", root.join(BOOK).join("index.html").display());
+    eprintln!("docs: {}", root.join(BOOK).join("index.html").display());
     Ok(ExitCode::SUCCESS)
 }
 

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use evaluation::tasks::{Scoring, Spec, Split, all};
 
-use super::head;
+use super::prose::head;
 
 const INTRODUCTION: &str = "\
 What `adamllm evaluate --list` prints. How each metric is computed stands in [Metrics](../metrics.md), where the data comes

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use clap::{Arg, ArgAction, Command, CommandFactory as _};
 
-use super::{head, sentence};
+use super::prose::{head, sentence};
 use crate::cli::Cli;
 
 /// The whole page.

@@ -3,6 +3,7 @@
 
 mod benchmarks;
 mod commands;
+mod prose;
 mod reader;
 mod recipe_keys;
 
@@ -37,24 +38,4 @@ pub fn write(shared: &Shared, folder: &Path) -> Result<()> {
     print(shared, &json!({"folder": folder, "pages": names}), || {
         println!("{} in `{}`", names.join(", "), folder.display());
     })
-}
-
-/// What stands at the top of a page that is written by the program.
-fn head(title: &str) -> String {
-    format!(
-        "<!-- Written by `adamllm reference docs/reference`. What is changed here by hand is lost. -->\n\n# {title}\n\n"
-    )
-}
-
-/// A sentence of a help text: it begins with a capital letter and ends with a full stop.
-fn sentence(help: &str) -> String {
-    let help = help.trim();
-    let mut letters = help.chars();
-    let first = letters.next().map(|c| c.to_uppercase().to_string());
-    let end = if help.ends_with(['.', '!', '?']) {
-        ""
-    } else {
-        "."
-    };
-    format!("{}{}{end}", first.unwrap_or_default(), letters.as_str())
 }

@@ -69,17 +69,20 @@ pub fn readers(key: &str) -> &'static [Reader] {
     }
 }
 
+/// The sections whose keys are read alike.
+const SECTIONS: &[(&str, &[Reader])] = &[
+    ("model.", MODELS),
+    ("data.", &[Pairs]),
+    ("synthesizer.train.", &[TuneSynthesizer]),
+    ("filter.", &[Filter]),
+    ("mix.", &[Mix]),
+    ("train.", &[Train]),
+    ("evaluate.", &[Answer]),
+    ("generate.", &[Synthesize, Filter, Answer]),
+];
+
 fn of_section(key: &str) -> &'static [Reader] {
-    let (section, _) = key.rsplit_once('.').unwrap_or((key, ""));
-    match section {
-        "model" => MODELS,
-        "data" => &[Pairs],
-        "synthesizer.train" => &[TuneSynthesizer],
-        "filter" => &[Filter],
-        "mix" => &[Mix],
-        "train" => &[Train],
-        "evaluate" => &[Answer],
-        "generate" => &[Synthesize, Filter, Answer],
-        _ => &[],
-    }
+    let mut sections = SECTIONS.iter();
+    let found = sections.find(|(section, _)| key.starts_with(section));
+    found.map_or(&[], |(_, readers)| readers)
 }

@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use run::recipe::training::PASSING;
 use run::recipe::{Family, Key, Preset, Shape, keys};
 
-use super::{head, readers, sentence};
+use super::prose::{head, sentence};
+use super::reader::readers;
 
 const INTRODUCTION: &str = "\
 A recipe is a TOML file; `section.key` is the key `key` of the table `[section]`. Only `model.checkpoint` and `data.pairs` have
@@ -31,7 +32,7 @@ pub fn page() -> String {
         if of != section {
             section = of;
             let _ = write!(out, "## `[{section}]`\n\n");
-            if let Some(about) = about(section) {
+            if let Some(about) = about(key.name) {
                 let _ = write!(out, "{about}\n\n");
             }
         }
@@ -49,18 +50,19 @@ pub fn page() -> String {
     out + "\n"
 }
 
-/// What a section is for, where its keys leave it open.
-fn about(section: &str) -> Option<&'static str> {
-    Some(match section {
-        "model" => "The general model, and how any model is run.",
-        "synthesizer.train" => {
+/// What a key's section is for, where the keys leave it open.
+fn about(key: &str) -> Option<&'static str> {
+    let last = key.rfind('.')? + 1;
+    Some(match &key[..last] {
+        "model." => "The general model, and how any model is run.",
+        "synthesizer.train." => {
             "How the synthesizer is tuned: the same keys as those of [`[train]`](#train), with the presets of the paper's table 9."
         }
-        "train" => {
+        "train." => {
             "How the adapted model is trained. Presets that differ by family are the columns of the paper's table 10: \
              `llava_next` is LLaVA-v1.6-8B, `qwen2_vl` is Qwen2-VL-2B, `mllama` is Llama-3.2-11B."
         }
-        "generate" => "How much is worked on together wherever text is generated.",
+        "generate." => "How much is worked on together wherever text is generated.",
         _ => return None,
     })
 }
