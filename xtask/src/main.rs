@@ -15,6 +15,7 @@ mod process;
 mod program;
 mod rules;
 mod setup;
+mod site;
 mod source;
 mod workspace;
 
@@ -43,6 +44,8 @@ usage: cargo xtask <verb>
                     the short demo, `--help` says more
   dist [FLAGS]      packages for other machines: a wheel, an archive, checksums (`--help` says more)
   fuzz [RUNS]       setup, then damaged and random files of every kind (default: 10⁶ each)
+  docs              setup, then make the reference pages anew, check all links, and
+                    build target/book with mdbook
   golden [--check]  remake the golden files with $ADAMLLM_PYTHON (default: python3);
                     with --check, only compare them
 
@@ -125,6 +128,10 @@ fn dispatch(verb: &str, rest: &[String]) -> Result<ExitCode> {
         ("fuzz", [runs]) if runs.parse::<u64>().is_ok() => {
             setup::run(&root)?;
             fuzz::run(&root, runs)
+        }
+        ("docs", []) => {
+            setup::run(&root)?;
+            site::run(&root)
         }
         ("golden", []) => golden::run(&root, false),
         ("golden", [flag]) if flag == "--check" => golden::run(&root, true),

@@ -121,6 +121,12 @@ pub enum Command {
         /// Folder that they are written to.
         folder: PathBuf,
     },
+    /// The reference pages of the documentation.
+    #[command(hide = true)]
+    Reference {
+        /// Folder that they are written to.
+        folder: PathBuf,
+    },
 }
 
 /// `adamllm demo`.
@@ -374,54 +380,9 @@ fn domain(name: &str) -> Result<Domain, String> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
-    use clap::{CommandFactory as _, Parser as _};
+    use clap::CommandFactory as _;
 
     use super::Cli;
-
-    /// The commands in the `sh` blocks of a document, without comments.
-    fn commands(text: &str) -> Vec<String> {
-        let mut found = Vec::new();
-        let mut shell = false;
-        for line in text.lines() {
-            if line.starts_with("```") {
-                shell = line == "```sh";
-            } else if shell && line.starts_with("adamllm ") {
-                found.push(line.split(" #").next().unwrap_or(line).trim().to_owned());
-            }
-        }
-        found
-    }
-
-    #[test]
-    fn every_command_in_the_docs_is_understood() {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-        let mut files = vec![root.join("README.md")];
-        for entry in std::fs::read_dir(root.join("docs")).expect("docs") {
-            files.push(entry.expect("entry").path());
-        }
-        let mut seen = 0;
-        for file in files
-            .iter()
-            .filter(|file| file.extension().is_some_and(|e| e == "md"))
-        {
-            let text = std::fs::read_to_string(file).expect("document");
-            for command in commands(&text) {
-                let words = command.split_whitespace();
-                let words = words.map(|w| w.trim_matches('"').into()).collect();
-                let parsed = Cli::try_parse_from(crate::convert_model::routed(words));
-                assert!(
-                    parsed.is_ok(),
-                    "{}: `{command}`: {}",
-                    file.display(),
-                    parsed.expect_err("wrong")
-                );
-                seen += 1;
-            }
-        }
-        assert!(seen > 25, "only {seen} commands were found");
-    }
 
     #[test]
     fn the_command_line_is_sound() {

@@ -25,6 +25,7 @@ pub mod output;
 pub mod program;
 mod reading;
 pub mod recipes;
+pub mod reference;
 pub mod scores;
 pub mod signals;
 pub mod terminal;

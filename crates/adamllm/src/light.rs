@@ -7,7 +7,8 @@ use serde_json::json;
 use crate::cli::{Cli, Command, Inspect, RecipeCommand};
 use crate::output::print;
 use crate::{
-    convert, inspect_checkpoint, inspect_data, inspect_run, inspect_sample, recipes, scores,
+    convert, inspect_checkpoint, inspect_data, inspect_run, inspect_sample, recipes, reference,
+    scores,
 };
 
 /// Runs the command if it needs no tensors.
@@ -51,6 +52,7 @@ pub fn run(cli: &Cli) -> Option<Result<()>> {
                     );
                 })
             }),
+        Command::Reference { folder } => reference::write(shared, folder),
         _ => return None,
     })
 }

@@ -72,6 +72,7 @@ fn command(cli: &Cli) -> Result<(), Error> {
         | Command::Inspect(_)
         | Command::Recipe(_)
         | Command::Completions { .. }
-        | Command::Man { .. } => unreachable!("done without tensors"),
+        | Command::Man { .. }
+        | Command::Reference { .. } => unreachable!("done without tensors"),
     }
 }

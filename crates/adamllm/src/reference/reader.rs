@@ -1,0 +1,88 @@
+//! Which stages read a recipe key. What a stage notes in its manifest is held against this by the test that follows the
+//! documents.
+
+use clap::ValueEnum;
+
+/// A kind of stage; its name is the stage's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, ValueEnum)]
+pub enum Reader {
+    /// Reads and splits the pairs.
+    Pairs,
+    /// Tunes the synthesizer.
+    TuneSynthesizer,
+    /// Writes a task for each pair.
+    Synthesize,
+    /// Judges the tasks.
+    Filter,
+    /// Makes the training samples.
+    Mix,
+    /// Trains the adapted model.
+    Train,
+    /// Asks a model the tasks.
+    Answer,
+    /// Scores the answers.
+    Score,
+    /// Writes the report.
+    Report,
+}
+
+use Reader::{Answer, Filter, Mix, Pairs, Report, Score, Synthesize, Train, TuneSynthesizer};
+
+impl Reader {
+    /// Its name in commands and folders.
+    pub fn name(self) -> String {
+        let value = self.to_possible_value();
+        value.map_or_else(String::new, |value| value.get_name().to_owned())
+    }
+}
+
+/// All that run a model.
+const MODELS: &[Reader] = &[TuneSynthesizer, Synthesize, Filter, Train, Answer];
+/// All that may run the general model.
+const GENERAL: &[Reader] = &[TuneSynthesizer, Filter, Train, Answer];
+
+/// The stages that read a key, in the order of a run.
+pub fn readers(key: &str) -> &'static [Reader] {
+    match key {
+        "run.seed" => Reader::value_variants(),
+        "model.checkpoint" | "model.extra_bos" => GENERAL,
+        // It chooses presets, which are keys of their own; the controls are stages of their own.
+        "model.family" | "evaluate.controls" => &[],
+        "data.truth" => &[Report],
+        "data.max_bad" => &[Pairs, TuneSynthesizer, Train],
+        "synthesizer.checkpoint"
+        | "synthesizer.same_question"
+        | "synthesizer.temperature"
+        | "synthesizer.top_p"
+        | "synthesizer.max_new_tokens" => &[Synthesize],
+        "synthesizer.input" => &[TuneSynthesizer, Synthesize],
+        "synthesizer.seed_data" | "synthesizer.blank_images" => &[TuneSynthesizer],
+        "synthesizer.prompts" => &[TuneSynthesizer, Synthesize, Filter, Mix],
+        "mix.synthetic" => &[Synthesize, Mix, Report],
+        "evaluate.blind_limit"
+        | "evaluate.data"
+        | "evaluate.tasks"
+        | "evaluate.general"
+        | "evaluate.held_out_limit"
+        | "evaluate.max_new_tokens" => &[Answer, Score],
+        _ => of_section(key),
+    }
+}
+
+/// The sections whose keys are read alike.
+const SECTIONS: &[(&str, &[Reader])] = &[
+    ("model.", MODELS),
+    ("data.", &[Pairs]),
+    ("synthesizer.train.", &[TuneSynthesizer]),
+    ("filter.", &[Filter]),
+    ("mix.", &[Mix]),
+    ("train.", &[Train]),
+    ("evaluate.", &[Answer]),
+    ("generate.", &[Synthesize, Filter, Answer]),
+];
+
+fn of_section(key: &str) -> &'static [Reader] {
+    let mut sections = SECTIONS.iter();
+    let found = sections.find(|(section, _)| key.starts_with(section));
+    found.map_or(&[], |(_, readers)| readers)
+}
