@@ -7,46 +7,63 @@ use anyhow::{Context as _, Result, bail};
 use corpus::Rejected;
 use corpus::formats::Loaded;
 use corpus::images::ImageError;
+use corpus::rejects::Groups;
 use rayon::prelude::*;
 use run::events::Reporter;
 
 use crate::records::Pictured;
 
-/// Stops a run that would lose a larger share of a file's records than `max_bad`; tells of fewer.
+/// Stops a run that would lose a larger share of a file's records than `max_bad`; tells of fewer. `list` is the file that
+/// names each of them.
 pub fn refuse_many(
     report: Reporter<'_>,
     max_bad: f64,
     path: &Path,
     good: usize,
     rejected: &[Rejected],
+    list: &Path,
 ) -> Result<()> {
     let all = good + rejected.len();
     let allowed = (all as f64 * max_bad).floor() as usize;
-    let shown: Vec<String> = rejected
-        .iter()
-        .take(5)
-        .map(|r| format!("  `{}`: {} ({})", r.id, r.reason, r.detail))
-        .collect();
     if rejected.len() > allowed {
         bail!(
-            "{} of {all} records of `{}` cannot be used, more than `data.max_bad` = {max_bad} allows:\n{}\nmend them, or \
-             raise `data.max_bad`",
+            "{} of {all} records of `{}` cannot be used, more than `data.max_bad` = {max_bad} allows (`{}` names each):\n{}\n\
+             mend them, or raise `data.max_bad`",
             rejected.len(),
             path.display(),
-            shown.join("\n")
+            list.display(),
+            Groups::of_rejected(rejected).indented("  ")
         );
     }
-    if !rejected.is_empty() {
-        report.note(format!(
-            "{} of {all} records are left out:\n{}",
-            rejected.len(),
-            shown.join("\n")
-        ));
-    }
+    tell_left_out(report, "records are left out", all, rejected, list);
     if good == 0 {
         bail!("`{}` holds no record that can be used", path.display());
     }
     Ok(())
+}
+
+/// A sentence if a file's pictures are named from above its folder.
+pub fn about_pictures<T>(path: &Path, loaded: &Loaded<T>) -> Option<String> {
+    let above = loaded.root_above.as_ref()?;
+    Some(format!("`{}`: {above}", path.display()))
+}
+
+/// Tells what a stage left out of `all` records, and where each is named.
+pub fn tell_left_out(
+    report: Reporter<'_>,
+    what: &str,
+    all: usize,
+    rejected: &[Rejected],
+    list: &Path,
+) {
+    if !rejected.is_empty() {
+        report.note(format!(
+            "{} of {all} {what} (`{}` names each):\n{}",
+            rejected.len(),
+            list.display(),
+            Groups::of_rejected(rejected).indented("  ")
+        ));
+    }
 }
 
 /// Moves records with a picture that cannot be decoded to the rejects (`broken-image`). Decodes on all cores. A picture

@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use corpus::digests::Digests;
-use corpus::{Prediction, Request, jsonl};
+use corpus::rejects::Groups;
+use corpus::{Prediction, Rejected, Request, jsonl};
 use evaluation::benchmarks::Keep;
 use evaluation::jobs::{self, Job, Reading};
+use evaluation::predictions::Reason;
 use evaluation::tasks::{Item, Spec};
 use run::events::Reporter;
 use run::{RunFolder, Stop, Stopped};
@@ -17,8 +19,9 @@ use serde_json::Value;
 use crate::answering::{Answerer, prediction};
 use crate::asked::{self, Asked, Question};
 use crate::engine::Engine;
+use crate::records::{remove_rejected, write_rejected};
 use crate::runner::Progress;
-use crate::stages::answer::folders_in;
+use crate::stages::answer::{GROUP, folders_in};
 
 /// What answers, how, and where its answers go.
 pub struct Answering<'a> {
@@ -109,17 +112,21 @@ pub fn answer(
     Ok(())
 }
 
-/// The items that can be asked with their requests; the others are told, and are in no score.
-fn requests_of<'b>(
-    spec: &Spec,
-    all: &'b [Item],
-    report: Reporter<'_>,
-) -> (Vec<&'b Item>, Vec<Request>) {
-    let (mut items, mut requests, mut left_out) = (Vec::new(), Vec::new(), Vec::new());
+/// The items that can be asked with their requests, and the others, which are in no score.
+fn requests_of<'b>(spec: &Spec, all: &'b [Item]) -> (Vec<&'b Item>, Vec<Request>, Vec<Rejected>) {
+    let (mut items, mut requests, mut rejected) = (Vec::new(), Vec::new(), Vec::new());
     for item in all {
+        let mut reject = |reason: &str, detail: String| {
+            rejected.push(Rejected {
+                id: item.id.clone(),
+                stage: GROUP.to_owned(),
+                reason: reason.to_owned(),
+                detail,
+            });
+        };
         if let Some(missing) = item.images.iter().find(|image| !image.is_file()) {
-            let picture = missing.display();
-            left_out.push(format!("`{}`: no picture `{picture}`", item.id));
+            let detail = format!("no picture `{}`", missing.display());
+            reject(Reason::NoPicture.as_str(), detail);
             continue;
         }
         match item.request(spec) {
@@ -127,18 +134,34 @@ fn requests_of<'b>(
                 items.push(item);
                 requests.push(request);
             }
-            Err(error) => left_out.push(error.to_string()),
+            Err(error) => reject(error.reason(), error.to_string()),
         }
     }
-    if let Some(first) = left_out.first() {
-        report.warn(format!(
-            "{}: {} of {} items are not asked: {first}",
-            spec.id,
-            left_out.len(),
-            all.len()
-        ));
+    (items, requests, rejected)
+}
+
+/// Writes down which of `all` items are not asked, and tells of them.
+fn tell_unasked(
+    folder: &Path,
+    task: &str,
+    all: usize,
+    rejected: &[Rejected],
+    report: Reporter<'_>,
+) -> Result<()> {
+    if rejected.is_empty() {
+        remove_rejected(folder);
+        return Ok(());
     }
-    (items, requests)
+    std::fs::create_dir_all(folder)
+        .with_context(|| format!("cannot make the folder `{}`", folder.display()))?;
+    let list = write_rejected(folder, GROUP, rejected)?;
+    report.warn(format!(
+        "{task}: {} of {all} items are not asked (`{}` names each):\n{}",
+        rejected.len(),
+        list.display(),
+        Groups::of_rejected(rejected).indented("  ")
+    ));
+    Ok(())
 }
 
 /// What every task is answered with.
@@ -176,7 +199,9 @@ impl Task<'_> {
         let benchmark = jobs::benchmark(job, self.reading, &mut Keep::Folder(&pictures))?
             .context("it has no data; name its folder with `--data`")?;
         let spec = jobs::with_names(job, &benchmark, self.reading)?;
-        let (items, requests) = requests_of(&spec, &benchmark.items, self.report);
+        let (items, requests, rejected) = requests_of(&spec, &benchmark.items);
+        let all = benchmark.items.len();
+        tell_unasked(&folder, &spec.id, all, &rejected, self.report)?;
         if requests.is_empty() {
             bail!("none of its {} items can be asked", benchmark.items.len());
         }
@@ -197,7 +222,8 @@ impl Task<'_> {
             ..item.clone()
         });
         let seen: Vec<Item> = seen.collect();
-        let (blind_items, blind_requests) = requests_of(&spec, &seen, self.report);
+        // Who can be asked about a picture can be asked about a blank one.
+        let (blind_items, blind_requests, _) = requests_of(&spec, &seen);
         let asked = TaskRequests {
             items: &blind_items,
             requests: &blind_requests,

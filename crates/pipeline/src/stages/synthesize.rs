@@ -13,6 +13,7 @@ use synthesis::{Input, ParseOptions, Prompts, SameQuestion};
 use super::pairs::{self, PAIRS, Pairs};
 use super::tune_synthesizer::TuneSynthesizer;
 use crate::answering::Answerer;
+use crate::bad_records::tell_left_out;
 use crate::estimate::{Estimate, caption_samples};
 use crate::reader::Reader;
 use crate::records::{read, write, write_rejected};
@@ -197,7 +198,8 @@ impl Stage for Synthesize {
         let unparsed = parsed.rejected.len();
         rejected.extend(parsed.rejected);
         jsonl::write(&folder.join(TRIPLETS), &parsed.items)?;
-        write_rejected(folder, site.stage(), &rejected)?;
+        let list = write_rejected(folder, site.stage(), &rejected)?;
+        tell_left_out(site.report, "pairs got no task", pairs.len(), &rejected, &list);
         if requests.len() != parsed.items.len() + unparsed {
             bail!(
                 "{} requests gave {} triplets and {unparsed} rejects",

@@ -7,14 +7,14 @@ use anyhow::{Result, bail};
 use serde::{Deserialize, Serialize};
 use train::{Config, Dropped, SampleSource, TooLong, left_out};
 
+use corpus::Rejected;
+use corpus::rejects::{self, Groups, SHOWN};
 use corpus::sealed::{read_sealed, write_sealed};
-use run::Stop;
 
 use super::data::Task;
+use crate::records::{read_rejected, write_rejected};
 use crate::stage::Site;
 
-/// How many ids a message names; the file holds all of them.
-const SHOWN: usize = 10;
 /// Samples between two looks at whether the run is asked to stop.
 const PART: usize = 256;
 
@@ -58,7 +58,7 @@ pub fn audit(
     });
     let (lengths, is_new) = match known {
         Some(known) => (known, false),
-        None => (measure(site.stop, source, config)?, true),
+        None => (measure(site, source, config)?, true),
     };
     if is_new {
         write_sealed(&path, &lengths)?;
@@ -69,7 +69,7 @@ pub fn audit(
         read: task.data.read,
         unusable: task.data.unusable,
     };
-    refuse_many_lost(task.max_bad, counts, &lengths.left_out)?;
+    refuse_many_lost(task.max_bad, counts, &lengths.left_out, &path)?;
     Ok(lengths.left_out)
 }
 
@@ -88,7 +88,7 @@ pub fn audit_captions(
     if known.is_some() {
         return Ok(());
     }
-    let lengths = measure(site.stop, source, config)?;
+    let lengths = measure(site, source, config)?;
     write_sealed(&path, &lengths)?;
     say_what_is_long(site, &path, &lengths, config, true)?;
     let counts = Counts {
@@ -96,7 +96,7 @@ pub fn audit_captions(
         read: source.len(),
         unusable: 0,
     };
-    refuse_many_lost(max_bad, counts, &lengths.left_out)
+    refuse_many_lost(max_bad, counts, &lengths.left_out, &path)
 }
 
 fn say_what_is_long(
@@ -149,7 +149,13 @@ struct Counts {
 
 /// Stops a training whose records were lost in larger number than the recipe allows, on the whole way up to here:
 /// unreadable, with broken pictures, too long, or without anything to learn.
-fn refuse_many_lost(max_bad: f64, data: Counts, left_out: &[Dropped]) -> Result<()> {
+/// `list` is the file that names those that are left out.
+fn refuse_many_lost(
+    max_bad: f64,
+    data: Counts,
+    left_out: &[Dropped],
+    list: &Path,
+) -> Result<()> {
     let (samples, read) = (data.samples.max(1), data.read.max(1));
     // Samples may be fewer than records (`--limit`) or more (replay), so shares are what can be put together.
     let usable = 1.0 - data.unusable as f64 / read as f64;
@@ -157,28 +163,29 @@ fn refuse_many_lost(max_bad: f64, data: Counts, left_out: &[Dropped]) -> Result<
     if left_out.is_empty() || lost <= max_bad + 1e-9 {
         return Ok(());
     }
-    let named: Vec<String> = left_out
-        .iter()
-        .take(SHOWN)
-        .map(|d| format!("  `{}`: {} ({})", d.id, d.reason, d.detail))
-        .collect();
+    let mut named = Groups::default();
+    for dropped in left_out {
+        let line = || rejects::line(&dropped.id, &dropped.detail);
+        named.add(dropped.reason.as_str(), line);
+    }
     bail!(
         "{:.1} % of the records are lost before the training, more than `data.max_bad` = {max_bad} allows: {} of {} that \
-         were read cannot be used, and {} of {} samples made of the others are left out:\n{}\nmend them, raise \
-         `max_seq_len`, or raise `data.max_bad`",
+         were read cannot be used, and {} of {} samples made of the others are left out (`{}` names each):\n{}\nmend \
+         them, raise `max_seq_len`, or raise `data.max_bad`",
         lost * 100.0,
         data.unusable,
         data.read,
         left_out.len(),
         data.samples,
-        named.join("\n")
+        list.display(),
+        named.indented("  ")
     )
 }
 
 /// The tokens of a sample and why it is left out, or why it cannot be prepared.
 type Look = Result<(usize, Option<Dropped>), String>;
 
-fn measure(stop: Stop<'_>, source: &dyn SampleSource, config: &Config) -> Result<Lengths> {
+fn measure(site: &Site<'_>, source: &dyn SampleSource, config: &Config) -> Result<Lengths> {
     let limit = config.max_seq_len;
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
     let indices: Vec<usize> = (0..source.len()).collect();
@@ -189,7 +196,7 @@ fn measure(stop: Stop<'_>, source: &dyn SampleSource, config: &Config) -> Result
     };
     let mut broken = Vec::new();
     for part in indices.chunks(PART) {
-        stop.check()?;
+        site.stop.check()?;
         let share = part.len().div_ceil(workers).max(1);
         let look = |&i: &usize| -> Look {
             let encoded = source.encode(i)?;
@@ -219,7 +226,12 @@ fn measure(stop: Stop<'_>, source: &dyn SampleSource, config: &Config) -> Result
                         lengths.too_long.push(Long { id, tokens });
                     }
                 }
-                Err(problem) => broken.push(format!("  `{id}`: {problem}")),
+                Err(detail) => broken.push(Rejected {
+                    id,
+                    stage: String::new(),
+                    reason: UNPREPARED.to_owned(),
+                    detail,
+                }),
             }
         }
     }
@@ -227,13 +239,19 @@ fn measure(stop: Stop<'_>, source: &dyn SampleSource, config: &Config) -> Result
         return Ok(lengths);
     }
     let count = broken.len();
-    broken.truncate(SHOWN);
+    let shown = Groups::of_rejected(&broken).indented("  ");
+    let mut rejected = read_rejected(site.folder)?;
+    rejected.extend(broken);
+    let list = write_rejected(site.folder, site.stage(), &rejected)?;
     bail!(
-        "{count} of {} samples cannot be prepared:\n{}",
+        "{count} of {} samples cannot be prepared (`{}` names each):\n{shown}",
         lengths.samples,
-        broken.join("\n")
+        list.display()
     )
 }
+
+/// The reason of samples that the processor refuses.
+const UNPREPARED: &str = "cannot-be-prepared";
 
 #[cfg(test)]
 mod tests {
@@ -251,7 +269,7 @@ mod tests {
             detail: "9 tokens, at most 8".to_owned(),
         };
         let left_out: Vec<Dropped> = (0..left_out).map(dropped).collect();
-        let refused = refuse_many_lost(0.01, data, &left_out);
+        let refused = refuse_many_lost(0.01, data, &left_out, Path::new("lengths.json"));
         refused.err().map(|e| e.to_string())
     }
 
@@ -264,7 +282,7 @@ mod tests {
             said.starts_with("2.0 % of the records are lost")
                 && said.contains("1 of 100 that were read")
                 && said.contains("1 of 99 samples")
-                && said.contains("`s0`: too-long (9 tokens, at most 8)"),
+                && said.contains("(`lengths.json` names each):\n  1 × too-long:\n    `s0`: 9 tokens, at most 8\n"),
             "{said}"
         );
         // With `--limit` few samples stand for all records.
