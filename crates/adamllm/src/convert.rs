@@ -162,7 +162,10 @@ fn publish(shared: &Shared, request: &Request, source: Source) -> Result<()> {
 fn tell(left_out: &Groups<String>, list: &Path) {
     if !left_out.is_empty() {
         let count = left_out.num_items();
-        println!("left out, {count} in all (`{}` names each):", list.display());
+        println!(
+            "left out, {count} in all (`{}` names each):",
+            list.display()
+        );
         println!("{}", left_out.indented("  "));
     }
 }

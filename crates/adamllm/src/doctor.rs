@@ -13,7 +13,7 @@ pub fn without_engine(shared: &Shared, missing: &Error) -> Result<()> {
         check("libtorch", "cannot be used", Some(format!("{missing:#}"))),
     );
     found.push(check(
-        "matmul, gpu, overfit",
+        "matmul, gpu, overfit, demo",
         "not measured, since they need libtorch",
         None,
     ));

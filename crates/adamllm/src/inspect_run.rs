@@ -11,6 +11,7 @@ use run::plan::size_of_folder;
 use run::{Graph, Node};
 use serde_json::{Map, Value, json};
 
+use crate::columns::{table, width};
 use crate::flags::Shared;
 use crate::output::print;
 
@@ -46,20 +47,18 @@ pub fn run(shared: &Shared, folder: &Path) -> Result<()> {
     let document = json!({"stages": documents, "chosen": chosen, "bytes": bytes});
     print(shared, &document, || {
         println!("`{}`, {:.1} MB\n", folder.display(), bytes as f64 / 1e6);
-        for (key, value) in &chosen {
-            println!("{key:<32} {value}");
-        }
-        println!();
+        let chosen: Vec<(&String, String)> = chosen
+            .iter()
+            .map(|(key, value)| (key, value.to_string()))
+            .collect();
+        let rows: Vec<[&str; 2]> = chosen.iter().map(|(k, v)| [k.as_str(), v]).collect();
+        println!("{}", table(&rows, &[32], width()));
         for (stage, left_out) in &stages {
             let text = |key: &str| stage[key].as_str().unwrap_or_default();
-            println!(
-                "{:<18} {:<10} {}",
-                text("stage"),
-                text("state"),
-                text("shown")
-            );
+            let row = ["stage", "state", "shown"].map(text);
+            print!("{}", table(&[row], &[18, 10], width()));
             for line in left_out {
-                println!("{:<18} {line}", "");
+                print!("{}", table(&[["", line]], &[18], width()));
             }
         }
     })
@@ -116,10 +115,7 @@ fn line(group: &Group<String>) -> String {
         ""
     };
     let ids = group.first.join(", ");
-    format!(
-        "left out, {}: {} ({ids}{more})",
-        group.kind, group.count
-    )
+    format!("left out, {}: {} ({ids}{more})", group.kind, group.count)
 }
 
 /// How far a stage said that it is.

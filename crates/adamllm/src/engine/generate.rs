@@ -42,6 +42,8 @@ fn read(path: &Path) -> Result<Vec<Request>> {
 
 /// Completes what was asked for.
 pub fn run(shared: &Shared, arguments: &Generate) -> Result<()> {
+    // A file that is wrong is told before a model is opened.
+    let requests = arguments.requests.as_deref().map(read).transpose()?;
     let engine = device::engine(shared)?;
     let (model, processor) = engine.open(&device::model_folder(&arguments.model)?)?;
     let mut generator = LocalGenerator::new(
@@ -49,10 +51,11 @@ pub fn run(shared: &Shared, arguments: &Generate) -> Result<()> {
         processor.as_ref(),
         engine.generation.options(arguments.seed),
     );
-    if let (Some(requests), Some(output)) = (&arguments.requests, &arguments.output) {
+    if let (Some(mut all), Some(place), Some(output)) =
+        (requests, &arguments.requests, &arguments.output)
+    {
         signals::take_over()?;
-        let mut all = read(requests)?;
-        let folder = requests.parent().unwrap_or(Path::new(""));
+        let folder = place.parent().unwrap_or(Path::new(""));
         for request in &mut all {
             for image in &mut request.images {
                 *image = folder.join(&*image);

@@ -75,7 +75,12 @@ impl<'a> Scoring<'a> {
             if num_problems > SHOWN {
                 let place = settings.output.as_ref().map_or_else(
                     || "the document of `--json`".to_owned(),
-                    |folder| format!("`{}`", folder.join(&task.spec.id).join("strict.json").display()),
+                    |folder| {
+                        format!(
+                            "`{}`",
+                            folder.join(&task.spec.id).join("strict.json").display()
+                        )
+                    },
                 );
                 eprintln!("{}: {place} lists all {num_problems}", task.spec.id);
             }

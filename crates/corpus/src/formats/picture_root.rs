@@ -98,10 +98,16 @@ impl PictureRoot {
         };
         let tried = match self.tried.split_last() {
             Some((taken, before)) if *taken == self.path && !before.is_empty() => {
-                format!("; the first pictures are there and not in {}", others(before))
+                format!(
+                    "; the first pictures are there and not in {}",
+                    others(before)
+                )
             }
             _ if self.tried.len() > 1 => {
-                format!("; the first pictures are not in {} either", others(&self.tried[1..]))
+                format!(
+                    "; the first pictures are not in {} either",
+                    others(&self.tried[1..])
+                )
             }
             _ => String::new(),
         };
@@ -195,7 +201,12 @@ mod tests {
             // Its own folder wins, though one above has a picture of that name too.
             (&["a/data/1.jpg", "a/1.jpg"], &["1.jpg"], "a/data", 1),
             // And though the first picture lies by accident in one above.
-            (&["a/1.jpg", "a/data/2.jpg"], &["1.jpg", "2.jpg"], "a/data", 1),
+            (
+                &["a/1.jpg", "a/data/2.jpg"],
+                &["1.jpg", "2.jpg"],
+                "a/data",
+                1,
+            ),
             // Of two above, the nearer.
             (&["1.jpg", "a/2.jpg"], &["1.jpg", "2.jpg"], "a", 2),
             (&[], &["1.jpg"], "a/data", 3),
@@ -203,7 +214,11 @@ mod tests {
         ];
         for (pictures, names, expected, tried) in cases {
             let (tree, root) = root_of(pictures, "a/data", names);
-            assert_eq!(root.path, tree.path().join(expected), "{pictures:?} {names:?}");
+            assert_eq!(
+                root.path,
+                tree.path().join(expected),
+                "{pictures:?} {names:?}"
+            );
             assert_eq!(root.tried.len(), tried, "{pictures:?} {names:?}");
             assert_eq!(root.above().is_some(), expected != "a/data");
         }
@@ -216,10 +231,16 @@ mod tests {
         // Three above are `c`, `b` and `a`.
         assert_eq!((root.path, root.tried.len()), (own.clone(), 4));
         std::fs::create_dir(tree.path().join("a/b/.git")).expect("folder");
-        assert_eq!(above(&own), [tree.path().join("a/b/c"), tree.path().join("a/b")]);
+        assert_eq!(
+            above(&own),
+            [tree.path().join("a/b/c"), tree.path().join("a/b")]
+        );
         assert_eq!(above(Path::new("/")), [PathBuf::new(); 0]);
         assert_eq!(above(Path::new("/usr")), [PathBuf::new(); 0]);
-        assert_eq!(above(Path::new("/no-such-folder/at-all")), [PathBuf::new(); 0]);
+        assert_eq!(
+            above(Path::new("/no-such-folder/at-all")),
+            [PathBuf::new(); 0]
+        );
     }
 
     #[test]

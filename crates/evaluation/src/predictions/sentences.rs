@@ -88,9 +88,7 @@ mod tests {
             .collect();
         assert_eq!(
             sentences(&many),
-            [
-                "7 × label (not scored): detail 0: `0`; detail 1: `1`; detail 2: `2`; and 4 more"
-            ]
+            ["7 × label (not scored): detail 0: `0`; detail 1: `1`; detail 2: `2`; and 4 more"]
         );
     }
 

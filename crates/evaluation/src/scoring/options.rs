@@ -48,9 +48,7 @@ pub enum ScoreError {
         task: String,
     },
     /// Nothing can be scored.
-    #[error(
-        "none of the {found} predictions of `{task}` can be scored: {why}"
-    )]
+    #[error("none of the {found} predictions of `{task}` can be scored: {why}")]
     Nothing {
         /// The task.
         task: String,

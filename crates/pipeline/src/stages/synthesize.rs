@@ -199,7 +199,13 @@ impl Stage for Synthesize {
         rejected.extend(parsed.rejected);
         jsonl::write(&folder.join(TRIPLETS), &parsed.items)?;
         let list = write_rejected(folder, site.stage(), &rejected)?;
-        tell_left_out(site.report, "pairs got no task", pairs.len(), &rejected, &list);
+        tell_left_out(
+            site.report,
+            "pairs got no task",
+            pairs.len(),
+            &rejected,
+            &list,
+        );
         if requests.len() != parsed.items.len() + unparsed {
             bail!(
                 "{} requests gave {} triplets and {unparsed} rejects",

@@ -150,12 +150,7 @@ struct Counts {
 /// Stops a training whose records were lost in larger number than the recipe allows, on the whole way up to here:
 /// unreadable, with broken pictures, too long, or without anything to learn.
 /// `list` is the file that names those that are left out.
-fn refuse_many_lost(
-    max_bad: f64,
-    data: Counts,
-    left_out: &[Dropped],
-    list: &Path,
-) -> Result<()> {
+fn refuse_many_lost(max_bad: f64, data: Counts, left_out: &[Dropped], list: &Path) -> Result<()> {
     let (samples, read) = (data.samples.max(1), data.read.max(1));
     // Samples may be fewer than records (`--limit`) or more (replay), so shares are what can be put together.
     let usable = 1.0 - data.unusable as f64 / read as f64;
@@ -282,7 +277,9 @@ mod tests {
             said.starts_with("2.0 % of the records are lost")
                 && said.contains("1 of 100 that were read")
                 && said.contains("1 of 99 samples")
-                && said.contains("(`lengths.json` names each):\n  1 × too-long:\n    `s0`: 9 tokens, at most 8\n"),
+                && said.contains(
+                    "(`lengths.json` names each):\n  1 × too-long:\n    `s0`: 9 tokens, at most 8\n"
+                ),
             "{said}"
         );
         // With `--limit` few samples stand for all records.
