@@ -107,3 +107,43 @@ pub fn broken(id: &str, detail: String) -> Rejected {
         detail,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use run::events::Nobody;
+
+    use super::*;
+
+    #[test]
+    fn a_file_of_bad_rows_is_refused_in_a_few_lines() {
+        let mut rejected: Vec<Rejected> = (1..=999)
+            .map(|at| Rejected {
+                reason: "missing-image".to_owned(),
+                ..broken(
+                    &format!("p{at}"),
+                    format!("line {at}: `{at}.jpg` does not exist"),
+                )
+            })
+            .collect();
+        rejected.insert(0, broken("b", "the picture is cut off".to_owned()));
+        let report = Reporter::new("test", &Nobody);
+        let refuse = |max_bad: f64, good: usize| {
+            let (file, list) = (Path::new("d.json"), Path::new("run/pairs/rejected.jsonl"));
+            refuse_many(report, max_bad, file, good, &rejected, list).map_err(|e| e.to_string())
+        };
+        let said = refuse(0.01, 1).expect_err("1000 of 1001");
+        assert_eq!(
+            said,
+            "1000 of 1001 records of `d.json` cannot be used, more than `data.max_bad` = 0.01 allows \
+             (`run/pairs/rejected.jsonl` names each):\n  999 × missing-image, the first 3:\n    \
+             `p1`: line 1: `1.jpg` does not exist\n    `p2`: line 2: `2.jpg` does not exist\n    \
+             `p3`: line 3: `3.jpg` does not exist\n  1 × broken-image:\n    `b`: the picture is cut off\n\
+             mend them, or raise `data.max_bad`"
+        );
+        assert_eq!(refuse(1.0, 1), Ok(()));
+        assert_eq!(
+            refuse(1.0, 0).expect_err("none is left"),
+            "`d.json` holds no record that can be used"
+        );
+    }
+}

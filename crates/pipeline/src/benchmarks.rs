@@ -285,3 +285,40 @@ impl Task<'_> {
         Ok(jsonl::write(file, &answers)?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use evaluation::tasks::FileMetric;
+    use run::events::Nobody;
+    use serde_json::json;
+
+    use super::*;
+    use crate::records::read_rejected;
+
+    #[test]
+    fn what_cannot_be_asked_is_written_down_by_kind() {
+        let folder = tempfile::tempdir().expect("folder");
+        let item = |value: Value| serde_json::from_value::<Item>(value).expect("an item");
+        let mut items = vec![item(json!({"id": "n", "label": "x"}))];
+        items.extend((0..4).map(|at| {
+            item(json!({"id": at.to_string(), "image": "gone.png", "question": "q", "label": "x"}))
+        }));
+        items.push(item(json!({"id": "g", "question": "q", "label": "x"})));
+        let spec = FileMetric::ExactMatch.task("own");
+        let (kept, requests, rejected) = requests_of(&spec, &items);
+        assert_eq!((kept.len(), requests[0].id.as_str()), (1, "g"));
+        assert_eq!(
+            Groups::of_rejected(&rejected).to_string(),
+            "4 × no-picture, the first 3:\n  `0`: no picture `gone.png`\n  `1`: no picture `gone.png`\n  \
+             `2`: no picture `gone.png`\n1 × no-question:\n  `n`: item `n` has no question; give it as `question` or \
+             `input`"
+        );
+        let place = folder.path().join("own");
+        let report = Reporter::new("test", &Nobody);
+        tell_unasked(&place, "own", items.len(), &rejected, report).expect("written");
+        assert_eq!(read_rejected(&place).expect("list"), rejected);
+        // A later try that leaves nothing out leaves no list.
+        tell_unasked(&place, "own", items.len(), &[], report).expect("removed");
+        assert_eq!(read_rejected(&place).expect("no list"), []);
+    }
+}

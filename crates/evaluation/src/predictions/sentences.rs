@@ -7,7 +7,7 @@ use corpus::rejects::SHOWN;
 use super::problem::{Problem, Reason};
 
 /// Problems as sentences, one a reason with the first few of it: the most frequent reason first, and of two the one that
-/// occurred first. All of them are [`TaskResult::problems`](crate::scoring::TaskResult::problems).
+/// occurred first. The problems of a result hold all of them.
 pub fn sentences(problems: &[Problem]) -> Vec<String> {
     let mut groups: Vec<(Reason, Vec<&Problem>)> = Vec::new();
     for problem in problems {
