@@ -165,11 +165,19 @@ fn a_file_of_wrong_rows_is_a_short_list() {
 fn pictures_may_be_named_from_above_the_files_folder() {
     let folder = tempfile::tempdir().expect("folder");
     std::fs::create_dir(folder.path().join(".git")).expect("folder");
-    let data = folder.path().join("data");
+    let (project, data) = (
+        folder.path().join("project"),
+        folder.path().join("project/data"),
+    );
     std::fs::create_dir_all(data.join("demo")).expect("folder");
-    let (one, other) = (data.join("demo/1.png"), folder.path().join("2.png"));
-    picture(90, 1).save(&one).expect("picture");
-    picture(90, 2).save(&other).expect("picture");
+    let places = [
+        data.join("demo/1.png"),
+        project.join("2.png"),
+        folder.path().join("3.png"),
+    ];
+    for (seed, place) in (1..).zip(&places) {
+        picture(90, seed).save(place).expect("picture");
+    }
     let write = |names: &[&str]| {
         let rows = names.iter().enumerate().map(|(at, name)| {
             serde_json::json!({"id": at.to_string(), "images": [name], "messages": [
@@ -187,9 +195,9 @@ fn pictures_may_be_named_from_above_the_files_folder() {
         (&found["summary"]["num_rows"], &found["image_root"]),
         (&1.into(), &Value::Null)
     );
-    let file = write(&["data/demo/1.png", "2.png", "demo/1.png"]);
+    let file = write(&["data/demo/1.png", "2.png", "3.png"]);
     let found = json(&["inspect", "data", &file]);
-    let root = folder.path().display().to_string();
+    let root = project.display().to_string();
     assert_eq!(
         (&found["summary"]["num_rows"], &found["image_root"]),
         (&2.into(), &root.clone().into())
@@ -220,7 +228,13 @@ fn pictures_may_be_named_from_above_the_files_folder() {
     let written = json(&["inspect", "data", &out]);
     assert_eq!(written["summary"]["num_rows"], 2);
     // Who names the folder is taken at his word.
-    let found = json(&["inspect", "data", &file, "--image-root", &own.to_string()]);
+    let found = json(&[
+        "inspect",
+        "data",
+        &file,
+        "--image-root",
+        &at(folder.path(), ""),
+    ]);
     assert_eq!(
         (&found["summary"]["num_rows"], &found["image_root"]),
         (&1.into(), &Value::Null)
@@ -238,7 +252,11 @@ fn text_alone_is_told_how_it_can_be_read() {
     let output = adamllm(&["inspect", "data", &file, "--quiet"]);
     assert!(output.status.success());
     let said = text(&output.stdout);
-    for expected in ["no record can be used", "`--as samples`", "… 60 in all"] {
+    for expected in [
+        "no record can be used",
+        "`--as samples`",
+        "60 × no-image, the first 3:",
+    ] {
         assert!(said.contains(expected), "{said}");
     }
     assert!(

@@ -183,11 +183,11 @@ fn learn_in(folder: &Path) -> Result<Learned> {
         end: false,
         origin: Value::Null,
     };
+    let one = processor.sample(&sample(1))?;
+    let overfit = overfit(model.as_ref(), one);
     // About as long as a sample of the demo's trainings, 144 to 222 tokens.
     let longer = processor.sample(&sample(10))?;
     let per_token = pace(model.as_ref(), longer);
-    let one = processor.sample(&sample(1))?;
-    let overfit = overfit(model.as_ref(), one);
     Ok(Learned { overfit, per_token })
 }
 
@@ -198,8 +198,7 @@ fn pace(model: &dyn Mllm, sample: Encoded) -> Result<[f64; 2]> {
     let source = Copies(sample, BATCH);
     let config = train::Config {
         micro_tokens: 4096,
-        // Nothing is learned here, so that what is measured next starts where it always does.
-        ..train::Config::small(0.0, BATCH, STEPS + 1)
+        ..train::Config::small(1e-6, BATCH, STEPS + 1)
     };
     let mut trainer = Trainer::new(model, &source, &config)?;
     let start = Instant::now();
