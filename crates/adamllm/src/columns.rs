@@ -1,6 +1,8 @@
 //! Text in columns that fits the terminal. Cells are wrapped under their column and never cut; in a pipe or a file lines are
 //! whole, unless `COLUMNS` says how wide they may be.
 
+use std::fmt::Write as _;
+
 use console::{Term, measure_text_width};
 
 /// A column that is narrower than this is hard to read.
@@ -35,7 +37,7 @@ pub fn table<const N: usize>(rows: &[[&str; N]], widths: &[usize], limit: Option
         for row in rows {
             for (at, cell) in row.iter().enumerate() {
                 match widths.get(at) {
-                    Some(width) => out += &format!("{cell:<width$} "),
+                    Some(&width) => drop(write!(out, "{cell:<width$} ")),
                     None => out += cell,
                 }
             }
@@ -89,7 +91,7 @@ pub fn table<const N: usize>(rows: &[[&str; N]], widths: &[usize], limit: Option
         }
         out.push('\n');
         for line in lines {
-            out += &format!("{}{line}\n", " ".repeat(stands_in));
+            let _ = writeln!(out, "{}{line}", " ".repeat(stands_in));
         }
     }
     out
@@ -135,7 +137,7 @@ pub fn hanging(head: &str, text: &str, limit: Option<usize>) -> String {
     let mut out = head.to_owned();
     for (at, line) in lines.iter().enumerate() {
         if at > 0 {
-            out += &format!("\n{}", " ".repeat(indent));
+            let _ = write!(out, "\n{}", " ".repeat(indent));
         }
         out += line;
     }

@@ -2,7 +2,7 @@
 //! of each. A file of which every row is wrong fills a screen and not a thousand lines; whoever shows a list says where
 //! all of it stands.
 
-use std::fmt::{self, Display};
+use std::fmt::{self, Display, Write as _};
 
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
@@ -135,9 +135,9 @@ impl<K: Display> Groups<K> {
             } else {
                 String::new()
             };
-            out += &format!("{indent}{count} × {kind}{more}:\n");
+            let _ = writeln!(out, "{indent}{count} × {kind}{more}:");
             for line in first {
-                out += &format!("{indent}  {line}\n");
+                let _ = writeln!(out, "{indent}  {line}");
             }
         }
         out.pop();

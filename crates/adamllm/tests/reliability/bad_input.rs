@@ -186,15 +186,15 @@ fn pairs() {
     for (bytes, parts) in [
         (
             second(r#"{"id":"b","images":["1.png"],"caption":" "}"#),
-            ["`b`: empty-caption", "line 2"],
+            ["1 × empty-caption:\n    `b`: ", "line 2"],
         ),
         (
             second(r#"{"id":"dish-0","images":["1.png"],"caption":"c"}"#),
-            ["`dish-0`: duplicate-id", "line 2"],
+            ["1 × duplicate-id:\n    `dish-0`: ", "line 2"],
         ),
         (
             second(r#"{"id":"b","caption":"c"}"#),
-            ["`b`: no-image", "line 2"],
+            ["1 × no-image:\n    `b`: ", "line 2"],
         ),
         (
             second(r#"{"id":"b","images":["1.png"]}"#),

@@ -235,12 +235,9 @@ mod tests {
             above(&own),
             [tree.path().join("a/b/c"), tree.path().join("a/b")]
         );
-        assert_eq!(above(Path::new("/")), [PathBuf::new(); 0]);
-        assert_eq!(above(Path::new("/usr")), [PathBuf::new(); 0]);
-        assert_eq!(
-            above(Path::new("/no-such-folder/at-all")),
-            [PathBuf::new(); 0]
-        );
+        assert!(above(Path::new("/")).is_empty());
+        assert!(above(Path::new("/usr")).is_empty());
+        assert!(above(Path::new("/no-such-folder/at-all")).is_empty());
     }
 
     #[test]

@@ -178,12 +178,11 @@ impl<T: Row> Reader<T> {
             Shape::Record if has("tasks") => Kind::Seeds,
             _ => Kind::Pairs,
         };
-        let (root, objects) = match &options.images {
-            Some(named) => (PictureRoot::given(named.clone()), objects),
-            None => {
-                let names = |found: &Found| names(found, &columns, &info, shape, understand);
-                root_of(source.root, objects, names)
-            }
+        let (root, objects) = if let Some(named) = &options.images {
+            (PictureRoot::given(named.clone()), objects)
+        } else {
+            let names = |found: &Found| names(found, &columns, &info, shape, understand);
+            root_of(source.root, objects, names)
         };
         Ok(Self {
             path: path.to_owned(),

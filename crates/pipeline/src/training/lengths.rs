@@ -149,7 +149,7 @@ struct Counts {
 
 /// Stops a training whose records were lost in larger number than the recipe allows, on the whole way up to here:
 /// unreadable, with broken pictures, too long, or without anything to learn.
-/// `list` is the file that names those that are left out.
+/// `place` is the file that names those that are left out.
 fn refuse_many_lost(max_bad: f64, data: Counts, left_out: &[Dropped], list: &Path) -> Result<()> {
     let (samples, read) = (data.samples.max(1), data.read.max(1));
     // Samples may be fewer than records (`--limit`) or more (replay), so shares are what can be put together.
@@ -172,7 +172,7 @@ fn refuse_many_lost(max_bad: f64, data: Counts, left_out: &[Dropped], list: &Pat
         data.read,
         left_out.len(),
         data.samples,
-        list.display(),
+        place.display(),
         named.indented("  ")
     )
 }
