@@ -37,7 +37,9 @@ pub fn table<const N: usize>(rows: &[[&str; N]], widths: &[usize], limit: Option
         for row in rows {
             for (at, cell) in row.iter().enumerate() {
                 match widths.get(at) {
-                    Some(&width) => drop(write!(out, "{cell:<width$} ")),
+                    Some(&width) => {
+                        let _ = write!(out, "{cell:<width$} ");
+                    }
                     None => out += cell,
                 }
             }

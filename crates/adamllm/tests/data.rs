@@ -125,7 +125,9 @@ fn inspect_data_tells_what_is_there() {
 fn wrong(folder: &Path) -> String {
     let mut rows = String::from("{\"id\": \"first\", \"image\": \"0.jpg\", \"caption\": \" \"}\n");
     for at in 1..=999 {
-        rows += &format!("{{\"id\": \"p{at}\", \"image\": \"{at}.jpg\", \"caption\": \"c\"}}\n");
+        let row = serde_json::json!({"id": format!("p{at}"), "image": format!("{at}.jpg"), "caption": "c"});
+        rows.push_str(&row.to_string());
+        rows.push('\n');
     }
     std::fs::write(folder.join("0.jpg"), "x").expect("write");
     std::fs::write(folder.join("wrong.jsonl"), rows).expect("write");
