@@ -150,7 +150,7 @@ struct Counts {
 /// Stops a training whose records were lost in larger number than the recipe allows, on the whole way up to here:
 /// unreadable, with broken pictures, too long, or without anything to learn.
 /// `place` is the file that names those that are left out.
-fn refuse_many_lost(max_bad: f64, data: Counts, left_out: &[Dropped], list: &Path) -> Result<()> {
+fn refuse_many_lost(max_bad: f64, data: Counts, left_out: &[Dropped], place: &Path) -> Result<()> {
     let (samples, read) = (data.samples.max(1), data.read.max(1));
     // Samples may be fewer than records (`--limit`) or more (replay), so shares are what can be put together.
     let usable = 1.0 - data.unusable as f64 / read as f64;
