@@ -1,11 +1,12 @@
 //! `adamllm convert`: data from one layout into another, record by record.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use clap::Args;
-use corpus::convert::{self, Request, reasons};
+use corpus::convert::{self, Request};
 use corpus::formats::Format;
+use corpus::rejects::Groups;
 use corpus::sources::{SOURCES, Source};
 use serde_json::json;
 
@@ -93,9 +94,12 @@ pub fn run(shared: &Shared, asked: &Convert) -> Result<()> {
     bar.finish_and_clear();
     let found = converted?;
     let lost = found.num_left_out();
+    terminal::note(shared.quiet, found.root_above.as_ref());
     let document = json!({
         "from": found.from, "why": found.why, "to": request.to, "read": found.read, "written": found.written,
         "left_out": found.left_out, "notes": found.notes, "output": request.output,
+        "left_out_list": (lost > 0).then_some(&found.list),
+        "image_root": found.root_above.as_ref().map(|above| &above.path),
     });
     print(shared, &document, || {
         if shared.quiet {
@@ -113,10 +117,7 @@ pub fn run(shared: &Shared, asked: &Convert) -> Result<()> {
         for note in &found.notes {
             println!("note: {note}");
         }
-        if lost > 0 {
-            let (reasons, path) = (reasons(&found.left_out), found.list.display());
-            println!("left out: {reasons}; `{path}` names each");
-        }
+        tell(&found.left_out, &found.list);
     })?;
     if asked.strict && lost > 0 {
         bail!("{lost} records were left out");
@@ -132,7 +133,7 @@ fn publish(shared: &Shared, request: &Request, source: Source) -> Result<()> {
     }
     let document = json!({
         "written": found.written, "dev": found.dev, "counts": found.counts, "domains": found.domains,
-        "left_out": found.left_out, "warnings": found.warnings, "output": request.output,
+        "left_out": found.left_out, "left_out_list": found.list, "warnings": found.warnings, "output": request.output,
         "dev_output": found.dev_output,
     });
     print(shared, &document, || {
@@ -153,12 +154,18 @@ fn publish(shared: &Shared, request: &Request, source: Source) -> Result<()> {
         for (name, count) in &found.domains {
             println!("  {name}: {count}");
         }
-        if !found.left_out.is_empty() {
-            println!(
-                "left out: {}; `{}` names each",
-                reasons(&found.left_out),
-                found.list.display()
-            );
-        }
+        tell(&found.left_out, &found.list);
     })
+}
+
+/// What was left out, and the file that names each.
+fn tell(left_out: &Groups<String>, list: &Path) {
+    if !left_out.is_empty() {
+        let count = left_out.num_items();
+        println!(
+            "left out, {count} in all (`{}` names each):",
+            list.display()
+        );
+        println!("{}", left_out.indented("  "));
+    }
 }

@@ -19,7 +19,7 @@ pub fn without_engine(shared: &Shared, missing: &Error) -> Result<()> {
     };
     found.push(check("gpu", gpu, None));
     found.push(check(
-        "matmul, overfit",
+        "matmul, overfit, demo",
         "not measured, since they need libtorch",
         None,
     ));

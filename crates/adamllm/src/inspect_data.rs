@@ -16,8 +16,6 @@ use crate::terminal::{self, colour};
 
 /// Groups of repeated pictures that are shown of a long list.
 const SHOWN: usize = 10;
-/// Bad records that are told; one page.
-const BAD_SHOWN: usize = 50;
 
 /// `adamllm inspect data`.
 #[derive(Debug, Args)]
@@ -32,7 +30,7 @@ pub struct InspectData {
     /// Fail if there is a bad row.
     #[arg(long)]
     pub strict: bool,
-    /// Look at the text alone: no picture is opened or looked for.
+    /// Look at the text alone: no picture is opened, and none that is missing counts.
     #[arg(long)]
     pub no_images: bool,
     /// A model folder: lengths are then tokens, pictures among them.
@@ -79,6 +77,7 @@ pub fn run(shared: &Shared, asked: &InspectData) -> Result<()> {
         inspect::Error::Measure(problem) => anyhow!(problem),
         other @ inspect::Error::Data(_) => other.into(),
     })?;
+    terminal::note(shared.quiet, found.root_above.as_ref());
     print(shared, &found.document(), || show(asked, &found))?;
     if asked.strict && !found.rejected.is_empty() {
         bail!(
@@ -164,14 +163,9 @@ fn show(asked: &InspectData, found: &Inspection) {
         );
         println!("{}", marked(&found.shown));
     }
-    if !found.rejected.is_empty() {
-        println!("\nleft out:");
-    }
-    for bad in found.rejected.iter().take(BAD_SHOWN) {
-        println!("  `{}`: {} ({})", bad.id, bad.reason, bad.detail);
-    }
-    if found.rejected.len() > BAD_SHOWN {
-        println!("  … {} in all; --json lists them", found.rejected.len());
+    if !summary.rejected.is_empty() {
+        println!("\nleft out (--json lists all):");
+        println!("{}", summary.rejected.indented("  "));
     }
 }
 
@@ -214,8 +208,9 @@ fn bars(title: &str, values: &[u32]) {
 /// What to do about records none of which can be used.
 fn hint(kind: Kind, summary: &Summary) -> &'static str {
     let no_image = Reason::NoImage.as_str();
-    let all_without = summary.rejected.keys().all(|reason| reason == no_image);
-    if kind == Kind::Pairs && !summary.rejected.is_empty() && all_without {
+    let left_out = &summary.rejected;
+    let all_without = left_out.count(no_image) == left_out.num_items();
+    if kind == Kind::Pairs && !left_out.is_empty() && all_without {
         ": a pair needs a picture, and these name none; conversations of text alone are training samples (`--as samples`), and \
          pictures under another key are named by `--column image=KEY`"
     } else {

@@ -1,16 +1,17 @@
 //! `adamllm inspect run`: where each stage of a run stands, what it counted and why records were left out. Takes no lock, so
 //! that a run can be looked at while it goes on.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 use corpus::Rejected;
+use corpus::rejects::{self, Group, Groups};
 use run::events::{self, Event, What};
 use run::plan::size_of_folder;
 use run::{Graph, Node};
 use serde_json::{Map, Value, json};
 
+use crate::columns::{table, width};
 use crate::flags::Shared;
 use crate::output::print;
 
@@ -42,36 +43,40 @@ pub fn run(shared: &Shared, folder: &Path) -> Result<()> {
         .map(|(name, key)| (name.clone(), key["value"].clone()))
         .collect();
     let bytes = size_of_folder(folder);
-    let document = json!({"stages": stages, "chosen": chosen, "bytes": bytes});
+    let documents: Vec<&Value> = stages.iter().map(|(stage, _)| stage).collect();
+    let document = json!({"stages": documents, "chosen": chosen, "bytes": bytes});
     print(shared, &document, || {
         println!("`{}`, {:.1} MB\n", folder.display(), bytes as f64 / 1e6);
-        for (key, value) in &chosen {
-            println!("{key:<32} {value}");
-        }
-        println!();
-        for stage in &stages {
+        let chosen: Vec<(&String, String)> = chosen
+            .iter()
+            .map(|(key, value)| (key, value.to_string()))
+            .collect();
+        let rows: Vec<[&str; 2]> = chosen.iter().map(|(k, v)| [k.as_str(), v]).collect();
+        println!("{}", table(&rows, &[32], width()));
+        for (stage, left_out) in &stages {
             let text = |key: &str| stage[key].as_str().unwrap_or_default();
-            println!(
-                "{:<18} {:<10} {}",
-                text("stage"),
-                text("state"),
-                text("shown")
-            );
-            for (reason, count) in stage["rejected"].as_object().into_iter().flatten() {
-                println!("{:<18} left out, {reason}: {count}", "");
+            let row = ["stage", "state", "shown"].map(text);
+            print!("{}", table(&[row], &[18, 10], width()));
+            for line in left_out {
+                print!("{}", table(&[["", line]], &[18], width()));
             }
         }
     })
 }
 
-fn look(run: &Path, graph: &Graph, node: &Node, told: &[Event]) -> Result<Value> {
+/// A stage for programs, and what it left out as lines.
+fn look(run: &Path, graph: &Graph, node: &Node, told: &[Event]) -> Result<(Value, Vec<String>)> {
     let folder = graph.stage_folder(run, node);
-    let mut rejected: BTreeMap<String, usize> = BTreeMap::new();
+    let mut rejected = Groups::default();
     let path = folder.path.join("rejected.jsonl");
     if path.exists() {
         for row in corpus::jsonl::read::<Rejected>(&path)? {
-            *rejected.entry(row.reason).or_default() += 1;
+            rejected.add(row.reason, || rejects::line(&row.id, ""));
         }
+    }
+    let mut lines: Vec<String> = rejected.by_size().into_iter().map(line).collect();
+    if !lines.is_empty() {
+        lines.push(format!("(`{}` names each)", path.display()));
     }
     let manifest = folder.manifest();
     let (standing, mut shown) = match &manifest {
@@ -95,10 +100,22 @@ fn look(run: &Path, graph: &Graph, node: &Node, told: &[Event]) -> Result<Value>
         let before = if shown.is_empty() { "" } else { "; " };
         shown = format!("{shown}{before}step {step}, loss {loss:.3}");
     }
-    Ok(json!({
+    let document = json!({
         "stage": node.name, "state": standing, "shown": shown, "rejected": rejected, "last_step": training,
         "seconds": manifest.as_ref().map(|m| m.seconds), "counts": manifest.map(|m| m.counts),
-    }))
+    });
+    Ok((document, lines))
+}
+
+/// What was left out for one reason, with the first few.
+fn line(group: &Group<String>) -> String {
+    let more = if group.count > group.first.len() {
+        ", …"
+    } else {
+        ""
+    };
+    let ids = group.first.join(", ");
+    format!("left out, {}: {} ({ids}{more})", group.kind, group.count)
 }
 
 /// How far a stage said that it is.

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use corpus::formats::{self, read_samples};
+use corpus::rejects::Groups;
 use serde_json::{Value, json};
 
 use crate::environment;
@@ -17,15 +18,18 @@ pub fn run(shared: &Shared, model: &Path, data: &Path, index: usize) -> Result<(
     let processor = processor::load(&folder, &processor::Options::default())?;
     let loaded = read_samples(data, &formats::Options::default())?;
     let sample = loaded.rows.get(index).with_context(|| {
-        let bad = loaded.rejected.first().map_or_else(String::new, |bad| {
+        let (path, rejected) = (data.display(), &loaded.rejected);
+        let bad = if rejected.is_empty() {
+            String::new()
+        } else {
             format!(
-                "; the first that cannot be used is `{}`: {} ({})",
-                bad.id, bad.reason, bad.detail
+                ". {} cannot be used (`adamllm inspect data --as samples --json {path}` lists all):\n{}",
+                rejected.len(),
+                Groups::of_rejected(rejected).indented("  ")
             )
-        });
+        };
         format!(
-            "`{}` has {} usable samples; there is no index {index}{bad}",
-            data.display(),
+            "`{path}` has {} usable samples; there is no index {index}{bad}",
             loaded.rows.len()
         )
     })?;

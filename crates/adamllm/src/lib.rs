@@ -8,6 +8,7 @@
 )]
 
 pub mod cli;
+mod columns;
 mod convert;
 pub mod convert_model;
 pub mod doctor;

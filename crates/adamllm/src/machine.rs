@@ -7,6 +7,7 @@ use run::recipe::{Automatic, DeviceKind, Processor};
 use serde::Serialize;
 use serde_json::json;
 
+use crate::columns::{hanging, table, width};
 use crate::flags::{Shared, threads};
 use crate::output::print;
 
@@ -19,6 +20,9 @@ pub struct Check {
     pub found: String,
     /// What to do about it, if something is wrong.
     pub mend: Option<String>,
+    /// The least and the most seconds, where the finding is how long something takes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seconds: Option<[f64; 2]>,
 }
 
 /// A finding.
@@ -27,6 +31,7 @@ pub fn check(name: &'static str, found: impl Into<String>, mend: Option<String>)
         name,
         found: found.into(),
         mend,
+        seconds: None,
     }
 }
 
@@ -47,16 +52,16 @@ pub fn tell(shared: &Shared, checks: &[Check]) -> Result<()> {
         shared,
         &json!({"ready": mends.is_empty(), "checks": checks}),
         || {
-            for Check { name, found, .. } in checks {
-                println!("{name:<26} {found}");
-            }
+            let rows: Vec<[&str; 2]> = checks.iter().map(|c| [c.name, &*c.found]).collect();
+            print!("{}", table(&rows, &[26], width()));
             if mends.is_empty() {
                 println!("\nready");
             } else {
                 println!("\nto mend:");
             }
             for (at, mend) in mends.iter().enumerate() {
-                println!("  {}. {mend}", at + 1);
+                let head = format!("  {}. ", at + 1);
+                println!("{}", hanging(&head, mend, width()));
             }
         },
     )?;

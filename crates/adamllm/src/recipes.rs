@@ -9,6 +9,7 @@ use run::recipe::{
 };
 use serde_json::json;
 
+use crate::columns::{hanging, table, width};
 use crate::flags::Shared;
 use crate::output::print;
 use crate::{environment, machine};
@@ -58,12 +59,12 @@ pub fn explain(shared: &Shared, path: &Path, overrides: &[String]) -> Result<()>
     let resolution = resolution(shared, path, overrides)?;
     tell_without_column(shared, path, &resolution);
     print(shared, &serde_json::to_value(&resolution)?, || {
-        for row in run::recipe::explain(&resolution) {
-            println!(
-                "{:<36} {:<28} {:<40} {}",
-                row.key, row.value, row.origin, row.help
-            );
-        }
+        let explained = run::recipe::explain(&resolution);
+        let rows: Vec<[&str; 4]> = explained
+            .iter()
+            .map(|row| [&*row.key, &*row.value, &*row.origin, row.help])
+            .collect();
+        print!("{}", table(&rows, &[36, 28, 40], width()));
     })
 }
 
@@ -106,7 +107,10 @@ pub fn diff(shared: &Shared, a: &Path, b: &Path) -> Result<()> {
             println!("both recipes say the same");
         }
         for one in &found {
-            println!("{}\n  {}\n  {}", one.key, shown(&one.a), shown(&one.b));
+            println!("{}", one.key);
+            for side in [&one.a, &one.b] {
+                println!("{}", hanging("  ", &shown(side), width()));
+            }
         }
     })
 }

@@ -143,6 +143,13 @@ fn told(counts: &Value) -> String {
     each.join(", ")
 }
 
+/// A line on standard error that a result should not be without.
+pub fn note(quiet: bool, text: Option<&impl std::fmt::Display>) {
+    if let Some(text) = text.filter(|_| !quiet) {
+        eprintln!("note: {text}");
+    }
+}
+
 /// Time between lines in a pipe.
 const EVERY: Duration = Duration::from_secs(15);
 

@@ -212,6 +212,45 @@ fn a_run_asks_the_twelve_benchmarks_as_evaluate_does() {
     }
 }
 
+/// As the demo asks its choices.
+#[test]
+fn options_that_a_run_ranks_are_said_to_be_ranked() {
+    let folder = tempfile::tempdir().expect("folder");
+    let at = |name: &str| folder.path().join(name);
+    write_model("qwen", &at("model"));
+    std::fs::create_dir_all(at("tasks")).expect("folder");
+    write_picture(&at("tasks/a.png"), 7);
+    for (task, metric) in [("choice", "choice"), ("read", "choice")] {
+        let item = json!({"id": "1", "images": ["a.png"], "question": "Which?", "label": "oak", "metric": metric,
+            "choices": ["oak", "ash"]});
+        let path = at("tasks").join(format!("{task}.jsonl"));
+        std::fs::write(path, format!("{item}\n")).expect("task");
+    }
+    let evaluate = "data = \"tasks\"\nby_likelihood = [\"choice\"]\nmax_new_tokens = 5\n";
+    let recipe = write_recipe(folder.path(), evaluate);
+    let run = at("run").display().to_string();
+    let output = adamllm(&["run", &recipe, "--run-dir", &run, "--threads", "1"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let notes = read(&at("run/report/summary.json"))["notes"].to_string();
+    assert!(
+        notes.contains("choice: the options are ranked by likelihood"),
+        "{notes}"
+    );
+    assert!(!notes.contains("read: the options are ranked"), "{notes}");
+    let page = std::fs::read_to_string(at("run/report/index.html")).expect("page");
+    assert!(page.contains("The options of the task choice are ranked by likelihood"));
+    for (task, ranked) in [("choice", true), ("read", false)] {
+        for system in ["base", "adapted"] {
+            let path = at(&format!(
+                "run/evaluate/answers/{system}/{task}.completions.jsonl"
+            ));
+            let answer = read(&path);
+            let logprobs = answer["logprobs"].as_array().map_or(0, Vec::len);
+            assert_eq!(logprobs == 2, ranked, "{system} {task}: {answer}");
+        }
+    }
+}
+
 #[test]
 fn what_later_stages_lack_is_said_before_the_first() {
     let folder = tempfile::tempdir().expect("folder");

@@ -106,7 +106,7 @@ fn inspect_data_tells_what_is_there() {
         "format: csv (a table separated by `,` with the columns `image`, `caption`, `group`)",
         "rows-000000 = rows-000001 = rows-000002",
         "«Red tiles, many»",
-        "`rows-000005`: broken-image",
+        "1 × broken-image:\n    `rows-000005`: ",
         "gone.png` does not exist; paths are relative to",
     ] {
         assert!(shown.contains(part), "{part} is not in:\n{shown}");
@@ -121,6 +121,128 @@ fn inspect_data_tells_what_is_there() {
     assert_eq!(fast["duplicates"], Value::Null);
 }
 
+/// A file of which every row is wrong, in two ways.
+fn wrong(folder: &Path) -> String {
+    let mut rows = String::from("{\"id\": \"first\", \"image\": \"0.jpg\", \"caption\": \" \"}\n");
+    for at in 1..=999 {
+        let row = serde_json::json!({"id": format!("p{at}"), "image": format!("{at}.jpg"), "caption": "c"});
+        rows.push_str(&row.to_string());
+        rows.push('\n');
+    }
+    std::fs::write(folder.join("0.jpg"), "x").expect("write");
+    std::fs::write(folder.join("wrong.jsonl"), rows).expect("write");
+    at(folder, "wrong.jsonl")
+}
+
+#[test]
+fn a_file_of_wrong_rows_is_a_short_list() {
+    let folder = tempfile::tempdir().expect("folder");
+    let file = wrong(folder.path());
+    let output = adamllm(&["inspect", "data", &file]);
+    let shown = text(&output.stdout);
+    // The largest group first, though another row comes first in the file.
+    for part in [
+        "left out, missing-image: 999\nleft out, empty-caption: 1\n",
+        "left out (--json lists all):\n  999 × missing-image, the first 3:\n    `p1`: line 2: `",
+        "\n  1 × empty-caption:\n    `first`: line 1: key `caption` has no text\n",
+    ] {
+        assert!(shown.contains(part), "{part} is not in:\n{shown}");
+    }
+    assert!(shown.lines().count() < 20, "{shown}");
+    let found = json(&["inspect", "data", &file]);
+    assert_eq!(found["rejected"].as_array().map(Vec::len), Some(1000));
+    let out = at(folder.path(), "out.jsonl");
+    let message = error(&["convert", "--to", "jsonl", &file, &out]);
+    assert!(
+        message.contains("none of 1000 records")
+            && message.contains("\n  999 × missing-image, the first 3:\n"),
+        "{message}"
+    );
+    assert!(message.lines().count() < 12, "{message}");
+    let list = std::fs::read_to_string(folder.path().join("out.jsonl.rejected.jsonl"));
+    assert_eq!(list.expect("list").lines().count(), 1000);
+}
+
+#[test]
+fn pictures_may_be_named_from_above_the_files_folder() {
+    let folder = tempfile::tempdir().expect("folder");
+    std::fs::create_dir(folder.path().join(".git")).expect("folder");
+    let (project, data) = (
+        folder.path().join("project"),
+        folder.path().join("project/data"),
+    );
+    std::fs::create_dir_all(data.join("demo")).expect("folder");
+    let places = [
+        data.join("demo/1.png"),
+        project.join("2.png"),
+        folder.path().join("3.png"),
+    ];
+    for (seed, place) in (1..).zip(&places) {
+        picture(90, seed).save(place).expect("picture");
+    }
+    let write = |names: &[&str]| {
+        let rows = names.iter().enumerate().map(|(at, name)| {
+            serde_json::json!({"id": at.to_string(), "images": [name], "messages": [
+                {"role": "user", "content": "<image>What is it?"}, {"role": "assistant", "content": "Tiles."}]})
+        });
+        let rows: Vec<Value> = rows.collect();
+        let path = data.join("mllm_demo.json");
+        std::fs::write(&path, Value::from(rows).to_string()).expect("write");
+        path.display().to_string()
+    };
+    // As seen from the file, nothing is said; from the root of the project, it is.
+    let file = write(&["demo/1.png"]);
+    let found = json(&["inspect", "data", &file]);
+    assert_eq!(
+        (&found["summary"]["num_rows"], &found["image_root"]),
+        (&1.into(), &Value::Null)
+    );
+    let file = write(&["data/demo/1.png", "2.png", "3.png"]);
+    let found = json(&["inspect", "data", &file]);
+    let root = project.display().to_string();
+    assert_eq!(
+        (&found["summary"]["num_rows"], &found["image_root"]),
+        (&2.into(), &root.clone().into())
+    );
+    // A picture under another root is left out, and which were tried is said.
+    let detail = found["rejected"][0]["detail"].as_str().unwrap_or_default();
+    let own = data.display();
+    assert!(
+        detail.contains(&format!("paths are relative to `{root}`"))
+            && detail.contains(&format!("the first pictures are there and not in `{own}`")),
+        "{detail}"
+    );
+    let output = adamllm(&["inspect", "data", &file]);
+    let note =
+        format!("note: names of pictures start in `{root}`, above the file's own folder `{own}`");
+    assert!(
+        text(&output.stderr).contains(&note),
+        "{}",
+        text(&output.stderr)
+    );
+    let out = at(folder.path(), "out/pairs.jsonl");
+    let output = adamllm(&["convert", "--to", "jsonl", &file, &out]);
+    assert!(
+        text(&output.stderr).contains(&note),
+        "{}",
+        text(&output.stderr)
+    );
+    let written = json(&["inspect", "data", &out]);
+    assert_eq!(written["summary"]["num_rows"], 2);
+    // Who names the folder is taken at his word.
+    let found = json(&[
+        "inspect",
+        "data",
+        &file,
+        "--image-root",
+        &at(folder.path(), ""),
+    ]);
+    assert_eq!(
+        (&found["summary"]["num_rows"], &found["image_root"]),
+        (&1.into(), &Value::Null)
+    );
+}
+
 #[test]
 fn text_alone_is_told_how_it_can_be_read() {
     let folder = tempfile::tempdir().expect("folder");
@@ -132,7 +254,11 @@ fn text_alone_is_told_how_it_can_be_read() {
     let output = adamllm(&["inspect", "data", &file, "--quiet"]);
     assert!(output.status.success());
     let said = text(&output.stdout);
-    for expected in ["no record can be used", "`--as samples`", "… 60 in all"] {
+    for expected in [
+        "no record can be used",
+        "`--as samples`",
+        "60 × no-image, the first 3:",
+    ] {
         assert!(said.contains(expected), "{said}");
     }
     assert!(

@@ -65,6 +65,35 @@ fn write_picture(path: &Path) {
     picture.save(path).expect("picture");
 }
 
+/// Lines that are no requests are told by what is wrong with them, before a model is looked for.
+#[test]
+fn a_file_that_is_no_requests_is_a_short_list() {
+    let folder = tempfile::tempdir().expect("folder");
+    let (file, out) = (
+        folder.path().join("r.jsonl"),
+        folder.path().join("out.jsonl"),
+    );
+    let rows = "{\"id\": 1}\n".repeat(40) + "{\"id\":\n";
+    std::fs::write(&file, rows).expect("write");
+    let output = program::adamllm()
+        .args(["generate", "--model", "nowhere", "--requests"])
+        .arg(&file)
+        .arg("--output")
+        .arg(&out)
+        .output()
+        .expect("the program starts");
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    for part in [
+        "41 of 41 lines of `",
+        "\n  40 × not-a-record, the first 3:\n    `r-000000`: line 1: ",
+        "\n  1 × unreadable:\n    `r-000040`: line 41: ",
+    ] {
+        assert!(said.contains(part), "{part} is not in:\n{said}");
+    }
+    assert!(said.lines().count() < 10, "{said}");
+}
+
 #[test]
 fn every_family_is_inspected_scored_and_generated_with() {
     for (name, sees) in FOLDERS {

@@ -116,6 +116,56 @@ fn explained(recipe: &Path, more: &[&str]) -> (Value, String) {
 }
 
 #[test]
+fn columns_fit_where_they_are_shown() {
+    let recipe = root().join("recipes/demo.toml");
+    let shown = |columns: Option<&str>, words: &[&str]| {
+        let mut command = program::adamllm();
+        command.args(words).arg(&recipe).env_remove("COLUMNS");
+        if let Some(columns) = columns {
+            command.env("COLUMNS", columns);
+        }
+        text(&command.output().expect("the program starts").stdout)
+    };
+    let explain = ["recipe", "explain"];
+    let whole = shown(None, &explain);
+    // In a pipe a key is a line, its value in the 37th column or behind the key.
+    let lines: Vec<&str> = whole.lines().collect();
+    let line = lines
+        .iter()
+        .find(|line| line.starts_with("evaluate.by_likelihood"));
+    let line = line.expect("the key has a line");
+    assert_eq!(line.find("[\"choice\"]"), Some(37), "{line}");
+    assert!(lines.iter().any(|line| line.chars().count() > 160));
+    let keys: Vec<&str> = lines
+        .iter()
+        .filter_map(|line| line.split(' ').next())
+        .collect();
+    for columns in [60, 80, 120, 160] {
+        let narrow = shown(Some(&columns.to_string()), &explain);
+        for line in narrow.lines() {
+            assert!(line.chars().count() <= columns, "{columns}: {line}");
+        }
+        let found: Vec<&str> = narrow
+            .lines()
+            .filter(|line| !line.starts_with(' '))
+            .filter_map(|line| line.split(' ').next())
+            .collect();
+        assert_eq!(found, keys, "{columns}");
+    }
+    for odd in ["0", "wide", ""] {
+        assert_eq!(shown(Some(odd), &explain), whole, "COLUMNS={odd}");
+    }
+    let other = root().join("recipes/food/recipe1m-qwen2-vl-2b.toml");
+    let diff = ["recipe", "diff", &other.display().to_string()].map(str::to_owned);
+    let diff: Vec<&str> = diff.iter().map(String::as_str).collect();
+    let narrow = shown(Some("60"), &diff);
+    assert!(narrow.lines().count() > 10);
+    for line in narrow.lines() {
+        assert!(line.chars().count() <= 60, "{line}");
+    }
+}
+
+#[test]
 fn what_a_recipe_gets_is_explained_with_table_and_family() {
     let recipe = root().join("recipes/food/recipe1m-qwen2-vl-2b.toml");
     // Nothing that it names is there; it names the family itself.

@@ -179,6 +179,41 @@ fn unusable_replay_samples_stop_a_run_or_are_counted() {
     assert!(rejected.contains("\"id\":\"b\""), "{rejected}");
 }
 
+/// Where pictures lie, and from where they are named, is no part of what a run is.
+#[test]
+fn pictures_that_are_named_from_above_make_the_same_pairs() {
+    let folder = tempfile::tempdir().expect("folder");
+    let mut seen = Vec::new();
+    for (project, below) in [("beside", ""), ("above", "data/")] {
+        let data = folder.path().join(project).join("data");
+        std::fs::create_dir_all(&data).expect("folder");
+        write_data(&data);
+        let place = data.join("data.json");
+        let rows = std::fs::read_to_string(&place).expect("data");
+        let rows = rows.replace("\"images\":[\"", &format!("\"images\":[\"{below}"));
+        std::fs::write(&place, rows).expect("data");
+        let (recipe, run) = (
+            data.join("my.toml"),
+            folder.path().join(project).join("run"),
+        );
+        let (recipe, run_text) = (recipe.display().to_string(), run.display().to_string());
+        let output = adamllm(&["run", &recipe, "--run-dir", &run_text, "--until", "pairs"]);
+        let said = text(&output.stderr);
+        assert!(output.status.success(), "{said}");
+        assert_eq!(
+            said.contains("names of pictures start in"),
+            project == "above",
+            "{said}"
+        );
+        let manifest = std::fs::read_to_string(run.join("pairs/manifest.json")).expect("manifest");
+        let manifest: Value = serde_json::from_str(&manifest).expect("JSON");
+        let pairs = std::fs::read(run.join("pairs/pairs.jsonl")).expect("pairs");
+        assert!(manifest["key"].is_string(), "{manifest}");
+        seen.push((manifest["key"].clone(), pairs));
+    }
+    assert_eq!(seen[0], seen[1]);
+}
+
 #[test]
 fn bad_recipes_and_data_end_in_words() {
     let folder = tempfile::tempdir().expect("folder");
@@ -220,9 +255,17 @@ fn bad_recipes_and_data_end_in_words() {
     let output = adamllm(&["synthesize", &recipe, "--run-dir", &run, "--threads", "1"]);
     let said = text(&output.stderr);
     assert!(
-        said.contains("broken-image") && said.contains("data.max_bad"),
+        said.contains("1 × broken-image:") && said.contains("data.max_bad"),
         "{said}"
     );
+    // The list is there though the stage was refused, and the message says where.
+    let list = folder.path().join("run/pairs/rejected.jsonl");
+    assert!(
+        said.contains(&format!("`{}` names each", list.display())),
+        "{said}"
+    );
+    let list = std::fs::read_to_string(list).expect("list");
+    assert_eq!(list.matches("\"broken-image\"").count(), 1, "{list}");
     let output = adamllm(&["run"]);
     assert_eq!(output.status.code(), Some(2));
 }

@@ -102,7 +102,7 @@ fn every_task_of_a_folder_is_written_with_tables_and_pages() {
         message.contains("1 of 4 tasks cannot be scored: `vqa-rad`"),
         "{message}"
     );
-    assert!(message.contains("none of the 0 predictions of `vqa-rad` can be scored; the first problem: `0`: the row has no label"), "{message}");
+    assert!(message.contains("none of the 0 predictions of `vqa-rad` can be scored: 1 × label (not scored): the row has no label: `0` in line 1"), "{message}");
     let read = |name: &str| {
         std::fs::read_to_string(out.join(name)).unwrap_or_else(|e| panic!("{name}: {e}"))
     };
@@ -294,7 +294,7 @@ fn bad_input_is_said_in_words() {
         let message = text(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{message}");
         let wanted = if *expected == "not-a-record" {
-            "can be scored; the first problem"
+            "can be scored: "
         } else {
             expected
         };

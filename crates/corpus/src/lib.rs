@@ -23,6 +23,7 @@ pub mod mersenne;
 mod nearest;
 pub mod pictograms;
 pub mod record;
+pub mod rejects;
 pub mod sealed;
 pub mod seed;
 pub mod sources;

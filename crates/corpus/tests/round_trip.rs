@@ -212,7 +212,7 @@ fn summary_counts_what_is_there() {
     assert_eq!(
         summary.to_string(),
         "format: jsonl (one JSON object a line; the first has `id`, `image`, `caption`, `group`, no conversation)\n\
-         rows: 3\nleft out, duplicate-id: 1\nleft out, empty-caption: 1\npictures: 3 (2 rows with 1, 1 rows with 2)\n\
+         rows: 3\nleft out, empty-caption: 1\nleft out, duplicate-id: 1\npictures: 3 (2 rows with 1, 1 rows with 2)\n\
          groups: 1\ncharacters: 2 to 4, median 4, mean 3\nrows whose text occurs more than once: 2\n"
     );
     let shown = serde_json::to_value(&summary).expect("JSON");

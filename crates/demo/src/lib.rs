@@ -13,6 +13,7 @@ pub mod pictures;
 pub mod redrawing;
 
 pub mod tasks;
+pub mod time;
 pub mod truth;
 
 mod domain;

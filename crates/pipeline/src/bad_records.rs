@@ -6,45 +6,66 @@ use std::path::Path;
 use corpus::Rejected;
 use corpus::formats::Loaded;
 use corpus::images::ImageError;
+use corpus::rejects::Groups;
 use rayon::prelude::*;
 use run::events::Reporter;
 
-use crate::error::{Error, Result, rejected_lines};
+use crate::error::{Error, Result};
 use crate::records::Pictured;
 
-/// Stops a run that would lose a larger share of a file's records than `max_bad`; tells of fewer.
+/// Stops a run that would lose a larger share of a file's records than `max_bad`; tells of fewer. `list` is the file that
+/// names each of them.
 pub fn refuse_many(
     report: Reporter<'_>,
     max_bad: f64,
     path: &Path,
     good: usize,
     rejected: &[Rejected],
+    list: &Path,
 ) -> Result<()> {
     let all = good + rejected.len();
     let allowed = (all as f64 * max_bad).floor() as usize;
-    let first = &rejected[..rejected.len().min(5)];
     if rejected.len() > allowed {
         return Err(Error::TooManyBad {
             path: path.to_owned(),
             count: rejected.len(),
             all,
             max_bad,
-            first: first.to_vec(),
+            list: list.to_owned(),
+            groups: Groups::of_rejected(rejected),
         });
     }
-    if !rejected.is_empty() {
-        report.note(format!(
-            "{} of {all} records are left out:\n{}",
-            rejected.len(),
-            rejected_lines(first)
-        ));
-    }
+    tell_left_out(report, "records are left out", all, rejected, list);
     if good == 0 {
         return Err(Error::NoneUsable {
             path: path.to_owned(),
         });
     }
     Ok(())
+}
+
+/// A sentence if a file's pictures are named from above its folder.
+pub fn about_pictures<T>(path: &Path, loaded: &Loaded<T>) -> Option<String> {
+    let above = loaded.root_above.as_ref()?;
+    Some(format!("`{}`: {above}", path.display()))
+}
+
+/// Tells what a stage left out of `all` records, and where each is named.
+pub fn tell_left_out(
+    report: Reporter<'_>,
+    what: &str,
+    all: usize,
+    rejected: &[Rejected],
+    list: &Path,
+) {
+    if !rejected.is_empty() {
+        report.note(format!(
+            "{} of {all} {what} (`{}` names each):\n{}",
+            rejected.len(),
+            list.display(),
+            Groups::of_rejected(rejected).indented("  ")
+        ));
+    }
 }
 
 /// Moves records with a picture that cannot be decoded to the rejects (`broken-image`). Decodes on all cores. A picture
@@ -97,28 +118,37 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_run_may_lose_so_many_and_no_more() {
-        let bad: Vec<Rejected> = (0..7)
-            .map(|at| broken(&format!("r{at}"), "cut off".to_owned()))
+    fn a_file_of_bad_rows_is_refused_in_a_few_lines() {
+        let mut rejected: Vec<Rejected> = (1..=999)
+            .map(|at| Rejected {
+                reason: "missing-image".to_owned(),
+                ..broken(
+                    &format!("p{at}"),
+                    format!("line {at}: `{at}.jpg` does not exist"),
+                )
+            })
             .collect();
-        let path = Path::new("pairs.jsonl");
-        let refused = |good: usize, bad: &[Rejected]| {
-            refuse_many(Reporter::new("test", &Nobody), 0.5, path, good, bad)
+        rejected.insert(0, broken("b", "the picture is cut off".to_owned()));
+        let report = Reporter::new("test", &Nobody);
+        let refuse = |max_bad: f64, good: usize| {
+            let (file, list) = (Path::new("d.json"), Path::new("run/pairs/rejected.jsonl"));
+            refuse_many(report, max_bad, file, good, &rejected, list)
         };
-        assert!(refused(7, &bad).is_ok());
-        let error = refused(6, &bad).expect_err("7 of 13");
+        let error = refuse(0.01, 1).expect_err("1000 of 1001");
         assert!(
-            matches!(&error, Error::TooManyBad { count: 7, all: 13, first, .. } if *first == bad[..5]),
+            matches!(&error, Error::TooManyBad { count: 1000, all: 1001, groups, .. } if groups.count("missing-image") == 999),
             "{error:?}"
         );
-        assert!(
-            error.to_string().starts_with(
-                "7 of 13 records of `pairs.jsonl` cannot be used, more than `data.max_bad` = 0.5 allows:\n  `r0`: \
-                 broken-image (cut off)\n  `r1`: "
-            ),
-            "{error}"
+        assert_eq!(
+            error.to_string(),
+            "1000 of 1001 records of `d.json` cannot be used, more than `data.max_bad` = 0.01 allows \
+             (`run/pairs/rejected.jsonl` names each):\n  999 × missing-image, the first 3:\n    \
+             `p1`: line 1: `1.jpg` does not exist\n    `p2`: line 2: `2.jpg` does not exist\n    \
+             `p3`: line 3: `3.jpg` does not exist\n  1 × broken-image:\n    `b`: the picture is cut off\n\
+             mend them, or raise `data.max_bad`"
         );
-        let error = refused(0, &[]).expect_err("nothing");
+        assert!(refuse(1.0, 1).is_ok());
+        let error = refuse(1.0, 0).expect_err("none is left");
         assert!(matches!(error, Error::NoneUsable { .. }), "{error:?}");
         let late = ImageError::Unfinished {
             path: "a.png".into(),

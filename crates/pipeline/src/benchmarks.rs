@@ -5,9 +5,11 @@
 use std::path::{Path, PathBuf};
 
 use corpus::digests::Digests;
-use corpus::{Prediction, Request, jsonl};
+use corpus::rejects::Groups;
+use corpus::{Prediction, Rejected, Request, jsonl};
 use evaluation::benchmarks::Keep;
 use evaluation::jobs::{self, Job, Reading};
+use evaluation::predictions::Reason;
 use evaluation::tasks::{Item, Spec};
 use run::events::Reporter;
 use run::{RunFolder, Stop};
@@ -17,8 +19,9 @@ use crate::answering::Answerer;
 use crate::asked::{self, Asked, Question};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
+use crate::records::{remove_rejected, write_rejected};
 use crate::runner::Progress;
-use crate::stages::answer::folders_in;
+use crate::stages::answer::{GROUP, folders_in};
 
 /// What answers, how, and where its answers go.
 pub struct Answering<'a> {
@@ -115,17 +118,21 @@ pub fn answer<E: From<Error>>(
     Ok(())
 }
 
-/// The items that can be asked with their requests; the others are told, and are in no score.
-fn requests_of<'b>(
-    spec: &Spec,
-    all: &'b [Item],
-    report: Reporter<'_>,
-) -> (Vec<&'b Item>, Vec<Request>) {
-    let (mut items, mut requests, mut left_out) = (Vec::new(), Vec::new(), Vec::new());
+/// The items that can be asked with their requests, and the others, which are in no score.
+fn requests_of<'b>(spec: &Spec, all: &'b [Item]) -> (Vec<&'b Item>, Vec<Request>, Vec<Rejected>) {
+    let (mut items, mut requests, mut rejected) = (Vec::new(), Vec::new(), Vec::new());
     for item in all {
+        let mut reject = |reason: &str, detail: String| {
+            rejected.push(Rejected {
+                id: item.id.clone(),
+                stage: GROUP.to_owned(),
+                reason: reason.to_owned(),
+                detail,
+            });
+        };
         if let Some(missing) = item.images.iter().find(|image| !image.is_file()) {
-            let picture = missing.display();
-            left_out.push(format!("`{}`: no picture `{picture}`", item.id));
+            let detail = format!("no picture `{}`", missing.display());
+            reject(Reason::NoPicture.as_str(), detail);
             continue;
         }
         match item.request(spec) {
@@ -133,18 +140,33 @@ fn requests_of<'b>(
                 items.push(item);
                 requests.push(request);
             }
-            Err(error) => left_out.push(error.to_string()),
+            Err(error) => reject(error.reason(), error.to_string()),
         }
     }
-    if let Some(first) = left_out.first() {
-        report.warn(format!(
-            "{}: {} of {} items are not asked: {first}",
-            spec.id,
-            left_out.len(),
-            all.len()
-        ));
+    (items, requests, rejected)
+}
+
+/// Writes down which of `all` items are not asked, and tells of them.
+fn tell_unasked(
+    folder: &Path,
+    task: &str,
+    all: usize,
+    rejected: &[Rejected],
+    report: Reporter<'_>,
+) -> Result<()> {
+    if rejected.is_empty() {
+        remove_rejected(folder);
+        return Ok(());
     }
-    (items, requests)
+    std::fs::create_dir_all(folder).map_err(Error::io("make", folder))?;
+    let list = write_rejected(folder, GROUP, rejected)?;
+    report.warn(format!(
+        "{task}: {} of {all} items are not asked (`{}` names each):\n{}",
+        rejected.len(),
+        list.display(),
+        Groups::of_rejected(rejected).indented("  ")
+    ));
+    Ok(())
 }
 
 /// What every task is answered with.
@@ -182,7 +204,9 @@ impl Task<'_> {
         let benchmark = jobs::benchmark(job, self.reading, &mut Keep::Folder(&pictures))?
             .ok_or(Error::NoData)?;
         let spec = jobs::with_names(job, &benchmark, self.reading)?;
-        let (items, requests) = requests_of(&spec, &benchmark.items, self.report);
+        let (items, requests, rejected) = requests_of(&spec, &benchmark.items);
+        let all = benchmark.items.len();
+        tell_unasked(&folder, &spec.id, all, &rejected, self.report)?;
         if requests.is_empty() {
             return Err(Error::NothingAsked {
                 items: benchmark.items.len(),
@@ -205,7 +229,8 @@ impl Task<'_> {
             ..item.clone()
         });
         let seen: Vec<Item> = seen.collect();
-        let (blind_items, blind_requests) = requests_of(&spec, &seen, self.report);
+        // Who can be asked about a picture can be asked about a blank one.
+        let (blind_items, blind_requests, _) = requests_of(&spec, &seen);
         let asked = TaskRequests {
             items: &blind_items,
             requests: &blind_requests,
@@ -271,11 +296,14 @@ impl Task<'_> {
 mod tests {
     use std::sync::atomic::AtomicBool;
 
+    use evaluation::tasks::FileMetric;
     use run::events::Nobody;
+    use serde_json::json;
     use torch::{Device, Kind};
 
     use super::*;
     use crate::generation::Generation;
+    use crate::records::read_rejected;
 
     #[test]
     fn what_cannot_be_answered_is_told_task_by_task() {
@@ -327,5 +355,32 @@ mod tests {
             corpus::causes(&error),
             "task `slake`: it has no data; name its folder with `--data`"
         );
+    }
+
+    #[test]
+    fn what_cannot_be_asked_is_written_down_by_kind() {
+        let folder = tempfile::tempdir().expect("folder");
+        let item = |value: Value| serde_json::from_value::<Item>(value).expect("an item");
+        let mut items = vec![item(json!({"id": "n", "label": "x"}))];
+        items.extend((0..4).map(|at| {
+            item(json!({"id": at.to_string(), "image": "gone.png", "question": "q", "label": "x"}))
+        }));
+        items.push(item(json!({"id": "g", "question": "q", "label": "x"})));
+        let spec = FileMetric::ExactMatch.task("own");
+        let (kept, requests, rejected) = requests_of(&spec, &items);
+        assert_eq!((kept.len(), requests[0].id.as_str()), (1, "g"));
+        assert_eq!(
+            Groups::of_rejected(&rejected).to_string(),
+            "4 × no-picture, the first 3:\n  `0`: no picture `gone.png`\n  `1`: no picture `gone.png`\n  \
+             `2`: no picture `gone.png`\n1 × no-question:\n  `n`: item `n` has no question; give it as `question` or \
+             `input`"
+        );
+        let place = folder.path().join("own");
+        let report = Reporter::new("test", &Nobody);
+        tell_unasked(&place, "own", items.len(), &rejected, report).expect("written");
+        assert_eq!(read_rejected(&place).expect("list"), rejected);
+        // A later try that leaves nothing out leaves no list.
+        tell_unasked(&place, "own", items.len(), &[], report).expect("removed");
+        assert_eq!(read_rejected(&place).expect("no list"), []);
     }
 }

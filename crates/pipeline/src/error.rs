@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use corpus::Rejected;
 use corpus::images::ImageError;
+use corpus::rejects::Groups;
 use evaluation::jobs::JobError;
 use evaluation::leaks::LeaksError;
 use evaluation::results::ResultsError;
@@ -163,10 +163,11 @@ pub enum Error {
     Blank(#[from] image::ImageError),
     /// More records cannot be used than the recipe allows.
     #[error(
-        "{count} of {all} records of `{}` cannot be used, more than `data.max_bad` = {max_bad} allows:\n{}\nmend them, or \
-         raise `data.max_bad`",
+        "{count} of {all} records of `{}` cannot be used, more than `data.max_bad` = {max_bad} allows (`{}` names \
+         each):\n{}\nmend them, or raise `data.max_bad`",
         path.display(),
-        rejected_lines(first)
+        list.display(),
+        groups.indented("  ")
     )]
     TooManyBad {
         /// The file, or what stands for several.
@@ -177,8 +178,10 @@ pub enum Error {
         all: usize,
         /// The share that may be.
         max_bad: f64,
-        /// The first few of them.
-        first: Vec<Rejected>,
+        /// The file that names each of them.
+        list: PathBuf,
+        /// What is wrong with them.
+        groups: Groups<String>,
     },
     /// Not one record can be used.
     #[error("`{}` holds no record that can be used", path.display())]
@@ -373,11 +376,4 @@ impl Error {
             source,
         }
     }
-}
-
-/// Rejected records, one a line.
-pub(crate) fn rejected_lines(rejected: &[Rejected]) -> String {
-    let line = |r: &Rejected| format!("  `{}`: {} ({})", r.id, r.reason, r.detail);
-    let lines: Vec<String> = rejected.iter().map(line).collect();
-    lines.join("\n")
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use train::Dropped;
+use corpus::rejects::Groups;
 
 /// Why a training does not begin with these samples.
 #[derive(Debug, thiserror::Error)]
@@ -15,9 +15,10 @@ pub enum LengthError {
     #[error(
         "{:.1} % of the records are lost before the training, more than `data.max_bad` = {max_bad} allows: {unusable} of \
          {read} that were read cannot be used, and {left_out} of {samples} samples made of the others are left \
-         out:\n{}\nmend them, raise `max_seq_len`, or raise `data.max_bad`",
+         out (`{}` names each):\n{}\nmend them, raise `max_seq_len`, or raise `data.max_bad`",
         lost * 100.0,
-        lines(first.iter().map(|d| format!("`{}`: {} ({})", d.id, d.reason, d.detail)))
+        list.display(),
+        groups.indented("  ")
     )]
     Lost {
         /// The share that is lost, of one.
@@ -32,21 +33,26 @@ pub enum LengthError {
         samples: usize,
         /// Those of them that are left out.
         left_out: usize,
-        /// The first few of these.
-        first: Vec<Dropped>,
+        /// The file that names each of these.
+        list: PathBuf,
+        /// What is wrong with them.
+        groups: Groups<String>,
     },
     /// Samples cannot be made ready for the model.
     #[error(
-        "{count} of {samples} samples cannot be prepared:\n{}",
-        lines(first.iter().map(|(id, problem)| format!("`{id}`: {problem}")))
+        "{count} of {samples} samples cannot be prepared (`{}` names each):\n{}",
+        list.display(),
+        groups.indented("  ")
     )]
     Unprepared {
         /// How many.
         count: usize,
         /// Of how many.
         samples: usize,
-        /// Ids and problems of the first few.
-        first: Vec<(String, String)>,
+        /// The file that names each of them.
+        list: PathBuf,
+        /// What is wrong with them.
+        groups: Groups<String>,
     },
 }
 

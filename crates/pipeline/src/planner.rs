@@ -146,7 +146,7 @@ fn pairs(driver: &Driver<'_>) -> Result<Vec<Pair>> {
     let mut digests = driver.digests.borrow_mut();
     let reads = pairs.contents(Reader::of_contents(&store, &mut digests))?;
     let report = Reporter::new("", driver.listener);
-    Ok(pairs.usable(report, &reads, &driver.run.path)?.pairs)
+    Ok(pairs.usable(report, &reads, &driver.run.path, None)?.pairs)
 }
 
 /// Some samples as the run would train on them.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use corpus::Request;
+use corpus::rejects::Groups;
 use corpus::seed::hash;
 use evaluation::benchmarks::{Benchmark, Packing};
 use evaluation::jobs::Job;
@@ -97,17 +98,18 @@ pub(crate) fn unasked(questions: &Questions) -> Vec<String> {
     if benchmark.items.is_empty() {
         out.push(format!("task `{id}` has no item that can be asked"));
     }
-    let wrong: Vec<String> = benchmark
-        .items
-        .iter()
-        .filter_map(|item| item.request(&questions.job.spec).err())
-        .map(|error| error.to_string())
-        .collect();
-    if let Some(first) = wrong.first() {
+    let mut wrong = Groups::default();
+    for item in &benchmark.items {
+        if let Err(error) = item.request(&questions.job.spec) {
+            wrong.add(error.reason(), || error.to_string());
+        }
+    }
+    if !wrong.is_empty() {
         out.push(format!(
-            "task `{id}`: {} of {} items cannot be asked: {first}",
-            wrong.len(),
-            benchmark.items.len()
+            "task `{id}`: {} of {} items cannot be asked:\n{}",
+            wrong.num_items(),
+            benchmark.items.len(),
+            wrong.indented("    ")
         ));
     }
     out

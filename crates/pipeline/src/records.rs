@@ -101,13 +101,21 @@ fn joined(folder: &Path, name: &Path) -> PathBuf {
     out
 }
 
-/// Writes a stage's rejects. A reject that does not say which stage left it out was left out by the one that writes.
+/// Writes a stage's rejects and gives the file. A reject that does not say which stage left it out was left out by the one
+/// that writes.
 ///
 /// Gives [`Error::Corpus`].
-pub fn write_rejected(folder: &Path, stage: &str, rejected: &[Rejected]) -> Result<()> {
+pub fn write_rejected(folder: &Path, stage: &str, rejected: &[Rejected]) -> Result<PathBuf> {
     let named = rejected.iter().cloned().map(|row| row.of_stage(stage));
     let named: Vec<Rejected> = named.collect();
-    Ok(jsonl::write(&folder.join(REJECTED), &named)?)
+    let path = folder.join(REJECTED);
+    jsonl::write(&path, &named)?;
+    Ok(path)
+}
+
+/// Removes the list of an earlier try, which says nothing of this one.
+pub fn remove_rejected(folder: &Path) {
+    let _ = std::fs::remove_file(folder.join(REJECTED));
 }
 
 /// Reads a stage's rejects; none if it wrote no such file.

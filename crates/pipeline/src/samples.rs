@@ -5,8 +5,9 @@ use std::path::Path;
 use corpus::formats::{self, Loaded};
 use corpus::{Rejected, Sample};
 
-use crate::bad_records::{refuse_many, reject_broken};
+use crate::bad_records::{about_pictures, refuse_many, reject_broken};
 use crate::error::Result;
+use crate::records::write_rejected;
 use crate::stage::Site;
 
 /// Reads a file of samples; pictures are looked for only where they are to be used.
@@ -18,8 +19,8 @@ pub fn load(path: &Path, reading: &formats::Options, check_images: bool) -> Resu
     Ok(formats::read_samples(path, &options)?)
 }
 
-/// Samples with the run's names for their pictures, and what of the file cannot be used; an error if that is a larger
-/// share than `max_bad`.
+/// Samples with the run's names for their pictures, and what of the file cannot be used, which is written down as the
+/// stage's rejects; an error if that is a larger share than `max_bad`.
 pub fn usable(
     site: &Site<'_>,
     path: &Path,
@@ -27,11 +28,15 @@ pub fn usable(
     max_bad: f64,
 ) -> Result<(Vec<Sample>, Vec<Rejected>)> {
     let mut loaded = load(path, reading, true)?;
+    if let Some(note) = about_pictures(path, &loaded) {
+        site.report.note(note);
+    }
     reject_broken(&mut loaded)?;
     let Loaded {
         mut rows, rejected, ..
     } = loaded;
-    refuse_many(site.report, max_bad, path, rows.len(), &rejected)?;
+    let list = write_rejected(site.folder, site.stage(), &rejected)?;
+    refuse_many(site.report, max_bad, path, rows.len(), &rejected, &list)?;
     site.pictures
         .take_in(&mut rows, &mut site.digests.borrow_mut())?;
     Ok((rows, rejected))

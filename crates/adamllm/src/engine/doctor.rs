@@ -5,8 +5,9 @@ use std::time::Instant;
 
 use adamllm::flags::{Shared, threads};
 use adamllm::machine::{self, Check, check, checks, tell};
-use anyhow::Result;
+use anyhow::{Result, anyhow, bail};
 use corpus::{Role, Sample, Turn};
+use model::Mllm;
 use pipeline::Engine;
 use pipeline::generation::Generation;
 use processor::Encoded;
@@ -49,7 +50,11 @@ pub fn run(shared: &Shared) -> Result<()> {
     ));
     found.extend(rest);
     found.push(gpu());
-    found.push(match overfit() {
+    let learned = learn(threads(shared)).unwrap_or_else(|error| Learned {
+        overfit: Err(error),
+        per_token: Err(anyhow!("the model could not be opened")),
+    });
+    found.push(match learned.overfit {
         Ok((steps, first, last, seconds)) => check(
             "overfit",
             format!("loss {first:.2} to {last:.3} in {steps} steps on one picture, {seconds:.1} s"),
@@ -63,6 +68,10 @@ pub fn run(shared: &Shared) -> Result<()> {
             }),
         ),
         Err(error) => check("overfit", "failed", Some(format!("{error:#}"))),
+    });
+    found.push(match learned.per_token {
+        Ok(per_token) => demo(shared, per_token),
+        Err(error) => check("demo", format!("its time is not known: {error:#}"), None),
     });
     tell(shared, &found)
 }
@@ -108,11 +117,12 @@ fn gpu() -> Check {
     check("gpu", found, None)
 }
 
-struct One(Encoded);
+/// A sample again and again.
+struct Copies(Encoded, usize);
 
-impl SampleSource for One {
+impl SampleSource for Copies {
     fn len(&self) -> usize {
-        1
+        self.1
     }
 
     fn id(&self, _: usize) -> &'static str {
@@ -124,15 +134,23 @@ impl SampleSource for One {
     }
 }
 
-/// Steps, first and last loss, and seconds of learning one picture's caption by heart with the shipped model.
-fn overfit() -> Result<(usize, f64, f64, f64)> {
+/// What is found with the demo's model.
+struct Learned {
+    /// Of learning one picture's caption by heart: steps, first and last loss, seconds.
+    overfit: Result<(usize, f64, f64, f64)>,
+    /// Of steps as the demo does them: the fastest's and the mean seconds a token.
+    per_token: Result<[f64; 2]>,
+}
+
+/// Trains the shipped model on the processor.
+fn learn(threads: usize) -> Result<Learned> {
     let folder = std::env::temp_dir().join(format!("adamllm-doctor-{}", std::process::id()));
-    let outcome = overfit_in(&folder);
+    let outcome = learn_in(&folder, threads);
     let _ = std::fs::remove_dir_all(&folder);
     outcome
 }
 
-fn overfit_in(folder: &Path) -> Result<(usize, f64, f64, f64)> {
+fn learn_in(folder: &Path, threads: usize) -> Result<Learned> {
     let demo = folder.join("demo");
     demo::write_shipped(&demo)?;
     let engine = Engine {
@@ -153,19 +171,83 @@ fn overfit_in(folder: &Path) -> Result<(usize, f64, f64, f64)> {
     });
     let path = folder.join("board.png");
     corpus::images::encode_png(&picture, &path)?;
-    let sample = Sample {
+    let sample = |times: usize| Sample {
         id: "doctor".to_owned(),
-        images: vec![path],
+        images: vec![path.clone()],
         turns: vec![
             Turn::new(Role::User, corpus::image_marks(1) + "Describe the image.").with_marks(),
-            Turn::new(Role::Assistant, "a red and white board with six rows").learned(),
+            Turn::new(
+                Role::Assistant,
+                vec!["a red and white board with six rows"; times].join(" "),
+            )
+            .learned(),
         ],
         end: false,
         origin: Value::Null,
     };
-    let source = One(processor.sample(&sample)?);
+    let one = processor.sample(&sample(1))?;
+    let overfit = overfit(model.as_ref(), one);
+    // About as long as a sample of the demo's trainings, 144 to 222 tokens.
+    let longer = processor.sample(&sample(10))?;
+    let per_token = pace(model.as_ref(), longer, threads);
+    Ok(Learned { overfit, per_token })
+}
+
+/// Seconds a token of steps as the demo does them: the fastest step's, and the mean.
+fn pace(model: &dyn Mllm, sample: Encoded, threads: usize) -> Result<[f64; 2]> {
+    const BATCH: usize = 16;
+    const STEPS: usize = 5;
+    let source = Copies(sample, BATCH);
+    let config = train::Config {
+        micro_tokens: 4096,
+        ..train::Config::small(1e-6, BATCH, STEPS + 1)
+    };
+    let mut trainer = Trainer::new(model, &source, &config)?;
+    let start = Instant::now();
+    // The first step sets up what the others use again.
+    trainer.step()?;
+    let worked = cpu_seconds();
+    let (mut fastest, mut seconds, mut tokens) = (f64::INFINITY, 0.0, 0.0);
+    while let Some(metrics) = trainer.step()? {
+        let of_step = metrics.tokens.max(1) as f64;
+        fastest = fastest.min(metrics.seconds / of_step);
+        seconds += metrics.seconds;
+        tokens += of_step;
+        if start.elapsed().as_secs_f64() > SECONDS {
+            break;
+        }
+    }
+    if tokens == 0.0 {
+        bail!("no step was done");
+    }
+    // Where something else takes the processor, the time that was worked says what the demo would take alone.
+    if let (Some(before), Some(after)) = (worked, cpu_seconds()) {
+        let alone = (after - before) / threads as f64;
+        if alone < BUSY * seconds {
+            fastest = fastest.min(alone / tokens);
+        }
+    }
+    Ok([fastest, seconds / tokens])
+}
+
+/// A share of the processor under which something else takes it.
+const BUSY: f64 = 0.8;
+
+/// Seconds that this process worked so far, on all its threads.
+fn cpu_seconds() -> Option<f64> {
+    let text = std::fs::read_to_string("/proc/self/stat").ok()?;
+    // The name of the program may hold anything, blanks too; user and system time are the 12th and 13th word after it.
+    let words: Vec<&str> = text.rsplit_once(')')?.1.split_whitespace().collect();
+    let ticks: f64 = words.get(11)?.parse::<f64>().ok()? + words.get(12)?.parse::<f64>().ok()?;
+    // The kernel tells these in hundredths, whatever its own tick is.
+    Some(ticks / 100.0)
+}
+
+/// Steps, first and last loss, and seconds of learning a sample by heart.
+fn overfit(model: &dyn Mllm, sample: Encoded) -> Result<(usize, f64, f64, f64)> {
+    let source = Copies(sample, 1);
     let config = train::Config::small(1e-3, 1, 100_000);
-    let mut trainer = Trainer::new(model.as_ref(), &source, &config)?;
+    let mut trainer = Trainer::new(model, &source, &config)?;
     let start = Instant::now();
     let (mut steps, mut first, mut last) = (0, 0.0, f64::INFINITY);
     let goes_on = |steps: usize| {
@@ -183,4 +265,30 @@ fn overfit_in(folder: &Path) -> Result<(usize, f64, f64, f64)> {
         steps += 1;
     }
     Ok((steps, first, last, start.elapsed().as_secs_f64()))
+}
+
+/// How long the demo would take, as it was measured on the processor.
+fn demo(shared: &Shared, per_token: [f64; 2]) -> Check {
+    let seconds = demo::time::seconds(per_token);
+    let threads = threads(shared);
+    let elsewhere = match shared.device.as_str() {
+        "auto" if !machine::has_gpu() => "",
+        "cpu" => "",
+        _ => " with `--device cpu`; on a GPU it was not timed",
+    };
+    let told = demo::time::told(seconds);
+    let s = if threads == 1 { "" } else { "s" };
+    let busy = if per_token[0] < BUSY * per_token[1] {
+        "; something else runs here now, without which it is the shorter time"
+    } else {
+        ""
+    };
+    Check {
+        seconds: Some(seconds),
+        ..check(
+            "demo",
+            format!("`adamllm demo` would take {told} here ({threads} thread{s}){elsewhere}{busy}"),
+            None,
+        )
+    }
 }

@@ -8,6 +8,7 @@ use adamllm::output::print;
 use adamllm::signals;
 use adamllm::terminal::Terminal;
 use anyhow::{Context as _, Result, bail};
+use corpus::rejects::{self, Groups};
 use corpus::{Decoding, Open, Request, Role, Turn, jsonl};
 use generate::{Generator as _, LocalGenerator};
 use pipeline::runner::{self, Progress};
@@ -16,8 +17,33 @@ use serde_json::json;
 
 use crate::device;
 
+/// What is wrong with a request that a model cannot answer.
+const UNANSWERED: &str = "not-answered";
+
+/// The requests of a file, all of which must be sound.
+fn read(path: &Path) -> Result<Vec<Request>> {
+    let (requests, bad) = jsonl::read_lenient::<Request>(path)?;
+    let mut groups = Groups::default();
+    for row in &bad {
+        let detail = format!("line {}: {}", row.line, row.detail);
+        groups.add(row.reason, || rejects::line(&row.id, &detail));
+    }
+    if groups.is_empty() {
+        return Ok(requests);
+    }
+    bail!(
+        "{} of {} lines of `{}` are no requests; expected one JSON object a line:\n{}",
+        bad.len(),
+        requests.len() + bad.len(),
+        path.display(),
+        groups.indented("  ")
+    )
+}
+
 /// Completes what was asked for.
 pub fn run(shared: &Shared, arguments: &Generate) -> Result<()> {
+    // A file that is wrong is told before a model is opened.
+    let requests = arguments.requests.as_deref().map(read).transpose()?;
     let engine = device::engine(shared)?;
     let (model, processor) = engine.open(&device::model_folder(&arguments.model)?)?;
     let mut generator = LocalGenerator::new(
@@ -25,10 +51,11 @@ pub fn run(shared: &Shared, arguments: &Generate) -> Result<()> {
         processor.as_ref(),
         engine.generation.options(arguments.seed),
     );
-    if let (Some(requests), Some(output)) = (&arguments.requests, &arguments.output) {
+    if let (Some(mut all), Some(place), Some(output)) =
+        (requests, &arguments.requests, &arguments.output)
+    {
         signals::take_over()?;
-        let mut all: Vec<Request> = jsonl::read(requests)?;
-        let folder = requests.parent().unwrap_or(Path::new(""));
+        let folder = place.parent().unwrap_or(Path::new(""));
         for request in &mut all {
             for image in &mut request.images {
                 *image = folder.join(&*image);
@@ -46,9 +73,24 @@ pub fn run(shared: &Shared, arguments: &Generate) -> Result<()> {
         };
         let group = engine.generation.group;
         let done = runner::run(&mut generator, &all, output, group, progress)?;
+        let mut unanswered = Groups::default();
+        for completion in &done {
+            if let Some(error) = &completion.error {
+                unanswered.add(UNANSWERED, || rejects::line(&completion.id, error));
+            }
+        }
+        if !unanswered.is_empty() {
+            progress.report.warn(format!(
+                "{} of {} requests got no answer (`error` in `{}` says why of each):\n{}",
+                unanswered.num_items(),
+                done.len(),
+                output.display(),
+                unanswered.indented("  ")
+            ));
+        }
         return print(
             shared,
-            &json!({"completions": done.len(), "output": output}),
+            &json!({"completions": done.len(), "unanswered": unanswered.num_items(), "output": output}),
             || {
                 println!("{} completions in `{}`", done.len(), output.display());
             },

@@ -5,6 +5,7 @@ use adamllm::flags::Shared;
 use adamllm::output::print;
 use anyhow::{Result, bail};
 use corpus::formats::{self, read_samples};
+use corpus::rejects::Groups;
 use pipeline::likelihood;
 use serde_json::json;
 
@@ -21,13 +22,13 @@ pub fn run(shared: &Shared, arguments: &Perplexity) -> Result<()> {
             ..formats::Options::default()
         },
     )?;
-    if let Some(bad) = loaded.rejected.first() {
+    if !loaded.rejected.is_empty() {
+        let path = arguments.data.display();
         bail!(
-            "`{}`: record `{}`: {} ({})",
-            arguments.data.display(),
-            bad.id,
-            bad.reason,
-            bad.detail
+            "{} of {} records of `{path}` cannot be used (`adamllm inspect data --as samples --json {path}` lists all):\n{}",
+            loaded.rejected.len(),
+            loaded.rows.len() + loaded.rejected.len(),
+            Groups::of_rejected(&loaded.rejected).indented("  ")
         );
     }
     let found = likelihood::of_samples(model.as_ref(), processor.as_ref(), &loaded.rows)?;

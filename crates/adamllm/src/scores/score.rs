@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Error, Result};
+use corpus::rejects::SHOWN;
 use evaluation::jobs::{self, Job};
 use evaluation::results;
 use evaluation::session::{Session, Settings};
@@ -69,6 +70,19 @@ impl<'a> Scoring<'a> {
         if !self.shared.quiet {
             for line in task.notes(scorer) {
                 eprintln!("{}: {line}", task.spec.id);
+            }
+            let num_problems = task.by(scorer).map_or(0, |s| s.result.problems.len());
+            if num_problems > SHOWN {
+                let place = settings.output.as_ref().map_or_else(
+                    || "the document of `--json`".to_owned(),
+                    |folder| {
+                        format!(
+                            "`{}`",
+                            folder.join(&task.spec.id).join("strict.json").display()
+                        )
+                    },
+                );
+                eprintln!("{}: {place} lists all {num_problems}", task.spec.id);
             }
         }
         Ok(self.session.keep(task)?)

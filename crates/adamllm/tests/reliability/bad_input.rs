@@ -123,20 +123,23 @@ fn pictures() {
     for (bytes, parts) in [
         (
             sound[..sound.len() / 2].to_vec(),
-            ["`dish-3`: broken-image", "cannot be decoded"],
+            ["1 × broken-image:\n    `dish-3`: ", "cannot be decoded"],
         ),
         (
             claiming(40_000, 40_000),
-            ["`dish-3`: broken-image", "too large: 40000 × 40000 px"],
+            [
+                "1 × broken-image:\n    `dish-3`: ",
+                "too large: 40000 × 40000 px",
+            ],
         ),
         (
             b"a recipe for stew".to_vec(),
             [
-                "`dish-3`: broken-image",
+                "1 × broken-image:\n    `dish-3`: ",
                 "expected PNG, JPEG, WebP, GIF, BMP, TIFF or SVG",
             ],
         ),
-        (Vec::new(), ["`dish-3`: broken-image", "3.png"]),
+        (Vec::new(), ["1 × broken-image:\n    `dish-3`: ", "3.png"]),
     ] {
         small.write("3.png", &bytes);
         check(&small, &[], &parts);
@@ -145,7 +148,11 @@ fn pictures() {
     check(
         &small,
         &[],
-        &["`dish-3`: missing-image", "3.png", "`data.max_bad` = 0.01"],
+        &[
+            "1 × missing-image:\n    `dish-3`: ",
+            "3.png",
+            "`data.max_bad` = 0.01",
+        ],
     );
     small.write("3.png", &sound);
     // One that is only slow is never left out, however many may be: another machine would not do so.
@@ -179,15 +186,15 @@ fn pairs() {
     for (bytes, parts) in [
         (
             second(r#"{"id":"b","images":["1.png"],"caption":" "}"#),
-            ["`b`: empty-caption", "line 2"],
+            ["1 × empty-caption:\n    `b`: ", "line 2"],
         ),
         (
             second(r#"{"id":"dish-0","images":["1.png"],"caption":"c"}"#),
-            ["`dish-0`: duplicate-id", "line 2"],
+            ["1 × duplicate-id:\n    `dish-0`: ", "line 2"],
         ),
         (
             second(r#"{"id":"b","caption":"c"}"#),
-            ["`b`: no-image", "line 2"],
+            ["1 × no-image:\n    `b`: ", "line 2"],
         ),
         (
             second(r#"{"id":"b","images":["1.png"]}"#),

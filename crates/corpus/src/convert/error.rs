@@ -1,7 +1,8 @@
 //! What can be wrong with a conversion as a whole.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
+
+use crate::rejects::Groups;
 
 /// A conversion that leaves no output.
 #[derive(Debug, thiserror::Error)]
@@ -37,8 +38,9 @@ pub enum Error {
     },
     /// Every record was left out.
     #[error(
-        "none of {read} records of `{}` can be written ({reasons}); `{}` names each",
+        "none of {read} records of `{}` can be written:\n{}\n`{}` names each",
         path.display(),
+        reasons.indented("  "),
         list.display()
     )]
     NothingWritten {
@@ -46,8 +48,8 @@ pub enum Error {
         path: PathBuf,
         /// Records that were looked at.
         read: usize,
-        /// Why, with counts.
-        reasons: String,
+        /// Why.
+        reasons: Groups<String>,
         /// Where each is named.
         list: PathBuf,
     },
@@ -69,12 +71,4 @@ pub enum Error {
         /// What the system said.
         source: std::io::Error,
     },
-}
-
-/// Reasons with their counts, for a line of text.
-pub fn reasons(counts: &BTreeMap<String, usize>) -> String {
-    let each = counts
-        .iter()
-        .map(|(reason, count)| format!("{count} {reason}"));
-    each.collect::<Vec<_>>().join(", ")
 }

@@ -8,6 +8,6 @@ mod published;
 mod records;
 mod register;
 
-pub use error::{Error, reasons};
+pub use error::Error;
 pub use published::{Published, publish};
 pub use records::{Converted, Request, convert};

@@ -7,6 +7,7 @@ use super::error::Error;
 use super::records::{Request, list_beside, make_folder};
 use crate::Rejected;
 use crate::formats::{Entry, Writer};
+use crate::rejects::Groups;
 use crate::sources::{self, Imported, Source};
 
 /// Seed of the requests that are drawn for the paper's data sets.
@@ -26,7 +27,7 @@ pub struct Published {
     /// Seed data alone: pictures by image domain.
     pub domains: BTreeMap<String, usize>,
     /// What was left out, by reason.
-    pub left_out: BTreeMap<String, usize>,
+    pub left_out: Groups<String>,
     /// The file that names each record that was left out.
     pub list: PathBuf,
     /// Where a count is not the published one.
@@ -83,17 +84,13 @@ fn listed<T>(
 ) -> Result<Published, Error> {
     let list = list_beside(output);
     crate::jsonl::write(&list, &found.rejected)?;
-    let mut left_out: BTreeMap<String, usize> = BTreeMap::new();
-    for row in &found.rejected {
-        *left_out.entry(row.reason.clone()).or_default() += 1;
-    }
     Ok(Published {
         written: found.rows.len(),
         dev: found.dev.len(),
         dev_output,
         counts: found.counts,
         domains: found.domains,
-        left_out,
+        left_out: Groups::of_rejected(&found.rejected),
         list,
         warnings: found.warnings,
     })

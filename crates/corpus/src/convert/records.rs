@@ -1,13 +1,13 @@
 //! One file or folder of records into another.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::error::{Error, reasons};
+use super::error::Error;
 use super::register::register;
 use crate::Rejected;
-use crate::formats::{Entry, Format, Kind, Options, Reader, Row, Writer};
+use crate::formats::{Entry, Format, Kind, Options, Reader, RootAbove, Row, Writer};
 use crate::jsonl::Appender;
+use crate::rejects::Groups;
 
 /// What is converted.
 #[derive(Clone, Debug)]
@@ -42,17 +42,19 @@ pub struct Converted {
     /// Records that were written.
     pub written: usize,
     /// The others, by reason.
-    pub left_out: BTreeMap<String, usize>,
+    pub left_out: Groups<String>,
     /// The file that names each record that was left out; there is none if none was.
     pub list: PathBuf,
     /// What was read or written otherwise than one might think.
     pub notes: Vec<String>,
+    /// Where names of pictures start, if that is neither the file's own folder nor one that was named.
+    pub root_above: Option<RootAbove>,
 }
 
 impl Converted {
     /// Records that were left out.
     pub fn num_left_out(&self) -> usize {
-        self.left_out.values().sum()
+        self.left_out.num_items()
     }
 }
 
@@ -78,7 +80,7 @@ impl Converted {
 ///     &mut || (),
 /// )?;
 /// assert_eq!((found.from, found.read, found.written), (Format::Csv, 2, 1));
-/// assert_eq!(found.left_out["missing-image"], 1);
+/// assert_eq!(found.left_out.count("missing-image"), 1);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn convert(request: &Request, each: &mut dyn FnMut()) -> Result<Converted, Error> {
@@ -106,7 +108,7 @@ type Put<T> = fn(&mut Writer, &Entry<T>) -> Result<Option<Rejected>, crate::Erro
 struct LeftOut {
     path: PathBuf,
     file: Option<Appender>,
-    reasons: BTreeMap<String, usize>,
+    reasons: Groups<String>,
 }
 
 impl LeftOut {
@@ -117,7 +119,7 @@ impl LeftOut {
         if let Some(file) = &mut self.file {
             file.write(std::slice::from_ref(rejected))?;
         }
-        *self.reasons.entry(rejected.reason.clone()).or_default() += 1;
+        self.reasons.add_rejected(rejected);
         Ok(())
     }
 }
@@ -147,7 +149,7 @@ fn stream<T: Row>(
     let mut left_out = LeftOut {
         path: list_beside(&request.output),
         file: None,
-        reasons: BTreeMap::new(),
+        reasons: Groups::default(),
     };
     // A list of an earlier try says nothing about this one.
     let _ = std::fs::remove_file(&left_out.path);
@@ -174,7 +176,7 @@ fn stream<T: Row>(
         return Err(Error::NothingWritten {
             path: request.input.clone(),
             read,
-            reasons: reasons(&left_out.reasons),
+            reasons: left_out.reasons,
             list: left_out.path,
         });
     }
@@ -190,6 +192,7 @@ fn stream<T: Row>(
         left_out: left_out.reasons,
         list: left_out.path,
         notes,
+        root_above: reader.root_above(),
     })
 }
 

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::dataset_info::Tags;
 use super::objects::{Embedded, kind_of};
+use super::picture_root::PictureRoot;
 use crate::digest;
 use crate::error::{Fault, Reason};
 use crate::images;
@@ -17,7 +18,7 @@ pub(super) struct Fields<'a> {
     pub(super) map: Map<String, Value>,
     /// Our name to the file's.
     pub(super) columns: &'a BTreeMap<String, String>,
-    pub(super) root: &'a Path,
+    pub(super) root: &'a PictureRoot,
     pub(super) check_images: bool,
     /// Names of keys and roles of a turn.
     pub(super) tags: &'a Tags,
@@ -188,6 +189,7 @@ impl Fields<'_> {
         }
         let path = self
             .root
+            .path
             .join(named.strip_prefix("file://").unwrap_or(&named));
         if !self.check_images || path.is_file() {
             return Ok(path);
@@ -201,15 +203,7 @@ impl Fields<'_> {
         let hint = if Path::new(&named).is_absolute() {
             String::new()
         } else {
-            let root = if self.root.as_os_str().is_empty() {
-                Path::new(".")
-            } else {
-                self.root
-            };
-            format!(
-                "; paths are relative to `{}` (`[data] images` or `--image-root` changes that)",
-                root.display()
-            )
+            format!("; {}", self.root.hint())
         };
         missing(format!("`{}` does not exist{hint}", path.display()))
     }

@@ -5,6 +5,7 @@ use std::path::Path;
 use super::content::unpack;
 use super::format::Format;
 use super::options::Options;
+use super::picture_root::RootAbove;
 use super::reader::Reader;
 use super::row::Row;
 use crate::error::Error;
@@ -25,6 +26,8 @@ pub struct Loaded<T> {
     pub why: String,
     /// What was read otherwise than one might think, with counts.
     pub notes: Vec<String>,
+    /// Where names of pictures start, if that is neither the file's own folder nor one that was named.
+    pub root_above: Option<RootAbove>,
 }
 
 /// Reads image-caption pairs.
@@ -53,6 +56,7 @@ fn load<T: Row>(path: &Path, options: &Options, mut reader: Reader<T>) -> Result
         format: reader.format(),
         why: reader.why().to_owned(),
         notes: Vec::new(),
+        root_above: reader.root_above(),
     };
     while let Some(found) = reader.next() {
         match found? {

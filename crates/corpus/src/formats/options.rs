@@ -6,7 +6,8 @@ use std::path::PathBuf;
 /// What a recipe says about a data file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
-    /// Where relative paths of pictures start; the file's folder if none.
+    /// Where relative paths of pictures start. If none, the file's folder, or the nearest above it that has one of the first
+    /// pictures ([`RootAbove`](super::RootAbove)).
     pub images: Option<PathBuf>,
     /// Our name of a key (see [`COLUMNS`]) to the file's name for it.
     pub columns: BTreeMap<String, String>,

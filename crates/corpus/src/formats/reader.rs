@@ -10,6 +10,7 @@ use super::format::Format;
 use super::notes::{Notes, Origin};
 use super::objects::{Found, Objects};
 use super::options::{COLUMNS, Options};
+use super::picture_root::{LOOKED_AT, PictureRoot, RootAbove};
 use super::recognise::{Shape, first_object, recognise};
 use super::row::Row;
 use super::{alpaca, native, sharegpt, source};
@@ -38,7 +39,7 @@ pub struct Reader<T> {
     options: Options,
     columns: BTreeMap<String, String>,
     info: Info,
-    root: PathBuf,
+    root: PictureRoot,
     format: Format,
     kind: Kind,
     shape: Shape,
@@ -85,6 +86,64 @@ impl Reader<Sample> {
     }
 }
 
+/// Where names of pictures start, by the first objects, and all objects with these still among them.
+fn root_of(
+    own: PathBuf,
+    mut objects: Objects,
+    names: impl Fn(&Found) -> Vec<PathBuf>,
+) -> (PictureRoot, Objects) {
+    let mut seen = Vec::new();
+    let root = PictureRoot::found(own, || {
+        if seen.len() == LOOKED_AT {
+            return None;
+        }
+        let next = objects.next()?;
+        let found = next.as_ref().map(&names).unwrap_or_default();
+        seen.push(next);
+        Some(found)
+    });
+    (root, Box::new(seen.into_iter().chain(objects)))
+}
+
+/// The names of a row's pictures as they stand in the file. A row that cannot be read names none, nor does one that brings its
+/// pictures along.
+fn names<T: Row>(
+    found: &Found,
+    columns: &BTreeMap<String, String>,
+    info: &Info,
+    shape: Shape,
+    understand: Understand<T>,
+) -> Vec<PathBuf> {
+    let Ok(map) = &found.content else {
+        return Vec::new();
+    };
+    if !found.pictures.is_empty() {
+        return Vec::new();
+    }
+    let bare = PictureRoot::given(PathBuf::new());
+    let mut fields = Fields {
+        map: map.clone(),
+        columns,
+        root: &bare,
+        check_images: false,
+        tags: &info.tags,
+        beside: Vec::new(),
+        empty: found.empty.clone(),
+        unpack: None,
+        taken: Vec::new(),
+    };
+    let origin = Origin {
+        path: Path::new(""),
+        row: 0,
+    };
+    let record = understand(&mut fields, shape, &origin, &mut Notes::default());
+    let is_file = |path: &&PathBuf| fields.taken.iter().all(|inside| inside.path != **path);
+    record.map_or_else(
+        |_| Vec::new(),
+        |record| record.images().iter().filter(is_file).cloned().collect(),
+    )
+}
+
 impl<T: Row> Reader<T> {
     fn open(path: &Path, options: &Options, understand: Understand<T>) -> Result<Self, Error> {
         if let Some(name) = options
@@ -119,9 +178,15 @@ impl<T: Row> Reader<T> {
             Shape::Record if has("tasks") => Kind::Seeds,
             _ => Kind::Pairs,
         };
+        let (root, objects) = if let Some(named) = &options.images {
+            (PictureRoot::given(named.clone()), objects)
+        } else {
+            let names = |found: &Found| names(found, &columns, &info, shape, understand);
+            root_of(source.root, objects, names)
+        };
         Ok(Self {
             path: path.to_owned(),
-            root: options.images.clone().unwrap_or(source.root),
+            root,
             options: options.clone(),
             columns,
             info,
@@ -214,6 +279,11 @@ impl<T> Reader<T> {
     /// What places are counts of: `line`, `row`, `record` or `picture`.
     pub fn unit(&self) -> &'static str {
         self.unit
+    }
+
+    /// Where names of pictures start, if that is neither the file's own folder nor one that was named.
+    pub fn root_above(&self) -> Option<RootAbove> {
+        self.root.above()
     }
 
     /// The rejected row of a bad one.

@@ -8,7 +8,8 @@ use serde::Serialize;
 use super::format::Format;
 use super::load::Loaded;
 use super::row::Row;
-use crate::digest;
+use crate::rejects::Groups;
+use crate::{Rejected, digest};
 
 /// Counts over a file.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -20,7 +21,7 @@ pub struct Summary {
     /// Rows that can be used.
     pub num_rows: usize,
     /// Rows that cannot, by reason.
-    pub rejected: BTreeMap<String, usize>,
+    pub rejected: Groups<String>,
     /// Different pictures that the usable rows name.
     pub num_images: usize,
     /// Rows by how many pictures they name.
@@ -52,7 +53,7 @@ pub struct Lengths {
 pub fn summary<T: Row>(loaded: &Loaded<T>) -> Summary {
     let mut tally = Tally::default();
     for row in &loaded.rejected {
-        tally.reject(&row.reason);
+        tally.reject(row);
     }
     for row in &loaded.rows {
         tally.add(row);
@@ -63,7 +64,7 @@ pub fn summary<T: Row>(loaded: &Loaded<T>) -> Summary {
 /// Counts records one by one; of names and texts it keeps 16 bytes each.
 #[derive(Debug, Default)]
 pub struct Tally {
-    rejected: BTreeMap<String, usize>,
+    rejected: Groups<String>,
     images: HashSet<u128>,
     images_a_row: BTreeMap<usize, usize>,
     groups: HashSet<u128>,
@@ -85,8 +86,8 @@ impl Tally {
     }
 
     /// A record that cannot be used.
-    pub fn reject(&mut self, reason: &str) {
-        *self.rejected.entry(reason.to_owned()).or_default() += 1;
+    pub fn reject(&mut self, row: &Rejected) {
+        self.rejected.add_rejected(row);
     }
 
     /// Lengths of the texts in characters, in file order.
@@ -133,8 +134,8 @@ impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "format: {} ({})", self.format.as_str(), self.why)?;
         writeln!(f, "rows: {}", self.num_rows)?;
-        for (reason, count) in &self.rejected {
-            writeln!(f, "left out, {reason}: {count}")?;
+        for group in self.rejected.by_size() {
+            writeln!(f, "left out, {}: {}", group.kind, group.count)?;
         }
         if self.num_rows == 0 {
             return self.write_notes(f);

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::histogram::histogram;
-use crate::formats::{Kind, Lengths, Summary};
+use crate::formats::{Kind, Lengths, RootAbove, Summary};
 use crate::{Rejected, Sample};
 
 /// What a data file holds.
@@ -13,6 +13,8 @@ pub struct Inspection {
     pub kind: Kind,
     /// Counts over the usable records.
     pub summary: Summary,
+    /// Where names of pictures start, if that is neither the file's own folder nor one that was named.
+    pub root_above: Option<RootAbove>,
     /// What was left out, in file order within a few hundred records.
     pub rejected: Vec<Rejected>,
     /// None if the text alone was looked at.
@@ -71,6 +73,7 @@ impl Inspection {
         });
         json!({
             "summary": self.summary, "rejected": self.rejected, "kind": self.kind,
+            "image_root": self.root_above.as_ref().map(|above| &above.path),
             "pictures": pictures, "duplicates": duplicates,
             "lengths": {
                 "unit": self.unit, "summary": Lengths::of(self.lengths.clone()), "histogram": histogram(&self.lengths),

@@ -96,13 +96,14 @@ impl Pictures {
                 match &self.seen[&key] {
                     Ok(name) => names.push(*name),
                     Err(problem) => {
-                        tally.reject("broken-image");
-                        rejected.push(Rejected {
+                        let bad = Rejected {
                             id: entry.record.id().to_owned(),
                             stage: "read".to_owned(),
                             reason: "broken-image".to_owned(),
                             detail: problem.clone(),
-                        });
+                        };
+                        tally.reject(&bad);
+                        rejected.push(bad);
                         continue 'rows;
                     }
                 }

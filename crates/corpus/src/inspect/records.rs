@@ -107,7 +107,7 @@ impl Looking<'_> {
                     Ok(entry) => chunk.push(entry),
                     Err(bad) => {
                         let bad = reader.rejected(bad);
-                        tally.reject(&bad.reason);
+                        tally.reject(&bad);
                         rejected.push(bad);
                     }
                 }
@@ -124,6 +124,7 @@ impl Looking<'_> {
         Ok(Inspection {
             kind: self.kind,
             summary: tally.summary(reader.format(), reader.why(), reader.notes()),
+            root_above: reader.root_above(),
             rejected,
             pictures: self.request.pictures.then(|| pictures.findings()),
             unit: if self.measure.is_some() {

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use corpus::{Completion, Prediction};
 
 use crate::metrics::{Bleu, Confusion, cider};
-use crate::predictions::{Problem, Reason};
+use crate::predictions::{Problem, Reason, sentences};
 use crate::statistics::{
     Bootstrap, Clusters, FEW, INTERVAL_METHOD, breakdown, few_clusters, interval,
 };
@@ -75,17 +75,17 @@ pub fn score(
         }
     }
     if scored.is_empty() {
-        let first = problems
-            .iter()
-            .find(|p| !p.reason.is_scored())
-            .or(problems.first());
-        let first = first.map_or("the file is empty".to_owned(), |p| {
-            format!("`{}`: {}", p.id, p.detail)
-        });
+        // What keeps rows from being scored; what else is odd about them does not.
+        let fatal = problems.iter().filter(|p| !p.reason.is_scored()).cloned();
+        let fatal: Vec<Problem> = fatal.collect();
+        let why = match sentences(if fatal.is_empty() { &problems } else { &fatal }) {
+            none if none.is_empty() => "the file is empty".to_owned(),
+            some => some.join("\n  "),
+        };
         return Err(ScoreError::Nothing {
             task: task.id.clone(),
             found,
-            first,
+            why,
         });
     }
     summarise(task, &rules, scored, problems, options)

@@ -48,16 +48,14 @@ pub enum ScoreError {
         task: String,
     },
     /// Nothing can be scored.
-    #[error(
-        "none of the {found} predictions of `{task}` can be scored; the first problem: {first}"
-    )]
+    #[error("none of the {found} predictions of `{task}` can be scored: {why}")]
     Nothing {
         /// The task.
         task: String,
         /// How many rows there are.
         found: usize,
-        /// What is wrong with the first.
-        first: String,
+        /// What is wrong with them, most frequent first.
+        why: String,
     },
     /// The scores do not make a statistic.
     #[error(transparent)]

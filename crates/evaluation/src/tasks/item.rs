@@ -31,6 +31,17 @@ pub enum ItemError {
     },
 }
 
+impl ItemError {
+    /// The kind of what is wrong, whichever item it is about.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::NoQuestion { .. } => "no-question",
+            Self::NoChoices { .. } => "no-choices",
+            Self::NoNames { .. } => "no-names",
+        }
+    }
+}
+
 /// One question of a benchmark with its label: a line of a task's JSONL file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Item {

@@ -13,6 +13,7 @@ use synthesis::{JudgeKind, JudgeOptions, KeepRule, Prompts};
 
 use super::synthesize::{Synthesize, TRIPLETS};
 use crate::answering::Answerer;
+use crate::bad_records::tell_left_out;
 use crate::error::{Imbalance, Result};
 use crate::estimate::Estimate;
 use crate::likelihood;
@@ -177,7 +178,9 @@ impl Stage for Filter {
             ..KeepRule::default()
         };
         let kept = synthesis::keep(&triplets, &judged.items, &rule);
-        write_rejected(folder, site.stage(), &kept.rejected)?;
+        let list = write_rejected(folder, site.stage(), &kept.rejected)?;
+        let (all, rejected) = (triplets.len(), &kept.rejected);
+        tell_left_out(site.report, "tasks are left out", all, rejected, &list);
         jsonl::write(&folder.join(KEPT), &kept.items)?;
         if kept.items.len() + kept.rejected.len() != triplets.len() {
             let found = Imbalance::Filter {

@@ -16,7 +16,7 @@ use run::recipe::Recipe;
 use run::{Node, Place, Reads};
 use serde::{Deserialize, Serialize};
 
-use crate::bad_records::{broken, problem_of, refuse_many};
+use crate::bad_records::{about_pictures, broken, problem_of, refuse_many};
 use crate::error::{Error, Imbalance, Result};
 use crate::estimate::Estimate;
 use crate::pair_files::merged;
@@ -80,6 +80,8 @@ struct Checked {
     inputs: BTreeMap<String, String>,
     /// Problem by id.
     broken: BTreeMap<String, String>,
+    /// All records that cannot be used, for who looks at a run that was refused before its first stage.
+    rejected: Vec<Rejected>,
     /// Ids of pairs that show the same picture: the same file, or one resized or compressed again.
     duplicates: Vec<Vec<String>>,
 }
@@ -102,26 +104,37 @@ impl Pairs {
         }
     }
 
-    /// The records of all files, and what is to be said of their ids.
-    fn load(&self, check_images: bool) -> Result<(Loaded<Pair>, Option<String>)> {
+    /// The records of all files, and what is to be said of their pictures and ids.
+    fn load(&self, check_images: bool) -> Result<(Loaded<Pair>, Vec<String>)> {
         let options = formats::Options {
             check_images,
             ..self.reading.clone()
         };
-        let mut parts = Vec::new();
+        let (mut parts, mut notes) = (Vec::new(), Vec::new());
         for path in &self.paths {
-            parts.push((path.clone(), formats::read_pairs(path, &options)?));
+            let loaded = formats::read_pairs(path, &options)?;
+            notes.extend(about_pictures(path, &loaded));
+            parts.push((path.clone(), loaded));
         }
-        merged(parts).ok_or(Error::NoPairs)
+        let (whole, renamed) = merged(parts).ok_or(Error::NoPairs)?;
+        notes.extend(renamed);
+        Ok((whole, notes))
     }
 
     /// The pairs that can be used, at most as many as asked for; an error if the others are more than the recipe allows.
-    /// `reads` is what identifies them, `run` the run folder.
+    /// `reads` is what identifies them, `run` the run folder; `stage` is the stage's folder, which gets the list of the
+    /// others, if the stage is begun.
     ///
     /// Gives [`Error::NoPairs`], [`Error::TooManyBad`], [`Error::NoneUsable`], [`Error::Record`] and [`Error::Corpus`].
-    pub fn usable(&self, report: Reporter<'_>, reads: &Reads, run: &Path) -> Result<Usable> {
-        let (mut loaded, renamed) = self.load(true)?;
-        if let Some(note) = renamed {
+    pub fn usable(
+        &self,
+        report: Reporter<'_>,
+        reads: &Reads,
+        run: &Path,
+        stage: Option<&Path>,
+    ) -> Result<Usable> {
+        let (mut loaded, notes) = self.load(true)?;
+        for note in notes {
             report.note(note);
         }
         let checked = checked(&loaded, reads.contents.clone(), run)?;
@@ -132,12 +145,17 @@ impl Pairs {
                 Some(detail) => loaded.rejected.push(broken(&pair.id, detail.clone())),
             }
         }
+        let list = match stage {
+            Some(folder) => write_rejected(folder, NAME, &loaded.rejected)?,
+            None => run.join(CHECKED),
+        };
         refuse_many(
             report,
             self.max_bad,
             &self.name(),
             loaded.rows.len(),
             &loaded.rejected,
+            &list,
         )?;
         Ok(Usable {
             pairs: loaded.rows,
@@ -193,7 +211,7 @@ impl Stage for Pairs {
             let mut digests = site.digests.borrow_mut();
             self.contents(Reader::of_contents(site.pictures, &mut digests))?
         };
-        let usable = self.usable(site.report, &reads, site.run)?;
+        let usable = self.usable(site.report, &reads, site.run, Some(site.folder))?;
         let (good, unusable) = (usable.pairs.len(), usable.rejected.len());
         let (mut pairs, mut held_out) = self.split(&usable.pairs);
         tell_duplicates(site, usable.duplicates, &pairs, &held_out)?;
@@ -204,7 +222,6 @@ impl Stage for Pairs {
         }
         write(&site.folder.join(PAIRS), &pairs)?;
         write(&site.folder.join(HELD_OUT), &held_out)?;
-        write_rejected(site.folder, site.stage(), &usable.rejected)?;
         let few = good.min(self.limit.unwrap_or(usize::MAX));
         if pairs.len() + held_out.len() != few {
             let found = Imbalance::Split {
@@ -256,6 +273,12 @@ fn checked(loaded: &Loaded<Pair>, inputs: BTreeMap<String, String>, run: &Path) 
             }
         }
     }
+    let mut rejected = loaded.rejected.clone();
+    for pair in &loaded.rows {
+        if let Some(problem) = broken.get(&pair.id) {
+            rejected.push(self::broken(&pair.id, problem.clone()));
+        }
+    }
     let ids = |group: Vec<usize>| {
         group
             .iter()
@@ -265,6 +288,7 @@ fn checked(loaded: &Loaded<Pair>, inputs: BTreeMap<String, String>, run: &Path) 
     let checked = Checked {
         inputs,
         broken,
+        rejected,
         duplicates: found.groups().into_iter().map(ids).collect(),
     };
     write_sealed(place, &checked)?;

@@ -205,6 +205,14 @@ fn about(recipe: &Recipe) -> Vec<String> {
             recipe.mix.general_ratio
         ));
     }
+    let ranked = &recipe.evaluate.by_likelihood;
+    if !ranked.is_empty() {
+        out.push(format!(
+            "The options of the task {} are ranked by likelihood, for the base and the adapted model alike: nobody loses \
+             points for the form of an answer.",
+            ranked.join(", ")
+        ));
+    }
     out
 }
 

@@ -365,6 +365,12 @@ impl Score {
                     self.blind_limit
                 ));
             }
+            if questions.job.by_likelihood {
+                notes.push(format!(
+                    "{id}: the options are ranked by likelihood and not read from a written answer (`evaluate.by_likelihood`), so \
+                     that the form of an answer counts for nothing"
+                ));
+            }
             let clean = task.leaks.as_ref().filter(|leaks| leaks.is_empty());
             let said = clean.map(Leaks::lines).unwrap_or_default();
             let own = task.strict.result.warnings.iter();

@@ -12,6 +12,7 @@ use synthesis::{Input, ParseOptions, Prompts, SameQuestion};
 use super::pairs::{self, PAIRS, Pairs};
 use super::tune_synthesizer::TuneSynthesizer;
 use crate::answering::Answerer;
+use crate::bad_records::tell_left_out;
 use crate::error::{Imbalance, Result};
 use crate::estimate::{Estimate, caption_samples};
 use crate::reader::Reader;
@@ -197,7 +198,14 @@ impl Stage for Synthesize {
         let unparsed = parsed.rejected.len();
         rejected.extend(parsed.rejected);
         jsonl::write(&folder.join(TRIPLETS), &parsed.items)?;
-        write_rejected(folder, site.stage(), &rejected)?;
+        let list = write_rejected(folder, site.stage(), &rejected)?;
+        tell_left_out(
+            site.report,
+            "pairs got no task",
+            pairs.len(),
+            &rejected,
+            &list,
+        );
         if requests.len() != parsed.items.len() + unparsed {
             let found = Imbalance::Triplets {
                 requests: requests.len(),

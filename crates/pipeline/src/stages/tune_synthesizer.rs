@@ -10,7 +10,7 @@ use run::{Node, Place};
 use serde::{Deserialize, Serialize};
 use synthesis::{Blank, Input, Prompts, SeedOptions};
 
-use crate::bad_records::{refuse_many, reject_broken};
+use crate::bad_records::{about_pictures, refuse_many, reject_broken};
 use crate::blank;
 use crate::cards::Card;
 use crate::error::Result;
@@ -158,19 +158,29 @@ impl Stage for TuneSynthesizer {
             Some(Tuning::Seeds(path)) => path,
             Some(Tuning::Samples(data)) => {
                 let (samples, rejected) = samples::usable(site, data, &self.reading, self.max_bad)?;
-                write_rejected(site.folder, site.stage(), &rejected)?;
                 let read = samples.len() + rejected.len();
                 return self.tune(site, &samples, read, rejected.len());
             }
         };
         let mut loaded = self.seeds(path, true)?;
+        if let Some(note) = about_pictures(path, &loaded) {
+            site.report.note(note);
+        }
         reject_broken(&mut loaded)?;
         let Loaded {
             mut rows,
             mut rejected,
             ..
         } = loaded;
-        refuse_many(site.report, self.max_bad, path, rows.len(), &rejected)?;
+        let list = write_rejected(site.folder, site.stage(), &rejected)?;
+        refuse_many(
+            site.report,
+            self.max_bad,
+            path,
+            rows.len(),
+            &rejected,
+            &list,
+        )?;
         let read = rows.len() + rejected.len();
         rows.truncate(self.limit.unwrap_or(usize::MAX));
         site.pictures

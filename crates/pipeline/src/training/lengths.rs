@@ -6,15 +6,16 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use train::{Config, Dropped, SampleSource, TooLong, left_out};
 
+use corpus::Rejected;
+use corpus::rejects::{self, Groups, SHOWN};
 use corpus::sealed::{read_sealed, write_sealed};
 use run::Stop;
 
 use super::data::Task;
 use crate::error::{LengthError, LongSamples, Result};
+use crate::records::{read_rejected, write_rejected};
 use crate::stage::Site;
 
-/// How many ids a message names; the file holds all of them.
-const SHOWN: usize = 10;
 /// Samples between two looks at whether the run is asked to stop.
 const PART: usize = 256;
 
@@ -58,7 +59,7 @@ pub fn audit(
     });
     let (lengths, is_new) = match known {
         Some(known) => (known, false),
-        None => (measure(site.stop, source, config)?, true),
+        None => (measured(site, source, config)?, true),
     };
     if is_new {
         write_sealed(&path, &lengths)?;
@@ -69,7 +70,7 @@ pub fn audit(
         read: task.data.read,
         unusable: task.data.unusable,
     };
-    refuse_many_lost(task.max_bad, counts, &lengths.left_out)?;
+    refuse_many_lost(task.max_bad, counts, &lengths.left_out, &path)?;
     Ok(lengths.left_out)
 }
 
@@ -88,7 +89,7 @@ pub fn audit_captions(
     if known.is_some() {
         return Ok(());
     }
-    let lengths = measure(site.stop, source, config)?;
+    let lengths = measured(site, source, config)?;
     write_sealed(&path, &lengths)?;
     say_what_is_long(site, &path, &lengths, config, true)?;
     let counts = Counts {
@@ -96,7 +97,7 @@ pub fn audit_captions(
         read: source.len(),
         unusable: 0,
     };
-    Ok(refuse_many_lost(max_bad, counts, &lengths.left_out)?)
+    Ok(refuse_many_lost(max_bad, counts, &lengths.left_out, &path)?)
 }
 
 fn say_what_is_long(
@@ -143,13 +144,24 @@ struct Counts {
 
 /// Stops a training whose records were lost in larger number than the recipe allows, on the whole way up to here:
 /// unreadable, with broken pictures, too long, or without anything to learn.
-fn refuse_many_lost(max_bad: f64, data: Counts, left_out: &[Dropped]) -> Result<(), LengthError> {
+/// `place` is the file that names those that are left out.
+fn refuse_many_lost(
+    max_bad: f64,
+    data: Counts,
+    left_out: &[Dropped],
+    place: &Path,
+) -> Result<(), LengthError> {
     let (samples, read) = (data.samples.max(1), data.read.max(1));
     // Samples may be fewer than records (`--limit`) or more (replay), so shares are what can be put together.
     let usable = 1.0 - data.unusable as f64 / read as f64;
     let lost = 1.0 - usable * (1.0 - left_out.len() as f64 / samples as f64);
     if left_out.is_empty() || lost <= max_bad + 1e-9 {
         return Ok(());
+    }
+    let mut groups = Groups::default();
+    for dropped in left_out {
+        let line = || rejects::line(&dropped.id, &dropped.detail);
+        groups.add(dropped.reason.clone(), line);
     }
     Err(LengthError::Lost {
         lost,
@@ -158,14 +170,37 @@ fn refuse_many_lost(max_bad: f64, data: Counts, left_out: &[Dropped]) -> Result<
         unusable: data.unusable,
         samples: data.samples,
         left_out: left_out.len(),
-        first: left_out.iter().take(SHOWN).cloned().collect(),
+        list: place.to_owned(),
+        groups,
     })
 }
 
 /// The tokens of a sample and why it is left out, or why it cannot be prepared.
 type Look = Result<(usize, Option<Dropped>), String>;
 
-fn measure(stop: Stop<'_>, source: &dyn SampleSource, config: &Config) -> Result<Lengths> {
+/// The lengths of all samples; an error if one cannot be prepared, after each of those is in the list of rejects.
+fn measured(site: &Site<'_>, source: &dyn SampleSource, config: &Config) -> Result<Lengths> {
+    let (lengths, broken) = measure(site.stop, source, config)?;
+    if broken.is_empty() {
+        return Ok(lengths);
+    }
+    let mut rejected = read_rejected(site.folder)?;
+    rejected.extend(broken.iter().cloned());
+    let error = LengthError::Unprepared {
+        count: broken.len(),
+        samples: lengths.samples,
+        list: write_rejected(site.folder, site.stage(), &rejected)?,
+        groups: Groups::of_rejected(&broken),
+    };
+    Err(error.into())
+}
+
+/// The lengths, and the samples that cannot be prepared.
+fn measure(
+    stop: Stop<'_>,
+    source: &dyn SampleSource,
+    config: &Config,
+) -> Result<(Lengths, Vec<Rejected>)> {
     let limit = config.max_seq_len;
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
     let indices: Vec<usize> = (0..source.len()).collect();
@@ -206,27 +241,24 @@ fn measure(stop: Stop<'_>, source: &dyn SampleSource, config: &Config) -> Result
                         lengths.too_long.push(Long { id, tokens });
                     }
                 }
-                Err(problem) => broken.push((id, problem)),
+                Err(detail) => broken.push(Rejected {
+                    id,
+                    stage: String::new(),
+                    reason: UNPREPARED.to_owned(),
+                    detail,
+                }),
             }
         }
     }
-    if broken.is_empty() {
-        return Ok(lengths);
-    }
-    let count = broken.len();
-    broken.truncate(SHOWN);
-    let error = LengthError::Unprepared {
-        count,
-        samples: lengths.samples,
-        first: broken,
-    };
-    Err(error.into())
+    Ok((lengths, broken))
 }
+
+/// The reason of samples that the processor refuses.
+const UNPREPARED: &str = "cannot-be-prepared";
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Error;
 
     /// Samples that no processor takes.
     struct Broken;
@@ -248,20 +280,20 @@ mod tests {
     #[test]
     fn samples_that_cannot_be_prepared_are_counted() {
         let never = std::sync::atomic::AtomicBool::new(false);
-        let found = measure(Stop::when(&never), &Broken, &Config::small(0.1, 1, 1));
-        let Err(Error::Lengths(error)) = found else {
-            panic!("{found:?}")
+        let (_, broken) =
+            measure(Stop::when(&never), &Broken, &Config::small(0.1, 1, 1)).expect("not stopped");
+        assert_eq!(broken.len(), SHOWN + 1);
+        let error = LengthError::Unprepared {
+            count: broken.len(),
+            samples: SHOWN + 1,
+            list: "train/rejected.jsonl".into(),
+            groups: Groups::of_rejected(&broken),
         };
-        assert!(
-            matches!(&error, LengthError::Unprepared { count, first, .. } if *count == SHOWN + 1 && first.len() == SHOWN),
-            "{error:?}"
+        assert_eq!(
+            error.to_string(),
+            "4 of 4 samples cannot be prepared (`train/rejected.jsonl` names each):\n  4 × cannot-be-prepared, the first \
+             3:\n    `a`: no turns\n    `a`: no turns\n    `a`: no turns"
         );
-        let told = error.to_string();
-        let begin = format!(
-            "{0} of {0} samples cannot be prepared:\n  `a`: no turns\n",
-            SHOWN + 1
-        );
-        assert!(told.starts_with(&begin), "{told}");
     }
 
     #[test]
@@ -294,7 +326,7 @@ mod tests {
             detail: "9 tokens, at most 8".to_owned(),
         };
         let left_out: Vec<Dropped> = (0..left_out).map(dropped).collect();
-        let refused = refuse_many_lost(0.01, data, &left_out);
+        let refused = refuse_many_lost(0.01, data, &left_out, Path::new("lengths.json"));
         assert!(matches!(refused, Ok(()) | Err(LengthError::Lost { .. })));
         refused.err().map(|e| e.to_string())
     }
@@ -308,7 +340,9 @@ mod tests {
             said.starts_with("2.0 % of the records are lost")
                 && said.contains("1 of 100 that were read")
                 && said.contains("1 of 99 samples")
-                && said.contains("`s0`: too-long (9 tokens, at most 8)"),
+                && said.contains(
+                    "(`lengths.json` names each):\n  1 × too-long:\n    `s0`: 9 tokens, at most 8\n"
+                ),
             "{said}"
         );
         // With `--limit` few samples stand for all records.

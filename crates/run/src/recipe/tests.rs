@@ -17,6 +17,21 @@ fn surroundings() -> Surroundings<'static> {
     }
 }
 
+/// The base of the demo answers a choice in a form of its own, for which it would be given nothing.
+#[test]
+fn the_demo_ranks_its_choices_and_lends_that_to_nobody() {
+    let likelihood = |text: &str| {
+        let resolution = resolved(text);
+        resolution
+            .get("evaluate.by_likelihood")
+            .map(|key| key.value.to_string())
+    };
+    assert_eq!(likelihood(DEMO_RECIPE).as_deref(), Some("[\"choice\"]"));
+    // A recipe with the demo's base has tasks of its own.
+    let mine = "[model]\ncheckpoint = \"demo\"\n[data]\npairs = \"p.jsonl\"\n";
+    assert!(likelihood(mine).is_none_or(|names| names == "[]"));
+}
+
 fn resolved(text: &str) -> Resolution {
     resolve(text, &[], Path::new("."), &surroundings()).expect("valid")
 }
