@@ -5,6 +5,7 @@ use std::path::{Component, Path, PathBuf};
 
 use corpus::{Pair, Rejected, Request, Sample, Seed, jsonl};
 use evaluation::tasks::Item;
+use run::REJECTED;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -135,8 +136,6 @@ pub fn read_if_there<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>> {
         Ok(Vec::new())
     }
 }
-
-const REJECTED: &str = "rejected.jsonl";
 
 #[cfg(test)]
 mod tests {

@@ -213,11 +213,12 @@ impl StageFolder {
         self.path.join(BEGUN).exists()
     }
 
-    /// Whether there is anything to lose: more than the note that the stage was begun.
+    /// Whether there is anything to lose: more than the note that the stage was begun, and the list of what it refused.
     pub fn has_work(&self) -> bool {
         let entries = fs::read_dir(&self.path).into_iter().flatten().flatten();
         let own = entries.filter(|entry| !self.inner.iter().any(|i| i.starts_with(entry.path())));
-        own.map(|entry| entry.file_name()).any(|name| name != BEGUN)
+        own.map(|entry| entry.file_name())
+            .any(|name| name != BEGUN && name != REJECTED)
     }
 
     /// Removes all that the stage wrote, first what makes it count as done. Gives [`Error::Io`].
@@ -274,6 +275,8 @@ impl StageFolder {
 
 const MANIFEST: &str = "manifest.json";
 const BEGUN: &str = "begun.json";
+/// What a stage could not use, each with its reason.
+pub const REJECTED: &str = "rejected.jsonl";
 
 fn remove_file(path: &Path) -> Result<(), Error> {
     match fs::remove_file(path) {

@@ -15,7 +15,7 @@ pub mod recipe;
 mod stop;
 
 pub use error::Error;
-pub use folder::{RunFolder, StageFolder, State};
+pub use folder::{REJECTED, RunFolder, StageFolder, State};
 pub use graph::{Graph, Node, Place, Span};
 pub use identity::{Basis, Manifest, Reads};
 pub use stop::{Stop, Stopped};
