@@ -43,7 +43,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let run = RunFolder::open(&run)?;
     let stages = Stages::of(&recipe, &run.path, None)?;
-    let engine = settings::engine(&recipe, &run.path, Device::Cpu, 2, None, None);
+    let engine = settings::engine(&recipe, &run.path, Device::Cpu, 1, None, None);
     torch::set_threads(engine.threads);
     // A program with a signal handler sets it; a training then saves and ends.
     let stop = AtomicBool::new(false);
