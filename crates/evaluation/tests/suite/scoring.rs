@@ -177,7 +177,7 @@ fn rows_that_cannot_be_scored_at_all_are_an_error() {
     };
     assert!(
         message("pmc-vqa", r#"{"id":"1","prediction":"A","label":"A"}"#)
-            .contains("`1`: the row has no options")
+            .contains("1 × options (not scored): the row has no options: `1`")
     );
     assert!(
         message(
