@@ -33,7 +33,9 @@ fn check(root: &Path, outside: &Path) -> Result<ExitCode> {
     for package in &packages {
         for (name, text) in examples(package)? {
             if REACHES.iter().any(|reaches| text.contains(reaches)) {
-                println!("left out: {name}, which measures its package by the package's own tests");
+                eprintln!(
+                    "left out: {name}, which measures its package by the package's own tests"
+                );
                 continue;
             }
             write(&outside.join("examples").join(format!("{name}.rs")), &text)?;
@@ -48,7 +50,7 @@ fn check(root: &Path, outside: &Path) -> Result<ExitCode> {
     write(&outside.join("Cargo.toml"), &manifest)?;
     // The same versions as in the workspace, so that nothing is looked up.
     fs::copy(root.join("Cargo.lock"), outside.join("Cargo.lock"))?;
-    println!("{copied} examples are checked in `{}`", outside.display());
+    eprintln!("{copied} examples are checked in `{}`", outside.display());
     let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or(root.join("target"), PathBuf::from);
     let mut cargo = Command::new(program);
