@@ -11,7 +11,7 @@ mod cards;
 pub mod driver;
 pub mod engine;
 pub mod error;
-mod estimate;
+pub mod estimate;
 pub mod generation;
 mod imbalance;
 mod length_error;

@@ -1,9 +1,11 @@
 //! The house's own rules, that no other tool checks, one file each: names of modules, arrows between crates, crates without
-//! tensors, lints, sizes of files, circles of imports, names of stages, unused dependencies.
+//! tensors, lints, sizes of files, circles of imports, names of stages, unused dependencies, errors without a
+//! type.
 
 mod arrows;
 mod circles;
 mod dependencies;
+mod errors;
 mod lints;
 mod names;
 mod sizes;
@@ -42,6 +44,7 @@ pub fn violations(root: &Path) -> Result<Vec<String>> {
     found.extend(circles::check(root, &packages)?);
     found.extend(stages::check(root)?);
     found.extend(dependencies::check(root, &packages)?);
+    found.extend(errors::check(&packages));
     Ok(found)
 }
 
