@@ -89,6 +89,14 @@ pub fn processor() -> Processor {
     }
 }
 
+/// The processor's name with the numbers that tell two of one name apart, `AMD EPYC, family 26, model 2`.
+pub fn model() -> String {
+    let of = |key: &str| value_of("/proc/cpuinfo", key).unwrap_or_else(|| "unknown".to_owned());
+    // `model name` begins with `model` too, and comes after it.
+    let (name, family, model) = (of("model name"), of("cpu family"), of("model\t"));
+    format!("{name}, family {family}, model {model}")
+}
+
 /// Whether the system has a driver for GPUs that can be computed on; whether libtorch finds one is another matter.
 pub fn has_gpu() -> bool {
     [

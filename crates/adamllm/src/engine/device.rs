@@ -10,7 +10,7 @@ use pipeline::{Engine, settings};
 use run::recipe::{Automatic, DeviceKind, Dtype};
 use torch::{Device, Kind};
 
-use crate::cuda;
+use crate::{cuda, products};
 
 /// An engine for models that are named on the command line.
 pub fn engine(shared: &Shared) -> Result<Engine> {
@@ -51,6 +51,7 @@ pub fn ready_for_files(shared: &Shared) -> Result<Device> {
 fn prepare(shared: &Shared) -> Result<()> {
     torch::check_version().context("this program cannot run with the libtorch that it found")?;
     torch::set_threads(threads(shared));
+    let _ = products::apply(None, threads(shared));
     Ok(())
 }
 

@@ -14,6 +14,7 @@ mod inspect_model;
 mod kept;
 mod perplexity;
 mod preview;
+mod products;
 mod road;
 
 use std::process::ExitCode;
