@@ -45,7 +45,7 @@ impl Estimate<'_> {
         let ids: Vec<String> = (0..samples).map(|i| i.to_string()).collect();
         let config = settings::config(training);
         let plan = train::Plan::new(ids.iter().map(String::as_str), &config);
-        let drawn: usize = (0..plan.total_steps()).map(|s| plan.batch(s).len()).sum();
+        let drawn = plan.num_drawn();
         let sizes = &self.measured.sizes;
         let kept = if training.save_steps > 0 {
             training.keep.max(1) + 1
