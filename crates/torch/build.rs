@@ -29,6 +29,8 @@ fn main() {
         .include(&include)
         .include(include.join("torch/csrc/api/include"))
         .flag("-D_GLIBCXX_USE_CXX11_ABI=1")
+        .file("csrc/allocator.cpp")
+        .file("csrc/products.cpp")
         .file("csrc/shim.cpp")
         .compile("adamllm_shim");
     // The folder is this machine's. What goes to other machines names one that starts from where the program lies.

@@ -58,7 +58,7 @@ pub trait Mllm {
 
 /// Logits `[r, v]` of hidden rows `[r, d]`.
 pub fn logits(model: &dyn Mllm, hidden: &Tensor) -> Result<Tensor, Error> {
-    Ok(hidden.f_linear(model.head(), None::<Tensor>)?)
+    Ok(torch::linear(hidden, model.head(), None)?)
 }
 
 impl std::fmt::Debug for dyn Mllm + '_ {

@@ -14,7 +14,6 @@
 #include <ATen/ops/from_blob.h>
 #include <c10/core/CachingDeviceAllocator.h>
 #include <c10/core/GradMode.h>
-#include <c10/util/Exception.h>
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/variable.h>
 #include <torch/version.h>
@@ -23,34 +22,11 @@
 #include <string>
 #include <vector>
 
-namespace {
+#include "shim.h"
 
-thread_local std::string last_error;
-
-template <typename Body>
-int guarded(Body body) {
-  try {
-    body();
-    return 0;
-  } catch (const c10::Error& error) {
-    // Without the C++ backtrace, which says nothing to a user.
-    last_error = error.what_without_backtrace();
-  } catch (const std::exception& error) {
-    last_error = error.what();
-  } catch (...) {
-    last_error = "unknown C++ exception";
-  }
-  return 1;
-}
-
-std::vector<at::Tensor> list(at::Tensor* const* tensors, size_t count) {
-  std::vector<at::Tensor> out;
-  out.reserve(count);
-  for (size_t i = 0; i < count; ++i) out.push_back(*tensors[i]);
-  return out;
-}
-
-}  // namespace
+using adm::guarded;
+using adm::last_error;
+using adm::list;
 
 // One argument of adm_call; the numbers of `tag` are those of `Raw` in call.rs.
 struct adm_argument {
@@ -92,7 +68,7 @@ c10::IValue value(const adm_argument& argument) {
 
 extern "C" {
 
-const char* adm_error() { return last_error.c_str(); }
+const char* adm_error() { return last_error().c_str(); }
 
 const char* adm_built_version() { return TORCH_VERSION; }
 

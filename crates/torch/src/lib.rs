@@ -4,16 +4,20 @@
 mod call;
 mod cuda;
 mod error;
+mod foreign;
 mod loaded;
-mod memory;
+pub mod memory;
+pub mod products;
 mod shim;
 mod version;
 
 pub use call::{Argument, call};
 pub use cuda::load_cuda;
 pub use error::{Error, short};
+pub use foreign::{Mapped, from_owner};
 pub use loaded::loaded_folder;
-pub use memory::{Mapped, from_owner, retain_memory};
+pub use memory::retain_memory;
+pub use products::linear;
 pub use shim::{
     AdamW, backward_with, built_version, clear_grad, cuda_memory, foreach_mul, foreach_norm,
     fused_adamw, rng_state, set_deterministic, set_grad, set_rng_state,

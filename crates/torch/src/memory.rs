@@ -1,152 +1,105 @@
-//! Memory: tensors over foreign bytes, mapped files, and an allocator that keeps what it has.
+//! Memory of tensors on the processor, and of all else.
+//!
+//! A training asks for the same memory at every step. [`cache`] makes libtorch use its blocks again in place of giving them
+//! back; what it then holds, [`stats`] tells, and [`set_limit`] bounds.
 
-use std::ffi::{c_int, c_void};
-use std::fs::File;
-use std::ops::Deref;
-use std::sync::Arc;
-
-use tch::{Kind, Tensor};
-use torch_sys::C_tensor;
-
-use crate::error::Error;
-use crate::shim::check;
+use std::ffi::c_int;
 
 unsafe extern "C" {
-    fn adm_from_blob(
-        data: *mut c_void,
-        sizes: *const i64,
-        dims: usize,
-        kind: c_int,
-        drop: extern "C" fn(*mut c_void),
-        owner: *mut c_void,
-        out: *mut *mut C_tensor,
-    ) -> c_int;
+    fn adm_memory_cache(on: c_int);
+    fn adm_memory_stats(out: *mut Raw);
+    fn adm_memory_set_limit(bytes: u64);
+    fn adm_memory_reset_peak();
+    fn adm_memory_release();
 }
 
-/// A tensor over `bytes[offset..]` without a copy; it keeps the owner alive. It must not be written to.
-///
-/// Fails when the range is outside of the bytes or not aligned for the dtype.
-pub fn from_owner<T: AsRef<[u8]> + Send + Sync + 'static>(
-    owner: &Arc<T>,
-    offset: usize,
-    shape: &[i64],
-    kind: Kind,
-) -> Result<Tensor, Error> {
-    extern "C" fn drop_owner<T>(owner: *mut c_void) {
-        // SAFETY: `owner` came from `Arc::into_raw` below, once, and this runs once.
-        drop(unsafe { Arc::from_raw(owner.cast_const().cast::<T>()) });
-    }
-    let bytes = (**owner).as_ref();
-    let size = kind.elt_size_in_bytes();
-    let wanted = shape.iter().try_fold(size, |n, &d| {
-        usize::try_from(d).ok().and_then(|d| n.checked_mul(d))
-    });
-    let end = wanted.and_then(|n| n.checked_add(offset));
-    if end.is_none_or(|end| end > bytes.len()) {
-        return Err(Error(format!(
-            "a tensor of shape {shape:?} at byte {offset} ends past {} bytes",
-            bytes.len()
-        )));
-    }
-    let start = bytes[offset..].as_ptr();
-    if !start.addr().is_multiple_of(size) {
-        return Err(Error(format!(
-            "the data at byte {offset} are not aligned to {size} bytes"
-        )));
-    }
-    let kept = Arc::into_raw(Arc::clone(owner)).cast_mut().cast::<c_void>();
-    let mut out = std::ptr::null_mut();
-    // SAFETY: the range was checked, and `kept` holds the bytes until the deleter runs.
-    let code = unsafe {
-        adm_from_blob(
-            start.cast_mut().cast(),
-            shape.as_ptr(),
-            shape.len(),
-            scalar_type(kind),
-            drop_owner::<T>,
-            kept,
-            &raw mut out,
-        )
-    };
-    check(code)?;
-    // SAFETY: on success `out` is a new tensor that we own.
-    Ok(unsafe { Tensor::from_ptr(out) })
+#[repr(C)]
+#[derive(Default)]
+struct Raw {
+    in_use: u64,
+    requested: u64,
+    cached: u64,
+    peak: u64,
+    peak_requested: u64,
+    limit: u64,
 }
 
-/// Bytes of a file that are read through a mapping: they are pages of the file, not memory of the process's own.
-#[derive(Debug)]
-pub struct Mapped(memmap2::Mmap);
+/// What the allocator of CPU tensors holds, in bytes. Tensors of less than 32 kB are not counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MemoryStats {
+    /// In tensors, rounded up to whole pages.
+    pub in_use: u64,
+    /// What was asked for of it.
+    pub requested: u64,
+    /// Free, and kept for the next tensors.
+    pub cached: u64,
+    /// The most that was held, free or not, since the start or [`reset_peak`].
+    pub peak: u64,
+    /// What was asked for when so much was held.
+    pub peak_requested: u64,
+    /// The most that may be held.
+    pub limit: Option<u64>,
+}
 
-impl Mapped {
-    /// Maps `length` bytes from byte `offset` on, which need not be a multiple of anything. The file must have them;
-    /// whoever cuts it off while it is mapped ends the process with a bus error.
-    pub fn new(file: &File, offset: u64, length: usize) -> std::io::Result<Self> {
-        let end = offset.checked_add(length as u64);
-        if end.is_none_or(|end| file.metadata().is_ok_and(|found| found.len() < end)) {
-            return Err(std::io::ErrorKind::UnexpectedEof.into());
-        }
-        // SAFETY: the mapping is private and never written through. Another process that rewrites the file changes
-        // numbers that any bytes can stand for; all that is made of them is plain data.
-        let map = unsafe {
-            memmap2::MmapOptions::new()
-                .offset(offset)
-                .len(length)
-                .map(file)
-        }?;
-        // What is read is read once and from front to back. Advice may be ignored, so may its failure.
-        let _ = map.advise(memmap2::Advice::Sequential);
-        Ok(Self(map))
+/// Keeps freed memory of CPU tensors for the next ones, up to the limit; `false` goes back to the system's allocator.
+/// Tensors that exist are not touched.
+pub fn cache(on: bool) {
+    // SAFETY: no pointers; the allocator lives as long as the process.
+    unsafe { adm_memory_cache(c_int::from(on)) }
+}
+
+/// What is held.
+pub fn stats() -> MemoryStats {
+    let mut raw = Raw::default();
+    // SAFETY: a place for the counts.
+    unsafe { adm_memory_stats(&raw mut raw) }
+    MemoryStats {
+        in_use: raw.in_use,
+        requested: raw.requested,
+        cached: raw.cached,
+        peak: raw.peak,
+        peak_requested: raw.peak_requested,
+        limit: (raw.limit > 0).then_some(raw.limit),
     }
 }
 
-impl Deref for Mapped {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        &self.0
-    }
+/// At most so many bytes are held from now on. A tensor beyond fails with a message that begins with [`OUT_OF_MEMORY`].
+/// Before that, what is free is given back.
+pub fn set_limit(bytes: Option<u64>) {
+    // SAFETY: no pointers.
+    unsafe { adm_memory_set_limit(bytes.unwrap_or(0)) }
 }
 
-/// The number of a dtype in libtorch's `ScalarType.h`; the order of [`Kind`] leaves gaps out.
-fn scalar_type(kind: Kind) -> c_int {
-    match kind {
-        Kind::Uint8 => 0,
-        Kind::Int8 => 1,
-        Kind::Int16 => 2,
-        Kind::Int => 3,
-        Kind::Int64 => 4,
-        Kind::Half => 5,
-        Kind::Float => 6,
-        Kind::Double => 7,
-        Kind::ComplexHalf => 8,
-        Kind::ComplexFloat => 9,
-        Kind::ComplexDouble => 10,
-        Kind::Bool => 11,
-        Kind::QInt8 => 12,
-        Kind::QUInt8 => 13,
-        Kind::QInt32 => 14,
-        Kind::BFloat16 => 15,
-        Kind::Float8e5m2 => 23,
-        Kind::Float8e4m3fn => 24,
-        Kind::Float8e5m2fnuz => 25,
-        Kind::Float8e4m3fnuz => 26,
-    }
+/// How a failure of [`set_limit`]'s bound, or of the system's, begins.
+pub const OUT_OF_MEMORY: &str = "out of memory: ";
+
+/// The peak is counted from now on.
+pub fn reset_peak() {
+    // SAFETY: no pointers.
+    unsafe { adm_memory_reset_peak() }
+}
+
+/// Gives free memory back to the system.
+pub fn release() {
+    // SAFETY: no pointers.
+    unsafe { adm_memory_release() }
 }
 
 #[cfg(feature = "mimalloc")]
 mod retaining {
-    //! libtorch frees and asks again at every step, and page faults are expensive on virtual machines. mimalloc serves its
-    //! `malloc` too, and can be told to keep what was freed for a while.
+    //! What is no tensor: buffers of MKL and oneDNN, texts, pictures. Page faults are expensive on virtual machines, so
+    //! here too what was freed is kept for a while.
 
     #[global_allocator]
     static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 }
 
-/// Keeps freed memory for half a minute instead of giving it back at once; `MIMALLOC_PURGE_DELAY` in the environment
-/// wins. For the start of a program. Nothing without the feature `mimalloc`.
+/// For the start of a program: tensors' memory is used again, and other freed memory is kept for half a minute instead of being
+/// given back at once (with the feature `mimalloc`; `MIMALLOC_PURGE_DELAY` in the environment wins).
 ///
 /// Giving nothing back at all would let fragments grow without bound: a training of pictures alone grew by 15 MB a second.
 pub fn retain_memory() {
+    cache(true);
     #[cfg(feature = "mimalloc")]
     {
         // `mi_option_purge_delay` of mimalloc 2 and 3, which the crate does not name.

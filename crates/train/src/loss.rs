@@ -2,7 +2,7 @@
 //!
 //! Shapes: n learned rows, d model width, v vocabulary. The `[n, v]` logits exist one chunk at a time.
 
-use torch::{Kind, Tensor};
+use torch::{Kind, Tensor, products};
 
 use crate::Error;
 
@@ -28,9 +28,7 @@ pub(crate) fn backward(
     for (start, length) in chunks(hidden_nd, head_vd) {
         let rows = hidden_nd.f_narrow(0, start, length)?;
         let target = targets.f_narrow(0, start, length)?.f_unsqueeze(1)?;
-        let mut logits = rows
-            .f_matmul(&head_vd.f_transpose(0, 1)?)?
-            .f_to_kind(Kind::Float)?;
+        let mut logits = torch::linear(&rows, head_vd, None)?.f_to_kind(Kind::Float)?;
         let normaliser = logits.f_logsumexp([1], true)?;
         let losses = normaliser.f_sub(&logits.f_gather(1, &target, false)?)?;
         sum += losses.f_sum(Kind::Double)?.f_double_value(&[])?;
@@ -43,14 +41,9 @@ pub(crate) fn backward(
         let errors = logits.f_to_kind(head_vd.kind())?;
         drop(logits);
         if let Some(gradient) = head_gradient.as_deref_mut() {
-            let (errors, rows) = (errors.f_transpose(0, 1)?, rows.f_mul_scalar(scale)?);
-            if rows.kind() == Kind::Float {
-                let _ = gradient.f_addmm_(&errors, &rows)?;
-            } else {
-                let _ = gradient.f_add_(&errors.f_matmul(&rows)?)?;
-            }
+            products::add_transposed_times(gradient, &errors, &rows.f_mul_scalar(scale)?)?;
         }
-        let mut narrowed = errors.f_matmul(head_vd)?;
+        let mut narrowed = products::times_weight(&errors, head_vd)?;
         gradient_nd
             .f_narrow(0, start, length)?
             .f_copy_(&narrowed.f_mul_scalar_(scale)?)?;

@@ -193,7 +193,7 @@ impl Layer {
         let bias = self.key.bias.as_ref().map(Tensor::detach);
         let mixed = masked(
             &heads(&self.query.forward(x)?)?,
-            &heads(&x.f_linear(&self.key.weight, bias)?)?,
+            &heads(&torch::linear(x, &self.key.weight, bias.as_ref())?)?,
             &heads(&self.value.forward(x)?)?,
             None,
         )?;

@@ -36,7 +36,7 @@ impl Linear {
 
     /// `[.., in]` to `[.., out]`.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor, Error> {
-        Ok(x.f_linear(&self.weight, self.bias.as_ref())?)
+        Ok(torch::linear(x, &self.weight, self.bias.as_ref())?)
     }
 }
 

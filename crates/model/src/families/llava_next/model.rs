@@ -118,16 +118,18 @@ impl Mllm for LlavaNext {
     fn image_features(&self, images: &[ImageInput]) -> Result<Tensor, Error> {
         let vision = &self.config.vision;
         let distinct = tiles::distinct(images, vision)?;
+        let count = distinct.pixels.len() as i64;
         let shape = [
-            distinct.count as i64,
+            count,
             vision.num_channels,
             vision.image_size,
             vision.image_size,
         ];
-        let pixels = Tensor::f_from_slice(&distinct.pixels)?
-            .f_reshape(shape)?
-            .f_to_device(self.device)?
-            .f_to_kind(self.kind)?;
+        let pixels = Tensor::f_empty(shape, (self.kind, self.device))?;
+        for (place, tile) in (0..count).zip(&distinct.pixels) {
+            let tile = Tensor::f_from_slice(tile)?.f_reshape(&shape[1..])?;
+            pixels.f_select(0, place)?.f_copy_(&tile)?;
+        }
         let mut features = self.tower.forward(&pixels)?;
         if !self.config.keep_class {
             features = features.f_narrow(1, 1, vision.side() * vision.side())?;

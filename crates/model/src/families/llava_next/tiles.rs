@@ -12,18 +12,19 @@ use crate::nn::clip::ClipConfig;
 use crate::patches::Patches;
 
 /// The distinct tiles of a batch.
-pub struct Distinct {
-    /// Their values, tile after tile.
-    pub pixels: Vec<f32>,
+pub struct Distinct<'a> {
+    /// The values of each.
+    pub pixels: Vec<&'a [f32]>,
     /// For each picture, the number of each of its tiles among them.
     pub tiles: Vec<Vec<i64>>,
-    /// How many there are.
-    pub count: usize,
 }
 
 /// Checks the pictures and finds tiles that are alike (a square picture's overview and only tile, a picture asked about
 /// twice): each is encoded once, which changes no result.
-pub fn distinct(images: &[ImageInput], config: &ClipConfig) -> Result<Distinct, Error> {
+pub fn distinct<'a>(
+    images: &'a [ImageInput],
+    config: &ClipConfig,
+) -> Result<Distinct<'a>, Error> {
     let length = (config.num_channels * config.image_size * config.image_size) as usize;
     let tile_shape =
         [config.num_channels, config.image_size, config.image_size].map(|n| n as usize);
@@ -31,7 +32,6 @@ pub fn distinct(images: &[ImageInput], config: &ClipConfig) -> Result<Distinct, 
     let mut found = Distinct {
         pixels: Vec::new(),
         tiles: Vec::with_capacity(images.len()),
-        count: 0,
     };
     for (index, image) in images.iter().enumerate() {
         let bad = |problem: String| Error::Image { index, problem };
@@ -63,12 +63,11 @@ pub fn distinct(images: &[ImageInput], config: &ClipConfig) -> Result<Distinct, 
             let candidates = seen.entry(sketch(tile)).or_default();
             let alike = candidates
                 .iter()
-                .find(|&&c| found.pixels[c * length..][..length] == *tile);
-            let number = alike.copied().unwrap_or(found.count);
+                .find(|&&candidate| found.pixels[candidate] == tile);
+            let number = alike.copied().unwrap_or(found.pixels.len());
             if alike.is_none() {
                 candidates.push(number);
-                found.pixels.extend_from_slice(tile);
-                found.count += 1;
+                found.pixels.push(tile);
             }
             numbers.push(number as i64);
         }
