@@ -15,6 +15,7 @@ use train::{Metrics, Samples, Trainer};
 
 use run::Stopped;
 use run::recipe::Training;
+use run::usage::{METRICS, Usage};
 
 use self::checkpoints::{clear_leftovers, found, prune};
 pub use self::data::{Data, Task};
@@ -55,7 +56,7 @@ pub fn train(site: &Site<'_>, task: &Task<'_>) -> Result<Trained> {
     let left_out = lengths::audit(site, &source, task, &config)?;
     let mut trainer = Trainer::new(model.as_ref(), &source, &config)?;
     resume(site, &mut trainer)?;
-    let metrics_path = folder.join("metrics.jsonl");
+    let metrics_path = folder.join(METRICS);
     let mut stored: Vec<(Metrics, u64)> = read_prefix(&metrics_path)?;
     stored.retain(|(m, _)| m.step <= trainer.steps_done());
     if stored.len() < trainer.steps_done() {
@@ -79,7 +80,8 @@ pub fn train(site: &Site<'_>, task: &Task<'_>) -> Result<Trained> {
         let metrics = match trainer.step_unless(site.stop.flag()) {
             Ok(Some(metrics)) => metrics,
             Ok(None) => break,
-            Err(train::Error::Stopped { .. }) => {
+            // What is done is worth keeping in both cases: more memory, or another day, and it goes on.
+            Err(error @ (train::Error::Stopped { .. } | train::Error::OutOfMemory(_))) => {
                 let step = trainer.steps_done();
                 if step > 0 && !checkpoint(step).exists() {
                     metrics_file.sync()?;
@@ -88,7 +90,10 @@ pub fn train(site: &Site<'_>, task: &Task<'_>) -> Result<Trained> {
                 }
                 site.report
                     .note(format!("saved after step {step} of {total}"));
-                return Err(Stopped.into());
+                return Err(match error {
+                    train::Error::Stopped { .. } => Stopped.into(),
+                    other => other.into(),
+                });
             }
             Err(error) => return Err(error.into()),
         };
@@ -139,6 +144,14 @@ pub fn train(site: &Site<'_>, task: &Task<'_>) -> Result<Trained> {
             samples: samples.len(),
             rejected: folder.join("rejected.jsonl"),
         });
+    }
+    if let Some(usage) = Usage::read(folder) {
+        site.report.note(format!(
+            "{}; {} of {} samples were left out",
+            usage.text(),
+            dropped.len(),
+            samples.len()
+        ));
     }
     let saved = folder.join("model");
     model::save(model.as_ref(), &saved, Some(task.base), site.engine.dtype).map_err(|source| {

@@ -188,10 +188,10 @@ mod tests {
     #[test]
     fn threads_that_want_the_same_picture_wait_for_one() {
         let shelf = Shelf::default();
-        let made = AtomicUsize::new(0);
+        let count = AtomicUsize::new(0);
         let come = AtomicUsize::new(0);
         let make = || {
-            made.fetch_add(1, Ordering::Relaxed);
+            count.fetch_add(1, Ordering::Relaxed);
             // All others are about to ask, and then have some time to do so.
             while come.load(Ordering::Relaxed) < 5 {
                 std::thread::yield_now();
@@ -207,7 +207,7 @@ mod tests {
                 });
             }
         });
-        assert_eq!(made.into_inner(), 1);
+        assert_eq!(count.into_inner(), 1);
     }
 
     #[test]

@@ -184,16 +184,13 @@ impl Feed {
     fn prepare_ahead(&self, prepare: Prepare<'_>) {
         let mut state = self.state();
         while state.is_open {
-            state = match state.begin(self.room) {
-                Some((place, sample)) => {
-                    drop(state);
-                    self.prepare_one(prepare, place, sample);
-                    self.state()
-                }
-                None => {
-                    let woken = self.changed.wait(state);
-                    woken.unwrap_or_else(PoisonError::into_inner)
-                }
+            state = if let Some((place, sample)) = state.begin(self.room) {
+                drop(state);
+                self.prepare_one(prepare, place, sample);
+                self.state()
+            } else {
+                let woken = self.changed.wait(state);
+                woken.unwrap_or_else(PoisonError::into_inner)
             };
         }
     }
@@ -359,7 +356,7 @@ mod tests {
         for step in 0..plan.total_steps() {
             feed.ask(&plan, step);
             let ahead = plan.range(step + 1).end;
-            let (_, _) = feed.during(&prepare, || {
+            feed.during(&prepare, || {
                 feed.take(&prepare, &never()).expect("sound");
                 // A step that computes until all that may be begun is.
                 spin_until(|| begun.load(Ordering::Relaxed) == ahead);

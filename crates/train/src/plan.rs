@@ -220,7 +220,7 @@ mod tests {
         }
         // As many steps as a control may have.
         let plan = plan(3, |c| {
-            (c.epochs, c.max_steps) = (f64::from(u32::MAX), Some(2))
+            (c.epochs, c.max_steps) = (f64::from(u32::MAX), Some(2));
         });
         assert_eq!(plan.times_drawn(), [2, 2, 2]);
     }

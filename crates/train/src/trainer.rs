@@ -41,6 +41,12 @@ pub struct Metrics {
     pub data_wait_seconds: f64,
     /// Largest resident memory so far.
     pub peak_rss_bytes: u64,
+    /// The most that the allocator of CPU tensors held so far ([`torch::memory`]); 0 where that is not used.
+    #[serde(default)]
+    pub peak_memory_bytes: u64,
+    /// Of it, what no tensor had asked for: blocks kept for later ones, and what is lost by rounding.
+    #[serde(default)]
+    pub wasted_memory_bytes: u64,
 }
 
 /// Trains a model step by step.
@@ -124,15 +130,17 @@ impl<'a> Trainer<'a> {
         }
         let metrics = self.next_step(stop);
         if metrics.is_err() {
-            // What it took of the samples comes again if the caller goes on.
+            // What it took of the samples comes again if the caller goes on, and a checkpoint needs room.
             self.feed.clear();
+            // The first error is the one to tell.
+            let _ = self.optimizer.clear();
         }
         metrics.map(Some)
     }
 
     fn next_step(&mut self, stop: &AtomicBool) -> Result<Metrics, Error> {
         let start = Instant::now();
-        let step = self.done + 1;
+        let number = self.done + 1;
         self.feed.ask(&self.plan, self.done);
         let (source, config, feed) = (self.source, &self.config, &self.feed);
         let (model, optimizer) = (self.model, &mut self.optimizer);
@@ -153,7 +161,7 @@ impl<'a> Trainer<'a> {
             Ok(sums.map(|sums| (sums, dropped, waited)))
         });
         let Some((sums, dropped, waited)) = computed? else {
-            return Err(Error::Stopped { step });
+            return Err(Error::Stopped { step: number });
         };
         let learned = sums.learned;
         let factor = self.plan.rate(self.done);
@@ -163,7 +171,7 @@ impl<'a> Trainer<'a> {
             grad_norm = self.optimizer.norm()?;
             if !(loss.is_finite() && grad_norm.is_finite()) {
                 return Err(Error::NotFinite {
-                    step,
+                    step: number,
                     loss,
                     grad_norm,
                 });
@@ -175,15 +183,16 @@ impl<'a> Trainer<'a> {
                 self.dropped.push(dropped);
             }
         }
-        self.done = step;
+        self.done = number;
         let rate = |group: Group| {
             let frozen = self.config.freeze.contains(&group);
             let peak = self.config.learning_rate.of(group);
             let rate = if frozen { 0.0 } else { factor * peak };
             (group.as_str().to_owned(), rate)
         };
+        let memory = torch::memory::stats();
         Ok(Metrics {
-            step,
+            step: number,
             loss,
             grad_norm,
             learning_rate: Group::ALL.map(rate).into(),
@@ -194,6 +203,8 @@ impl<'a> Trainer<'a> {
             seconds: start.elapsed().as_secs_f64(),
             data_wait_seconds: waited + joined,
             peak_rss_bytes: peak_rss_bytes(),
+            peak_memory_bytes: memory.peak,
+            wasted_memory_bytes: memory.peak.saturating_sub(memory.peak_requested),
         })
     }
 }

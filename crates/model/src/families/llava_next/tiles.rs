@@ -21,10 +21,7 @@ pub struct Distinct<'a> {
 
 /// Checks the pictures and finds tiles that are alike (a square picture's overview and only tile, a picture asked about
 /// twice): each is encoded once, which changes no result.
-pub fn distinct<'a>(
-    images: &'a [ImageInput],
-    config: &ClipConfig,
-) -> Result<Distinct<'a>, Error> {
+pub fn distinct<'a>(images: &'a [ImageInput], config: &ClipConfig) -> Result<Distinct<'a>, Error> {
     let length = (config.num_channels * config.image_size * config.image_size) as usize;
     let tile_shape =
         [config.num_channels, config.image_size, config.image_size].map(|n| n as usize);
