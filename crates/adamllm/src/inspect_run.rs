@@ -8,6 +8,7 @@ use corpus::Rejected;
 use corpus::rejects::{self, Group, Groups};
 use run::events::{self, Event, What};
 use run::plan::size_of_folder;
+use run::usage::{METRICS, Usage};
 use run::{Graph, Node};
 use serde_json::{Map, Value, json};
 
@@ -100,8 +101,13 @@ fn look(run: &Path, graph: &Graph, node: &Node, told: &[Event]) -> Result<(Value
         let before = if shown.is_empty() { "" } else { "; " };
         shown = format!("{shown}{before}step {step}, loss {loss:.3}");
     }
+    let usage = Usage::read(&folder.path);
+    if let Some(usage) = &usage {
+        shown = format!("{shown}; {}", usage.text());
+    }
     let document = json!({
         "stage": node.name, "state": standing, "shown": shown, "rejected": rejected, "last_step": training,
+        "usage": usage,
         "seconds": manifest.as_ref().map(|m| m.seconds), "counts": manifest.map(|m| m.counts),
     });
     Ok((document, lines))
@@ -132,7 +138,7 @@ fn progress(told: &[Event], stage: &str) -> String {
 
 /// The last whole line of a training's metrics.
 fn last_step(folder: &Path) -> Option<Value> {
-    let text = std::fs::read_to_string(folder.join("metrics.jsonl")).ok()?;
+    let text = std::fs::read_to_string(folder.join(METRICS)).ok()?;
     text.lines()
         .rev()
         .find_map(|line| serde_json::from_str(line).ok())

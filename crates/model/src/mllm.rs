@@ -9,6 +9,7 @@ pub use crate::batch::Batch;
 pub use crate::cache::{Cache, Pictures};
 use crate::error::Error;
 pub use crate::parameter::{Group, Parameter};
+use crate::patches::Patches;
 
 /// A multimodal LLM.
 pub trait Mllm {
@@ -19,6 +20,13 @@ pub trait Mllm {
     /// Features `[f, d]` of the pictures, one after the other: what takes the place of their image tokens, or what the
     /// cross-attention layers see.
     fn image_features(&self, images: &[ImageInput]) -> Result<Tensor, Error>;
+
+    /// What the vision tower computes for a picture that it can take, and how much of that shows the picture; nothing
+    /// without a tower.
+    fn patches(&self, image: &ImageInput) -> Patches {
+        let _ = image;
+        Patches::default()
+    }
 
     /// The head `[v, d]`: logits are `hidden · headᵀ`.
     fn head(&self) -> &Tensor;

@@ -314,6 +314,7 @@ mod tests {
             device: Device::Cpu,
             dtype: Kind::Float,
             threads: 1,
+            memory: None,
             generation: Generation::default(),
             processing: processor::Options::default(),
             extra_bos: None,

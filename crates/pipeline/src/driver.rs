@@ -17,6 +17,7 @@ use serde_json::json;
 use crate::blank;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
+use crate::memory::out_of_memory;
 use crate::pictures::PictureStore;
 use crate::reader::{ModelRead, Reader};
 use crate::stage::{AnyStage, Site};
@@ -155,10 +156,15 @@ impl<'a> Driver<'a> {
             pictures: &store,
             digests: &self.digests,
         };
-        let counts = match stage.stage.run(&site) {
+        torch::memory::reset_peak();
+        let ran = stage.stage.run(&site);
+        // Its models are gone, and the next one has tensors of other sizes.
+        torch::memory::release();
+        let counts = match ran {
             Ok(counts) => counts,
             Err(Error::Stopped(stopped)) => return Err(stopped.into()),
             Err(error) => {
+                let error = out_of_memory(&error, &basis.reads.recipe).unwrap_or(error);
                 // Where a file was being written, that is the reason, and not what was read of it.
                 let changed = self.changed_by_now(stage, basis);
                 return Err(changed.unwrap_or_else(|| Error::Failed {

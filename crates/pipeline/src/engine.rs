@@ -18,6 +18,8 @@ pub struct Engine {
     pub dtype: Kind,
     /// Threads of the tensor library.
     pub threads: usize,
+    /// The most bytes that tensors may take (`model.memory`); none where nobody told.
+    pub memory: Option<u64>,
     /// How much is generated together.
     pub generation: Generation,
     /// How processors are opened (`model.template_date` and its like).
@@ -34,6 +36,7 @@ impl Engine {
             device,
             dtype,
             threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+            memory: None,
             generation: Generation::default(),
             processing: processor::Options::default(),
             extra_bos: None,

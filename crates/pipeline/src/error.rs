@@ -13,7 +13,9 @@ use evaluation::systems::SystemsError;
 use evaluation::{statistics, tasks::ItemError};
 use model::proof::ProofError;
 use run::Stopped;
+use run::plan::bytes;
 use synthesis::PromptError;
+use torch::OutOfMemory;
 
 pub use crate::imbalance::Imbalance;
 pub use crate::length_error::{LengthError, LongSamples};
@@ -192,6 +194,20 @@ pub enum Error {
     /// The run folder, its graph, its events or its disk.
     #[error(transparent)]
     Run(#[from] run::Error),
+
+    /// There was no memory for a tensor of a stage.
+    #[error(
+        "there is too little memory: {} were asked for beside {} in use, and {}; {remedy}",
+        bytes(told.asked),
+        bytes(told.in_use),
+        told.limit.map_or("there is no more".to_owned(), |limit| format!("`model.memory` is {}", bytes(limit)))
+    )]
+    OutOfMemory {
+        /// What was asked for and what there was.
+        told: OutOfMemory,
+        /// What helps, with the keys of the recipe.
+        remedy: String,
+    },
 
     // Of models.
     /// A model cannot be opened.

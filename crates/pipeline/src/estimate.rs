@@ -45,7 +45,7 @@ impl Estimate<'_> {
         let ids: Vec<String> = (0..samples).map(|i| i.to_string()).collect();
         let config = settings::config(training);
         let plan = train::Plan::new(ids.iter().map(String::as_str), &config);
-        let drawn: usize = (0..plan.total_steps()).map(|s| plan.batch(s).len()).sum();
+        let drawn = plan.num_drawn();
         let sizes = &self.measured.sizes;
         let kept = if training.save_steps > 0 {
             training.keep.max(1) + 1
@@ -56,6 +56,7 @@ impl Estimate<'_> {
         let seconds = self.measured.costs.as_ref();
         let cost = Cost {
             records: samples,
+            least_memory: sizes.weights + sizes.masters() + 12 * sizes.trained,
             seconds: seconds.map(|c| c.train * self.measured.sample_tokens * drawn as f64),
             disk: BTreeMap::from([("models".to_owned(), sizes.weights)]),
             passing_disk: BTreeMap::from([(
@@ -71,8 +72,10 @@ impl Estimate<'_> {
     /// So many answers that may have so many tokens each.
     pub fn answers_of(&self, answers: usize, tokens: f64) -> Cost {
         let seconds = self.measured.costs.as_ref();
+        let sizes = &self.measured.sizes;
         Cost {
             records: answers,
+            least_memory: sizes.weights + sizes.cached_token * self.measured.prompt_tokens as u64,
             seconds: seconds.map(|c| c.answer * tokens * SHARE * answers as f64),
             disk: records(answers as u64 * ANSWER_BYTES),
             ..Cost::default()

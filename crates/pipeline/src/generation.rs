@@ -29,16 +29,13 @@ impl Default for Generation {
 /// The fewest tokens of a cache or a forward that are of any use: one long prompt with pictures.
 const FEWEST: usize = 4096;
 
-/// Of a device's memory, what the system, the tensor library and its workspaces take.
-const TAKEN: f64 = 0.1;
-
 impl Generation {
-    /// What fits beside a model of so many bytes, whose cache takes `cached_token` bytes for a token, into so much memory in
-    /// all: half of what the weights leave is for the cache, which grows by copies, and prompts are packed as far as a quarter of that holds their activations (about 64 times the width of a
+    /// What fits beside a model of so many bytes, whose cache takes `cached_token` bytes for a token, into so much memory for
+    /// tensors: half of what the weights leave is for the cache, which grows by copies, and prompts are packed as far as a quarter of that holds their activations (about 64 times the width of a
     /// token's cache).
     pub fn fitting(memory: u64, weights: u64, cached_token: u64) -> Self {
         let most = Self::default();
-        let left = (1.0 - TAKEN) * memory as f64 - weights as f64;
+        let left = memory as f64 - weights as f64;
         let each = cached_token.max(1) as f64;
         let tokens = |bytes: f64, most: usize| (bytes.max(0.0) as usize).clamp(FEWEST, most);
         Self {
@@ -72,6 +69,7 @@ impl Generation {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::memory::of_device;
 
     /// LLaVA-v1.6 with Llama-3-8B in bf16: 8.36 billion parameters.
     const WEIGHTS: u64 = 16_720_000_000;
@@ -80,7 +78,7 @@ mod tests {
 
     #[test]
     fn a_device_of_24_gigabytes_holds_the_synthesizer() {
-        let on = |gigabytes: u64| Generation::fitting(gigabytes << 30, WEIGHTS, TOKEN);
+        let on = |gigabytes: u64| Generation::fitting(of_device(gigabytes << 30), WEIGHTS, TOKEN);
         let found = on(24);
         let cache = found.cache_tokens as u64 * TOKEN;
         // A prompt with a picture has up to 2,880 of its tokens, and some hundred are written.

@@ -16,6 +16,7 @@ pub mod generation;
 mod imbalance;
 mod length_error;
 pub mod likelihood;
+pub mod memory;
 mod pair_files;
 pub mod pictures;
 pub mod planner;

@@ -13,6 +13,7 @@ use synthesis::{Blank, SeedOptions};
 use crate::driver::{Driver, Identified, given_of, without_weights};
 use crate::error::Result;
 use crate::estimate::{self, Estimate, Measured, Probe};
+use crate::memory::too_little;
 use crate::pictures::PictureStore;
 use crate::preflight;
 use crate::reader::{ModelRead, Reader};
@@ -66,6 +67,8 @@ pub fn make(driver: &Driver<'_>, span: &Span, limit: Option<usize>) -> Result<Pl
         estimate.before.insert(name.to_owned(), cost.clone());
         if skipped {
             cost.seconds = Some(0.0);
+        } else {
+            missing.extend(too_little(name, &cost, driver.engine.memory));
         }
         steps.push(Step {
             stage: name.to_owned(),
@@ -93,6 +96,7 @@ pub fn make(driver: &Driver<'_>, span: &Span, limit: Option<usize>) -> Result<Pl
         parameters: measured.sizes.parameters.clone(),
         missing,
         memory: memory(driver, &measured),
+        memory_budget: driver.engine.memory,
         free_disk: plan::free_disk(&driver.run.path)?,
         notes: vec![
             times,

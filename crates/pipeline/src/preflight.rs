@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use run::graph::Wish;
-use run::plan;
+use run::plan::{self, Cost};
 use run::recipe::Recipe;
 use run::{Node, Span};
 
@@ -13,6 +13,7 @@ use crate::driver::{Driver, Ready, without_weights};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::estimate::{Estimate, Measured};
+use crate::memory::too_little;
 use crate::reader::ModelRead;
 use crate::settings;
 use crate::sources::Sources;
@@ -37,7 +38,7 @@ pub fn look<'a>(driver: &Driver<'a>, span: &Span) -> Result<Ready<'a>> {
         (Vec::new(), models_of(driver, span)?)
     };
     missing.extend(of_models(driver, &models)?);
-    missing.extend(disk(
+    missing.extend(room(
         driver.recipe,
         driver.stages,
         driver.engine,
@@ -102,20 +103,37 @@ pub(crate) fn of_stages(stages: &Stages, span: &Span) -> Result<Vec<String>> {
     Ok(all)
 }
 
-/// What can be told of a recipe with which something is wrong: what its stages miss, and room on the disk where `run` would be.
+/// What can be told of a recipe with which something is wrong: what its stages miss, room in memory, and on the disk
+/// where `run` would be.
 pub fn of_most(recipe: &Recipe, engine: &Engine, run: &Path) -> Vec<String> {
     let Ok(stages) = Stages::of(recipe, run, None) else {
         return Vec::new();
     };
     let mut all = of_stages(&stages, &Span::default()).unwrap_or_default();
     let there = run.ancestors().find(|folder| folder.is_dir());
-    let disk = there.and_then(|there| disk(recipe, &stages, engine, there).ok().flatten());
-    all.extend(disk);
+    let lacking = there.and_then(|there| room(recipe, &stages, engine, there).ok());
+    all.extend(lacking.unwrap_or_default());
     all
 }
 
-/// A sentence if what the stages will write has no room.
-fn disk(recipe: &Recipe, stages: &Stages, engine: &Engine, run: &Path) -> Result<Option<String>> {
+/// Sentences if a stage that is to come has no room in memory, and if what they will write has none on the disk.
+fn room(recipe: &Recipe, stages: &Stages, engine: &Engine, run: &Path) -> Result<Vec<String>> {
+    let costs = costs(recipe, stages, engine, run)?;
+    let mut lacking: Vec<String> = Vec::new();
+    // Of several stages that train or ask the same model one is enough.
+    let largest = costs.iter().max_by_key(|(_, cost)| cost.least_memory);
+    lacking.extend(largest.and_then(|(name, cost)| too_little(name, cost, engine.memory)));
+    lacking.extend(disk(costs.iter().map(|(_, cost)| cost), run)?);
+    Ok(lacking)
+}
+
+/// The stages that are to come and what they cost, as far as configurations tell it; none where it cannot be told.
+fn costs(
+    recipe: &Recipe,
+    stages: &Stages,
+    engine: &Engine,
+    run: &Path,
+) -> Result<Vec<(String, Cost)>> {
     let graph = stages.graph();
     let is_open = |node: &Node| {
         let folder = graph.stage_folder(run, node);
@@ -123,13 +141,13 @@ fn disk(recipe: &Recipe, stages: &Stages, engine: &Engine, run: &Path) -> Result
     };
     // Costs are counted from files, which a run that only goes on need not read for it.
     if !graph.nodes().iter().any(is_open) {
-        return Ok(None);
+        return Ok(Vec::new());
     }
     let sources = Sources::of(recipe, run, None)?;
     let config = settings::config(&recipe.train);
     // A folder that cannot be used is told by whoever opens it.
     let Ok(sizes) = Measured::sizes(engine, &config, &sources.base) else {
-        return Ok(None);
+        return Ok(Vec::new());
     };
     let measured = Measured {
         costs: None,
@@ -146,14 +164,19 @@ fn disk(recipe: &Recipe, stages: &Stages, engine: &Engine, run: &Path) -> Result
     let mut costs = Vec::new();
     for (stage, node) in stages.all().zip(graph.nodes()) {
         let Ok(cost) = stage.cost(&estimate) else {
-            return Ok(None);
+            return Ok(Vec::new());
         };
         estimate.before.insert(node.name.clone(), cost.clone());
         if is_open(node) {
-            costs.push(cost);
+            costs.push((node.name.clone(), cost));
         }
     }
-    let parts = plan::disk(costs.iter());
+    Ok(costs)
+}
+
+/// A sentence if what stages will write has no room.
+fn disk<'a>(costs: impl Iterator<Item = &'a Cost>, run: &Path) -> Result<Option<String>> {
+    let parts = plan::disk(costs);
     let (needed, free) = (parts.values().sum::<u64>(), plan::free_disk(run)?);
     let gigabytes = |bytes: u64| bytes as f64 / 1e9;
     Ok((needed > free).then(|| {

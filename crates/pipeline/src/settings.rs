@@ -8,6 +8,7 @@ use run::recipe::{Dtype, Recipe};
 use crate::engine::Engine;
 use crate::estimate::Measured;
 use crate::generation::Generation;
+use crate::memory::of_device;
 use crate::sources;
 
 /// What the trainer is told; the file of samples and the checkpoints are the caller's.
@@ -67,8 +68,9 @@ pub fn kind(dtype: Dtype) -> torch::Kind {
     }
 }
 
-/// Where and how a recipe's models run, for the run folder `run`. How much is generated together is what the recipe says,
-/// what a run began with (`kept`), or what fits into the `memory` that the device has in all.
+/// Where and how a recipe's models run, for the run folder `run`. Tensors may take what the recipe says, or most of the
+/// `memory` that the device has in all; how much is generated together is what the recipe says, what a run began with
+/// (`kept`), or what fits into that.
 pub fn engine(
     recipe: &Recipe,
     run: &Path,
@@ -78,6 +80,7 @@ pub fn engine(
     kept: Option<Generation>,
 ) -> Engine {
     let mut engine = Engine {
+        memory: recipe.memory.or_else(|| memory.map(of_device)),
         generation: Generation::default(),
         device,
         dtype: kind(recipe.dtype),
@@ -98,7 +101,7 @@ pub fn engine(
         let sizes = named.into_iter().flatten().filter_map(|name| {
             Measured::sizes(&engine, &config, &sources::folder_of(name, run)).ok()
         });
-        let memory = memory.unwrap_or(u64::MAX);
+        let memory = engine.memory.unwrap_or(u64::MAX);
         let each = sizes.map(|of| Generation::fitting(memory, of.weights, of.cached_token));
         each.min_by_key(|one| one.cache_tokens).unwrap_or_default()
     };

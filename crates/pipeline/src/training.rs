@@ -15,6 +15,7 @@ use train::{Metrics, Samples, Trainer};
 
 use run::Stopped;
 use run::recipe::Training;
+use run::usage::{METRICS, Usage};
 
 use self::checkpoints::{clear_leftovers, found, prune};
 pub use self::data::{Data, Task};
@@ -55,7 +56,7 @@ pub fn train(site: &Site<'_>, task: &Task<'_>) -> Result<Trained> {
     let left_out = lengths::audit(site, &source, task, &config)?;
     let mut trainer = Trainer::new(model.as_ref(), &source, &config)?;
     resume(site, &mut trainer)?;
-    let metrics_path = folder.join("metrics.jsonl");
+    let metrics_path = folder.join(METRICS);
     let mut stored: Vec<(Metrics, u64)> = read_prefix(&metrics_path)?;
     stored.retain(|(m, _)| m.step <= trainer.steps_done());
     if stored.len() < trainer.steps_done() {
@@ -79,7 +80,8 @@ pub fn train(site: &Site<'_>, task: &Task<'_>) -> Result<Trained> {
         let metrics = match trainer.step_unless(site.stop.flag()) {
             Ok(Some(metrics)) => metrics,
             Ok(None) => break,
-            Err(train::Error::Stopped { .. }) => {
+            // What is done is worth keeping in both cases: more memory, or another day, and it goes on.
+            Err(error @ (train::Error::Stopped { .. } | train::Error::OutOfMemory(_))) => {
                 let step = trainer.steps_done();
                 if step > 0 && !checkpoint(step).exists() {
                     metrics_file.sync()?;
@@ -88,7 +90,10 @@ pub fn train(site: &Site<'_>, task: &Task<'_>) -> Result<Trained> {
                 }
                 site.report
                     .note(format!("saved after step {step} of {total}"));
-                return Err(Stopped.into());
+                return Err(match error {
+                    train::Error::Stopped { .. } => Stopped.into(),
+                    other => other.into(),
+                });
             }
             Err(error) => return Err(error.into()),
         };
@@ -124,21 +129,29 @@ pub fn train(site: &Site<'_>, task: &Task<'_>) -> Result<Trained> {
     rejected.retain(|known| !dropped.contains(known));
     rejected.extend(dropped.iter().cloned());
     write_rejected(folder, site.stage(), &rejected)?;
-    let drawn: BTreeSet<usize> = (0..total).flat_map(|s| trainer.plan().batch(s)).collect();
-    let batches = (0..total).flat_map(|s| trainer.plan().batch(s));
+    let times = trainer.plan().times_drawn();
+    let drawn = times.iter().filter(|&&times| times > 0).count();
     check_totals(
         samples,
-        batches,
+        &times,
         &left_out,
         trainer.dropped(),
         is_complete.then_some(counted),
     )?;
-    let used = drawn.len() - dropped.len();
+    let used = drawn - dropped.len();
     if used == 0 {
         return Err(Error::AllLeftOut {
             samples: samples.len(),
             rejected: folder.join("rejected.jsonl"),
         });
+    }
+    if let Some(usage) = Usage::read(folder) {
+        site.report.note(format!(
+            "{}; {} of {} samples were left out",
+            usage.text(),
+            dropped.len(),
+            samples.len()
+        ));
     }
     let saved = folder.join("model");
     model::save(model.as_ref(), &saved, Some(task.base), site.engine.dtype).map_err(|source| {
@@ -158,7 +171,7 @@ pub fn train(site: &Site<'_>, task: &Task<'_>) -> Result<Trained> {
     let counts = Trained {
         samples: samples.len() as u64,
         trained_on: used as u64,
-        not_drawn: (samples.len() - drawn.len()) as u64,
+        not_drawn: (samples.len() - drawn) as u64,
         dropped: dropped.len() as u64,
         steps: steps as u64,
         tokens,
@@ -190,10 +203,11 @@ fn resume(site: &Site<'_>, trainer: &mut Trainer<'_>) -> Result<()> {
 }
 
 /// What was left out is what the audit foretold of the samples that were drawn, and every other draw was trained on;
-/// `trained` is how many samples the steps counted, where all of their lines are there.
+/// `times` is how often each sample was drawn, `trained` how many samples the steps counted, where all of their lines are
+/// there.
 fn check_totals(
     samples: &[Sample],
-    batches: impl Iterator<Item = usize>,
+    times: &[usize],
     foretold: &[train::Dropped],
     dropped: &[train::Dropped],
     trained: Option<usize>,
@@ -201,12 +215,12 @@ fn check_totals(
     let foretold: BTreeSet<&str> = foretold.iter().map(|d| d.id.as_str()).collect();
     let dropped: BTreeSet<&str> = dropped.iter().map(|d| d.id.as_str()).collect();
     let (mut draws, mut expected) = (0, BTreeSet::new());
-    for at in batches {
-        let id = samples[at].id.as_str();
+    for (sample, times) in samples.iter().zip(times).filter(|(_, times)| **times > 0) {
+        let id = sample.id.as_str();
         if foretold.contains(id) {
             expected.insert(id);
         } else {
-            draws += 1;
+            draws += times;
         }
     }
     if expected != dropped {
@@ -247,13 +261,7 @@ mod tests {
         };
         // Two epochs without `c`; `b` is left out each time.
         let check = |foretold: &[train::Dropped], dropped: &[train::Dropped], trained| {
-            check_totals(
-                &samples,
-                [0, 1, 1, 0].into_iter(),
-                foretold,
-                dropped,
-                trained,
-            )
+            check_totals(&samples, &[2, 2, 0], foretold, dropped, trained)
         };
         let foretold = |foretold: usize, left_out: usize| Imbalance::Foretold {
             foretold,

@@ -25,6 +25,8 @@ pub struct Page<'a> {
     pub cards: &'a [Card],
     /// Questions whose answer changed.
     pub flips: &'a [Flip],
+    /// What each training took, in a sentence.
+    pub trainings: &'a [String],
     /// Training curves.
     pub curves: &'a [Curve],
     /// Key, value and origin of the recipe.
@@ -104,6 +106,7 @@ pub fn render(page: &Page) -> String {
             (flips(page.flips))
         }
         h2 { "Training" }
+        @for sentence in page.trainings { p.soft { (sentence) } }
         div.plots {
             @for curve in page.curves {
                 figure { (PreEscaped(curves(curve))) figcaption { (curve.name) } }
@@ -418,6 +421,7 @@ mod tests {
             answers: Some("answers/"),
             cards: &[],
             flips: &[flip],
+            trainings: &[],
             curves: &[],
             recipe: &[],
         });

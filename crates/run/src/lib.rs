@@ -13,6 +13,7 @@ pub mod identity;
 pub mod plan;
 pub mod recipe;
 mod stop;
+pub mod usage;
 
 pub use error::Error;
 pub use folder::{REJECTED, RunFolder, StageFolder, State};

@@ -25,6 +25,9 @@ pub struct Plan {
     pub missing: Vec<String>,
     /// Bytes by part, at the largest moment of the run.
     pub memory: BTreeMap<String, u64>,
+    /// The most that tensors may take (`model.memory`); none where nobody told.
+    #[serde(default)]
+    pub memory_budget: Option<u64>,
     /// Bytes by part at the end, checkpoints at the largest moment.
     pub disk: BTreeMap<String, u64>,
     /// Bytes that are free where the run folder is.
@@ -57,6 +60,9 @@ pub struct Cost {
     /// Records that it hands on.
     #[serde(skip)]
     pub records: usize,
+    /// Bytes that it needs in memory at the least.
+    #[serde(skip)]
+    pub least_memory: u64,
     /// Estimated wall time; none where there were no weights to measure with.
     pub seconds: Option<f64>,
     /// Bytes that it leaves on the disk, by part.
@@ -157,19 +163,24 @@ impl Plan {
             .collect();
         let total: u64 = self.parameters.values().sum();
         let _ = writeln!(out, "parameters: {total} ({})", groups.join(", "));
-        for (title, parts) in [("memory", &self.memory), ("disk", &self.disk)] {
-            let _ = writeln!(out, "{title}: {}", bytes(parts.values().sum()));
+        let mut needs = |title: &str, parts: &BTreeMap<String, u64>, there: &str, limit| {
+            let needed = parts.values().sum();
+            let _ = writeln!(out, "{title}: {}", bytes(needed));
             for (part, n) in parts.iter().filter(|(_, n)| **n > 0) {
                 let _ = writeln!(out, "  {part:<36} {:>10}", bytes(*n));
             }
-        }
-        let needed: u64 = self.disk.values().sum();
-        let enough = if needed > self.free_disk {
-            "not enough"
-        } else {
-            "enough"
+            if let Some(limit) = limit {
+                let enough = if needed > limit {
+                    "not enough"
+                } else {
+                    "enough"
+                };
+                let _ = writeln!(out, "{there}: {}, {enough}", bytes(limit));
+            }
         };
-        let _ = writeln!(out, "free disk: {}, {enough}", bytes(self.free_disk));
+        let budget = "memory budget (`model.memory`)";
+        needs("memory", &self.memory, budget, self.memory_budget);
+        needs("disk", &self.disk, "free disk", Some(self.free_disk));
         for note in &self.notes {
             let _ = writeln!(out, "note: {note}");
         }
@@ -263,6 +274,38 @@ pub fn size_of_folder(folder: &Path) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_plan_says_what_is_not_enough() {
+        let mut plan = Plan {
+            stages: Vec::new(),
+            parameters: BTreeMap::new(),
+            missing: Vec::new(),
+            memory: BTreeMap::from([("weights".to_owned(), 3_000_000_000)]),
+            memory_budget: Some(2_000_000_000),
+            disk: BTreeMap::from([("models".to_owned(), 5_000_000)]),
+            free_disk: 12_000_000_000,
+            notes: Vec::new(),
+        };
+        let text = plan.text();
+        for line in [
+            "memory: 3000 MB\n  weights ",
+            "\nmemory budget (`model.memory`): 2000 MB, not enough\n",
+            "\nfree disk: 12.0 GB, enough\n",
+        ] {
+            assert!(text.contains(line), "{line:?} in\n{text}");
+        }
+        // Of a machine that does not tell, and of plans that were written before.
+        plan.memory_budget = None;
+        assert!(!plan.text().contains("budget"));
+        let mut written = serde_json::to_value(&plan).expect("JSON");
+        written
+            .as_object_mut()
+            .expect("object")
+            .remove("memory_budget");
+        let read: Plan = serde_json::from_value(written).expect("an earlier plan");
+        assert_eq!(read.memory_budget, None);
+    }
 
     #[test]
     fn the_disk_of_no_folder_has_no_room() {

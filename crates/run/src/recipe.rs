@@ -4,6 +4,8 @@
 //! [`Recipe`] whose paths exist and whose numbers are in range ([`Recipe::new`]). [`Recipe::read`] does both and gives all
 //! errors at once. What a recipe cannot know by itself, it is given as [`Surroundings`]; it reads no environment.
 
+mod size;
+
 mod shape;
 pub mod training;
 

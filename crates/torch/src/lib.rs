@@ -8,6 +8,7 @@ mod foreign;
 pub mod fused;
 mod loaded;
 pub mod memory;
+mod out_of_memory;
 pub mod products;
 mod shim;
 mod version;
@@ -18,6 +19,7 @@ pub use error::{Error, short};
 pub use foreign::{Mapped, from_owner};
 pub use loaded::loaded_folder;
 pub use memory::retain_memory;
+pub use out_of_memory::OutOfMemory;
 pub use products::linear;
 pub use shim::{
     AdamW, backward_with, built_version, clear_grad, cuda_memory, foreach_mul, foreach_norm,

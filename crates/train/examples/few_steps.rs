@@ -29,13 +29,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("{} samples, {steps} steps", samples.len());
     while let Some(metrics) = trainer.step()? {
         println!(
-            "step {:3}: loss {:.3}, gradient {:.2}, {} of {} tokens learned, {:.2} s",
+            "step {:3}: loss {:.3}, gradient {:.2}, {} of {} tokens learned, {:.2} s, of it {:.3} s for samples",
             metrics.step,
             metrics.loss,
             metrics.grad_norm,
             metrics.learned_tokens,
             metrics.tokens,
-            metrics.seconds
+            metrics.seconds,
+            metrics.data_wait_seconds
         );
     }
     for left_out in trainer.dropped() {

@@ -13,7 +13,7 @@ use model::checkpoint::Checkpoint;
 use serde::{Deserialize, Serialize};
 use torch::{Device, Kind, Tensor};
 
-use crate::feed::Dropped;
+use crate::fit::Dropped;
 use crate::optimizer::Slot;
 use crate::state_file::{self, from_hex, hex};
 use crate::{Error, Trainer};
@@ -189,7 +189,7 @@ impl Trainer<'_> {
         self.optimizer.clear()?;
         self.done = state.step;
         self.dropped = state.dropped;
-        self.next = None;
+        self.feed.clear();
         Ok(())
     }
 

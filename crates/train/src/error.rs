@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use torch::OutOfMemory;
+
 /// An error of training.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -52,12 +54,15 @@ pub enum Error {
         /// The step that was not finished.
         step: usize,
     },
+    /// There was no memory for a tensor. The weights are those before the step.
+    #[error(transparent)]
+    OutOfMemory(torch::OutOfMemory),
     /// The model refused.
     #[error(transparent)]
-    Model(#[from] model::Error),
+    Model(model::Error),
     /// libtorch refused.
     #[error("libtorch: {0}")]
-    Torch(#[from] torch::Error),
+    Torch(torch::Error),
     /// A file could not be read or written.
     #[error("cannot {action} `{}`: {source}", path.display())]
     Io {
@@ -80,6 +85,18 @@ pub enum Error {
 
 impl From<torch::TchError> for Error {
     fn from(error: torch::TchError) -> Self {
-        Self::Torch(error.into())
+        torch::Error::from(error).into()
+    }
+}
+
+impl From<torch::Error> for Error {
+    fn from(error: torch::Error) -> Self {
+        OutOfMemory::of(&error.0).map_or(Self::Torch(error), Self::OutOfMemory)
+    }
+}
+
+impl From<model::Error> for Error {
+    fn from(error: model::Error) -> Self {
+        OutOfMemory::of(&error.to_string()).map_or(Self::Model(error), Self::OutOfMemory)
     }
 }

@@ -1,14 +1,47 @@
 //! Which samples a step takes, and its learning rate: functions of the settings and the step alone.
 
+use std::ops::Range;
+
 use corpus::seed::{Rng, hash};
 
 use crate::{Config, Scheduler};
+
+/// The order of the samples of one epoch, kept for all of its steps.
+#[derive(Debug, Default)]
+pub(crate) struct Order {
+    epoch: Option<usize>,
+    samples: Vec<usize>,
+    #[cfg(test)]
+    made: usize,
+}
+
+impl Order {
+    /// That of an epoch, which is made if it is another one than last time.
+    fn of(&mut self, plan: &Plan, epoch: usize) -> &[usize] {
+        if self.epoch != Some(epoch) {
+            self.samples.clear();
+            self.samples.extend(0..plan.samples);
+            let config = &plan.config;
+            if config.shuffle {
+                Rng::new(hash(config.seed, &format!("epoch {epoch}"))).shuffle(&mut self.samples);
+            }
+            self.epoch = Some(epoch);
+            #[cfg(test)]
+            {
+                self.made += 1;
+            }
+        }
+        &self.samples
+    }
+}
 
 /// The order of the samples and the number of steps.
 #[derive(Clone, Debug)]
 pub struct Plan {
     samples: usize,
     batch_size: usize,
+    /// Samples of all steps.
+    drawn: usize,
     total: usize,
     warmup: usize,
     config: Config,
@@ -36,6 +69,7 @@ impl Plan {
         Self {
             samples,
             batch_size,
+            drawn: drawn.min(total.saturating_mul(batch_size)),
             total,
             warmup,
             config: config.clone(),
@@ -48,31 +82,49 @@ impl Plan {
         self.total
     }
 
-    /// The samples of a step (from 0), in order. Batches run over the ends of epochs; the last one may be short.
+    /// Samples of all steps in all; one counts as often as it is drawn.
+    pub fn num_drawn(&self) -> usize {
+        self.drawn
+    }
+
+    /// How often each sample is drawn.
+    pub fn times_drawn(&self) -> Vec<usize> {
+        let mut times = vec![self.drawn / self.samples.max(1); self.samples];
+        let rest = self.drawn % self.samples.max(1);
+        if rest > 0 {
+            let mut last = Order::default();
+            for &sample in &last.of(self, self.drawn / self.samples)[..rest] {
+                times[sample] += 1;
+            }
+        }
+        times
+    }
+
+    /// The samples of a step (from 0), in order. Batches run over the ends of epochs; the last one may be short. The order
+    /// of a whole epoch is made for it, so ask for single steps only.
     pub fn batch(&self, step: usize) -> Vec<usize> {
-        let drawn = (self.samples as f64 * self.config.epochs).ceil() as usize;
-        let (from, to) = (
-            step * self.batch_size,
-            ((step + 1) * self.batch_size).min(drawn),
-        );
-        let mut out = Vec::with_capacity(to.saturating_sub(from));
-        let mut at = from;
-        while at < to {
+        self.draw(step, &mut Order::default())
+    }
+
+    /// As [`Plan::batch`], with the order of the epoch that the step before was in.
+    pub(crate) fn draw(&self, step: usize, order: &mut Order) -> Vec<usize> {
+        let Range { start, end } = self.range(step);
+        let mut out = Vec::with_capacity(end - start);
+        let mut at = start;
+        while at < end {
             let epoch = at / self.samples;
-            let end = ((epoch + 1) * self.samples).min(to);
-            let order = self.order(epoch);
-            out.extend((at..end).map(|i| order[i % self.samples]));
-            at = end;
+            let first = epoch * self.samples;
+            let to = (first + self.samples).min(end);
+            out.extend_from_slice(&order.of(self, epoch)[at - first..to - first]);
+            at = to;
         }
         out
     }
 
-    fn order(&self, epoch: usize) -> Vec<usize> {
-        let mut order: Vec<usize> = (0..self.samples).collect();
-        if self.config.shuffle {
-            Rng::new(hash(self.config.seed, &format!("epoch {epoch}"))).shuffle(&mut order);
-        }
-        order
+    /// Which draws a step takes of all that are made, one epoch after the other.
+    pub(crate) fn range(&self, step: usize) -> Range<usize> {
+        let start = step.saturating_mul(self.batch_size).min(self.drawn);
+        start..start.saturating_add(self.batch_size).min(self.drawn)
     }
 
     /// The factor of the peak learning rate at a step (from 0), as in `transformers`' schedules: the warm-up starts at
@@ -122,6 +174,55 @@ mod tests {
         drawn[10..].sort_unstable();
         assert_eq!(drawn[..10], (0..10).collect::<Vec<_>>());
         assert_eq!(drawn[..10], drawn[10..]);
+    }
+
+    /// Ten samples, two and a half epochs, seed 7; from an implementation of the generator and the shuffle in Python.
+    const GOLDEN: [&[usize]; 7] = [
+        &[1, 9, 4, 0],
+        &[5, 7, 6, 3],
+        &[8, 2, 0, 9],
+        &[8, 6, 4, 1],
+        &[7, 5, 3, 2],
+        &[6, 7, 9, 8],
+        &[3],
+    ];
+
+    #[test]
+    fn the_order_is_that_of_another_implementation() {
+        let plan = plan(10, |c| (c.epochs, c.seed) = (2.5, 7));
+        let drawn: Vec<Vec<usize>> = (0..7).map(|s| plan.batch(s)).collect();
+        assert_eq!(drawn, GOLDEN);
+    }
+
+    #[test]
+    fn an_epoch_is_put_in_order_once() {
+        let plan = plan(10, |c| (c.epochs, c.seed) = (2.5, 7));
+        let mut order = Order::default();
+        let drawn: Vec<Vec<usize>> = (0..7).map(|s| plan.draw(s, &mut order)).collect();
+        assert_eq!((drawn, order.made), (GOLDEN.map(<[_]>::to_vec).into(), 3));
+    }
+
+    #[test]
+    fn draws_are_counted_without_drawing() {
+        for (epochs, max_steps) in [(2.5, None), (2.0, None), (0.3, None), (9.0, Some(4))] {
+            let plan = plan(10, |c| (c.epochs, c.max_steps) = (epochs, max_steps));
+            let mut times = vec![0; 10];
+            let mut all = 0;
+            for sample in (0..plan.total_steps()).flat_map(|s| plan.batch(s)) {
+                times[sample] += 1;
+                all += 1;
+            }
+            assert_eq!(
+                (plan.num_drawn(), plan.times_drawn()),
+                (all, times),
+                "{epochs}"
+            );
+        }
+        // As many steps as a control may have.
+        let plan = plan(3, |c| {
+            (c.epochs, c.max_steps) = (f64::from(u32::MAX), Some(2));
+        });
+        assert_eq!(plan.times_drawn(), [2, 2, 2]);
     }
 
     #[test]

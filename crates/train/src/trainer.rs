@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use model::{Group, Mllm};
+use model::{Group, Mllm, Patches};
 use processor::Encoded;
 use serde::{Deserialize, Serialize};
 use torch::{Kind, Tensor};
 
-use crate::feed::{Dropped, Fetched, SampleSource, fetch, panicked};
+use crate::feed::{self, Feed, prepared};
+use crate::fit::Dropped;
 use crate::optimizer::Optimizer;
 use crate::pack::num_learned;
-use crate::{Config, Error, Plan, loss, pack};
+use crate::{Config, Error, Plan, SampleSource, loss, pack};
 
 /// One line of `metrics.jsonl`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -31,7 +32,8 @@ pub struct Metrics {
     pub tokens: usize,
     /// Of these, with loss.
     pub learned_tokens: usize,
-    /// Padded tokens ÷ computed tokens; packing pads nothing.
+    /// Of the tokens that the language model and the patches that the vision tower computed, the share that stands for
+    /// nothing of the batch: empty tiles of pictures and their edges ([`Patches`]). Packing pads no text.
     pub padding: f64,
     /// Wall time of the step.
     pub seconds: f64,
@@ -39,6 +41,12 @@ pub struct Metrics {
     pub data_wait_seconds: f64,
     /// Largest resident memory so far.
     pub peak_rss_bytes: u64,
+    /// The most that the allocator of CPU tensors held so far ([`torch::memory`]); 0 where that is not used.
+    #[serde(default)]
+    pub peak_memory_bytes: u64,
+    /// Of it, what no tensor had asked for: blocks kept for later ones, and what is lost by rounding.
+    #[serde(default)]
+    pub wasted_memory_bytes: u64,
 }
 
 /// Trains a model step by step.
@@ -63,7 +71,7 @@ pub struct Trainer<'a> {
     pub(crate) optimizer: Optimizer,
     /// Optimizer steps done.
     pub(crate) done: usize,
-    pub(crate) next: Option<Result<Fetched, Error>>,
+    pub(crate) feed: Feed,
     pub(crate) dropped: Vec<Dropped>,
 }
 
@@ -84,7 +92,7 @@ impl<'a> Trainer<'a> {
             plan: Plan::new((0..source.len()).map(|i| source.id(i)), config),
             optimizer: Optimizer::new(model, config)?,
             done: 0,
-            next: None,
+            feed: Feed::of_machine(),
             dropped: Vec::new(),
         })
     }
@@ -117,104 +125,140 @@ impl<'a> Trainer<'a> {
     /// As [`Trainer::step`], but ends with [`Error::Stopped`] after the microbatch in which `stop` was set. What that
     /// step had summed up is dropped: the weights are those before it, and a checkpoint may be saved.
     pub fn step_unless(&mut self, stop: &AtomicBool) -> Result<Option<Metrics>, Error> {
-        let total = self.plan.total_steps();
-        if self.done >= total {
+        if self.done >= self.plan.total_steps() {
             return Ok(None);
         }
+        let metrics = self.next_step(stop);
+        if metrics.is_err() {
+            // What it took of the samples comes again if the caller goes on, and a checkpoint needs room.
+            self.feed.clear();
+            // The first error is the one to tell.
+            let _ = self.optimizer.clear();
+        }
+        metrics.map(Some)
+    }
+
+    fn next_step(&mut self, stop: &AtomicBool) -> Result<Metrics, Error> {
         let start = Instant::now();
-        let (source, config, plan) = (self.source, &self.config, &self.plan);
-        let fetched = match self.next.take() {
-            Some(fetched) => fetched?,
-            None => fetch(source, config, plan, self.done)?,
-        };
-        debug_assert_eq!(fetched.step, self.done);
-        let mut waited = start.elapsed().as_secs_f64();
-        let following = self.done + 1;
+        let number = self.done + 1;
+        self.feed.ask(&self.plan, self.done);
+        let (source, config, feed) = (self.source, &self.config, &self.feed);
         let (model, optimizer) = (self.model, &mut self.optimizer);
-        // The next batch is prepared while this one is computed.
-        let (computed, next, joined) = std::thread::scope(|scope| {
-            let worker = (following < total)
-                .then(|| scope.spawn(move || fetch(source, config, plan, following)));
-            let computed = accumulate(
-                model,
-                optimizer,
-                &fetched.samples,
-                config.micro_tokens,
-                stop,
-            );
-            let join = Instant::now();
-            let next = worker.map(|w| w.join().unwrap_or_else(|_| Err(panicked())));
-            (computed, next, join.elapsed().as_secs_f64())
+        let prepare = |index| prepared(source, config, index);
+        // The next step's samples are prepared while this one is computed.
+        let (computed, joined) = feed.during(&prepare, || -> Result<_, Error> {
+            let Some((taken, waited)) = feed.take(&prepare, stop)? else {
+                return Ok(None);
+            };
+            let (mut samples, mut dropped) = (Vec::with_capacity(taken.len()), Vec::new());
+            for sample in taken {
+                match sample {
+                    Ok(sample) => samples.push(sample),
+                    Err(out) => dropped.push(out),
+                }
+            }
+            let sums = accumulate(model, optimizer, samples, config.micro_tokens, stop, feed)?;
+            Ok(sums.map(|sums| (sums, dropped, waited)))
         });
-        waited += joined;
-        let Some((sum, learned)) = computed? else {
-            // The same step comes again if the caller goes on.
-            self.next = Some(Ok(fetched));
-            return Err(Error::Stopped { step: following });
+        let Some((sums, dropped, waited)) = computed? else {
+            return Err(Error::Stopped { step: number });
         };
-        self.next = next;
+        let learned = sums.learned;
         let factor = self.plan.rate(self.done);
         let (mut loss, mut grad_norm) = (0.0, 0.0);
         if learned > 0 {
-            loss = sum / learned as f64;
+            loss = sums.loss / learned as f64;
             grad_norm = self.optimizer.norm()?;
             if !(loss.is_finite() && grad_norm.is_finite()) {
                 return Err(Error::NotFinite {
-                    step: following,
+                    step: number,
                     loss,
                     grad_norm,
                 });
             }
             self.optimizer.step(factor, grad_norm)?;
         }
-        for dropped in fetched.dropped {
+        for dropped in dropped {
             if !self.dropped.contains(&dropped) {
                 self.dropped.push(dropped);
             }
         }
-        self.done = following;
+        self.done = number;
         let rate = |group: Group| {
             let frozen = self.config.freeze.contains(&group);
             let peak = self.config.learning_rate.of(group);
             let rate = if frozen { 0.0 } else { factor * peak };
             (group.as_str().to_owned(), rate)
         };
-        Ok(Some(Metrics {
-            step: self.done,
+        let memory = torch::memory::stats();
+        Ok(Metrics {
+            step: number,
             loss,
             grad_norm,
             learning_rate: Group::ALL.map(rate).into(),
-            samples: fetched.samples.len(),
-            tokens: fetched.samples.iter().map(|s| s.ids.len()).sum(),
+            samples: sums.samples,
+            tokens: sums.tokens,
             learned_tokens: learned,
-            padding: 0.0,
+            padding: sums.padding(),
             seconds: start.elapsed().as_secs_f64(),
-            data_wait_seconds: waited,
+            data_wait_seconds: waited + joined,
             peak_rss_bytes: peak_rss_bytes(),
-        }))
+            peak_memory_bytes: memory.peak,
+            wasted_memory_bytes: memory.peak.saturating_sub(memory.peak_requested),
+        })
     }
 }
 
-/// Forward and backward over all microbatches; gives the summed loss and the learned tokens of the batch, or nothing
-/// when it was stopped on the way.
+/// What a step's microbatches add up to.
+#[derive(Default)]
+struct Sums {
+    samples: usize,
+    tokens: usize,
+    learned: usize,
+    /// Nats.
+    loss: f64,
+    patches: Patches,
+}
+
+impl Sums {
+    fn of(samples: &[Encoded]) -> Self {
+        Self {
+            samples: samples.len(),
+            tokens: samples.iter().map(|s| s.ids.len()).sum(),
+            learned: samples.iter().map(num_learned).sum(),
+            ..Self::default()
+        }
+    }
+
+    /// Of what language model and tower compute, the share that is padding.
+    fn padding(&self) -> f64 {
+        let Patches { computed, shown } = self.patches;
+        computed.saturating_sub(shown) as f64 / (self.tokens + computed).max(1) as f64
+    }
+}
+
+/// Forward and backward over all microbatches; nothing when it was stopped on the way. Pictures are given up as soon as
+/// their microbatch is computed.
 fn accumulate(
     model: &dyn Mllm,
     optimizer: &mut Optimizer,
-    samples: &[Encoded],
+    samples: Vec<Encoded>,
     micro_tokens: usize,
     stop: &AtomicBool,
-) -> Result<Option<(f64, usize)>, Error> {
+    feed: &Feed,
+) -> Result<Option<Sums>, Error> {
     optimizer.clear()?;
     // Known before the first backward, so that each row's gradient has its final weight at once.
-    let learned: usize = samples.iter().map(num_learned).sum();
+    let mut sums = Sums::of(&samples);
     let head = model.head().f_detach()?;
     let mut head_gradient = if optimizer.trains(model.head()) {
         Some(Tensor::f_zeros(head.size(), (Kind::Float, head.device()))?)
     } else {
         None
     };
-    let mut sum = 0.0;
-    for packed in pack(samples, micro_tokens) {
+    let microbatches = pack(&samples, micro_tokens);
+    drop(samples);
+    for packed in microbatches {
         if stop.load(Ordering::Relaxed) {
             optimizer.clear()?;
             return Ok(None);
@@ -224,14 +268,22 @@ fn accumulate(
         let hidden_nd = model
             .hidden(&packed.batch, None)?
             .f_index_select(0, &rows)?;
+        for image in &packed.batch.images {
+            let Patches { computed, shown } = model.patches(image);
+            sums.patches.computed += computed;
+            sums.patches.shown += shown;
+        }
+        // The forward has made tensors of them.
+        feed.computed(feed::bytes(&packed.batch.images));
+        drop(packed);
         let (part, gradient_nd) = loss::backward(
             &hidden_nd.f_detach()?,
             &head,
             &targets,
-            1.0 / learned as f64,
+            1.0 / sums.learned as f64,
             head_gradient.as_mut(),
         )?;
-        sum += part;
+        sums.loss += part;
         if hidden_nd.requires_grad() {
             torch::backward_with(&hidden_nd, &gradient_nd)?;
         }
@@ -240,7 +292,7 @@ fn accumulate(
     if let Some(gradient) = head_gradient {
         optimizer.add(model.head(), gradient)?;
     }
-    Ok(Some((sum, learned)))
+    Ok(Some(sums))
 }
 
 /// The largest resident memory of this process in bytes, from `/proc`; 0 where it cannot be read.

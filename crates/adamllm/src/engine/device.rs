@@ -19,6 +19,7 @@ pub fn engine(shared: &Shared) -> Result<Engine> {
         device,
         dtype: kind(shared, device),
         threads: threads(shared),
+        memory: None,
         generation: Generation::default(),
         processing: processor::Options::default(),
         extra_bos: None,

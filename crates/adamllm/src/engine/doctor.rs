@@ -164,6 +164,7 @@ fn learn_in(folder: &Path, threads: usize) -> Result<Learned> {
     let demo = folder.join("demo");
     demo::write_shipped(&demo)?;
     let engine = Engine {
+        memory: None,
         generation: Generation::default(),
         device: Device::Cpu,
         dtype: Kind::Float,

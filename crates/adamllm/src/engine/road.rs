@@ -15,7 +15,7 @@ use corpus::sealed::{changed_keys, write_json};
 use pipeline::stages::report::{INDEX, NAME as REPORT, SUMMARY};
 use pipeline::stages::train::NAME as TRAIN;
 use pipeline::stages::tune_synthesizer::NAME as TUNING;
-use pipeline::{Driver, Engine, Stages, planner, preflight, settings};
+use pipeline::{Driver, Engine, Stages, memory, planner, preflight, settings};
 use report::Summary;
 use run::events::Reporter;
 use run::plan::against_measured;
@@ -203,6 +203,7 @@ fn walk(
     let kept = Kept::of(&run.path);
     let engine = engine(shared, recipe, &run.path, device, kept);
     torch::set_threads(engine.threads);
+    memory::bound(device, engine.memory);
     let driver = Driver {
         recipe,
         stages: &stages,

@@ -86,7 +86,8 @@ fn values(shape: &Shape) -> String {
         | Shape::Number(..)
         | Shape::Rates
         | Shape::Two
-        | Shape::Columns => shape.expected(),
+        | Shape::Columns
+        | Shape::Size => shape.expected(),
     }
 }
 

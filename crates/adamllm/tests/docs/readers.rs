@@ -22,6 +22,7 @@ const BY_CONTENT: &[&str] = &[
     "generate.cache_tokens",
     "generate.group",
     "generate.prefill_tokens",
+    "model.memory",
 ];
 
 /// Compares every stage of a finished run.

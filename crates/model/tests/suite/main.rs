@@ -8,4 +8,5 @@ mod forward;
 mod golden;
 mod hostile;
 mod memory;
+mod patches;
 mod support;

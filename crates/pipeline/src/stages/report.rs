@@ -14,6 +14,7 @@ use report::{
 };
 use run::plan::Cost;
 use run::recipe::Recipe;
+use run::usage::Usage;
 use run::{Node, Place, events};
 use serde::{Deserialize, Serialize};
 use synthesis::truth::Truth;
@@ -148,10 +149,13 @@ impl Stage for Report {
             source,
         })?;
         let truth = self.truth()?;
+        let trainings = self.trainings(site);
+        let used = trainings.iter().filter_map(|(_, _, usage)| usage.as_ref());
+        let peak_rss = used.map(|usage| usage.peak_rss_bytes);
         let summary = Summary {
             seed: self.seed,
             seconds: seconds(site),
-            peak_rss_bytes: self.peak_rss(site)?.max(train::peak_rss_bytes()),
+            peak_rss_bytes: peak_rss.fold(train::peak_rss_bytes(), u64::max),
             funnel: self.funnel(site)?,
             filter: self.filter_score(site, &truth)?,
             tasks: scores.tasks,
@@ -175,6 +179,7 @@ impl Stage for Report {
             cards: &self.cards(site, &truth)?,
             flips: &self.flips(site)?,
             curves: &self.curves(site)?,
+            trainings: &told(&trainings),
             recipe: &self.recipe,
         });
         let index = site.folder.join(INDEX);
@@ -183,6 +188,13 @@ impl Stage for Report {
             tasks: summary.tasks.len() as u64,
         })
     }
+}
+
+/// What trainings took, in a sentence each.
+fn told(trainings: &[(&str, &str, Option<Usage>)]) -> Vec<String> {
+    let told = trainings.iter();
+    told.filter_map(|(_, name, usage)| Some(format!("{name}: {}", usage.as_ref()?.text())))
+        .collect()
 }
 
 fn about(recipe: &Recipe) -> Vec<String> {
@@ -258,20 +270,21 @@ impl Report {
         Ok(rows.map(|row| (row.id.clone(), row)).collect())
     }
 
-    /// The largest memory that any training of the run noted.
-    fn peak_rss(&self, site: &Site<'_>) -> Result<u64> {
-        let mut peak = 0;
-        for folder in [
-            site.folder_of(&self.of.tuned),
-            site.folder_of(&self.of.train),
-        ] {
-            let metrics: Vec<train::Metrics> = read_if_there(&folder.join("metrics.jsonl"))?;
-            peak = metrics
-                .iter()
-                .map(|m| m.peak_rss_bytes)
-                .fold(peak, u64::max);
-        }
-        Ok(peak)
+    /// The trainings of the run: their stages, what they are of, and what their steps took together, where there are any.
+    fn trainings(&self, site: &Site<'_>) -> [(&str, &'static str, Option<Usage>); 2] {
+        let (tuned, train) = (&self.of.tuned, &self.of.train);
+        [
+            (
+                tuned.name(),
+                "synthesizer",
+                Usage::read(&site.folder_of(tuned)),
+            ),
+            (
+                train.name(),
+                "adapted model",
+                Usage::read(&site.folder_of(train)),
+            ),
+        ]
     }
 
     fn funnel(&self, site: &Site<'_>) -> Result<Funnel> {
@@ -421,10 +434,7 @@ impl Report {
             ));
         }
         let mut out = Vec::new();
-        for (stage, name) in [
-            (self.of.tuned.name(), "synthesizer"),
-            (self.of.train.name(), "adapted model"),
-        ] {
+        for (stage, name, _) in self.trainings(site) {
             let steps = events::steps(&told, stage);
             let points = |number: &str| {
                 let measured = steps.iter();

@@ -116,6 +116,7 @@ fn engine() -> Engine {
         device: Device::Cpu,
         dtype: Kind::Float,
         threads: 1,
+        memory: None,
         generation: Generation::default(),
         processing: processor::Options::default(),
         extra_bos: None,
@@ -183,6 +184,30 @@ fn the_error_of_another_crates_stage_is_told_with_its_causes() {
     assert_eq!(
         corpus::causes(&error),
         "stage `one` failed: no answer from the server: the line is dead"
+    );
+}
+
+#[test]
+fn a_stage_without_memory_says_what_helps() {
+    let lacking = || {
+        let told =
+            "out of memory: 5000 bytes were asked for, 90000 are in use, and the limit is 93000";
+        train::Error::from(torch::Error(told.to_owned()))
+    };
+    let stage = Own::<u64>::new("one", move |_| Err(lacking().into()));
+    let error = ends(stage, &folder());
+    assert!(
+        matches!(
+            &error,
+            Error::Failed { source, .. }
+                if matches!(&**source, Error::OutOfMemory { told, .. } if told.asked == 5000 && told.in_use == 90_000)
+        ),
+        "{error:?}"
+    );
+    let told = corpus::causes(&error);
+    assert!(
+        told.starts_with("stage `one` failed: there is too little memory: 0.0 MB were asked for beside 0.1 MB in use"),
+        "{told}"
     );
 }
 

@@ -242,20 +242,16 @@ impl Processor for Conversation {
     }
 
     fn image(&self, path: &Path) -> Result<ImageInput, Error> {
-        let version = version(path);
-        if let Some(found) = self.shelf.get(path, version) {
-            return Ok(found);
-        }
-        let pictures = self.pictures.as_ref().ok_or_else(|| Error::TextOnly {
-            path: path.to_owned(),
-        })?;
-        let input = pictures
-            .input(&corpus::images::decode_as(path, pictures.alpha())?)
-            .map_err(|problem| Error::Picture {
+        self.shelf.get_or_make(path, version(path), || {
+            let pictures = self.pictures.as_ref().ok_or_else(|| Error::TextOnly {
                 path: path.to_owned(),
-                problem,
             })?;
-        self.shelf.put(path, version, &input);
-        Ok(input)
+            pictures
+                .input(&corpus::images::decode_as(path, pictures.alpha())?)
+                .map_err(|problem| Error::Picture {
+                    path: path.to_owned(),
+                    problem,
+                })
+        })
     }
 }

@@ -28,6 +28,8 @@ pub struct Recipe {
     pub checkpoint: PathBuf,
     /// `[model] dtype`.
     pub dtype: Dtype,
+    /// `[model] memory`: the most bytes that tensors may take.
+    pub memory: Option<u64>,
     /// `[model] extra_bos`: what is taken in place of what the general model's folder says.
     pub extra_bos: Option<bool>,
     /// `[model] template_date`.
@@ -200,6 +202,7 @@ impl Recipe {
             seed: get.integer("run.seed") as u64,
             checkpoint: get.model("model.checkpoint").unwrap_or_default(),
             dtype: get.word("model.dtype"),
+            memory: get.optional_size("model.memory"),
             extra_bos: get.optional_flag("model.extra_bos"),
             template_date: get.text("model.template_date"),
             min_pixels: get.optional_count("model.min_pixels"),
@@ -372,7 +375,8 @@ impl Recipe {
                 | Shape::Word(_)
                 | Shape::Rates
                 | Shape::Two
-                | Shape::Columns => false,
+                | Shape::Columns
+                | Shape::Size => false,
             })
         };
         self.among(names)

@@ -40,6 +40,11 @@ const BEFORE_TUNING: &[Key] = &[
         "dtype of the weights; auto: bf16 on a GPU and on processors that are known to be faster with it, else f32"
     ),
     key!(
+        "model.memory",
+        Shape::Size,
+        "most memory that tensors may take, such as \"12GB\"; default: nine tenths of the device's total memory, or of a container's"
+    ),
+    key!(
         "model.extra_bos",
         Shape::Flag,
         "a second begin-of-text token for the general model; default: what its folder says"

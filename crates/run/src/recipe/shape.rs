@@ -2,6 +2,7 @@
 
 use toml::Value;
 
+use super::size;
 use super::training::Group;
 
 /// What values a key takes.
@@ -31,6 +32,8 @@ pub enum Shape {
     Two,
     /// A table of text to text.
     Columns,
+    /// So many bytes, as a text.
+    Size,
 }
 
 impl Shape {
@@ -64,6 +67,7 @@ impl Shape {
             Self::Columns => value
                 .as_table()
                 .is_some_and(|t| t.values().all(Value::is_str)),
+            Self::Size => value.as_str().and_then(size::bytes).is_some(),
         };
         if fits {
             Ok(value.clone())
@@ -91,6 +95,7 @@ impl Shape {
             }
             Self::Two => "two numbers in a list".to_owned(),
             Self::Columns => "a table of our key = your column".to_owned(),
+            Self::Size => size::EXPECTED.to_owned(),
         }
     }
 }

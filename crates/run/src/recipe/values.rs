@@ -10,6 +10,7 @@ use toml::Value;
 use super::keys::DEMO;
 use super::resolution::Resolution;
 use super::shape::{as_number, listed};
+use super::size;
 use super::training::{Group, Rates, Training};
 use crate::hub::Hub;
 
@@ -87,6 +88,13 @@ impl<'a> Values<'a> {
     /// A whole number, where 0 stands for none.
     pub fn optional_count(&self, key: &str) -> Option<usize> {
         usize::try_from(self.integer(key)).ok().filter(|&n| n > 0)
+    }
+
+    /// So many bytes.
+    pub fn optional_size(&self, key: &str) -> Option<u64> {
+        self.value(key)
+            .and_then(Value::as_str)
+            .and_then(size::bytes)
     }
 
     pub fn number(&self, key: &str) -> f64 {

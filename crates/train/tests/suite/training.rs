@@ -1,6 +1,7 @@
 //! Loss, gradients and updates of single steps; what is frozen, packed, clipped and refused.
 
 use model::{Batch, Group, Mllm};
+use processor::ImageGrid;
 use torch::{Kind, Tensor};
 use train::{Config, Rates, Scheduler, Trainer};
 
@@ -266,4 +267,44 @@ fn a_loss_that_is_no_number_leaves_the_weights_alone() {
     assert!(error.starts_with("step 1 has loss NaN"), "{error}");
     let () = norm(model.as_ref()).copy_(&norm(start.as_ref()));
     assert!(equal(model.as_ref(), start.as_ref()));
+}
+
+/// Pictures that many hold: what a trainer that is gone still holds would be seen.
+#[test]
+fn a_trainer_that_is_dropped_early_leaves_nothing_behind() {
+    let (model, data) = (fresh(true, Kind::Float), samples());
+    let held = || {
+        let pictures = data.0.iter().flat_map(|sample| &sample.images);
+        let counts = pictures.map(|picture| std::sync::Arc::strong_count(&picture.pixels));
+        counts.sum::<usize>()
+    };
+    assert_eq!(held(), 2);
+    let config = Config::small(1e-2, 1, 12);
+    let mut trainer = Trainer::new(model.as_ref(), &data, &config).expect("trainer");
+    trainer.step().expect("step");
+    drop(trainer);
+    assert_eq!(held(), 2);
+}
+
+#[test]
+fn padding_is_told() {
+    let model = fresh(true, Kind::Float);
+    let mut data = samples();
+    let config = Config::small(1e-2, 4, 1);
+    let padding = |data: &Samples| {
+        let mut trainer = Trainer::new(model.as_ref(), data, &config).expect("trainer");
+        trainer.step().expect("step").expect("metrics").padding
+    };
+    assert!(padding(&data).abs() < 1e-12, "pictures fill their tiles");
+    // A square on two tiles, one above the other: of four rows of two patches the middle two show it, so that there are as
+    // many features as before. The tower computes 12 patches for it, 4 of them for nothing, and 8 for the other picture.
+    let picture = &mut data.0[0].images[0];
+    picture.pixels = std::sync::Arc::new(vec![0.5; 3 * 3 * 64]);
+    picture.shape[0] = 3;
+    picture.grid = ImageGrid::Tiles {
+        original: (8, 8),
+        tiles: (2, 1),
+    };
+    let expected = 4.0 / (39.0 + 12.0 + 8.0);
+    assert!((padding(&data) - expected).abs() < 1e-12);
 }

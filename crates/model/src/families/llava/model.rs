@@ -19,6 +19,7 @@ use crate::nn::decoder::Decoder;
 use crate::nn::dino::Dino;
 use crate::nn::projector::Projector;
 use crate::parameter::{Group, Parameter};
+use crate::patches::Patches;
 use crate::weights::Source;
 
 const TOWER: &str = "model.vision_tower";
@@ -185,6 +186,10 @@ impl Mllm for Llava {
             at += run.len();
         }
         Ok(Tensor::f_cat(&packed, 0)?)
+    }
+
+    fn patches(&self, image: &ImageInput) -> Patches {
+        Patches::all(image.num_tokens)
     }
 
     accessors!();

@@ -20,6 +20,7 @@ use crate::nn::clip::Clip;
 use crate::nn::decoder::Decoder;
 use crate::nn::projector::Projector;
 use crate::parameter::{Group, Parameter};
+use crate::patches::Patches;
 use crate::weights::Source;
 
 const TOWER: &str = "model.vision_tower";
@@ -148,6 +149,10 @@ impl Mllm for LlavaNext {
             packed.push(lines);
         }
         Ok(Tensor::f_cat(&packed, 0)?)
+    }
+
+    fn patches(&self, image: &ImageInput) -> Patches {
+        tiles::patches(image, self.config.vision.side())
     }
 
     accessors!();

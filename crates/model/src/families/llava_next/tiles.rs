@@ -9,6 +9,7 @@ use torch::Tensor;
 
 use crate::error::Error;
 use crate::nn::clip::ClipConfig;
+use crate::patches::Patches;
 
 /// The distinct tiles of a batch.
 pub struct Distinct<'a> {
@@ -20,10 +21,7 @@ pub struct Distinct<'a> {
 
 /// Checks the pictures and finds tiles that are alike (a square picture's overview and only tile, a picture asked about
 /// twice): each is encoded once, which changes no result.
-pub fn distinct<'a>(
-    images: &'a [ImageInput],
-    config: &ClipConfig,
-) -> Result<Distinct<'a>, Error> {
+pub fn distinct<'a>(images: &'a [ImageInput], config: &ClipConfig) -> Result<Distinct<'a>, Error> {
     let length = (config.num_channels * config.image_size * config.image_size) as usize;
     let tile_shape =
         [config.num_channels, config.image_size, config.image_size].map(|n| n as usize);
@@ -131,6 +129,29 @@ pub fn pack(
     let newlines = newline.f_expand([height, 1, d], false)?;
     let lines = Tensor::f_cat(&[shown, newlines], 1)?.f_reshape([height * (width + 1), d])?;
     Ok(Tensor::f_cat(&[overview, lines], 0)?)
+}
+
+/// What the tower computes for a picture: its overview, and all tiles of its grid. Those that are alike count each.
+pub fn patches(image: &ImageInput, side: i64) -> Patches {
+    let tiles = image.shape.first().copied().unwrap_or(0);
+    let computed = tiles * (side * side) as usize;
+    let ImageGrid::Tiles {
+        original,
+        tiles: (rows, columns),
+    } = image.grid
+    else {
+        return Patches::all(computed);
+    };
+    if tiles < 2 {
+        return Patches::all(computed);
+    }
+    let (height, width) = (rows as i64 * side, columns as i64 * side);
+    let (above, left) = padding(original, (height, width));
+    let shown = (height - 2 * above).max(0) * (width - 2 * left).max(0);
+    Patches {
+        computed,
+        shown: (side * side + shown) as usize,
+    }
 }
 
 /// Feature rows above and feature columns left of the picture inside its tiles: `unpad_image` of `transformers`, whose

@@ -52,6 +52,11 @@ impl VisionConfig {
         self.side() * self.side() + 1
     }
 
+    /// These, filled up to a multiple of eight, as the tower computes them.
+    pub fn filled_tokens(&self) -> i64 {
+        (self.tokens() + 7) / 8 * 8
+    }
+
     /// Width of what the tower gives.
     pub fn out(&self) -> i64 {
         self.hidden_size * (1 + self.intermediate_layers.len() as i64)

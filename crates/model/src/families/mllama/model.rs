@@ -20,6 +20,7 @@ use crate::nn::cross::{CrossInputs, Run, SequencePictures};
 use crate::nn::decoder::Decoder;
 use crate::nn::layers::Linear;
 use crate::parameter::{Group, Parameter};
+use crate::patches::Patches;
 use crate::weights::Source;
 
 const TOWER: &str = "model.vision_model";
@@ -199,6 +200,15 @@ impl Mllm for Mllama {
 
     fn image_features(&self, images: &[ImageInput]) -> Result<Tensor, Error> {
         self.features(images, 0)
+    }
+
+    fn patches(&self, image: &ImageInput) -> Patches {
+        let vision = &self.config.vision;
+        let tiles = image.shape.first().copied().unwrap_or(0);
+        Patches {
+            computed: (vision.max_tiles * vision.filled_tokens()) as usize,
+            shown: tiles * vision.tokens() as usize,
+        }
     }
 
     accessors!();

@@ -140,8 +140,7 @@ impl Tower {
         let own = self.tile_position.f_select(0, arrangement)?;
         x = x.f_add(&gate.f_mul(&own.f_reshape([n, p, w])?)?)?;
         x = self.norm_pre.forward(&x)?;
-        // Filled up to a multiple of eight.
-        let q = (p + 7) / 8 * 8;
+        let q = config.filled_tokens();
         let fill = Tensor::f_zeros([n, q - p, w], options)?;
         x = Tensor::f_cat(&[x, fill], 1)?.f_reshape([1, n * q, w])?;
         let visible = self.visible(real, q, &x)?;

@@ -19,6 +19,7 @@ use crate::families::names::is_buffer;
 use crate::mllm::Mllm;
 use crate::nn::decoder::Decoder;
 use crate::parameter::{Group, Parameter};
+use crate::patches::Patches;
 use crate::weights::{Source, Weights};
 
 const TOWER: &str = "model.visual";
@@ -141,6 +142,10 @@ impl Mllm for Qwen2Vl {
             .f_to_device(self.device)?
             .f_to_kind(self.kind)?;
         self.tower.forward(&pixels, &grids)
+    }
+
+    fn patches(&self, image: &ImageInput) -> Patches {
+        Patches::all(image.shape.first().copied().unwrap_or(0))
     }
 
     accessors!();

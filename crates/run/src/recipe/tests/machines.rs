@@ -63,3 +63,22 @@ fn auto_becomes_the_dtype_of_the_machine() {
     assert_eq!(demo, "f32");
     assert!(origin.starts_with("preset: recipes/demo.toml"), "{origin}");
 }
+
+#[test]
+fn a_memory_budget_has_a_unit() {
+    let read = |memory: &str| {
+        let text =
+            format!("[model]\ncheckpoint = \"demo\"\nmemory = {memory}\n[data]\npairs = \".\"\n");
+        Recipe::read(&text, &[], Path::new("."), &surroundings())
+    };
+    let budget = |memory: &str| read(memory).expect("valid").memory;
+    assert_eq!(budget("\"12GB\""), Some(12_000_000_000));
+    assert_eq!(budget("\"1.5 GiB\""), Some(3 << 29));
+    for wrong in ["\"12\"", "12", "\"a lot\""] {
+        let errors = read(wrong).expect_err("no size").join("\n");
+        assert!(
+            errors.contains("`model.memory`") && errors.contains("\"800MB\""),
+            "{errors}"
+        );
+    }
+}
