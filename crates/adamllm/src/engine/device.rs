@@ -114,7 +114,10 @@ pub fn automatic(device: Device) -> Automatic {
 /// The dtype that `--dtype` names. Where it is not given: bf16 on a GPU, and f32 on a processor, where what one model is asked
 /// is compared with others' numbers more often than it takes long.
 fn kind(shared: &Shared, device: Device) -> Kind {
-    let named = shared.dtype.as_deref().and_then(|name| name.parse().ok());
+    let named = match shared.dtype.as_deref() {
+        Some("auto") => Some(automatic(device).dtype),
+        named => named.and_then(|name| name.parse().ok()),
+    };
     settings::kind(named.unwrap_or(if device.is_cuda() {
         Dtype::Bf16
     } else {
