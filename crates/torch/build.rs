@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 /// Names the run path of the binaries in place of libtorch's folder on this machine; `$ORIGIN` is where a binary lies.
 const RUN_PATH: &str = "ADAMLLM_RUN_PATH";
 
+/// The library of threads that libtorch brings along.
+const OPENMP: &str = "libgomp.so.1";
+
 fn main() {
     println!("cargo::rerun-if-changed=csrc");
     let Ok(given) = std::env::var("DEP_TCH_LIBTORCH_LIB") else {
@@ -29,6 +32,8 @@ fn main() {
         .include(&include)
         .include(include.join("torch/csrc/api/include"))
         .flag("-D_GLIBCXX_USE_CXX11_ABI=1")
+        // libtorch's parallel loops are templates, which run on one thread where the compiler is not told.
+        .flag("-fopenmp")
         .file("csrc/allocator.cpp")
         .file("csrc/fused.cpp")
         .file("csrc/products.cpp")
@@ -45,6 +50,12 @@ fn main() {
     }
     println!("cargo::rustc-link-arg=-Wl,-rpath,{run_path}");
     println!("cargo::rustc-link-lib=stdc++");
+    // The threads are those of libtorch's own copy.
+    if lib.join(OPENMP).exists() {
+        println!("cargo::rustc-link-lib=dylib:+verbatim={OPENMP}");
+    } else {
+        println!("cargo::rustc-link-lib=gomp");
+    }
 }
 
 /// The loops of `kernels.cpp`, once for each set of instructions; which one runs is found out when the program starts.
