@@ -30,9 +30,11 @@ fn main() {
         .include(include.join("torch/csrc/api/include"))
         .flag("-D_GLIBCXX_USE_CXX11_ABI=1")
         .file("csrc/allocator.cpp")
+        .file("csrc/fused.cpp")
         .file("csrc/products.cpp")
         .file("csrc/shim.cpp")
         .compile("adamllm_shim");
+    kernels();
     // The folder is this machine's. What goes to other machines names one that starts from where the program lies.
     println!("cargo::rerun-if-env-changed={RUN_PATH}");
     let run_path = std::env::var(RUN_PATH).unwrap_or_else(|_| lib.display().to_string());
@@ -43,6 +45,38 @@ fn main() {
     }
     println!("cargo::rustc-link-arg=-Wl,-rpath,{run_path}");
     println!("cargo::rustc-link-lib=stdc++");
+}
+
+/// The loops of `kernels.cpp`, once for each set of instructions; which one runs is found out when the program starts.
+fn kernels() {
+    for (name, instructions) in [
+        ("base", &[][..]),
+        ("avx2", &["-mavx2", "-mfma"]),
+        (
+            "avx512",
+            &[
+                "-mavx512f",
+                "-mavx512bw",
+                "-mavx512dq",
+                "-mavx512vl",
+                "-mfma",
+                "-mprefer-vector-width=512",
+            ],
+        ),
+    ] {
+        let mut build = cc::Build::new();
+        build
+            .cpp(true)
+            .std("c++17")
+            .opt_level(3)
+            .define("ADM_KERNELS", name)
+            // Nothing of C++'s library is in them.
+            .flags(["-fopenmp-simd", "-fno-math-errno", "-fno-trapping-math"])
+            .flags(["-ffp-contract=fast", "-fno-exceptions"])
+            .flags(instructions)
+            .file("csrc/kernels.cpp")
+            .compile(&format!("adamllm_kernels_{name}"));
+    }
 }
 
 /// The version that the headers bear, `2.11.0`.

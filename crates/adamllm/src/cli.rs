@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use corpus::pictograms::{DOMAINS, Domain};
 
+use crate::bench::Bench;
 use crate::convert::Convert;
 use crate::flags::{Shared, positive};
 use crate::inspect_data::InspectData;
@@ -107,6 +108,9 @@ pub enum Command {
     /// Measures matrix products in both dtypes and learns one picture by heart, in about 20 seconds.
     #[command(after_help = "Example: adamllm doctor")]
     Doctor,
+    /// How fast training, generation and data are here.
+    #[command(subcommand)]
+    Bench(Bench),
     /// Completions for a shell, on stdout.
     #[command(
         after_help = "Example: adamllm completions bash > ~/.local/share/bash-completion/completions/adamllm"

@@ -1,4 +1,4 @@
-//! What the environment says: the caches of the Hugging Face hub on this machine.
+//! What the environment says: the caches of the Hugging Face hub, and the program's own, on this machine.
 
 use std::path::PathBuf;
 
@@ -19,6 +19,17 @@ pub fn hub() -> Hub {
         .chain(hub)
         .collect();
     Hub { caches }
+}
+
+/// The program's own folder of what can be made anew, by the XDG rules (a relative path counts as unset); none without a
+/// home.
+pub fn cache() -> Option<PathBuf> {
+    let absolute = |name: &str| {
+        let path = PathBuf::from(std::env::var_os(name)?);
+        path.is_absolute().then_some(path)
+    };
+    let base = absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")))?;
+    Some(base.join("adamllm"))
 }
 
 /// What recipes are read in, where `model.dtype = "auto"` stands for `automatic`.

@@ -14,8 +14,8 @@ pub struct Shared {
     /// Where models run: auto (a GPU if there is one), cpu, cuda or cuda:N.
     #[arg(long, global = true, default_value = "auto")]
     pub device: String,
-    /// Dtype of the weights (f32 or bf16); default: bf16 on a GPU, else f32. For stages the recipe says.
-    #[arg(long, global = true, value_parser = ["f32", "bf16"])]
+    /// Dtype of the weights: f32, bf16, or auto for what is faster here; default: bf16 on a GPU, else f32. For stages the recipe says.
+    #[arg(long, global = true, value_parser = ["f32", "bf16", "auto"])]
     pub dtype: Option<String>,
     /// Threads of the tensor library; default: all cores.
     #[arg(long, global = true, value_parser = positive)]

@@ -7,6 +7,7 @@
     reason = "the program is the one crate that prints"
 )]
 
+pub mod bench;
 pub mod cli;
 mod columns;
 mod convert;

@@ -89,6 +89,19 @@ pub fn processor() -> Processor {
     }
 }
 
+/// The processor's name with the numbers that tell two of one name apart, `AMD EPYC, family 26, model 2`.
+pub fn model() -> String {
+    let of = |key: &str| value_of("/proc/cpuinfo", key).unwrap_or_else(|| "unknown".to_owned());
+    // `model name` begins with `model` too, and comes after it.
+    let (name, family, model) = (of("model name"), of("cpu family"), of("model\t"));
+    format!("{name}, family {family}, model {model}")
+}
+
+/// The processor's name, as the system tells it.
+pub fn processor_name() -> String {
+    value_of("/proc/cpuinfo", "model name").unwrap_or_else(|| "unknown".to_owned())
+}
+
 /// Whether the system has a driver for GPUs that can be computed on; whether libtorch finds one is another matter.
 pub fn has_gpu() -> bool {
     [
@@ -133,7 +146,7 @@ pub fn automatic(shared: &Shared) -> Automatic {
 }
 
 fn cpu(shared: &Shared) -> Check {
-    let name = value_of("/proc/cpuinfo", "model name").unwrap_or_else(|| "unknown".to_owned());
+    let name = processor_name();
     let flags = processor().features;
     let has: Vec<&str> = ["avx2", "avx512f", "avx512_bf16", "amx_bf16"]
         .into_iter()

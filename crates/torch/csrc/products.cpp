@@ -24,7 +24,8 @@ enum Product { FORWARD = 0, INPUT_GRADIENT = 1, WEIGHT_GRADIENT = 2, FEW_ROWS = 
 
 // For each, whether oneDNN makes it.
 std::array<std::atomic<bool>, 4> by_onednn = {};
-std::atomic<bool> packs = {true};
+// So many bytes may packed weights take.
+std::atomic<uint64_t> room = {0};
 // Whether this thread multiplies with the same weights again and again. What a product does must not depend on what was
 // done before it, so nobody guesses this.
 thread_local bool repeats = false;
@@ -52,18 +53,26 @@ at::Tensor onednn(const at::Tensor& x, const at::Tensor& weight, const std::opti
 struct Packed {
   c10::weak_intrusive_ptr<c10::TensorImpl> weight;
   uint32_t version;
+  uint64_t bytes;
   at::Tensor packed;
 };
 
 std::mutex packed_mutex;
 std::unordered_map<c10::TensorImpl*, Packed> packed_weights;
+uint64_t packed_bytes = 0;
 
 void forget_dropped() {
   for (auto at = packed_weights.begin(); at != packed_weights.end();) {
-    at = at->second.weight.expired() ? packed_weights.erase(at) : std::next(at);
+    if (at->second.weight.expired()) {
+      packed_bytes -= at->second.bytes;
+      at = packed_weights.erase(at);
+    } else {
+      ++at;
+    }
   }
 }
 
+// Undefined where there is no room.
 at::Tensor packed(const at::Tensor& weight) {
   std::lock_guard<std::mutex> lock(packed_mutex);
   auto* key = weight.unsafeGetTensorImpl();
@@ -71,22 +80,26 @@ at::Tensor packed(const at::Tensor& weight) {
   auto found = packed_weights.find(key);
   if (found != packed_weights.end()) {
     if (!found->second.weight.expired() && found->second.version == version) return found->second.packed;
+    packed_bytes -= found->second.bytes;
     packed_weights.erase(found);
   }
   forget_dropped();
+  const uint64_t bytes = weight.nbytes();
+  if (packed_bytes + bytes > room.load(std::memory_order_relaxed)) return {};
+  packed_bytes += bytes;
   static const auto op = c10::Dispatcher::singleton()
                              .findSchemaOrThrow("mkldnn::_reorder_linear_weight", "")
                              .typed<at::Tensor(const at::Tensor&, std::optional<int64_t>)>();
   at::Tensor made = op.call(weight.detach(), FEW / 2);
   packed_weights.emplace(
-      key, Packed{c10::weak_intrusive_ptr<c10::TensorImpl>(weight.getIntrusivePtr()), static_cast<uint32_t>(version), made});
+      key, Packed{c10::weak_intrusive_ptr<c10::TensorImpl>(weight.getIntrusivePtr()), static_cast<uint32_t>(version), bytes, made});
   return made;
 }
 
 // Whether a product with these rows takes the packed weight.
 bool takes_packed(const at::Tensor& x, const at::Tensor& weight) {
   const auto kind = weight.scalar_type();
-  return repeats && by_onednn[FEW_ROWS].load(std::memory_order_relaxed) && packs.load(std::memory_order_relaxed) &&
+  return repeats && by_onednn[FEW_ROWS].load(std::memory_order_relaxed) &&
          weight.is_cpu() && weight.dim() == 2 && weight.is_contiguous() && weight.numel() >= LEAST_PACKED &&
          (kind == at::kFloat || kind == at::kBFloat16) && x.scalar_type() == kind && x.size(-1) == weight.size(1) &&
          x.numel() <= FEW * x.size(-1) && x.numel() > 0;
@@ -133,12 +146,13 @@ int mkl_serv_intel_cpu_true() {
 }
 
 // `onednn` has four flags, in the order of `Product`.
-void adm_products_set(const int* onednn, int pack) {
+void adm_products_set(const int* onednn, uint64_t bytes) {
   for (size_t i = 0; i < by_onednn.size(); ++i) by_onednn[i] = onednn[i] != 0;
-  packs = pack != 0;
-  if (pack == 0) {
-    std::lock_guard<std::mutex> lock(packed_mutex);
+  room = bytes;
+  std::lock_guard<std::mutex> lock(packed_mutex);
+  if (packed_bytes > bytes) {
     packed_weights.clear();
+    packed_bytes = 0;
   }
 }
 
@@ -160,8 +174,11 @@ int adm_linear(at::Tensor* x, at::Tensor* weight, at::Tensor* bias, at::Tensor**
     const bool learns = c10::GradMode::is_enabled() &&
                         (x->requires_grad() || weight->requires_grad() || (added && added->requires_grad()));
     if (!learns && takes_packed(*x, *weight)) {
-      *out = new at::Tensor(onednn(*x, packed(*weight), added));
-      return;
+      const at::Tensor other = packed(*weight);
+      if (other.defined()) {
+        *out = new at::Tensor(onednn(*x, other, added));
+        return;
+      }
     }
     const bool plain = weight->is_contiguous() && weight->dim() == 2 && x->dim() >= 2;
     const bool chosen = takes_onednn(FORWARD, *x) ||

@@ -5,6 +5,7 @@ mod call;
 mod cuda;
 mod error;
 mod foreign;
+pub mod fused;
 mod loaded;
 pub mod memory;
 mod out_of_memory;

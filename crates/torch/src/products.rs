@@ -17,7 +17,7 @@ use crate::error::Error;
 use crate::shim::check;
 
 unsafe extern "C" {
-    fn adm_products_set(onednn: *const c_int, pack: c_int);
+    fn adm_products_set(onednn: *const c_int, room: u64);
     fn adm_products_repeat(on: c_int) -> c_int;
     fn adm_products_forget();
     fn adm_linear(
@@ -122,20 +122,21 @@ impl Products {
         self
     }
 
-    /// From now on products are made so, in all threads. With `pack`, products of few rows inside of [`repeated`] keep a packed
-    /// copy of each weight as long as it lives, where oneDNN makes them; without, they stay libtorch's.
-    pub fn apply(&self, pack: bool) {
+    /// From now on products are made so, in all threads. Where oneDNN makes those of few rows, they keep a packed copy of each
+    /// weight inside of [`repeated`], as long as it lives and all copies take no more than `room` bytes; without room they
+    /// stay libtorch's.
+    pub fn apply(&self, room: u64) {
         let flags = self
             .0
             .map(|library| c_int::from(library == Library::OneDnn));
         // SAFETY: four flags, which are copied.
-        unsafe { adm_products_set(flags.as_ptr(), c_int::from(pack)) }
+        unsafe { adm_products_set(flags.as_ptr(), room) }
     }
 
     /// What is the fastest on this machine with the present number of threads, with the times that say so. It takes about a
     /// quarter of a second, and leaves libtorch's own choice in force.
     ///
-    /// oneDNN has to be faster by a twentieth, so that noise does not decide.
+    /// oneDNN has to be faster by a tenth, so that noise does not decide.
     pub fn measured() -> Result<(Self, Vec<Timing>), Error> {
         let _guard = tch::no_grad_guard();
         let _repeated = repeated();
@@ -148,7 +149,7 @@ impl Products {
             let start = Instant::now();
             for round in 0..ROUNDS {
                 for (library, best) in [(Library::Mkl, &mut mkl), (Library::OneDnn, &mut onednn)] {
-                    Self::default().with(product, library).apply(true);
+                    Self::default().with(product, library).apply(PROBE_ROOM);
                     let time = probe.time()?;
                     if round > 0 {
                         *best = best.min(time);
@@ -158,8 +159,8 @@ impl Products {
                     break;
                 }
             }
-            Self::default().apply(true);
-            if onednn < 0.95 * mkl {
+            Self::default().apply(0);
+            if onednn < 0.9 * mkl {
                 found = found.with(product, Library::OneDnn);
             }
             timings.push(Timing {
@@ -200,6 +201,8 @@ impl Drop for Repeated {
     }
 }
 
+/// Room for the packed weight of a probe.
+const PROBE_ROOM: u64 = 16 << 20;
 /// Rounds of a measurement at most, the one that warms up included.
 const ROUNDS: usize = 6;
 /// No further round of a product begins after this.

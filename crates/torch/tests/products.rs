@@ -3,6 +3,9 @@
 use torch::products::{Library, Product, Products, add_transposed_times, repeated, times_weight};
 use torch::{Device, Kind, Tensor, linear, no_grad_guard};
 
+/// For a few packed weights.
+const ROOM: u64 = 8 << 20;
+
 fn random(sizes: &[i64]) -> Tensor {
     Tensor::randn(sizes, (Kind::Float, Device::Cpu))
 }
@@ -99,7 +102,7 @@ fn either_library_gives_the_same_products() {
             .fold(Products::default(), |p, product| p.with(product, library))
     };
     for library in [Library::Mkl, Library::OneDnn] {
-        all(library).apply(true);
+        all(library).apply(ROOM);
         for rows in [&[1][..], &[200], &[3, 70]] {
             gradients_are_right(rows, false);
             gradients_are_right(rows, true);
@@ -113,7 +116,7 @@ fn either_library_gives_the_same_products() {
     }
 
     // Packed weights follow what is written to their weight.
-    all(Library::OneDnn).apply(true);
+    all(Library::OneDnn).apply(ROOM);
     for (kind, bound) in [(Kind::Float, 1e-5), (Kind::BFloat16, 2e-2)] {
         let _guard = no_grad_guard();
         let _repeated = repeated();
@@ -143,7 +146,7 @@ fn either_library_gives_the_same_products() {
             );
         }
         // Without a place for packed weights.
-        all(Library::OneDnn).apply(false);
+        all(Library::OneDnn).apply(0);
         let expected = product(&x, &weight, None);
         check(
             &linear(&x, &weight, None).expect("a product"),
@@ -151,14 +154,14 @@ fn either_library_gives_the_same_products() {
             bound,
             "not packed",
         );
-        all(Library::OneDnn).apply(true);
+        all(Library::OneDnn).apply(ROOM);
     }
 
     let (found, timings) = Products::measured().expect("times");
     assert_eq!(timings.len(), 4);
     for timing in timings {
         assert!(timing.mkl > 0.0 && timing.onednn > 0.0, "{timing:?}");
-        let expected = if timing.onednn < 0.95 * timing.mkl {
+        let expected = if timing.onednn < 0.9 * timing.mkl {
             Library::OneDnn
         } else {
             Library::Mkl

@@ -57,7 +57,7 @@ fn packing(criterion: &mut Criterion) {
     let (_, processor) = base();
     let samples = samples(&*processor);
     criterion.bench_function("pack 16 samples", |bencher| {
-        bencher.iter(|| pack(black_box(&samples.0), 1024));
+        bencher.iter(|| pack(black_box(&samples.0), 1024, |_| 0));
     });
 }
 

@@ -256,7 +256,9 @@ fn accumulate(
     } else {
         None
     };
-    let microbatches = pack(&samples, micro_tokens);
+    let microbatches = pack(&samples, micro_tokens, |image| {
+        model.patches(image).computed
+    });
     drop(samples);
     for packed in microbatches {
         if stop.load(Ordering::Relaxed) {

@@ -10,7 +10,7 @@ use pipeline::{Engine, settings};
 use run::recipe::{Automatic, DeviceKind, Dtype};
 use torch::{Device, Kind};
 
-use crate::cuda;
+use crate::{cuda, products};
 
 /// An engine for models that are named on the command line.
 pub fn engine(shared: &Shared) -> Result<Engine> {
@@ -52,6 +52,7 @@ pub fn ready_for_files(shared: &Shared) -> Result<Device> {
 fn prepare(shared: &Shared) -> Result<()> {
     torch::check_version().context("this program cannot run with the libtorch that it found")?;
     torch::set_threads(threads(shared));
+    let _ = products::apply(None, threads(shared));
     Ok(())
 }
 
@@ -113,7 +114,10 @@ pub fn automatic(device: Device) -> Automatic {
 /// The dtype that `--dtype` names. Where it is not given: bf16 on a GPU, and f32 on a processor, where what one model is asked
 /// is compared with others' numbers more often than it takes long.
 fn kind(shared: &Shared, device: Device) -> Kind {
-    let named = shared.dtype.as_deref().and_then(|name| name.parse().ok());
+    let named = match shared.dtype.as_deref() {
+        Some("auto") => Some(automatic(device).dtype),
+        named => named.and_then(|name| name.parse().ok()),
+    };
     settings::kind(named.unwrap_or(if device.is_cuda() {
         Dtype::Bf16
     } else {

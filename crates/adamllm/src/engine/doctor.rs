@@ -12,10 +12,11 @@ use pipeline::Engine;
 use pipeline::generation::Generation;
 use processor::Encoded;
 use serde_json::Value;
+use torch::products::Products;
 use torch::{Device, Kind, Tensor};
 use train::{SampleSource, Trainer};
 
-use crate::cuda;
+use crate::{cuda, products};
 
 /// Side of the multiplied matrices.
 const SIDE: i64 = 1024;
@@ -48,6 +49,15 @@ pub fn run(shared: &Shared) -> Result<()> {
         (f32_rate < 5.0)
             .then(|| "the processor is very slow or busy; stop what else runs".to_owned()),
     ));
+    found.push(match Products::measured() {
+        Ok((products, timings)) => {
+            let told = products::told(products, &timings);
+            // The machine is measured as it will be used.
+            let _ = products::apply(None, threads(shared));
+            check("products", told, None)
+        }
+        Err(error) => check("products", "could not be timed", Some(error.to_string())),
+    });
     found.extend(rest);
     found.push(gpu());
     let learned = learn(threads(shared)).unwrap_or_else(|error| Learned {

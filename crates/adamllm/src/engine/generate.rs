@@ -20,15 +20,25 @@ use crate::device;
 /// What is wrong with a request that a model cannot answer.
 const UNANSWERED: &str = "not-answered";
 
-/// The requests of a file, all of which must be sound.
-fn read(path: &Path) -> Result<Vec<Request>> {
-    let (requests, bad) = jsonl::read_lenient::<Request>(path)?;
+/// The requests of a file, all of which must be sound; their pictures lie beside it.
+pub fn read(path: &Path) -> Result<Vec<Request>> {
+    let (mut requests, bad) = jsonl::read_lenient::<Request>(path)?;
     let mut groups = Groups::default();
     for row in &bad {
         let detail = format!("line {}: {}", row.line, row.detail);
         groups.add(row.reason, || rejects::line(&row.id, &detail));
     }
     if groups.is_empty() {
+        let folder = path.parent().unwrap_or(Path::new(""));
+        for request in &mut requests {
+            for image in &mut request.images {
+                *image = folder.join(&*image);
+            }
+            // The file is the user's own writing, so its marks count.
+            for turn in request.turns.iter_mut().filter(|t| t.role == Role::User) {
+                turn.marks = true;
+            }
+        }
         return Ok(requests);
     }
     bail!(
@@ -51,20 +61,8 @@ pub fn run(shared: &Shared, arguments: &Generate) -> Result<()> {
         processor.as_ref(),
         engine.generation.options(arguments.seed),
     );
-    if let (Some(mut all), Some(place), Some(output)) =
-        (requests, &arguments.requests, &arguments.output)
-    {
+    if let (Some(all), Some(output)) = (requests, &arguments.output) {
         signals::take_over()?;
-        let folder = place.parent().unwrap_or(Path::new(""));
-        for request in &mut all {
-            for image in &mut request.images {
-                *image = folder.join(&*image);
-            }
-            // The file is the user's own writing, so its marks count.
-            for turn in request.turns.iter_mut().filter(|t| t.role == Role::User) {
-                turn.marks = true;
-            }
-        }
         let terminal = Terminal::new(shared);
         let progress = Progress {
             label: "generate",

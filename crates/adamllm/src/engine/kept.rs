@@ -11,8 +11,10 @@ use run::events::Reporter;
 use run::recipe::{Automatic, DeviceKind, Dtype};
 use serde_json::{Value, json};
 use torch::Device;
+use torch::products::Products;
 
 use crate::device::{automatic, device_kind};
+use crate::products;
 
 /// What a run began with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -21,6 +23,7 @@ pub struct Kept {
     dtype: Option<Dtype>,
     device: Option<DeviceKind>,
     generation: Option<Generation>,
+    products: Option<Products>,
 }
 
 fn place(run: &Path) -> PathBuf {
@@ -54,6 +57,7 @@ impl Kept {
             dtype: dtype.or_else(|| noted(run)),
             device: word("device").and_then(|name| name.parse().ok()),
             generation: serde_json::from_value(machine["generation"].clone()).ok(),
+            products: products::read(&machine["products"]),
         }
     }
 
@@ -76,7 +80,7 @@ impl Kept {
         self.generation
     }
 
-    /// Writes down what the run goes on with. The last bits of sums depend on threads and device, so that another one is told.
+    /// Writes down what the run goes on with, and makes products of matrices as when it began. The last bits of sums depend on threads and device, so that another one is told.
     pub fn keep(
         self,
         shared: &Shared,
@@ -110,6 +114,7 @@ impl Kept {
             dtype: Some(self.automatic(device).dtype),
             device: Some(kind),
             generation: Some(engine.generation),
+            products: Some(products::apply(self.products, wanted)),
         };
         if now != self {
             write_sealed(
@@ -119,6 +124,7 @@ impl Kept {
                     "dtype": now.dtype.map(Dtype::as_str),
                     "device": kind.as_str(),
                     "generation": engine.generation,
+                    "products": now.products.map(products::written),
                 }),
             )?;
         }

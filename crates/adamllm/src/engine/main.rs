@@ -4,6 +4,7 @@
     reason = "the program is the one crate that prints"
 )]
 
+mod bench;
 mod convert_model;
 mod cuda;
 mod device;
@@ -14,6 +15,7 @@ mod inspect_model;
 mod kept;
 mod perplexity;
 mod preview;
+mod products;
 mod road;
 
 use std::process::ExitCode;
@@ -60,6 +62,7 @@ fn command(cli: &Cli) -> Result<(), Error> {
         },
         Command::Report(stage) => road::up_to(shared, stage, report::NAME),
         Command::Generate(arguments) => generate::run(shared, arguments),
+        Command::Bench(arguments) => bench::run(shared, arguments),
         Command::Perplexity(arguments) => perplexity::run(shared, arguments),
         Command::ConvertModel(arguments) => convert_model::run(shared, arguments),
         Command::Inspect(Inspect::Model { folder, tensors }) => {

@@ -1,6 +1,6 @@
 //! Activation functions by their names in `config.json`.
 
-use torch::Tensor;
+use torch::{Tensor, fused};
 
 use crate::error::Error;
 
@@ -40,9 +40,18 @@ impl Activation {
         Ok(match self {
             Self::Gelu => x.f_gelu("none")?,
             Self::GeluTanh => x.f_gelu("tanh")?,
+            Self::QuickGelu if fused::is_fused(x) => fused::quick_gelu(x)?,
             Self::QuickGelu => x.f_mul_scalar(1.702)?.f_sigmoid()?.f_mul(x)?,
             Self::Silu => x.f_silu()?,
             Self::Relu => x.f_relu()?,
+        })
+    }
+
+    /// Of `gate`, times `up`: what is inside of a gated feed-forward part.
+    pub fn gated(self, gate: &Tensor, up: &Tensor) -> Result<Tensor, Error> {
+        Ok(match self {
+            Self::Silu if fused::is_fused(gate) => fused::gated(gate, up)?,
+            other => other.forward(gate)?.f_mul(up)?,
         })
     }
 }

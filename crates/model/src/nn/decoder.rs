@@ -233,8 +233,9 @@ impl Layer {
         pass: &Pass,
         cache: Option<&mut (Tensor, Tensor)>,
     ) -> Result<Tensor, Error> {
-        let x = x.f_add(&self.attention(&self.input_norm.forward(x)?, pass, cache)?)?;
-        Ok(x.f_add(&self.feed_forward.forward(&self.post_norm.forward(&x)?)?)?)
+        let mixed = self.attention(&self.input_norm.forward(x)?, pass, cache)?;
+        let (x, normed) = self.post_norm.forward_sum(x, &mixed)?;
+        Ok(x.f_add(&self.feed_forward.forward(&normed)?)?)
     }
 
     fn attention(

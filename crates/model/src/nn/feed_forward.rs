@@ -49,10 +49,8 @@ impl FeedForward {
 
     /// `[t, d]` to `[t, d]`.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor, Error> {
-        let gated = self
-            .activation
-            .forward(&self.gate.forward(x)?)?
-            .f_mul(&self.up.forward(x)?)?;
+        let (gate, up) = (self.gate.forward(x)?, self.up.forward(x)?);
+        let gated = self.activation.gated(&gate, &up)?;
         self.down.forward(&gated)
     }
 }

@@ -1,6 +1,6 @@
 //! Linear maps and norms.
 
-use torch::{Kind, Tensor};
+use torch::{Kind, Tensor, fused};
 
 use crate::error::Error;
 use crate::init::Init;
@@ -86,6 +86,9 @@ impl RmsNorm {
 
     /// Over the last dimension.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor, Error> {
+        if fused::is_fused(x) {
+            return Ok(fused::rms_norm(x, &self.weight, self.eps)?);
+        }
         let kind = x.kind();
         let inner = if kind == Kind::Double {
             kind
@@ -96,5 +99,15 @@ impl RmsNorm {
         let square = x.f_square()?.f_mean_dim(&[-1i64][..], true, None::<Kind>)?;
         let normed = x.f_mul(&square.f_add_scalar(self.eps)?.f_rsqrt()?)?;
         Ok(normed.f_to_kind(kind)?.f_mul(&self.weight)?)
+    }
+
+    /// The sum of `x` and `added`, and its norm.
+    pub fn forward_sum(&self, x: &Tensor, added: &Tensor) -> Result<(Tensor, Tensor), Error> {
+        if fused::is_fused(x) {
+            return Ok(fused::add_rms_norm(x, added, &self.weight, self.eps)?);
+        }
+        let sum = x.f_add(added)?;
+        let normed = self.forward(&sum)?;
+        Ok((sum, normed))
     }
 }

@@ -5,7 +5,7 @@
 
 use std::f64::consts::PI;
 
-use torch::{Device, Kind, Tensor};
+use torch::{Device, Kind, Tensor, fused};
 
 use crate::error::Error;
 
@@ -122,6 +122,9 @@ impl Llama3 {
 
 /// Rotates the heads `[t, h, e]`: element i pairs with element i + e / 2.
 pub fn rotate(x: &Tensor, cos: &Tensor, sin: &Tensor) -> Result<Tensor, Error> {
+    if fused::is_fused(x) && cos.kind() == x.kind() {
+        return Ok(fused::rotate(x, cos, sin)?);
+    }
     let halves = x.f_chunk(2, -1)?;
     let (first, second) = (&halves[0], &halves[1]);
     let left = first.f_mul(cos)?.f_sub(&second.f_mul(sin)?)?;

@@ -39,7 +39,7 @@ macro_rules! training {
                 Shape::Integer(1, MANY),
                 "6144",
                 OURS,
-                "tokens of a packed microbatch"
+                "tokens of a packed microbatch, which holds at most twice as many patches"
             ),
             key!(
                 concat!($section, ".max_seq_len"),
