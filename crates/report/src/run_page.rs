@@ -421,7 +421,7 @@ mod tests {
             answers: Some("answers/"),
             cards: &[],
             flips: &[flip],
-            trainings: &[],
+            trainings: &["adapted model: 512 tokens a second".to_owned()],
             curves: &[],
             recipe: &[],
         });
@@ -433,6 +433,7 @@ mod tests {
             "svg class=\"forest\"",
             "<td>12.5</td>",
             "one test item was found",
+            "<h2>Training</h2><p class=\"soft\">adapted model: 512 tokens a second</p>",
             "<td class=\"good\">+20.0 to +30.0 (only 7 clusters: the interval is too narrow to rely on)</td>",
         ] {
             assert!(page.contains(part), "{part} in {page}");

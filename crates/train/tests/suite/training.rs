@@ -308,3 +308,14 @@ fn padding_is_told() {
     let expected = 4.0 / (39.0 + 12.0 + 8.0);
     assert!((padding(&data) - expected).abs() < 1e-12);
 }
+
+#[test]
+fn lines_of_an_earlier_version_can_be_read() {
+    let line = r#"{"step": 3, "loss": 2.5, "grad_norm": 1.5, "learning_rate": {"projector": 0.1}, "samples": 4, "tokens": 39,
+        "learned_tokens": 9, "padding": 0.0, "seconds": 0.5, "data_wait_seconds": 0.1, "peak_rss_bytes": 1000}"#;
+    let read: train::Metrics = serde_json::from_str(line).expect("a line");
+    assert_eq!(
+        (read.step, read.peak_memory_bytes, read.wasted_memory_bytes),
+        (3, 0, 0)
+    );
+}
