@@ -353,4 +353,29 @@ int adm_rotate(at::Tensor* x, at::Tensor* cos, at::Tensor* sin, at::Tensor** out
   });
 }
 
+// In place of `logits` [rows, d] the gradient of the summed cross-entropy; `out` are the losses [rows], f32.
+int adm_cross_entropy(at::Tensor* logits, at::Tensor* targets, at::Tensor** out) {
+  return adm::guarded([&] {
+    c10::NoGradGuard no_grad;
+    check_like(*logits, *logits, "cross_entropy");
+    TORCH_CHECK(logits->dim() == 2 && logits->is_contiguous() && targets->is_cpu() && targets->is_contiguous() &&
+                    targets->scalar_type() == at::kLong && targets->numel() == logits->size(0),
+                "cross_entropy: targets of shape ", targets->sizes(), " for logits of shape ", logits->sizes());
+    const int64_t rows = logits->size(0), d = logits->size(1);
+    const int64_t* wanted = targets->data_ptr<int64_t>();
+    for (int64_t row = 0; row < rows; ++row) {
+      TORCH_CHECK(wanted[row] >= 0 && wanted[row] < d, "cross_entropy: target ", wanted[row], " of ", d, " classes");
+    }
+    at::Tensor losses = at::empty({rows}, logits->options().dtype(at::kFloat));
+    by_dtype(*logits, [&](auto* type) {
+      using T = std::remove_pointer_t<decltype(type)>;
+      const auto& loop = adm::kernels<T>().cross_entropy;
+      over_rows(rows, d, [&](int64_t begin, int64_t end) {
+        loop(data<T>(*logits), wanted, losses.data_ptr<float>(), begin, end, d);
+      });
+    });
+    *out = new at::Tensor(losses);
+  });
+}
+
 }  // extern "C"

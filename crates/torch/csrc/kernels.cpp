@@ -35,8 +35,9 @@ inline float round_as(const uint16_t*, float value) {
 
 // e to the x by its power of two and a polynomial (Cephes' coefficients): the last bit may be wrong.
 inline float exponential(float x) {
-  x = x > -87.0f ? x : -87.0f;
-  x = x < 88.0f ? x : 88.0f;
+  // So that what is no number stays none.
+  x = -87.0f > x ? -87.0f : x;
+  x = 88.0f < x ? 88.0f : x;
   // Adding this number leaves the nearest whole number in the last bits.
   constexpr float MAGIC = 12582912.0f;
   const float shifted = x * 1.44269504f + MAGIC;
@@ -171,9 +172,29 @@ void rotate(const T* x, const T* cos, const T* sin, T* y, int64_t begin, int64_t
 }
 
 template <typename T>
+void cross_entropy(T* logits, const int64_t* targets, float* losses, int64_t begin, int64_t end, int64_t d) {
+  for (int64_t row = begin; row < end; ++row) {
+    T* values = logits + row * d;
+    float highest = load(values);
+#pragma omp simd reduction(max : highest)
+    for (int64_t i = 0; i < d; ++i) highest = highest > load(values + i) ? highest : load(values + i);
+    float mass = 0.0f;
+#pragma omp simd reduction(+ : mass)
+    for (int64_t i = 0; i < d; ++i) mass += exponential(load(values + i) - highest);
+    const float normaliser = highest + __builtin_logf(mass);
+    T* target = values + targets[row];
+    losses[row] = normaliser - load(target);
+    const float right = exponential(-losses[row]) - 1.0f;
+#pragma omp simd
+    for (int64_t i = 0; i < d; ++i) store(values + i, exponential(load(values + i) - normaliser));
+    store(target, right);
+  }
+}
+
+template <typename T>
 constexpr Kernels<T> all() {
-  return {rms_norm<T>,   rms_norm_gradient<T>,   gated<T>, gated_gradient<T>,
-          quick_gelu<T>, quick_gelu_gradient<T>, rotate<T>};
+  return {rms_norm<T>,   rms_norm_gradient<T>,   gated<T>,  gated_gradient<T>,
+          quick_gelu<T>, quick_gelu_gradient<T>, rotate<T>, cross_entropy<T>};
 }
 
 }  // namespace

@@ -26,6 +26,8 @@ struct Kernels {
   // Rotates each of `heads` pairs of halves of a row (2 · half numbers) by the row's angles; with `back`, the other way.
   void (*rotate)(const T* x, const T* cos, const T* sin, T* y, int64_t begin, int64_t end, int64_t heads, int64_t half,
                  bool back);
+  // In place of each row's d logits, the gradient of its cross-entropy: softmax less one at its target. Gives the losses.
+  void (*cross_entropy)(T* logits, const int64_t* targets, float* losses, int64_t begin, int64_t end, int64_t d);
 };
 
 // The fastest that this processor has.

@@ -34,6 +34,11 @@ unsafe extern "C" {
         sin: *mut C_tensor,
         out: *mut *mut C_tensor,
     ) -> c_int;
+    fn adm_cross_entropy(
+        logits: *mut C_tensor,
+        targets: *mut C_tensor,
+        out: *mut *mut C_tensor,
+    ) -> c_int;
 }
 
 /// Whether the functions here take this tensor.
@@ -100,5 +105,20 @@ pub fn rotate(x: &Tensor, cos: &Tensor, sin: &Tensor) -> Result<Tensor, Error> {
     );
     // SAFETY: live tensors, whose shapes, dtypes and devices the shim checks.
     let code = unsafe { adm_rotate(x, cos, sin, &raw mut out) };
+    taken(code, out)
+}
+
+/// Cross-entropy of each row of `logits` `[r, v]` with its target `[r]` (of `Int64`): the losses `[r]` in nats, f32. The logits
+/// become the gradient of the losses' sum with respect to them: softmax less one at the target. No gradient flows.
+pub fn cross_entropy(logits: &mut Tensor, targets: &Tensor) -> Result<Tensor, Error> {
+    let mut out = std::ptr::null_mut();
+    // SAFETY: live tensors, whose shapes, dtypes and devices the shim checks, and the targets' range too.
+    let code = unsafe {
+        adm_cross_entropy(
+            logits.as_mut_ptr(),
+            targets.as_ptr().cast_mut(),
+            &raw mut out,
+        )
+    };
     taken(code, out)
 }

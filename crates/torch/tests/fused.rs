@@ -241,3 +241,36 @@ fn views_are_taken_as_they_are_and_what_does_not_fit_is_told() {
         assert!(error.contains(word), "{error}");
     }
 }
+
+#[test]
+fn cross_entropy_and_its_gradient() {
+    torch::set_seed(6);
+    for (rows, classes) in [(1, 3), (50, 1000), (7, 32_000)] {
+        let logits = random(&[rows, classes], Kind::Float) * 4.0;
+        let targets = Tensor::randint(classes, [rows], (Kind::Int64, Device::Cpu));
+        for (kind, bound) in [(Kind::Float, 4e-6), (Kind::BFloat16, 4e-3)] {
+            let mut found = logits.to_kind(kind).copy();
+            let leaf = found.to_kind(Kind::Double).set_requires_grad(true);
+            let expected = leaf
+                .log_softmax(-1, Kind::Double)
+                .gather(1, &targets.unsqueeze(1), false)
+                .neg()
+                .squeeze_dim(1);
+            expected.sum(Kind::Double).backward();
+            let losses = fused::cross_entropy(&mut found, &targets).expect("losses");
+            // Losses are in f32 whatever the dtype of the logits.
+            assert!(difference(&losses.to_kind(Kind::Double), &expected.detach()) < 2e-6);
+            let gradient = difference(&found.to_kind(Kind::Double), &leaf.grad());
+            assert!(gradient < bound, "{kind:?}, {classes}: {gradient}");
+        }
+    }
+    let mut logits = random(&[2, 5], Kind::Float);
+    for (targets, word) in [(vec![1_i64, 5], "target 5 of 5"), (vec![0], "shape [1]")] {
+        let refused = fused::cross_entropy(&mut logits, &Tensor::from_slice(&targets));
+        let error = refused.expect_err(word).to_string();
+        assert!(error.contains(word), "{error}");
+    }
+    let mut bad = Tensor::from_slice(&[f32::NAN, 1.0, 2.0]).reshape([1, 3]);
+    let losses = fused::cross_entropy(&mut bad, &Tensor::from_slice(&[1_i64])).expect("losses");
+    assert!(losses.double_value(&[0]).is_nan());
+}

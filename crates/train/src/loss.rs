@@ -2,7 +2,7 @@
 //!
 //! Shapes: n learned rows, d model width, v vocabulary. The `[n, v]` logits exist one chunk at a time.
 
-use torch::{Kind, Tensor, products};
+use torch::{Kind, Tensor, fused, products};
 
 use crate::Error;
 
@@ -27,17 +27,15 @@ pub(crate) fn backward(
     let gradient_nd = hidden_nd.f_zeros_like()?;
     for (start, length) in chunks(hidden_nd, head_vd) {
         let rows = hidden_nd.f_narrow(0, start, length)?;
-        let target = targets.f_narrow(0, start, length)?.f_unsqueeze(1)?;
-        let mut logits = torch::linear(&rows, head_vd, None)?.f_to_kind(Kind::Float)?;
-        let normaliser = logits.f_logsumexp([1], true)?;
-        let losses = normaliser.f_sub(&logits.f_gather(1, &target, false)?)?;
+        let target = targets.f_narrow(0, start, length)?;
+        let mut logits = torch::linear(&rows, head_vd, None)?;
+        let losses = if fused::is_fused(&logits) {
+            fused::cross_entropy(&mut logits, &target)?
+        } else {
+            logits = logits.f_to_kind(Kind::Float)?;
+            composed(&mut logits, &target)?
+        };
         sum += losses.f_sum(Kind::Double)?.f_double_value(&[])?;
-        // Softmax minus the one-hot target, in place and in the model's dtype from here on. The scale goes onto the
-        // narrow matrices.
-        let _ = logits.f_sub_(&normaliser)?;
-        let _ = logits.f_exp_()?;
-        let ones = Tensor::f_full([length, 1], -1.0, (Kind::Float, logits.device()))?;
-        let _ = logits.f_scatter_add_(1, &target, &ones)?;
         let errors = logits.f_to_kind(head_vd.kind())?;
         drop(logits);
         if let Some(gradient) = head_gradient.as_deref_mut() {
@@ -49,6 +47,18 @@ pub(crate) fn backward(
             .f_copy_(&narrowed.f_mul_scalar_(scale)?)?;
     }
     Ok((sum, gradient_nd))
+}
+
+/// Losses of the rows; the logits become softmax minus the one-hot target.
+fn composed(logits_nv: &mut Tensor, targets: &Tensor) -> Result<Tensor, Error> {
+    let target = targets.f_unsqueeze(1)?;
+    let normaliser = logits_nv.f_logsumexp([1], true)?;
+    let losses = normaliser.f_sub(&logits_nv.f_gather(1, &target, false)?)?;
+    let _ = logits_nv.f_sub_(&normaliser)?;
+    let _ = logits_nv.f_exp_()?;
+    let ones = Tensor::f_full(target.size(), -1.0, (Kind::Float, logits_nv.device()))?;
+    let _ = logits_nv.f_scatter_add_(1, &target, &ones)?;
+    Ok(losses)
 }
 
 fn chunks(hidden_nd: &Tensor, head_vd: &Tensor) -> Vec<(i64, i64)> {
