@@ -23,8 +23,8 @@ pub struct Cache {
 /// Slots of one capacity.
 #[derive(Debug)]
 pub struct Pool {
-    /// Per self-attention layer: keys and values `[s, g, c, e]`. What lies behind a sequence's length is finite and not
-    /// looked at.
+    /// Per self-attention layer: keys and values `[s, g, c, e]`. What lies behind a sequence's length has no weight, but it
+    /// has to be finite: [`Cache::clear`] wipes what may not be.
     pub layers: Vec<(Tensor, Tensor)>,
     /// What the slots hold. Length s.
     pub sequences: Vec<Sequence>,
@@ -103,15 +103,10 @@ impl Cache {
         }
     }
 
-    /// Copies a sequence's first `length` tokens into another slot, in place of what that holds. Pictures and positions are
-    /// those of the whole sequence, so that no picture may be cut off.
-    pub fn copy(&mut self, from: Slot, to: Slot, length: usize) -> Result<(), Error> {
-        let own = self.sequence(from);
-        let sequence = Sequence {
-            length,
-            shift: own.shift,
-            pictures: own.pictures.share(),
-        };
+    /// Copies a sequence into another slot, in place of what that holds. The other slot must have room for it.
+    pub fn copy(&mut self, from: Slot, to: Slot) -> Result<(), Error> {
+        let sequence = self.sequence(from).share();
+        let length = sequence.length as i64;
         for layer in 0..self.pools[from.pool].layers.len() {
             let (source, target) = (
                 &self.pools[from.pool].layers[layer],
@@ -119,20 +114,24 @@ impl Cache {
             );
             for (source, target) in [(&source.0, &target.0), (&source.1, &target.1)] {
                 let part = |x: &Tensor, slot: Slot| {
-                    x.f_select(0, slot.index as i64)?
-                        .f_narrow(1, 0, length as i64)
+                    x.f_select(0, slot.index as i64)?.f_narrow(1, 0, length)
                 };
                 part(target, to)?.f_copy_(&part(source, from)?)?;
             }
         }
-        *self.sequence_mut(to) = sequence;
+        self.put(to, sequence);
         Ok(())
+    }
+
+    /// Says what a slot holds: what it held before at some time, with which the sequence goes back to there.
+    pub fn put(&mut self, slot: Slot, sequence: Sequence) {
+        *self.sequence_mut(slot) = sequence;
     }
 
     /// Forgets what a slot holds. With `wipe`, its values are set to zero too: those of a failed sequence may be infinite,
     /// and what is masked is multiplied with zero, not left out.
     pub fn clear(&mut self, slot: Slot, wipe: bool) -> Result<(), Error> {
-        *self.sequence_mut(slot) = Sequence::default();
+        self.put(slot, Sequence::default());
         if wipe {
             for (keys, values) in &self.pools[slot.pool].layers {
                 for stored in [keys, values] {
@@ -166,7 +165,7 @@ impl Cache {
 }
 
 impl Pool {
-    /// One with this room and nothing in it.
+    /// One with this room. A slot is to be wiped before its first sequence, so that memory is taken when it is used.
     pub fn empty(layers: Vec<(Tensor, Tensor)>, slots: usize) -> Self {
         Self {
             layers,
@@ -186,19 +185,24 @@ impl Pool {
         let device = self.layers.first().map_or(Device::Cpu, |(k, _)| k.device());
         let index = Tensor::from_slice(&index).to_device(device);
         let layers = self.layers.iter();
-        let sequence = |slot: &Slot| {
-            let own = &self.sequences[slot.index];
-            Sequence {
-                length: own.length,
-                shift: own.shift,
-                pictures: own.pictures.share(),
-            }
-        };
+        let sequence = |slot: &Slot| self.sequences[slot.index].share();
         Self {
             layers: layers
                 .map(|(k, v)| (k.index_select(0, &index), v.index_select(0, &index)))
                 .collect(),
             sequences: slots.iter().map(sequence).collect(),
+        }
+    }
+}
+
+impl Sequence {
+    /// The same again, to be put back later or into another slot.
+    #[must_use]
+    pub fn share(&self) -> Self {
+        Self {
+            length: self.length,
+            shift: self.shift,
+            pictures: self.pictures.share(),
         }
     }
 }

@@ -51,12 +51,24 @@ pub trait Mllm {
     /// All parameters, tied ones once.
     fn parameters(&self) -> &[Parameter];
 
-    /// Room for `slots` sequences of at most `capacity` tokens.
+    /// Room for `slots` sequences of at most `capacity` tokens, to be wiped slot by slot before it is used.
     fn new_pool(&self, slots: usize, capacity: usize) -> Pool;
 
     /// An empty cache for `rows` sequences of at most `capacity` tokens.
     fn new_cache(&self, rows: usize, capacity: usize) -> Cache {
-        Cache::of(vec![self.new_pool(rows, capacity)])
+        let pool = self.new_pool(rows, capacity);
+        for (keys, values) in &pool.layers {
+            for stored in [keys, values] {
+                let _ = stored.shallow_clone().zero_();
+            }
+        }
+        Cache::of(vec![pool])
+    }
+
+    /// Whether tokens before a picture see it too, as in Llama 3.2: then a beginning can be run for several sequences only
+    /// where all their pictures are in it.
+    fn sees_ahead(&self) -> bool {
+        false
     }
 
     /// The longest sequence that the positions allow.

@@ -160,7 +160,7 @@ impl Decoder {
         Ok(Tensor::f_from_slice(&batch.positions)?.f_to_device(self.embedding.device())?)
     }
 
-    /// Room for `slots` sequences of at most `capacity` tokens.
+    /// Room for `slots` sequences of at most `capacity` tokens, not wiped.
     pub fn new_pool(&self, slots: usize, capacity: usize) -> Pool {
         let shape = [
             slots as i64,
@@ -171,7 +171,7 @@ impl Decoder {
         let options = (self.embedding.kind(), self.embedding.device());
         let text = self.layers.iter().filter(|l| matches!(l, Block::Text(_)));
         let layers = text
-            .map(|_| (Tensor::zeros(shape, options), Tensor::zeros(shape, options)))
+            .map(|_| (Tensor::empty(shape, options), Tensor::empty(shape, options)))
             .collect();
         Pool::empty(layers, slots)
     }

@@ -209,6 +209,10 @@ impl Mllm for Mllama {
         self.features(images, 0)
     }
 
+    fn sees_ahead(&self) -> bool {
+        true
+    }
+
     fn pictures(&self, images: &[ImageInput]) -> Result<Vec<Picture>, Error> {
         let _guard = no_grad_guard();
         let mut pictures = Vec::with_capacity(images.len());
