@@ -1,6 +1,6 @@
 //! Completes a file of requests and says how fast, with and without computing once what they share:
 //!
-//!     cargo run --release -p adamllm-generate --example complete -- MODEL REQUESTS [THREADS [GROUP]]
+//!     cargo run --release -p adamllm-generate --example complete -- MODEL REQUESTS [THREADS [GROUP [once|apart]]]
 //!
 //! A line of the file is a request, such as
 //! `{"id": "1", "turns": [{"role": "user", "text": "Name a fruit."}], "open": "assistant", "decoding": {"max_new_tokens": 32}}`.
@@ -28,7 +28,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     let processor = processor::load(folder.as_ref(), &processor::Options::default())?;
     let model = model::load(folder.as_ref(), Device::Cpu, Kind::Float)?;
-    for share in [true, false] {
+    let ways = match rest.get(2).map(String::as_str) {
+        Some("once") => vec![true],
+        Some("apart") => vec![false],
+        _ => vec![true, false],
+    };
+    for share in ways {
         let options = Options {
             group_size,
             share,
