@@ -178,7 +178,7 @@ impl Answers {
         })
     }
 
-    fn answer(&self, requests: Vec<Request>) -> Result<Vec<Completion>> {
+    fn answer(&self, requests: &[Request]) -> Result<Vec<Completion>> {
         let options = generate::Options {
             group_size: GROUP,
             seed: 1,
@@ -186,12 +186,7 @@ impl Answers {
         };
         let mut generator =
             LocalGenerator::new(self.model.as_ref(), self.processor.as_ref(), options);
-        let mut out = Vec::with_capacity(requests.len());
-        generator.generate(&mut requests.into_iter(), &mut |completion| {
-            out.push(completion);
-            Ok(())
-        })?;
-        Ok(out)
+        Ok(generator.complete(&requests)?)
     }
 
     fn about_pictures(&self, pictures: &[Picture], asks: Asks, kinds: &[String]) -> Result<Gate> {
@@ -253,7 +248,7 @@ impl Answers {
         requests: Vec<Request>,
         majority: Option<f64>,
     ) -> Result<Gate> {
-        let answers = self.answer(requests)?;
+        let answers = self.answer(&requests)?;
         let rows = items.iter().zip(answers);
         let rows = rows.map(|(item, answer)| item.answered(Some(answer.text)));
         let found = score(&task(asks), rows.collect(), Vec::new(), &Options::default())?;

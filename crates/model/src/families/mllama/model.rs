@@ -8,8 +8,8 @@ use torch::{Device, Kind, Tensor, no_grad_guard};
 use super::Config;
 use super::cross_mask::{Seen, runs};
 use super::tower::Tower;
-use crate::batch::Batch;
-use crate::cache::Cache;
+use crate::batch::{Batch, Picture};
+use crate::cache::{Cache, Pool};
 use crate::error::Error;
 use crate::families::accessors::accessors;
 use crate::families::head::{head, tied_names};
@@ -137,18 +137,25 @@ impl Mllama {
             let is_picture: Vec<bool> = ids.iter().map(|&id| id == token).collect();
             let count = is_picture.iter().filter(|&&is| is).count();
             let own = &batch.images[used..used + count];
-            let row = cache.as_deref().and_then(|cache| cache.pictures.get(index));
+            let row = cache
+                .as_deref()
+                .map(|cache| &cache.sequence(cache.rows[index]).pictures);
             let (before, old) = row.map_or((Vec::new(), 0), |row| (row.seen.clone(), row.count));
+            let known = batch.pictures.get(used..used + count).unwrap_or_default();
             let mut seen: Vec<Seen> = Vec::with_capacity(count);
             for (i, image) in own.iter().enumerate() {
                 let (_, tiles) = self.arrangement(used + i, image)?;
                 let start = old + picture * i as i64;
                 seen.push((start, tile * tiles as i64));
             }
-            let features = if own.is_empty() {
-                None
-            } else {
-                Some(self.features(own, used)?)
+            let features = match &cache {
+                _ if own.is_empty() => None,
+                Some(_) if !known.is_empty() => None,
+                None if !known.is_empty() => {
+                    let known: Vec<&Tensor> = known.iter().map(|p| &p.features).collect();
+                    Some(Tensor::f_cat(&known, 0)?)
+                }
+                _ => Some(self.features(own, used)?),
             };
             used += count;
             let total = old + picture * count as i64;
@@ -157,8 +164,9 @@ impl Mllama {
             }
             let runs: Vec<Run> = runs(&is_picture, &seen, &before);
             if let (Some(cache), Some(last)) = (&mut cache, runs.last()) {
-                let row = &mut cache.pictures[index];
+                let row = &mut cache.sequence_mut(cache.rows[index]).pictures;
                 (row.seen, row.count) = (last.seen.clone(), total);
+                row.join(known)?;
             }
             sequences.push(SequencePictures {
                 index,
@@ -209,6 +217,21 @@ impl Mllm for Mllama {
             computed: (vision.max_tiles * vision.filled_tokens()) as usize,
             shown: tiles * vision.tokens() as usize,
         }
+    }
+
+    fn sees_ahead(&self) -> bool {
+        true
+    }
+
+    fn pictures(&self, images: &[ImageInput]) -> Result<Vec<Picture>, Error> {
+        let _guard = no_grad_guard();
+        let mut pictures = Vec::with_capacity(images.len());
+        for (index, image) in images.iter().enumerate() {
+            let features = self.features(std::slice::from_ref(image), index)?;
+            let layers = self.decoder.cross_keys(&features)?;
+            pictures.push(Picture { features, layers });
+        }
+        Ok(pictures)
     }
 
     accessors!();
