@@ -55,17 +55,14 @@ pub fn pack<'a>(
             packed.batch.ids.len() + sample.ids.len() <= micro_tokens
                 && shown + own <= PATCHES_A_TOKEN * micro_tokens
         };
-        match out.last_mut().filter(|last| fits(last)) {
-            Some(last) => {
-                last.push(sample);
-                shown += own;
-            }
-            None => {
-                let mut packed = Packed::default();
-                packed.push(sample);
-                out.push(packed);
-                shown = own;
-            }
+        if let Some(last) = out.last_mut().filter(|last| fits(last)) {
+            last.push(sample);
+            shown += own;
+        } else {
+            let mut packed = Packed::default();
+            packed.push(sample);
+            out.push(packed);
+            shown = own;
         }
     }
     out
