@@ -62,7 +62,8 @@ struct Fresh {
 #[derive(Debug)]
 struct Taken {
     capacity: usize,
-    taken: Vec<bool>,
+    /// Whether each has one.
+    used: Vec<bool>,
     /// The first so many were wiped.
     wiped: usize,
 }
@@ -242,7 +243,7 @@ impl<'a> Phase<'a> {
         let path = self.path(&waiting);
         let from = path.last().map_or(0, |&last| self.length(last));
         let slots = &mut self.slots[slot.pool];
-        slots.taken[slot.index] = true;
+        slots.used[slot.index] = true;
         self.cache.clear(slot, slots.wiped <= slot.index)?;
         slots.wiped = slots.wiped.max(slot.index + 1);
         if let Some(trunk) = self.trunk.as_ref().filter(|_| from > 0) {
@@ -330,7 +331,7 @@ impl<'a> Phase<'a> {
                 let (from, to) = (Slot { pool, index: last }, Slot { pool, index: hole });
                 self.cache.copy(from, to)?;
                 self.cache.clear(from, false)?;
-                (slots.taken[last], slots.taken[hole]) = (false, true);
+                (slots.used[last], slots.used[hole]) = (false, true);
                 for live in self.live.iter_mut().filter(|live| live.slot == from) {
                     live.slot = to;
                 }
@@ -406,7 +407,7 @@ impl<'a> Phase<'a> {
             if let Some(fresh) = live.fresh.filter(|fresh| fresh.pictures.is_empty()) {
                 self.shown.forget(&fresh.places);
             }
-            self.slots[live.slot.pool].taken[live.slot.index] = false;
+            self.slots[live.slot.pool].used[live.slot.index] = false;
             let problem = problem.to_owned();
             self.done.push(failed(self.settings, live.row, problem));
         }
@@ -418,7 +419,7 @@ impl<'a> Phase<'a> {
         self.live = live;
         let ended: Vec<Live> = ended;
         for Live { row, slot, .. } in ended {
-            self.slots[slot.pool].taken[slot.index] = false;
+            self.slots[slot.pool].used[slot.index] = false;
             let is_bad = matches!(row.end, Some(End::Failed(_)));
             self.cache.clear(slot, is_bad)?;
             self.done.push(completion(self.settings, row));
@@ -465,19 +466,19 @@ impl Taken {
     fn new(slots: &Slots) -> Self {
         Self {
             capacity: slots.capacity,
-            taken: vec![false; slots.count],
+            used: vec![false; slots.count],
             wiped: 0,
         }
     }
 
     /// The first slot without a sequence.
     fn free(&self) -> Option<usize> {
-        self.taken.iter().position(|taken| !taken)
+        self.used.iter().position(|used| !used)
     }
 
     /// The last slot with one.
     fn last(&self) -> Option<usize> {
-        self.taken.iter().rposition(|taken| *taken)
+        self.used.iter().rposition(|used| *used)
     }
 }
 
