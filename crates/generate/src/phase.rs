@@ -5,7 +5,7 @@
 use std::collections::{HashSet, VecDeque};
 
 use corpus::Completion;
-use model::{Batch, Cache, Mllm, Picture, Pool, Sequence, Slot};
+use model::{Batch, Cache, Picture, Pool, Sequence, Slot};
 use torch::Tensor;
 
 use crate::beginnings::{Order, Prompt, Rules};
@@ -14,6 +14,7 @@ use crate::draw::logits;
 use crate::error::Error;
 use crate::room::{self, Slots};
 use crate::shown::{Place, Shown};
+use crate::taken::{Taken, allocated};
 use crate::trunk::{Branch, Trunk};
 
 /// Requests with the cache that they share.
@@ -56,16 +57,6 @@ struct Fresh {
     pictures: Vec<Picture>,
     /// The slot before the forward.
     before: Sequence,
-}
-
-/// Which slots of a pool have a sequence.
-#[derive(Debug)]
-struct Taken {
-    capacity: usize,
-    /// Whether each has one.
-    used: Vec<bool>,
-    /// The first so many were wiped.
-    wiped: usize,
 }
 
 impl<'a> Phase<'a> {
@@ -462,26 +453,6 @@ impl Live {
     }
 }
 
-impl Taken {
-    fn new(slots: &Slots) -> Self {
-        Self {
-            capacity: slots.capacity,
-            used: vec![false; slots.count],
-            wiped: 0,
-        }
-    }
-
-    /// The first slot without a sequence.
-    fn free(&self) -> Option<usize> {
-        self.used.iter().position(|used| !used)
-    }
-
-    /// The last slot with one.
-    fn last(&self) -> Option<usize> {
-        self.used.iter().rposition(|used| *used)
-    }
-}
-
 /// Pictures of a prompt that lie in this part of it.
 fn within(places: &[Place], from: usize, to: usize) -> &[Place] {
     let start = places.partition_point(|place| place.tokens.start < from);
@@ -497,34 +468,6 @@ fn images<'w>(waiting: &'w Waiting, places: &[Place]) -> &'w [processor::ImageIn
         waiting.places.iter().take_while(before).count()
     });
     &waiting.job.encoded.images[start..start + places.len()]
-}
-
-/// Pools of these slots. Those that are there already are taken where they fit.
-fn allocated(model: &dyn Mllm, slots: &[Slots], mut known: Vec<Pool>, budget: usize) -> Vec<Pool> {
-    let fits = |pool: &Pool, own: &Slots| {
-        pool.capacity() == own.capacity && pool.sequences.len() >= own.count
-    };
-    let mut found: Vec<Option<Pool>> = slots
-        .iter()
-        .map(|own| {
-            let at = known.iter().position(|pool| fits(pool, own))?;
-            Some(known.swap_remove(at))
-        })
-        .collect();
-    let held = found.iter().flatten();
-    let held: usize = held
-        .map(|pool| pool.capacity() * pool.sequences.len())
-        .sum();
-    let missing = found.iter().zip(slots).filter(|(pool, _)| pool.is_none());
-    let missing: usize = missing.map(|(_, own)| own.capacity * own.count).sum();
-    if held + missing > budget {
-        found.fill_with(|| None);
-    }
-    // Freed before others are allocated.
-    drop(known);
-    let all = found.into_iter().zip(slots);
-    all.map(|(pool, own)| pool.unwrap_or_else(|| model.new_pool(own.count, own.capacity)))
-        .collect()
 }
 
 /// The completion of a row that cannot go on.
