@@ -19,6 +19,7 @@ mod room;
 mod score;
 mod shown;
 mod stop;
+mod taken;
 mod trunk;
 
 pub use error::Error;

@@ -5,7 +5,7 @@
 use std::collections::{HashSet, VecDeque};
 
 use corpus::Completion;
-use model::{Batch, Cache, Mllm, Picture, Pool, Sequence, Slot};
+use model::{Batch, Cache, Picture, Pool, Sequence, Slot};
 use torch::Tensor;
 
 use crate::beginnings::{Order, Prompt, Rules};
@@ -14,6 +14,7 @@ use crate::draw::logits;
 use crate::error::Error;
 use crate::room::{self, Slots};
 use crate::shown::{Place, Shown};
+use crate::taken::{Taken, allocated};
 use crate::trunk::{Branch, Trunk};
 
 /// Requests with the cache that they share.
@@ -56,15 +57,6 @@ struct Fresh {
     pictures: Vec<Picture>,
     /// The slot before the forward.
     before: Sequence,
-}
-
-/// Which slots of a pool have a sequence.
-#[derive(Debug)]
-struct Taken {
-    capacity: usize,
-    taken: Vec<bool>,
-    /// The first so many were wiped.
-    wiped: usize,
 }
 
 impl<'a> Phase<'a> {
@@ -242,7 +234,7 @@ impl<'a> Phase<'a> {
         let path = self.path(&waiting);
         let from = path.last().map_or(0, |&last| self.length(last));
         let slots = &mut self.slots[slot.pool];
-        slots.taken[slot.index] = true;
+        slots.used[slot.index] = true;
         self.cache.clear(slot, slots.wiped <= slot.index)?;
         slots.wiped = slots.wiped.max(slot.index + 1);
         if let Some(trunk) = self.trunk.as_ref().filter(|_| from > 0) {
@@ -330,7 +322,7 @@ impl<'a> Phase<'a> {
                 let (from, to) = (Slot { pool, index: last }, Slot { pool, index: hole });
                 self.cache.copy(from, to)?;
                 self.cache.clear(from, false)?;
-                (slots.taken[last], slots.taken[hole]) = (false, true);
+                (slots.used[last], slots.used[hole]) = (false, true);
                 for live in self.live.iter_mut().filter(|live| live.slot == from) {
                     live.slot = to;
                 }
@@ -406,7 +398,7 @@ impl<'a> Phase<'a> {
             if let Some(fresh) = live.fresh.filter(|fresh| fresh.pictures.is_empty()) {
                 self.shown.forget(&fresh.places);
             }
-            self.slots[live.slot.pool].taken[live.slot.index] = false;
+            self.slots[live.slot.pool].used[live.slot.index] = false;
             let problem = problem.to_owned();
             self.done.push(failed(self.settings, live.row, problem));
         }
@@ -418,7 +410,7 @@ impl<'a> Phase<'a> {
         self.live = live;
         let ended: Vec<Live> = ended;
         for Live { row, slot, .. } in ended {
-            self.slots[slot.pool].taken[slot.index] = false;
+            self.slots[slot.pool].used[slot.index] = false;
             let is_bad = matches!(row.end, Some(End::Failed(_)));
             self.cache.clear(slot, is_bad)?;
             self.done.push(completion(self.settings, row));
@@ -461,26 +453,6 @@ impl Live {
     }
 }
 
-impl Taken {
-    fn new(slots: &Slots) -> Self {
-        Self {
-            capacity: slots.capacity,
-            taken: vec![false; slots.count],
-            wiped: 0,
-        }
-    }
-
-    /// The first slot without a sequence.
-    fn free(&self) -> Option<usize> {
-        self.taken.iter().position(|taken| !taken)
-    }
-
-    /// The last slot with one.
-    fn last(&self) -> Option<usize> {
-        self.taken.iter().rposition(|taken| *taken)
-    }
-}
-
 /// Pictures of a prompt that lie in this part of it.
 fn within(places: &[Place], from: usize, to: usize) -> &[Place] {
     let start = places.partition_point(|place| place.tokens.start < from);
@@ -496,34 +468,6 @@ fn images<'w>(waiting: &'w Waiting, places: &[Place]) -> &'w [processor::ImageIn
         waiting.places.iter().take_while(before).count()
     });
     &waiting.job.encoded.images[start..start + places.len()]
-}
-
-/// Pools of these slots. Those that are there already are taken where they fit.
-fn allocated(model: &dyn Mllm, slots: &[Slots], mut known: Vec<Pool>, budget: usize) -> Vec<Pool> {
-    let fits = |pool: &Pool, own: &Slots| {
-        pool.capacity() == own.capacity && pool.sequences.len() >= own.count
-    };
-    let mut found: Vec<Option<Pool>> = slots
-        .iter()
-        .map(|own| {
-            let at = known.iter().position(|pool| fits(pool, own))?;
-            Some(known.swap_remove(at))
-        })
-        .collect();
-    let held = found.iter().flatten();
-    let held: usize = held
-        .map(|pool| pool.capacity() * pool.sequences.len())
-        .sum();
-    let missing = found.iter().zip(slots).filter(|(pool, _)| pool.is_none());
-    let missing: usize = missing.map(|(_, own)| own.capacity * own.count).sum();
-    if held + missing > budget {
-        found.fill_with(|| None);
-    }
-    // Freed before others are allocated.
-    drop(known);
-    let all = found.into_iter().zip(slots);
-    all.map(|(pool, own)| pool.unwrap_or_else(|| model.new_pool(own.count, own.capacity)))
-        .collect()
 }
 
 /// The completion of a row that cannot go on.

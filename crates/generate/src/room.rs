@@ -52,9 +52,9 @@ pub(crate) fn slots(needs: &[usize], rows: usize, budget: usize) -> Vec<Slots> {
         slots.collect()
     };
     let useful = |mut slots: Vec<Slots>| {
-        slots
-            .iter_mut()
-            .for_each(|own| own.count = own.count.min(rows));
+        for own in &mut slots {
+            own.count = own.count.min(rows);
+        }
         slots
     };
     let fitting = (1..=CAPACITIES * rows)

@@ -36,7 +36,7 @@ fn the_cache_takes_no_more_than_it_may() {
     let requests: Vec<_> = (1..30)
         .map(|i| {
             request(&"abcdefghijklmnopqrstuvwxyzabcd"[..i], |d| {
-                d.max_new_tokens = 30 - i
+                d.max_new_tokens = 30 - i;
             })
         })
         .collect();
@@ -103,8 +103,8 @@ fn a_picture_is_encoded_once_wherever_it_stands() {
         let found = run(&counting, options, &requests);
         (found, counting.pictures.get())
     };
-    let ((once, one), (each, five)) = (count(true), count(false));
-    assert_eq!((one, five), (1, 5));
+    let ((once, encoded), (each, anew)) = (count(true), count(false));
+    assert_eq!((encoded, anew), (1, 5));
     assert_eq!(once, each);
 }
 

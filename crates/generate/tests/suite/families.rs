@@ -42,7 +42,8 @@ impl Processor for Prompts {
     }
 
     fn decode(&self, ids: &[i64], _: bool) -> String {
-        ids.iter().map(|id| format!("{id} ")).collect()
+        let words: Vec<String> = ids.iter().map(ToString::to_string).collect();
+        words.join(" ")
     }
 
     fn stop_ids(&self) -> &[i64] {

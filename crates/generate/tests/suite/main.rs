@@ -5,7 +5,11 @@ mod blocks;
 mod counting;
 mod families;
 mod generation;
-#[expect(dead_code, reason = "some of it is for the tests of `model` alone")]
+#[expect(
+    dead_code,
+    clippy::unwrap_used,
+    reason = "shared with the tests of `model`, which use more of it"
+)]
 #[path = "../../../model/tests/suite/support.rs"]
 mod golden_models;
 mod requests;

@@ -278,6 +278,10 @@ impl Step {
 
     /// All rows at once over the padded pool. The queries of one key-value head stand as its query rows, so that
     /// grouped heads need no copies of keys and values.
+    #[expect(
+        clippy::many_single_char_names,
+        reason = "the shape letters of the field"
+    )]
     fn attend(
         &self,
         q: &Tensor,
