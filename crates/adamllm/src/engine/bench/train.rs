@@ -116,7 +116,10 @@ pub fn run(shared: &Shared, asked: &BenchTrain) -> Result<()> {
                 asked.batch
             ),
         ),
-        ("loss", format!("{:.4} at first, {:.4} at last", losses[0], losses[last])),
+        (
+            "loss",
+            format!("{:.4} at first, {:.4} at last", losses[0], losses[last]),
+        ),
         (
             "gradient norm",
             format!("{:.3} at first, {:.3} at last", norms[0], norms[last]),
