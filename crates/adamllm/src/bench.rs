@@ -45,6 +45,9 @@ pub struct Measured {
     /// How large the random model is.
     #[arg(long, default_value = "60m")]
     pub size: Size,
+    /// Layers of the random model's decoder, where fewer than its size has are to fit.
+    #[arg(long, value_parser = positive, conflicts_with = "model")]
+    pub layers: Option<usize>,
     /// Seed of weights, pictures and texts.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,

@@ -97,7 +97,7 @@ pub fn problem_of(command: &str) -> Option<String> {
         "cargo" => of_cargo(&words),
         other if OTHERS.contains(&other) => None,
         "python" | "python3" if words.get(1).is_some_and(|word| word == "-m") => None,
-        "python" | "python3" => {
+        "python" | "python3" | "bash" => {
             let is_there = root().join(words.get(1)?).is_file();
             (!is_there).then(|| format!("`{}` is not there", words[1]))
         }

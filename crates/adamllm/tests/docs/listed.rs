@@ -217,6 +217,32 @@ pub const LISTED: &[Listed] = &[
     ),
     listed(
         "docs/reference/commands.md",
+        "adamllm bench train --family qwen2-vl --steps 3",
+        Minutes,
+    ),
+    listed(
+        "docs/reference/commands.md",
+        "adamllm bench generate --family llama",
+        Minutes,
+    ),
+    listed("docs/reference/commands.md", "adamllm bench data", Minutes),
+    listed(
+        "docs/reference/commands.md",
+        "adamllm bench train --model DIR --data samples.jsonl --dtype bf16",
+        Elsewhere,
+    ),
+    listed(
+        "docs/reference/commands.md",
+        "adamllm bench generate --model DIR --prompts requests.jsonl",
+        Elsewhere,
+    ),
+    listed(
+        "docs/reference/commands.md",
+        "adamllm bench data --model DIR --data samples.jsonl --threads 8",
+        Elsewhere,
+    ),
+    listed(
+        "docs/reference/commands.md",
         "adamllm completions bash > ~/.local/share/bash-completion/completions/adamllm",
         Home,
     ),
@@ -245,6 +271,61 @@ pub const LISTED: &[Listed] = &[
     listed(
         "docs/reproducing.md",
         "adamllm run recipes/food/recipe1m-llava-v1.6-8b.toml --run-dir runs/food",
+        Large,
+    ),
+    listed(
+        "docs/speed.md",
+        "adamllm bench train --family llava-next",
+        Minutes,
+    ),
+    listed(
+        "docs/speed.md",
+        "adamllm bench train --model DIR --data samples.jsonl --dtype bf16 --output numbers.json",
+        Minutes,
+    ),
+    listed(
+        "docs/speed.md",
+        "adamllm bench generate --model DIR --prompts requests.jsonl",
+        Minutes,
+    ),
+    listed("docs/speed.md", "adamllm bench data --threads 8", Minutes),
+    listed(
+        "docs/speed.md",
+        "cargo build --release -p adamllm",
+        Checkout,
+    ),
+    listed(
+        "docs/speed.md",
+        "bash benches/peers/setup.sh transformers",
+        Large,
+    ),
+    listed(
+        "docs/speed.md",
+        "bash benches/peers/setup.sh llamafactory",
+        Large,
+    ),
+    listed("docs/speed.md", "bash benches/peers/setup.sh vllm", Large),
+    listed(
+        "docs/speed.md",
+        "bash benches/peers/setup.sh llamacpp",
+        Large,
+    ),
+    listed(
+        "docs/speed.md",
+        "bash benches/peers/setup.sh smollm2",
+        Large,
+    ),
+    listed("docs/speed.md", "bash benches/peers/run.sh", Large),
+    listed(
+        "docs/speed.md",
+        "bash benches/peers/run.sh --only train-llava-next-f32 --rounds 1",
+        Large,
+    ),
+    listed("docs/speed.md", "bash benches/peers/run.sh --list", Large),
+    listed("docs/speed.md", "python3 benches/peers/table.py", Large),
+    listed(
+        "docs/speed.md",
+        "bash benches/gpu/04-speed.sh target/release/adamllm venv",
         Large,
     ),
 ];

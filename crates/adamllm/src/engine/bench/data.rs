@@ -84,7 +84,8 @@ fn folders(asked: &BenchData, place: &Path) -> Result<Vec<(String, PathBuf)>> {
     };
     let written = families.iter().map(|&family| {
         let folder = place.join(family.as_str());
-        model_files::write(&folder, family, measured.size)?;
+        let config = model_files::config(family, measured.size, measured.layers)?;
+        model_files::write(&folder, family, config)?;
         Ok((family.as_str().to_owned(), folder))
     });
     written.collect()

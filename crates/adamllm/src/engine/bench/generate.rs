@@ -66,7 +66,7 @@ pub fn run(shared: &Shared, asked: &BenchGenerate) -> Result<()> {
     let decode_seconds = (seconds - prefill_seconds).max(0.0);
     let peak = peak_rss_bytes();
     let document = json!({
-        "bench": "generate",
+        "bench": "generation",
         "machine": machine(shared, engine.device, engine.dtype),
         "model": inputs::told(&asked.measured, model.as_ref()),
         "settings": {"prompts": asked.prompts, "block": engine.generation.group},

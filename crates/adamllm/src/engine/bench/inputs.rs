@@ -59,7 +59,9 @@ pub fn empty(folder: &Path) -> Result<()> {
 /// The model's folder: the user's own, or `place` with everything but weights in it.
 pub fn folder(measured: &Measured, place: &Path) -> Result<PathBuf> {
     let Some(own) = &measured.model else {
-        model_files::write(place, measured.family.unwrap_or(FAMILY), measured.size)?;
+        let family = measured.family.unwrap_or(FAMILY);
+        let config = model_files::config(family, measured.size, measured.layers)?;
+        model_files::write(place, family, config)?;
         return Ok(place.to_owned());
     };
     device::model_folder(own)
@@ -96,7 +98,8 @@ pub fn told(measured: &Measured, model: &dyn Mllm) -> Value {
     match &measured.model {
         Some(folder) => json!({"folder": folder, "parameters": parameters}),
         None => json!({
-            "family": measured.family.unwrap_or(FAMILY).as_str(), "size": measured.size.as_str(), "seed": measured.seed,
+            "family": measured.family.unwrap_or(FAMILY).as_str(), "size": measured.size.as_str(), "layers": measured.layers,
+            "seed": measured.seed,
             "parameters": parameters,
         }),
     }

@@ -33,8 +33,27 @@ macro_rules! config {
     };
 }
 
-/// The text of a family's `config.json`.
-pub fn config(family: FamilyName, size: Size) -> Result<String> {
+/// The text of a family's `config.json`, with so many layers in its decoder if that is said.
+pub fn config(family: FamilyName, size: Size, layers: Option<usize>) -> Result<String> {
+    let text = sized(family, size)?;
+    let Some(layers) = layers else {
+        return Ok(text);
+    };
+    let mut config: Value = serde_json::from_str(&text).context("a shipped configuration")?;
+    decoder(&mut config)["num_hidden_layers"] = json!(layers);
+    Ok(config.to_string())
+}
+
+/// The part of a configuration that describes the decoder.
+fn decoder(config: &mut Value) -> &mut Value {
+    if config["text_config"].is_object() {
+        &mut config["text_config"]
+    } else {
+        config
+    }
+}
+
+fn sized(family: FamilyName, size: Size) -> Result<String> {
     use FamilyName::{Llama, LlavaNext, Mllama, Qwen2Vl};
     let text = match (size, family) {
         (Size::Tiny, LlavaNext) => config!("llava-next-tiny"),
@@ -81,12 +100,7 @@ fn published(name: &str) -> Result<String> {
         ("pad_token_id", 1),
         ("eos_token_id", END_OF_TURN),
     ];
-    let nested = config["text_config"].is_object();
-    let text = if nested {
-        &mut config["text_config"]
-    } else {
-        &mut config
-    };
+    let text = decoder(&mut config);
     for (key, id) in ids {
         text[key] = json!(id);
     }
@@ -185,9 +199,8 @@ fn pictures(family: FamilyName, config: &Value) -> Option<(Value, &'static str)>
     })
 }
 
-/// Writes the folder.
-pub fn write(folder: &Path, family: FamilyName, size: Size) -> Result<()> {
-    let config = config(family, size)?;
+/// Writes the folder of a model whose `config.json` is [`config`]'s.
+pub fn write(folder: &Path, family: FamilyName, config: String) -> Result<()> {
     let parsed: Value = serde_json::from_str(&config)?;
     let mut settings = json!({
         "tokenizer_class": "PreTrainedTokenizerFast", "bos_token": "<|begin_of_text|>", "eos_token": "<|eot_id|>",
@@ -239,7 +252,7 @@ mod tests {
     ];
 
     fn parameters(family: FamilyName, size: Size) -> usize {
-        let text = config(family, size).expect("known");
+        let text = config(family, size, None).expect("known");
         let model = model::outline(&text, None).expect("a model");
         model.parameters().iter().map(|p| p.tensor.numel()).sum()
     }
@@ -259,14 +272,15 @@ mod tests {
             parameters(FamilyName::Qwen2Vl, Size::Published),
             631_183_360 + 34_087_936 + 1_543_714_304
         );
-        assert!(config(FamilyName::Llama, Size::Published).is_err());
+        assert!(config(FamilyName::Llama, Size::Published, None).is_err());
     }
 
     #[test]
     fn a_picture_is_one_token_of_every_template() {
         for family in FAMILIES {
             let folder = tempfile::tempdir().expect("a folder");
-            write(folder.path(), family, Size::Tiny).expect("written");
+            let text = config(family, Size::Tiny, None).expect("known");
+            write(folder.path(), family, text).expect("written");
             let processor = processor::load(folder.path(), &processor::Options::default())
                 .expect("a processor");
             assert!(processor.stop_ids().contains(&4), "{family:?}");
@@ -284,5 +298,17 @@ mod tests {
                 .count();
             assert_eq!(places, encoded.images[0].num_tokens, "{family:?}");
         }
+    }
+
+    #[test]
+    fn a_layer_more_is_its_weights_more() {
+        let parameters = |layers: usize| -> usize {
+            let text = config(FamilyName::Llama, Size::Tiny, Some(layers)).expect("known");
+            let model = model::outline(&text, None).expect("a model");
+            model.parameters().iter().map(|p| p.tensor.numel()).sum()
+        };
+        // Queries and output 64 × 64, keys and values 64 × 32, three of 64 × 128, two norms.
+        let layer = 2 * 64 * 64 + 2 * 64 * 32 + 3 * 64 * 128 + 2 * 64;
+        assert_eq!(parameters(3) - parameters(2), layer);
     }
 }

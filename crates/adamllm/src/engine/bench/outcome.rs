@@ -87,8 +87,12 @@ mod tests {
 
     #[test]
     fn the_median_of_an_even_number_lies_in_the_middle() {
-        assert_eq!(spread(&[4.0, 1.0, 2.0, 8.0]), [1.0, 3.0, 8.0]);
-        assert_eq!(spread(&[4.0, 1.0, 2.0]), [1.0, 2.0, 4.0]);
-        assert_eq!(spread(&[]), [0.0; 3]);
+        let check = |values: &[f64], expected: [f64; 3]| {
+            let found = spread(values).map(f64::to_bits);
+            assert_eq!(found, expected.map(f64::to_bits), "{values:?}");
+        };
+        check(&[4.0, 1.0, 2.0, 8.0], [1.0, 3.0, 8.0]);
+        check(&[4.0, 1.0, 2.0], [1.0, 2.0, 4.0]);
+        check(&[], [0.0; 3]);
     }
 }

@@ -71,10 +71,10 @@ pub fn run(shared: &Shared, asked: &BenchTrain) -> Result<()> {
     let faults = used.minor_faults / measured.len() as u64;
     let losses: Vec<f64> = all.iter().map(|m| m.loss).collect();
     let norms: Vec<f64> = all.iter().map(|m| m.grad_norm).collect();
-    let (first, last) = (losses[0], losses[steps - 1]);
+    let final_step = steps - 1;
     let peak = peak_rss_bytes();
     let document = json!({
-        "bench": "train",
+        "bench": "training",
         "machine": machine(shared, engine.device, engine.dtype),
         "model": inputs::told(&asked.measured, model.as_ref()),
         "settings": {
@@ -116,10 +116,16 @@ pub fn run(shared: &Shared, asked: &BenchTrain) -> Result<()> {
                 asked.batch
             ),
         ),
-        ("loss", format!("{first:.4} at first, {last:.4} at last")),
+        (
+            "loss",
+            format!(
+                "{:.4} at first, {:.4} at last",
+                losses[0], losses[final_step]
+            ),
+        ),
         (
             "gradient norm",
-            format!("{:.3} at first, {:.3} at last", norms[0], norms[steps - 1]),
+            format!("{:.3} at first, {:.3} at last", norms[0], norms[final_step]),
         ),
         ("padding", format!("{:.1} %", 100.0 * padding)),
         ("waiting for samples", format!("{:.1} %", 100.0 * waiting)),
