@@ -1,173 +1,77 @@
-//! One group: packed prefill, then one token a step for every request that has not ended.
+//! One answer: its next token, its end, and what is given of it.
 //!
-//! Shapes: b requests, d model width, v vocabulary.
+//! Shapes: b requests, v vocabulary.
 
 use corpus::seed::{Rng, hash};
 use corpus::{Completion, Decoding, FinishReason, Request};
-use model::{Batch, Cache, Mllm};
+use model::Mllm;
 use processor::{Encoded, Processor};
 use torch::Tensor;
 
-use crate::draw::{self, logits};
+use crate::draw;
 use crate::error::Error;
+use crate::options::Options;
 use crate::stop;
 
-/// What all groups of a run share.
+/// What all blocks of a run share.
 pub(crate) struct Settings<'a> {
     pub model: &'a dyn Mllm,
     pub processor: &'a dyn Processor,
-    pub seed: u64,
-    pub prefill_tokens: usize,
+    pub options: &'a Options,
 }
 
 /// A request that can be run.
-pub(crate) struct Job<'a> {
-    /// Its place in the group.
-    pub index: usize,
-    pub request: &'a Request,
-    pub encoded: &'a Encoded,
+pub(crate) struct Job {
+    pub request: Request,
+    pub encoded: Encoded,
     /// The most tokens that it may get.
     pub limit: usize,
 }
 
-impl Job<'_> {
+impl Job {
     /// Tokens of prompt and answer.
-    pub fn capacity(&self) -> usize {
+    pub fn need(&self) -> usize {
         self.encoded.ids.len() + self.limit
     }
 }
 
 /// A request that is being written.
-struct Row<'a> {
-    job: Job<'a>,
-    rng: Rng,
-    ids: Vec<i64>,
-    logprobs: Vec<f64>,
-    end: Option<End>,
+pub(crate) struct Row {
+    pub job: Job,
+    pub rng: Rng,
+    pub ids: Vec<i64>,
+    pub logprobs: Vec<f64>,
+    pub end: Option<End>,
 }
 
+/// Why a request is no longer written.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum End {
+pub(crate) enum End {
     StopToken,
     StopString,
     Length,
     Failed(String),
 }
 
-/// Completes jobs together; gives each completion with its place in the group.
-pub(crate) fn complete(
+impl Row {
+    /// One without a token.
+    pub fn new(settings: &Settings, job: Job) -> Self {
+        let request = &job.request;
+        let seed = request.decoding.seed;
+        Self {
+            rng: Rng::new(seed.unwrap_or_else(|| hash(settings.options.seed, &request.id))),
+            ids: Vec::new(),
+            logprobs: Vec::new(),
+            end: (job.limit == 0).then_some(End::Length),
+            job,
+        }
+    }
+}
+
+/// Gives each row its next token and ends those that are done.
+pub(crate) fn choose(
     settings: &Settings,
-    jobs: Vec<Job>,
-) -> Result<Vec<(usize, Completion)>, Error> {
-    let _guard = torch::no_grad_guard();
-    let mut rows: Vec<Row> = jobs.into_iter().map(|job| row(settings, job)).collect();
-    let mut live = waiting(&rows);
-    if !live.is_empty() {
-        let (mut cache, hidden_bd) = match prefill(settings, &rows, &live) {
-            Ok(started) => started,
-            // One bad request must not take the others with it.
-            Err(error) if isolate(settings, &mut rows, &live) => {
-                live = waiting(&rows);
-                if live.is_empty() {
-                    return Ok(finished(settings, rows));
-                }
-                drop(error);
-                prefill(settings, &rows, &live)?
-            }
-            Err(error) => return Err(error),
-        };
-        let mut logits_bv = logits(settings.model, settings.processor, &hidden_bd)?;
-        loop {
-            choose(settings, &mut rows, &live, &logits_bv)?;
-            let kept: Vec<i64> = (0..live.len())
-                .filter(|&i| rows[live[i]].end.is_none())
-                .map(|i| i as i64)
-                .collect();
-            if kept.is_empty() {
-                break;
-            }
-            if kept.len() < live.len() {
-                cache.keep(&kept);
-                live = waiting(&rows);
-            }
-            let mut batch = Batch::default();
-            for (&r, &length) in live.iter().zip(&cache.lengths) {
-                let last = rows[r].ids.len() - 1;
-                batch.push(&rows[r].ids[last..], length, &[]);
-            }
-            let hidden_bd = settings.model.hidden(&batch, Some(&mut cache))?;
-            logits_bv = logits(settings.model, settings.processor, &hidden_bd)?;
-        }
-    }
-    Ok(finished(settings, rows))
-}
-
-fn row<'a>(settings: &Settings, job: Job<'a>) -> Row<'a> {
-    let request = job.request;
-    let seed = request.decoding.seed;
-    Row {
-        rng: Rng::new(seed.unwrap_or_else(|| hash(settings.seed, &request.id))),
-        ids: Vec::new(),
-        logprobs: Vec::new(),
-        end: (job.limit == 0).then_some(End::Length),
-        job,
-    }
-}
-
-/// Rows that go on.
-fn waiting(rows: &[Row]) -> Vec<usize> {
-    (0..rows.len()).filter(|&r| rows[r].end.is_none()).collect()
-}
-
-/// Fills a cache with the prompts; gives it with the hidden state of each prompt's last token `[b, d]`.
-fn prefill(settings: &Settings, rows: &[Row], live: &[usize]) -> Result<(Cache, Tensor), Error> {
-    let capacity = live.iter().map(|&r| rows[r].job.capacity()).max();
-    let capacity = capacity.unwrap_or_default();
-    let (mut caches, mut last_hidden) = (Vec::new(), Vec::new());
-    let mut left = live;
-    while !left.is_empty() {
-        let mut batch = Batch::default();
-        let mut count = 0;
-        while let Some(&r) = left.get(count) {
-            let encoded = rows[r].job.encoded;
-            if count > 0 && batch.ids.len() + encoded.ids.len() > settings.prefill_tokens {
-                break;
-            }
-            batch.push(&encoded.ids, 0, &encoded.images);
-            count += 1;
-        }
-        left = &left[count..];
-        let mut cache = settings.model.new_cache(count, capacity);
-        let hidden = settings.model.hidden(&batch, Some(&mut cache))?;
-        let ends: Vec<i64> = batch.starts[1..].iter().map(|&s| s as i64 - 1).collect();
-        let ends = Tensor::f_from_slice(&ends)?.f_to_device(hidden.device())?;
-        last_hidden.push(hidden.f_index_select(0, &ends)?);
-        caches.push(cache);
-    }
-    let cache = Cache::join(caches)?.unwrap_or_else(|| settings.model.new_cache(0, capacity));
-    Ok((cache, Tensor::f_cat(&last_hidden, 0)?))
-}
-
-/// Runs each prompt alone and ends those that fail; whether there was one.
-fn isolate(settings: &Settings, rows: &mut [Row], live: &[usize]) -> bool {
-    let mut found = false;
-    for &r in live {
-        let encoded = rows[r].job.encoded;
-        let mut batch = Batch::default();
-        batch.push(&encoded.ids, 0, &encoded.images);
-        if let Err(error) = settings.model.hidden(&batch, None) {
-            rows[r].end = Some(End::Failed(error.to_string()));
-            found = true;
-        }
-    }
-    found
-}
-
-/// Gives each live row its next token and ends those that are done.
-fn choose(
-    settings: &Settings,
-    rows: &mut [Row],
-    live: &[usize],
+    rows: &mut [&mut Row],
     logits_bv: &Tensor,
 ) -> Result<(), Error> {
     let cpu = torch::Device::Cpu;
@@ -175,8 +79,8 @@ fn choose(
     let highest = Vec::<f32>::try_from(highest.f_to_device(cpu)?)?;
     let best = Vec::<i64>::try_from(best.f_to_device(cpu)?)?;
     let reads = |decoding: &Decoding| decoding.temperature > 0.0 || decoding.logprobs;
-    let read: Vec<i64> = (0..live.len())
-        .filter(|&i| reads(&rows[live[i]].job.request.decoding))
+    let read: Vec<i64> = (0..rows.len())
+        .filter(|&i| reads(&rows[i].job.request.decoding))
         .map(|i| i as i64)
         .collect();
     let width = logits_bv.size()[1] as usize;
@@ -188,8 +92,7 @@ fn choose(
         Vec::<f32>::try_from(chosen.f_reshape([-1])?)?
     };
     let mut values = values.chunks_exact(width.max(1));
-    for (i, &r) in live.iter().enumerate() {
-        let row = &mut rows[r];
+    for (i, row) in rows.iter_mut().enumerate() {
         let decoding = &row.job.request.decoding;
         let own = if reads(decoding) { values.next() } else { None };
         if !highest[i].is_finite() {
@@ -227,13 +130,8 @@ fn end(settings: &Settings, row: &Row) -> Option<End> {
     }
 }
 
-fn finished(settings: &Settings, rows: Vec<Row>) -> Vec<(usize, Completion)> {
-    rows.into_iter()
-        .map(|row| (row.job.index, completion(settings, row)))
-        .collect()
-}
-
-fn completion(settings: &Settings, row: Row) -> Completion {
+/// What is given of a row that has ended.
+pub(crate) fn completion(settings: &Settings, row: Row) -> Completion {
     let decoding = &row.job.request.decoding;
     let written = match row.end {
         Some(End::StopToken) => &row.ids[..row.ids.len() - 1],

@@ -4,17 +4,26 @@
 
 #![deny(missing_docs)]
 
+mod ahead;
+mod beginnings;
+mod block;
 mod decode;
 mod draw;
 mod error;
 mod generator;
 mod likelihood;
 mod local;
+mod options;
+mod phase;
+mod room;
 mod score;
+mod shown;
 mod stop;
+mod trunk;
 
 pub use error::Error;
 pub use generator::Generator;
 pub use likelihood::{Likelihood, likelihoods};
-pub use local::{LocalGenerator, Options};
+pub use local::LocalGenerator;
+pub use options::Options;
 pub use score::{answered, score};

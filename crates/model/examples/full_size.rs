@@ -101,7 +101,7 @@ fn check(folder: &Path, kind: Kind, image_token: i64) -> Result<(), Error> {
         let next = row.f_argmax(-1, false)?.f_int64_value(&[0])?;
         written.push(next);
         let mut step = Batch::default();
-        step.push(&[next], cache.lengths[0], &[]);
+        step.push(&[next], cache.lengths()[0], &[]);
         row = last(model.as_ref(), &model.hidden(&step, Some(&mut cache))?)?;
     }
     told(start, "written");

@@ -1,8 +1,9 @@
 //! What a forward is given: the tokens and pictures of several sequences.
 //!
-//! Shape: t packed tokens.
+//! Shapes: t packed tokens, f image features, d model width, g key-value heads, n vision tokens, e head width.
 
 use processor::ImageInput;
+use torch::Tensor;
 
 /// Samples laid end to end. Attention is block-diagonal: a token sees the earlier tokens of its own sequence only.
 #[derive(Clone, Debug, Default)]
@@ -15,6 +16,29 @@ pub struct Batch {
     pub starts: Vec<usize>,
     /// The pictures of all sequences, in the order of their image tokens.
     pub images: Vec<ImageInput>,
+    /// The same pictures as the language model sees them, where they are encoded already; else none.
+    pub pictures: Vec<Picture>,
+}
+
+/// A picture as the language model sees it: encoded once, shown to any number of sequences. A clone is the same tensors.
+#[derive(Debug)]
+pub struct Picture {
+    /// What takes the place of its image tokens, or what cross-attention layers look at: `[f, d]`.
+    pub features: Tensor,
+    /// Per cross-attention layer, keys and values `[1, g, n, e]` of its vision tokens.
+    pub layers: Vec<(Tensor, Tensor)>,
+}
+
+impl Clone for Picture {
+    fn clone(&self) -> Self {
+        let layers = self.layers.iter();
+        Self {
+            features: self.features.shallow_clone(),
+            layers: layers
+                .map(|(k, v)| (k.shallow_clone(), v.shallow_clone()))
+                .collect(),
+        }
+    }
 }
 
 impl Batch {

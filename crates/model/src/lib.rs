@@ -23,5 +23,5 @@ pub mod weights;
 
 pub use error::Error;
 pub use families::{fresh, load, outline, with_checkpoint};
-pub use mllm::{Batch, Cache, Group, Mllm, Parameter, logits};
+pub use mllm::{Batch, Cache, Group, Mllm, Parameter, Picture, Pool, Sequence, Slot, logits};
 pub use save::{save, save_as, save_sharded};

@@ -87,7 +87,7 @@ fn text_is_a_function_of_the_request_alone() {
         },
         Options {
             seed: 7,
-            group_size: 4,
+            block_size: 4,
             prefill_tokens: 12,
             ..Options::default()
         },

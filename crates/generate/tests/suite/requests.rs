@@ -51,7 +51,7 @@ fn every_request_is_answered_in_order() {
     let completions = run(
         model.as_ref(),
         Options {
-            group_size: 4,
+            block_size: 4,
             ..Options::default()
         },
         &requests,
@@ -74,7 +74,7 @@ fn a_sink_that_refuses_ends_the_run() {
         model.as_ref(),
         &Letters,
         Options {
-            group_size: 2,
+            block_size: 2,
             ..Options::default()
         },
     )

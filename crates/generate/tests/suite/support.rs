@@ -160,15 +160,10 @@ pub fn request(prompt: &str, change: impl FnOnce(&mut Decoding)) -> Request {
     }
 }
 
+/// Completions in the order of the requests.
 pub fn run(model: &dyn Mllm, options: Options, requests: &[Request]) -> Vec<Completion> {
-    let mut out = Vec::new();
-    LocalGenerator::new(model, &Letters, options)
-        .generate(&mut requests.iter().cloned(), &mut |completion| {
-            out.push(completion);
-            Ok(())
-        })
-        .expect("generation");
-    out
+    let mut generator = LocalGenerator::new(model, &Letters, options);
+    generator.complete(requests).expect("generation")
 }
 
 /// Log-probabilities of the next token after ids, by one whole forward. The image token cannot come.

@@ -11,8 +11,8 @@ macro_rules! accessors {
             &self.parameters
         }
 
-        fn new_cache(&self, rows: usize, capacity: usize) -> Cache {
-            self.decoder.new_cache(rows, capacity)
+        fn new_pool(&self, slots: usize, capacity: usize) -> Pool {
+            self.decoder.new_pool(slots, capacity)
         }
 
         fn max_positions(&self) -> usize {

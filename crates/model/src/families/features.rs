@@ -33,7 +33,12 @@ pub(super) fn with_features(
             Err(mismatch(0))
         };
     }
-    let features = model.image_features(&batch.images)?;
+    let features = if batch.pictures.is_empty() {
+        model.image_features(&batch.images)?
+    } else {
+        let known: Vec<&Tensor> = batch.pictures.iter().map(|p| &p.features).collect();
+        Tensor::f_cat(&known, 0)?
+    };
     let found = features.size()[0] as usize;
     if found != rows.len() {
         return Err(mismatch(found));

@@ -1,26 +1,49 @@
 //! Causal attention over packed sequences, with and without a cache.
 //!
-//! Shapes: t packed tokens, n tokens of one sequence, b sequences, h heads, g key-value heads, e head width, c capacity.
+//! Shapes: t packed tokens, n tokens of one sequence, b sequences, h heads, g key-value heads, e head width.
 
-use torch::{Kind, Tensor};
+use torch::{Device, Kind, Tensor};
 
 use crate::batch::Batch;
-use crate::cache::Cache;
+use crate::cache::{Cache, Pool, Slot};
 use crate::error::Error;
 
 /// Where the sequences of a packed batch lie, and what each has in the cache.
 pub struct Spans {
     /// New tokens of each sequence.
     lengths: Vec<i64>,
-    /// Tokens of each sequence that are already in the cache; zeros without a cache.
-    cached: Vec<i64>,
-    /// One new token a sequence: where it goes in the cache `[b, 1, 1, 1]`, and what it may see `[b, 1, 1, longest]`.
-    step: Option<Step>,
+    /// With a cache: its rows in the order of the batch, as they are attended.
+    segments: Vec<Segment>,
+    /// Whether no sequence has anything in the cache, so that the new tokens see nothing but each other.
+    is_fresh: bool,
 }
 
+/// What is attended at once. The batch's tokens are those of the segments, one after the other.
+enum Segment {
+    Step(Step),
+    Continued(Continued),
+}
+
+/// Neighbouring slots of a pool, whose sequences get one token each.
 struct Step {
-    slots: Tensor,
+    pool: usize,
+    first: i64,
+    count: i64,
+    /// Where each token goes `[b, 1, 1, 1]`.
+    places: Tensor,
+    /// Tokens of the longest sequence, the new one included.
     longest: i64,
+    /// What each may see `[b, 1, 1, longest]`; none when all see all.
+    visible: Option<Tensor>,
+}
+
+/// One sequence that gets any number of tokens.
+struct Continued {
+    pool: usize,
+    slot: i64,
+    new: i64,
+    old: i64,
+    /// What the new tokens may see `[new, old + new]`; none where nothing is old.
     visible: Option<Tensor>,
 }
 
@@ -44,6 +67,13 @@ impl Spans {
                 batch.positions.len()
             )));
         }
+        if !batch.pictures.is_empty() && batch.pictures.len() != batch.images.len() {
+            return Err(Error::Batch(format!(
+                "{} encoded pictures for {} pictures",
+                batch.pictures.len(),
+                batch.images.len()
+            )));
+        }
         let lengths: Vec<i64> = batch
             .starts
             .windows(2)
@@ -51,54 +81,33 @@ impl Spans {
             .collect();
         let Some(cache) = cache else {
             return Ok(Self {
-                cached: vec![0; lengths.len()],
                 lengths,
-                step: None,
+                segments: Vec::new(),
+                is_fresh: true,
             });
         };
-        if cache.lengths.len() != lengths.len() {
+        if cache.rows.len() != lengths.len() {
             return Err(Error::Batch(format!(
                 "{} sequences for a cache of {} rows",
                 lengths.len(),
-                cache.lengths.len()
+                cache.rows.len()
             )));
         }
-        let capacity = cache.layers.first().map_or(0, |(keys, _)| keys.size()[2]);
-        let cached: Vec<i64> = cache.lengths.iter().map(|&n| n as i64).collect();
-        for (row, (new, old)) in lengths.iter().zip(&cached).enumerate() {
-            if new + old > capacity {
+        for (row, (slot, new)) in cache.rows.iter().zip(&lengths).enumerate() {
+            let capacity = cache.pools[slot.pool].capacity();
+            let needed = cache.sequence(*slot).length + *new as usize;
+            if needed > capacity {
                 return Err(Error::CacheFull {
                     row,
-                    capacity: capacity as usize,
-                    needed: (new + old) as usize,
+                    capacity,
+                    needed,
                 });
             }
         }
-        let step = if lengths.iter().all(|&n| n == 1) && !cached.is_empty() {
-            let device = cache.layers[0].0.device();
-            let slots = Tensor::f_from_slice(&cached)?
-                .f_to_device(device)?
-                .f_reshape([-1, 1, 1, 1])?;
-            let longest = cached.iter().max().map_or(0, |n| n + 1);
-            let ragged = cached.iter().any(|n| n + 1 != longest);
-            let places = Tensor::f_arange(longest, (Kind::Int64, device))?;
-            let visible = if ragged {
-                Some(places.f_le_tensor(&slots)?)
-            } else {
-                None
-            };
-            Some(Step {
-                slots,
-                longest,
-                visible,
-            })
-        } else {
-            None
-        };
         Ok(Self {
+            segments: segments(cache, &lengths)?,
+            is_fresh: (cache.rows.iter()).all(|&slot| cache.sequence(slot).length == 0),
             lengths,
-            cached,
-            step,
         })
     }
 
@@ -138,92 +147,212 @@ impl Spans {
         Ok(Tensor::f_cat(&parts, 0)?.f_reshape([tokens, width])?)
     }
 
-    /// As [`Spans::attend`], with earlier keys and values from one layer's cache `[b, g, c, e]`; the new ones are
+    /// As [`Spans::attend`], with earlier keys and values from number `layer` of the cache's layers; the new ones are
     /// written there. No gradient flows.
     pub fn attend_cached(
         &self,
         q: &Tensor,
         k: &Tensor,
         v: &Tensor,
-        layer: &mut (Tensor, Tensor),
+        pools: &mut [Pool],
+        layer: usize,
     ) -> Result<Tensor, Error> {
-        if let Some(step) = &self.step {
-            return step.attend(q, k, v, layer);
+        if let [Segment::Step(step)] = self.segments.as_slice() {
+            return step.attend(q, k, v, &pools[step.pool].layers[layer]);
         }
-        if self.cached.iter().all(|&n| n == 0) {
-            self.store(k, &mut layer.0)?;
-            self.store(v, &mut layer.1)?;
+        let sizes: Vec<i64> = self.segments.iter().map(Segment::tokens).collect();
+        let split = |x: &Tensor| x.f_split_with_sizes(&sizes, 0);
+        let (keys, values) = (split(k)?, split(v)?);
+        if self.is_fresh {
+            for ((segment, k), v) in self.segments.iter().zip(&keys).zip(&values) {
+                segment.store(k, v, pools, layer)?;
+            }
             return self.attend(q, k, v);
         }
-        self.store(k, &mut layer.0)?;
-        self.store(v, &mut layer.1)?;
-        let (tokens, width) = (q.size()[0], q.size()[1] * q.size()[2]);
-        let mut parts = Vec::with_capacity(self.lengths.len());
-        for (row, q) in q.f_split_with_sizes(&self.lengths, 0)?.iter().enumerate() {
-            let (new, old) = (self.lengths[row], self.cached[row]);
-            if new == 0 {
-                continue;
-            }
-            let seen = |x: &Tensor| x.f_narrow(0, row as i64, 1)?.f_narrow(2, 0, old + new);
-            let (keys, values) = (seen(&layer.0)?, seen(&layer.1)?);
-            let visible =
-                Tensor::f_ones([new, old + new], (Kind::Bool, q.device()))?.f_tril(old)?;
-            let out = masked(&heads_first(q)?, &keys, &values, Some(&visible))?;
-            parts.push(out.f_squeeze_dim(0)?.f_transpose(0, 1)?);
+        let mut parts = Vec::with_capacity(sizes.len());
+        for (((segment, q), k), v) in self.segments.iter().zip(split(q)?).zip(&keys).zip(&values) {
+            let part = match segment {
+                Segment::Step(step) => step.attend(&q, k, v, &pools[step.pool].layers[layer])?,
+                Segment::Continued(one) if one.new == 0 => continue,
+                Segment::Continued(one) => {
+                    segment.store(k, v, pools, layer)?;
+                    one.attend(&q, k, v, &pools[one.pool].layers[layer])?
+                }
+            };
+            parts.push(part);
         }
-        Ok(Tensor::f_cat(&parts, 0)?.f_reshape([tokens, width])?)
+        Ok(Tensor::f_cat(&parts, 0)?)
+    }
+}
+
+/// Puts neighbouring slots whose sequences get one token together.
+fn segments(cache: &Cache, lengths: &[i64]) -> Result<Vec<Segment>, Error> {
+    let mut segments = Vec::new();
+    let mut at = 0;
+    while at < lengths.len() {
+        let first = cache.rows[at];
+        let follows = |(ahead, (slot, new)): (usize, (&Slot, &i64))| {
+            *new == 1 && slot.pool == first.pool && slot.index == first.index + ahead
+        };
+        let rest = cache.rows[at..].iter().zip(&lengths[at..]).enumerate();
+        let count = rest.take_while(|&pair| follows(pair)).count();
+        if count == 0 {
+            segments.push(Segment::Continued(Continued::new(
+                cache,
+                first,
+                lengths[at],
+            )?));
+            at += 1;
+        } else {
+            segments.push(Segment::Step(Step::new(
+                cache,
+                &cache.rows[at..at + count],
+            )?));
+            at += count;
+        }
+    }
+    Ok(segments)
+}
+
+fn device(cache: &Cache) -> Device {
+    let layers = cache.pools.iter().flat_map(|pool| &pool.layers);
+    layers
+        .map(|(keys, _)| keys.device())
+        .next()
+        .unwrap_or(Device::Cpu)
+}
+
+impl Segment {
+    /// New tokens.
+    fn tokens(&self) -> i64 {
+        match self {
+            Self::Step(step) => step.count,
+            Self::Continued(one) => one.new,
+        }
     }
 
-    /// Writes the new rows `[t, g, e]` behind what the cache holds.
-    fn store(&self, new: &Tensor, cache: &mut Tensor) -> Result<(), Error> {
-        for (row, part) in new.f_split_with_sizes(&self.lengths, 0)?.iter().enumerate() {
-            let mut place = cache.f_narrow(0, row as i64, 1)?.f_narrow(
-                2,
-                self.cached[row],
-                self.lengths[row],
-            )?;
-            place.f_copy_(&heads_first(part)?)?;
+    /// Writes new keys and values `[t, g, e]` behind what the cache holds.
+    fn store(&self, k: &Tensor, v: &Tensor, pools: &[Pool], layer: usize) -> Result<(), Error> {
+        match self {
+            Self::Step(step) => step.store(k, v, &pools[step.pool].layers[layer]),
+            Self::Continued(one) => one.store(k, v, &pools[one.pool].layers[layer]),
         }
-        Ok(())
     }
 }
 
 impl Step {
-    /// All rows at once over the padded cache. The queries of one key-value head stand as its query rows, so that
+    fn new(cache: &Cache, rows: &[Slot]) -> Result<Self, Error> {
+        let device = device(cache);
+        let old: Vec<i64> = (rows.iter())
+            .map(|&slot| cache.sequence(slot).length as i64)
+            .collect();
+        let places = Tensor::f_from_slice(&old)?
+            .f_to_device(device)?
+            .f_reshape([-1, 1, 1, 1])?;
+        let longest = old.iter().max().map_or(0, |n| n + 1);
+        let visible = if old.iter().any(|n| n + 1 != longest) {
+            let all = Tensor::f_arange(longest, (Kind::Int64, device))?;
+            Some(all.f_le_tensor(&places)?)
+        } else {
+            None
+        };
+        Ok(Self {
+            pool: rows[0].pool,
+            first: rows[0].index as i64,
+            count: rows.len() as i64,
+            places,
+            longest,
+            visible,
+        })
+    }
+
+    fn store(&self, k: &Tensor, v: &Tensor, layer: &(Tensor, Tensor)) -> Result<(), Error> {
+        let [g, e] = [k.size()[1], k.size()[2]];
+        let places = self.places.f_expand([self.count, g, 1, e], false)?;
+        for (stored, new) in [(&layer.0, k), (&layer.1, v)] {
+            let mut own = stored.f_narrow(0, self.first, self.count)?;
+            let _ = own.f_scatter_(2, &places, &new.f_unsqueeze(2)?)?;
+        }
+        Ok(())
+    }
+
+    /// All rows at once over the padded pool. The queries of one key-value head stand as its query rows, so that
     /// grouped heads need no copies of keys and values.
-    #[expect(
-        clippy::many_single_char_names,
-        reason = "the shape letters of the field"
-    )]
     fn attend(
         &self,
         q: &Tensor,
         k: &Tensor,
         v: &Tensor,
-        layer: &mut (Tensor, Tensor),
+        layer: &(Tensor, Tensor),
     ) -> Result<Tensor, Error> {
+        self.store(k, v, layer)?;
         let [b, h, e] = [q.size()[0], q.size()[1], q.size()[2]];
         let g = k.size()[1];
-        let slots = self.slots.f_expand([b, g, 1, e], false)?;
-        for (cache, new) in [(&mut layer.0, k), (&mut layer.1, v)] {
-            let _ = cache.f_scatter_(2, &slots, &new.f_unsqueeze(2)?)?;
-        }
-        let (keys, values) = (
-            layer.0.f_narrow(2, 0, self.longest)?,
-            layer.1.f_narrow(2, 0, self.longest)?,
-        );
+        let seen = |x: &Tensor| {
+            x.f_narrow(0, self.first, self.count)?
+                .f_narrow(2, 0, self.longest)
+        };
         let out = masked(
             &q.f_reshape([b, g, h / g, e])?,
-            &keys,
-            &values,
+            &seen(&layer.0)?,
+            &seen(&layer.1)?,
             self.visible.as_ref(),
         )?;
         Ok(out.f_reshape([b, h * e])?)
     }
 }
 
+impl Continued {
+    fn new(cache: &Cache, slot: Slot, new: i64) -> Result<Self, Error> {
+        let old = cache.sequence(slot).length as i64;
+        let visible = if old > 0 && new > 0 {
+            let all = Tensor::f_ones([new, old + new], (Kind::Bool, device(cache)))?;
+            Some(all.f_tril(old)?)
+        } else {
+            None
+        };
+        Ok(Self {
+            pool: slot.pool,
+            slot: slot.index as i64,
+            new,
+            old,
+            visible,
+        })
+    }
+
+    fn store(&self, k: &Tensor, v: &Tensor, layer: &(Tensor, Tensor)) -> Result<(), Error> {
+        for (stored, new) in [(&layer.0, k), (&layer.1, v)] {
+            let mut place = (stored.f_select(0, self.slot)?).f_narrow(1, self.old, self.new)?;
+            place.f_copy_(&new.f_transpose(0, 1)?)?;
+        }
+        Ok(())
+    }
+
+    fn attend(
+        &self,
+        q: &Tensor,
+        k: &Tensor,
+        v: &Tensor,
+        layer: &(Tensor, Tensor),
+    ) -> Result<Tensor, Error> {
+        let width = q.size()[1] * q.size()[2];
+        let q = heads_first(q)?;
+        let out = match &self.visible {
+            None => causal(&q, &heads_first(k)?, &heads_first(v)?)?,
+            Some(visible) => {
+                let seen = |x: &Tensor| {
+                    x.f_narrow(0, self.slot, 1)?
+                        .f_narrow(2, 0, self.old + self.new)
+                };
+                masked(&q, &seen(&layer.0)?, &seen(&layer.1)?, Some(visible))?
+            }
+        };
+        Ok(out.f_transpose(1, 2)?.f_reshape([self.new, width])?)
+    }
+}
+
 /// `[n, h, e]` to `[1, h, n, e]`.
-fn heads_first(x: &Tensor) -> Result<Tensor, torch::TchError> {
+pub fn heads_first(x: &Tensor) -> Result<Tensor, torch::TchError> {
     x.f_transpose(0, 1)?.f_unsqueeze(0)
 }
 

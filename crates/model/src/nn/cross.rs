@@ -13,7 +13,7 @@ use torch::{Kind, Tensor};
 use crate::cache::Cache;
 use crate::error::Error;
 use crate::init::Init;
-use crate::nn::attention::masked;
+use crate::nn::attention::{heads_first, masked};
 use crate::nn::decoder_config::DecoderConfig;
 use crate::nn::feed_forward::FeedForward;
 use crate::nn::layers::{Linear, RmsNorm};
@@ -133,6 +133,18 @@ impl CrossLayer {
         })
     }
 
+    /// Keys and values `[1, g, n, e]` of vision tokens `[n, d]`.
+    pub fn keys(&self, features: &Tensor) -> Result<(Tensor, Tensor), Error> {
+        let keys = self.heads(&self.key.forward(features)?)?;
+        let keys = heads_first(&self.key_norm.forward(&keys)?)?;
+        let values = heads_first(&self.heads(&self.value.forward(features)?)?)?;
+        Ok((keys, values))
+    }
+
+    fn heads(&self, x: &Tensor) -> Result<Tensor, Error> {
+        Ok(x.f_reshape([x.size()[0], -1, self.head_width])?)
+    }
+
     fn attention(
         &self,
         x: &Tensor,
@@ -140,57 +152,75 @@ impl CrossLayer {
         mut cache: Option<&mut Cache>,
         layer: usize,
     ) -> Result<Tensor, Error> {
-        let heads = |x: &Tensor| x.f_reshape([x.size()[0], -1, self.head_width]);
-        let first = |x: &Tensor| x.f_transpose(0, 1)?.f_unsqueeze(0);
-        let q = self.query_norm.forward(&heads(&self.query.forward(x)?)?)?;
-        let lengths: Vec<i64> = sight
-            .sequences
-            .iter()
-            .flat_map(|sequence| sequence.runs.iter().map(|run| run.length as i64))
-            .collect();
-        let queries = q.f_split_with_sizes(&lengths, 0)?;
-        let mut queries = queries.iter();
-        let mut parts = Vec::with_capacity(lengths.len());
+        let q = self
+            .query_norm
+            .forward(&self.heads(&self.query.forward(x)?)?)?;
+        let mut looks: Vec<Look> = Vec::new();
         for sequence in &sight.sequences {
-            let own = match &sequence.features {
-                Some(features) => {
-                    let keys = heads(&self.key.forward(features)?)?;
-                    let keys = first(&self.key_norm.forward(&keys)?)?;
-                    let values = first(&heads(&self.value.forward(features)?)?)?;
-                    Some((keys, values))
-                }
-                None => None,
-            };
+            let own = (sequence.features.as_ref()).map(|features| self.keys(features));
+            let own = own.transpose()?;
             let (keys, values) = match (&mut cache, own) {
                 (None, Some(own)) => own,
                 (Some(cache), own) => cache.see(sequence.index, layer, own)?,
                 (None, None) => return Err(Error::unseen(sequence.index)),
             };
-            for run in &sequence.runs {
-                let Some(q) = queries.next() else { break };
-                if run.length == 0 {
-                    continue;
+            for run in sequence.runs.iter().filter(|run| run.length > 0) {
+                let length = run.length as i64;
+                match looks.last_mut() {
+                    // Sequences that share their pictures: no token sees another, so they are one.
+                    Some(last) if last.is_at(&keys, &run.seen) => last.length += length,
+                    _ => looks.push(Look {
+                        length,
+                        keys: keys.shallow_clone(),
+                        values: values.shallow_clone(),
+                        seen: &run.seen,
+                    }),
                 }
-                let seen = |x: &Tensor| -> Result<Tensor, Error> {
-                    Ok(match run.seen.as_slice() {
-                        [] => x.shallow_clone(),
-                        [(start, length)] => x.f_narrow(2, *start, *length)?,
-                        several => {
-                            let parts: Vec<Tensor> = several
-                                .iter()
-                                .map(|(start, length)| x.f_narrow(2, *start, *length))
-                                .collect::<Result<_, _>>()?;
-                            Tensor::f_cat(&parts, 2)?
-                        }
-                    })
-                };
-                let out = masked(&first(q)?, &seen(&keys)?, &seen(&values)?, None)?;
-                parts.push(out.f_squeeze_dim(0)?.f_transpose(0, 1)?);
             }
+        }
+        let lengths: Vec<i64> = looks.iter().map(|look| look.length).collect();
+        let mut parts = Vec::with_capacity(lengths.len());
+        for (look, q) in looks.iter().zip(q.f_split_with_sizes(&lengths, 0)?) {
+            let (keys, values) = (look.part(&look.keys)?, look.part(&look.values)?);
+            let out = masked(&heads_first(&q)?, &keys, &values, None)?;
+            parts.push(out.f_squeeze_dim(0)?.f_transpose(0, 1)?);
         }
         let rows = x.size()[0];
         self.output
             .forward(&Tensor::f_cat(&parts, 0)?.f_reshape([rows, -1])?)
+    }
+}
+
+/// Neighbouring tokens, of one sequence or of several, that see the same vision tokens.
+struct Look<'a> {
+    length: i64,
+    keys: Tensor,
+    values: Tensor,
+    seen: &'a [(i64, i64)],
+}
+
+impl Look<'_> {
+    /// Whether a run of tokens sees these vision tokens of these keys too.
+    fn is_at(&self, keys: &Tensor, seen: &[(i64, i64)]) -> bool {
+        // Shared keys are the same tensor; one that sees all of it must not be taken for a longer one's beginning.
+        self.seen == seen
+            && self.keys.data_ptr() == keys.data_ptr()
+            && self.keys.size() == keys.size()
+    }
+
+    /// The vision tokens of `x` that are seen.
+    fn part(&self, x: &Tensor) -> Result<Tensor, Error> {
+        Ok(match self.seen {
+            [] => x.shallow_clone(),
+            [(start, length)] => x.f_narrow(2, *start, *length)?,
+            several => {
+                let parts: Vec<Tensor> = several
+                    .iter()
+                    .map(|(start, length)| x.f_narrow(2, *start, *length))
+                    .collect::<Result<_, _>>()?;
+                Tensor::f_cat(&parts, 2)?
+            }
+        })
     }
 }
 

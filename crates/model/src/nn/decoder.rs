@@ -6,7 +6,7 @@
 use torch::{Device, Kind, Tensor};
 
 use crate::batch::Batch;
-use crate::cache::Cache;
+use crate::cache::{Cache, Pool};
 use crate::error::Error;
 use crate::init::Init;
 use crate::nn::attention::Spans;
@@ -135,7 +135,7 @@ impl Decoder {
         for layer in &self.layers {
             match layer {
                 Block::Text(layer) => {
-                    let own = cache.as_deref_mut().map(|c| &mut c.layers[text]);
+                    let own = cache.as_deref_mut().map(|c| (&mut c.pools[..], text));
                     hidden = layer.forward(&hidden, &pass, own)?;
                     text += 1;
                 }
@@ -148,8 +148,8 @@ impl Decoder {
             }
         }
         if let Some(cache) = cache {
-            for (length, span) in cache.lengths.iter_mut().zip(batch.starts.windows(2)) {
-                *length += span[1] - span[0];
+            for (row, span) in batch.starts.windows(2).enumerate() {
+                cache.sequence_mut(cache.rows[row]).length += span[1] - span[0];
             }
         }
         self.norm.forward(&hidden)
@@ -160,10 +160,10 @@ impl Decoder {
         Ok(Tensor::f_from_slice(&batch.positions)?.f_to_device(self.embedding.device())?)
     }
 
-    /// Room for `rows` sequences of at most `capacity` tokens.
-    pub fn new_cache(&self, rows: usize, capacity: usize) -> Cache {
+    /// Room for `slots` sequences of at most `capacity` tokens, not wiped.
+    pub fn new_pool(&self, slots: usize, capacity: usize) -> Pool {
         let shape = [
-            rows as i64,
+            slots as i64,
             self.config.num_key_value_heads,
             capacity as i64,
             self.config.head_width,
@@ -171,9 +171,18 @@ impl Decoder {
         let options = (self.embedding.kind(), self.embedding.device());
         let text = self.layers.iter().filter(|l| matches!(l, Block::Text(_)));
         let layers = text
-            .map(|_| (Tensor::zeros(shape, options), Tensor::zeros(shape, options)))
+            .map(|_| (Tensor::empty(shape, options), Tensor::empty(shape, options)))
             .collect();
-        Cache::empty(layers, rows)
+        Pool::empty(layers, slots)
+    }
+
+    /// Keys and values `[1, g, n, e]` of the vision tokens `[n, d]` in each cross-attention layer.
+    pub fn cross_keys(&self, features: &Tensor) -> Result<Vec<(Tensor, Tensor)>, Error> {
+        let cross = self.layers.iter().filter_map(|layer| match layer {
+            Block::Cross(layer) => Some(layer.keys(features)),
+            Block::Text(_) => None,
+        });
+        cross.collect()
     }
 
     /// The configuration.
@@ -231,7 +240,7 @@ impl Layer {
         &self,
         x: &Tensor,
         pass: &Pass,
-        cache: Option<&mut (Tensor, Tensor)>,
+        cache: Option<(&mut [Pool], usize)>,
     ) -> Result<Tensor, Error> {
         let x = x.f_add(&self.attention(&self.input_norm.forward(x)?, pass, cache)?)?;
         Ok(x.f_add(&self.feed_forward.forward(&self.post_norm.forward(&x)?)?)?)
@@ -241,7 +250,7 @@ impl Layer {
         &self,
         x: &Tensor,
         pass: &Pass,
-        cache: Option<&mut (Tensor, Tensor)>,
+        cache: Option<(&mut [Pool], usize)>,
     ) -> Result<Tensor, Error> {
         let tokens = x.size()[0];
         let heads = |linear: &Linear| -> Result<Tensor, Error> {
@@ -253,7 +262,7 @@ impl Layer {
         let k = rotate(&heads(&self.key)?, &pass.cos, &pass.sin)?;
         let v = heads(&self.value)?;
         let mixed = match cache {
-            Some(layer) => pass.spans.attend_cached(&q, &k, &v, layer)?,
+            Some((pools, layer)) => pass.spans.attend_cached(&q, &k, &v, pools, layer)?,
             None => pass.spans.attend(&q, &k, &v)?,
         };
         self.output.forward(&mixed)

@@ -97,7 +97,7 @@ fn steps_over_a_cache_equal_the_full_forward() {
         assert!(relative_error(&Tensor::cat(row, 0), full) < 1e-6);
     }
     assert_eq!(
-        cache.lengths,
+        cache.lengths(),
         samples.iter().map(|(ids, _)| ids.len()).collect::<Vec<_>>()
     );
 }
@@ -146,7 +146,7 @@ fn uneven_continuations_and_kept_rows_equal_the_full_forward() {
     let hidden = model.hidden(&batch, Some(&mut cache)).unwrap();
     assert!(relative_error(&hidden.narrow(0, 0, 1), &full[2].narrow(0, 7, 1)) < 1e-6);
     assert!(relative_error(&hidden.narrow(0, 1, 6), &full[0].narrow(0, 3, 6)) < 1e-6);
-    assert_eq!(cache.lengths, [8, 9]);
+    assert_eq!(cache.lengths(), [8, 9]);
 }
 
 #[test]

@@ -173,9 +173,9 @@ fn greedy(model: &dyn Mllm, prompt: &Batch, image_token: i64, steps: usize) -> V
         }
         let next: Vec<i64> = Vec::try_from(logits.argmax(-1, false)).unwrap();
         let mut batch = Batch::default();
-        for ((id, written), cached) in next.iter().zip(&mut written).zip(&cache.lengths) {
+        for ((id, written), cached) in next.iter().zip(&mut written).zip(cache.lengths()) {
             written.push(*id);
-            batch.push(&[*id], *cached, &[]);
+            batch.push(&[*id], cached, &[]);
         }
         if step + 1 < steps {
             rows = model.hidden(&batch, Some(&mut cache)).unwrap();

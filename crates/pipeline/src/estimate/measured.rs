@@ -78,7 +78,7 @@ impl Sizes {
         let all = groups.iter().map(|g| g.values as u64);
         let trained = groups.iter().filter(|g| !config.freeze.contains(&g.group));
         let cache = model.new_cache(1, 1);
-        let cached = cache.layers.iter().flat_map(|(k, v)| [k, v]);
+        let cached = cache.pools[0].layers.iter().flat_map(|(k, v)| [k, v]);
         Self {
             weights: width * all.sum::<u64>(),
             trained: trained.map(|g| g.values as u64).sum(),

@@ -5,7 +5,7 @@ use torch::{Device, Kind, Tensor, no_grad_guard};
 
 use super::Config;
 use crate::batch::Batch;
-use crate::cache::Cache;
+use crate::cache::{Cache, Pool};
 use crate::error::Error;
 use crate::families::accessors::accessors;
 use crate::families::head::{head, tied_names};

@@ -8,7 +8,7 @@ use torch::{Device, Kind, Tensor, no_grad_guard};
 use super::Config;
 use super::tiles;
 use crate::batch::Batch;
-use crate::cache::Cache;
+use crate::cache::{Cache, Pool};
 use crate::error::Error;
 use crate::families::accessors::accessors;
 use crate::families::features::with_features;

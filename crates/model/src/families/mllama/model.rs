@@ -8,8 +8,8 @@ use torch::{Device, Kind, Tensor, no_grad_guard};
 use super::Config;
 use super::cross_mask::{Seen, runs};
 use super::tower::Tower;
-use crate::batch::Batch;
-use crate::cache::Cache;
+use crate::batch::{Batch, Picture};
+use crate::cache::{Cache, Pool};
 use crate::error::Error;
 use crate::families::accessors::accessors;
 use crate::families::head::{head, tied_names};
@@ -131,14 +131,23 @@ impl Mllama {
         let (tile, picture) = (vision.tokens(), vision.tokens() * vision.max_tiles);
         let mut used = 0;
         let mut sequences = Vec::new();
-        let mut features = self.features_each(&batch.images)?.into_iter();
+        let features = match (batch.pictures.as_slice(), &cache) {
+            ([], _) => self.features_each(&batch.images)?,
+            // Their keys and values join the cache.
+            (_, Some(_)) => Vec::new(),
+            (known, None) => known.iter().map(|p| p.features.shallow_clone()).collect(),
+        };
+        let mut features = features.into_iter();
         for (index, span) in batch.starts.windows(2).enumerate() {
             let ids = batch.ids.get(span[0]..span[1]).unwrap_or_default();
             let is_picture: Vec<bool> = ids.iter().map(|&id| id == token).collect();
             let count = is_picture.iter().filter(|&&is| is).count();
             let own = &batch.images[used..used + count];
-            let row = cache.as_deref().and_then(|cache| cache.pictures.get(index));
+            let row = cache
+                .as_deref()
+                .map(|cache| &cache.sequence(cache.rows[index]).pictures);
             let (before, old) = row.map_or((Vec::new(), 0), |row| (row.seen.clone(), row.count));
+            let known = batch.pictures.get(used..used + count).unwrap_or_default();
             let mut seen: Vec<Seen> = Vec::with_capacity(count);
             for (i, image) in own.iter().enumerate() {
                 let (_, tiles) = self.arrangement(used + i, image)?;
@@ -158,8 +167,9 @@ impl Mllama {
             }
             let runs: Vec<Run> = runs(&is_picture, &seen, &before);
             if let (Some(cache), Some(last)) = (&mut cache, runs.last()) {
-                let row = &mut cache.pictures[index];
+                let row = &mut cache.sequence_mut(cache.rows[index]).pictures;
                 (row.seen, row.count) = (last.seen.clone(), total);
+                row.join(known)?;
             }
             sequences.push(SequencePictures {
                 index,
@@ -176,15 +186,15 @@ impl Mllama {
             return Ok(Vec::new());
         }
         let vision = &self.config.vision;
-        let all = self.features(images)?;
+        let all = self.features(images, 0)?;
         Ok(all.f_split(vision.tokens() * vision.max_tiles, 0)?)
     }
 
-    /// Features of pictures, one after the other.
-    fn features(&self, images: &[ImageInput]) -> Result<Tensor, Error> {
+    /// Features of pictures, one after the other, the first of which is number `first` of its batch.
+    fn features(&self, images: &[ImageInput], first: usize) -> Result<Tensor, Error> {
         let mut arrangements = Vec::with_capacity(images.len());
         for (i, image) in images.iter().enumerate() {
-            arrangements.push(self.arrangement(i, image)?.0);
+            arrangements.push(self.arrangement(first + i, image)?.0);
         }
         let mut distinct = arrangements.clone();
         distinct.sort_unstable();
@@ -218,7 +228,22 @@ impl Mllm for Mllama {
     }
 
     fn image_features(&self, images: &[ImageInput]) -> Result<Tensor, Error> {
-        self.features(images)
+        self.features(images, 0)
+    }
+
+    fn sees_ahead(&self) -> bool {
+        true
+    }
+
+    fn pictures(&self, images: &[ImageInput]) -> Result<Vec<Picture>, Error> {
+        let _guard = no_grad_guard();
+        let mut pictures = Vec::with_capacity(images.len());
+        for (index, image) in images.iter().enumerate() {
+            let features = self.features(std::slice::from_ref(image), index)?;
+            let layers = self.decoder.cross_keys(&features)?;
+            pictures.push(Picture { features, layers });
+        }
+        Ok(pictures)
     }
 
     accessors!();

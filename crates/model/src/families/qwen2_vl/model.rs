@@ -10,7 +10,7 @@ use super::names::{is_nested, published};
 use super::positions::{features, positions};
 use super::tower::Tower;
 use crate::batch::Batch;
-use crate::cache::Cache;
+use crate::cache::{Cache, Pool};
 use crate::error::Error;
 use crate::families::accessors::accessors;
 use crate::families::features::with_features;
@@ -86,10 +86,13 @@ impl Mllm for Qwen2Vl {
         // Checks the batch before anything of it is used as an index.
         crate::nn::attention::Spans::new(batch, cache.as_deref())?;
         let config = &self.config;
-        let shifts = cache.as_deref().map_or(&[][..], |cache| &cache.shifts);
+        let shifts: Vec<i64> = cache.as_deref().map_or_else(Vec::new, |cache| {
+            let rows = cache.rows.iter();
+            rows.map(|&slot| cache.sequence(slot).shift).collect()
+        });
         let embedded = with_features(self, &self.decoder, batch, config.image_token)?;
         let merge = config.vision.merge as usize;
-        let found = positions(batch, shifts, config.image_token, merge)?;
+        let found = positions(batch, &shifts, config.image_token, merge)?;
         // Where no picture is, the three are one.
         let rows = if found.axes[0] == found.axes[1] && found.axes[0] == found.axes[2] {
             Tensor::f_from_slice(&found.axes[0])?
@@ -106,7 +109,9 @@ impl Mllm for Qwen2Vl {
             .decoder
             .forward(embedded, batch, &rows, None, cache.as_deref_mut())?;
         if let Some(cache) = cache {
-            cache.shifts = found.shifts;
+            for (row, shift) in found.shifts.into_iter().enumerate() {
+                cache.sequence_mut(cache.rows[row]).shift = shift;
+            }
         }
         Ok(hidden)
     }
