@@ -175,6 +175,7 @@ mod tests {
                     completion_tokens: 1,
                     error: None,
                     logprobs: None,
+                    top_logprobs: None,
                 });
             }
             Ok(())

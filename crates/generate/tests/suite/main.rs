@@ -3,4 +3,5 @@
 mod generation;
 mod requests;
 mod scoring;
+mod shared;
 mod support;

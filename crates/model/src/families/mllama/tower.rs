@@ -134,10 +134,6 @@ impl Tower {
 
     /// Features `[n · p, w · (1 + intermediate layers)]` of one picture's real tiles `[tiles, channels, height, width]`.
     /// `arrangement` is its id, `places` what [`Tower::places`] gives for it.
-    #[expect(
-        clippy::many_single_char_names,
-        reason = "the shape letters of the field"
-    )]
     pub fn forward(
         &self,
         pixels: &Tensor,
@@ -267,6 +263,10 @@ impl Layer {
     }
 
     /// Real tokens see all, padding sees the real ones.
+    #[expect(
+        clippy::many_single_char_names,
+        reason = "the shape letters of the field"
+    )]
     fn attention(&self, x: &Tensor, seen: i64, num_heads: i64) -> Result<Tensor, Error> {
         let [n, t, w] = [x.size()[0], x.size()[1], x.size()[2]];
         let heads = |linear: &Linear| -> Result<Tensor, Error> {
