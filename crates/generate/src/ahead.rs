@@ -35,8 +35,13 @@ pub(crate) fn blocks(
                 scope.spawn(|| next.work(processor));
             }
             // Also when it panics, or those who wait for it would wait for ever.
-            let _done = Done(&next);
-            run(std::mem::take(&mut block))
+            let done = Done(&next);
+            let result = run(std::mem::take(&mut block));
+            if result.is_err() {
+                next.next.store(usize::MAX / 2, Ordering::Relaxed);
+            }
+            drop(done);
+            result
         })?;
         block = next.finished()?;
     }

@@ -8,7 +8,7 @@ use crate::error::Error;
 
 /// Completes requests.
 pub trait Generator {
-    /// Gives every request one completion; a request that fails gets one with the reason and stops nobody else.
+    /// Gives every request one completion, in any order; a request that fails gets one with the reason and stops nobody else.
     /// An error of `sink` ends the run.
     fn generate(
         &mut self,

@@ -40,6 +40,10 @@ pub(crate) fn slots(needs: &[usize], rows: usize, budget: usize) -> Vec<Slots> {
         }
     }
     let rows = rows.max(1);
+    // Some capacities are short of sequences now and then, so there are more slots than rows, but hardly more memory than
+    // rows of the largest capacity would take.
+    let largest = counts.keys().copied().max().unwrap_or(1);
+    let room = budget.min((rows + rows.div_ceil(4)) * largest);
     let divided = |rows: usize| -> Vec<Slots> {
         let slots = counts.iter().map(|(&capacity, &own)| Slots {
             capacity,
@@ -47,21 +51,19 @@ pub(crate) fn slots(needs: &[usize], rows: usize, budget: usize) -> Vec<Slots> {
         });
         slots.collect()
     };
-    let all: Vec<Slots> = counts
-        .iter()
-        .map(|(&capacity, &own)| Slots {
-            capacity,
-            count: own.min(rows),
-        })
-        .collect();
-    if tokens(&all) <= budget {
-        return all;
-    }
-    let fitting = (1..=rows).rev().map(divided);
-    let fitting = fitting.into_iter().find(|slots| tokens(slots) <= budget);
+    let useful = |mut slots: Vec<Slots>| {
+        slots
+            .iter_mut()
+            .for_each(|own| own.count = own.count.min(rows));
+        slots
+    };
+    let fitting = (1..=CAPACITIES * rows)
+        .rev()
+        .map(|rows| useful(divided(rows)));
+    let fitting = fitting.into_iter().find(|slots| tokens(slots) <= room);
     fitting.unwrap_or_else(|| {
-        let capacity = counts.keys().copied().max().unwrap_or(1);
-        let count = (budget / capacity).min(rows);
+        let count = (budget / largest).min(rows);
+        let capacity = largest;
         vec![Slots { capacity, count }]
     })
 }

@@ -46,7 +46,7 @@ impl Answerer<'_> {
         file: &Path,
         progress: Progress<'_>,
     ) -> Result<Vec<Completion>> {
-        runner::run(generator, requests, file, self.generation.group, progress)
+        runner::run(generator, requests, file, self.generation.block, progress)
     }
 
     /// Answers requests, one an item, into a file of completions; what is there already is kept. With `ranks` options are

@@ -7,11 +7,13 @@ use serde::{Deserialize, Serialize};
 /// so a run keeps what it began with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Generation {
-    /// Requests that are decoded and made durable together.
+    /// Requests that are looked at and made durable together.
+    pub block: usize,
+    /// Requests that are decoded at the same time.
     pub group: usize,
     /// Prompt tokens of one packed forward; a longer prompt stands alone.
     pub prefill_tokens: usize,
-    /// Tokens that the cache of a group may hold; a group that needs more is cut into several.
+    /// Tokens that the cache may hold; where there is no room for a group, fewer are decoded at the same time.
     pub cache_tokens: usize,
 }
 
@@ -19,6 +21,7 @@ impl Default for Generation {
     fn default() -> Self {
         let options = generate::Options::default();
         Self {
+            block: options.block_size,
             group: options.group_size,
             prefill_tokens: options.prefill_tokens,
             cache_tokens: options.cache_tokens,
@@ -34,7 +37,7 @@ const TAKEN: f64 = 0.1;
 
 impl Generation {
     /// What fits beside a model of so many bytes, whose cache takes `cached_token` bytes for a token, into so much memory in
-    /// all: half of what the weights leave is for the cache, which grows by copies, and prompts are packed as far as a quarter of that holds their activations (about 64 times the width of a
+    /// all: half of what the weights leave is for the cache, and prompts are packed as far as a quarter of that holds their activations (about 64 times the width of a
     /// token's cache).
     pub fn fitting(memory: u64, weights: u64, cached_token: u64) -> Self {
         let most = Self::default();
@@ -52,6 +55,7 @@ impl Generation {
     #[must_use]
     pub fn told(self, recipe: &Generate) -> Self {
         Self {
+            block: recipe.block,
             group: recipe.group,
             prefill_tokens: recipe.prefill_tokens.unwrap_or(self.prefill_tokens),
             cache_tokens: recipe.cache_tokens.unwrap_or(self.cache_tokens),
@@ -61,10 +65,12 @@ impl Generation {
     /// The local engine's settings.
     pub fn options(self, seed: u64) -> generate::Options {
         generate::Options {
+            block_size: self.block,
             group_size: self.group,
             seed,
             prefill_tokens: self.prefill_tokens,
             cache_tokens: self.cache_tokens,
+            share: true,
         }
     }
 }
@@ -94,6 +100,7 @@ mod tests {
     #[test]
     fn a_recipe_has_the_last_word() {
         let told = Generation::default().told(&Generate {
+            block: 64,
             group: 8,
             prefill_tokens: None,
             cache_tokens: Some(5000),
@@ -101,12 +108,13 @@ mod tests {
         let options = told.options(7);
         assert_eq!(
             (
+                options.block_size,
                 options.group_size,
                 options.seed,
                 options.prefill_tokens,
                 options.cache_tokens
             ),
-            (8, 7, 8192, 5000)
+            (64, 8, 7, 8192, 5000)
         );
     }
 }

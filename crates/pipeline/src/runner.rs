@@ -1,5 +1,6 @@
-//! Drives requests through a generator: durable by groups, resumable, in the order of the requests.
+//! Drives requests through a generator: durable by blocks, resumable, in the order of the requests.
 
+use std::collections::{HashMap, VecDeque};
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -31,9 +32,12 @@ struct Sum {
     sha256: String,
 }
 
-/// Completes all requests into `path`, `size` of them a group. Whole groups that are already there are kept; a broken group
+/// Completes all requests into `path`, `size` of them a block. Whole blocks that are already there are kept; a broken block
 /// is done again, also one that no longer has the checksum beside it (`<path>.sums`). A file without checksums, which
-/// another engine may have written, is taken as it is. Stops between groups when the run is asked to.
+/// another engine may have written, is taken as it is. Stops between blocks when the run is asked to.
+///
+/// The generator is given all requests from the first block on that is to be done. One whose blocks are of this size makes
+/// the next one ready meanwhile, and does the same work whether it was killed or not.
 ///
 /// Gives [`Error::Stopped`], [`Error::NoAnswer`], [`Error::Generate`], [`Error::Corpus`] and [`Error::Io`].
 pub fn run(
@@ -71,38 +75,142 @@ pub fn run(
     };
     stored.truncate(whole);
     let keep = stored.last().map_or(0, |(_, end)| *end);
-    let mut out: Vec<Completion> = stored.into_iter().map(|(c, _)| c).collect();
-    let mut file = Appender::open(path, keep)?;
+    let out: Vec<Completion> = stored.into_iter().map(|(c, _)| c).collect();
+    let file = Appender::open(path, keep)?;
     sums.retain(|(sum, _)| sum.end <= keep);
     let mut sums_file = Appender::open(&sums_path, sums.last().map_or(0, |(_, end)| *end))?;
     let mut summed = sums.last().map_or(0, |(sum, _)| sum.end);
     if summed < keep {
         summed = add_sum(path, &mut sums_file, summed)?;
     }
-    let total = requests.len() as u64;
-    let tell = |done: usize| progress.report.progress(progress.label, done as u64, total);
-    tell(out.len());
-    for group in requests[out.len()..].chunks(size) {
+    let done = out.len();
+    let mut writing = Writing {
+        path,
+        file,
+        sums: sums_file,
+        summed,
+        progress,
+        requests,
+        size,
+        out,
+        early: HashMap::new(),
+        missing: HashMap::new(),
+    };
+    writing.tell();
+    writing.open();
+    if done < requests.len() {
         progress.stop.check()?;
-        let mut done: Vec<Completion> = Vec::with_capacity(group.len());
-        generator.generate(&mut group.iter().cloned(), &mut |completion| {
-            done.push(completion);
-            Ok(())
-        })?;
-        let mut ordered = Vec::with_capacity(group.len());
-        for request in group {
-            let at = done.iter().position(|c| c.id == request.id);
-            let at = at.ok_or_else(|| Error::NoAnswer {
-                request: request.id.clone(),
-            })?;
-            ordered.push(done.swap_remove(at));
+        let mut problem = None;
+        let answered = generator.generate(&mut requests[done..].iter().cloned(), &mut |one| {
+            if problem.is_none() {
+                problem = writing.take(one).err();
+            }
+            let refused = problem.as_ref().map(ToString::to_string);
+            refused.map_or(Ok(()), Err)
+        });
+        if let Some(problem) = problem {
+            return Err(problem);
         }
-        file.append(&ordered)?;
-        summed = add_sum(path, &mut sums_file, summed)?;
-        out.extend(ordered);
-        tell(out.len());
+        answered?;
     }
-    Ok(out)
+    writing.finished()
+}
+
+/// Completions on their way into the file: a block is written when all of it is there.
+struct Writing<'a> {
+    path: &'a Path,
+    file: Appender,
+    sums: Appender,
+    /// Bytes of the file that have a checksum.
+    summed: u64,
+    progress: Progress<'a>,
+    requests: &'a [Request],
+    size: usize,
+    /// What is written.
+    out: Vec<Completion>,
+    /// What is not written yet, by id.
+    early: HashMap<String, VecDeque<Completion>>,
+    /// How many of an id the block that is next still lacks.
+    missing: HashMap<&'a str, usize>,
+}
+
+impl<'a> Writing<'a> {
+    fn tell(&self) {
+        let (done, total) = (self.out.len() as u64, self.requests.len() as u64);
+        self.progress
+            .report
+            .progress(self.progress.label, done, total);
+    }
+
+    /// The block that is next; empty when all is written.
+    fn block(&self) -> &'a [Request] {
+        let rest = &self.requests[self.out.len()..];
+        &rest[..rest.len().min(self.size)]
+    }
+
+    /// Sees what the block that is next lacks.
+    fn open(&mut self) {
+        self.missing.clear();
+        for request in self.block() {
+            *self.missing.entry(&request.id).or_default() += 1;
+        }
+        let early = &self.early;
+        self.missing.retain(|id, lacking| {
+            let there = early.get(*id).map_or(0, VecDeque::len);
+            *lacking = lacking.saturating_sub(there);
+            *lacking > 0
+        });
+    }
+
+    /// Takes a completion, and writes the blocks that are whole with it. Says so when the run is asked to stop.
+    fn take(&mut self, completion: Completion) -> Result<()> {
+        if let Some(lacking) = self.missing.get_mut(completion.id.as_str()) {
+            *lacking -= 1;
+            if *lacking == 0 {
+                self.missing.remove(completion.id.as_str());
+            }
+        }
+        let id = completion.id.clone();
+        self.early.entry(id).or_default().push_back(completion);
+        while self.missing.is_empty() && !self.block().is_empty() {
+            self.write()?;
+            self.open();
+            if !self.block().is_empty() {
+                self.progress.stop.check()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the block that is next durable.
+    fn write(&mut self) -> Result<()> {
+        let block = self.block();
+        let mut ordered = Vec::with_capacity(block.len());
+        for request in block {
+            ordered.push(self.early_of(request)?);
+        }
+        self.file.append(&ordered)?;
+        self.summed = add_sum(self.path, &mut self.sums, self.summed)?;
+        self.out.extend(ordered);
+        self.tell();
+        Ok(())
+    }
+
+    fn early_of(&mut self, request: &Request) -> Result<Completion> {
+        let own = self.early.get_mut(&request.id);
+        own.and_then(VecDeque::pop_front)
+            .ok_or_else(|| Error::NoAnswer {
+                request: request.id.clone(),
+            })
+    }
+
+    /// All completions, or the first request that has none.
+    fn finished(mut self) -> Result<Vec<Completion>> {
+        for request in self.block() {
+            self.early_of(request)?;
+        }
+        Ok(self.out)
+    }
 }
 
 /// The file of a file of completions' checksums.
@@ -120,7 +228,7 @@ fn add_sum(path: &Path, sums: &mut Appender, from: u64) -> Result<u64> {
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes).map_err(&reading)?;
     let end = from + bytes.len() as u64;
-    // A checksum that a failing machine loses costs its group, no more; so there is nothing to wait for.
+    // A checksum that a failing machine loses costs its block, no more; so there is nothing to wait for.
     sums.write(&[Sum {
         end,
         sha256: corpus::digest::bytes(&bytes),

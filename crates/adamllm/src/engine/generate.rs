@@ -71,8 +71,8 @@ pub fn run(shared: &Shared, arguments: &Generate) -> Result<()> {
             report: Reporter::new("generate", &terminal),
             stop: signals::stop(),
         };
-        let group = engine.generation.group;
-        let done = runner::run(&mut generator, &all, output, group, progress)?;
+        let block = engine.generation.block;
+        let done = runner::run(&mut generator, &all, output, block, progress)?;
         let mut unanswered = Groups::default();
         for completion in &done {
             if let Some(error) = &completion.error {

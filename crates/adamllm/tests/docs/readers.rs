@@ -19,6 +19,7 @@ const BY_CONTENT: &[&str] = &[
     "evaluate.held_out_limit",
     "evaluate.max_new_tokens",
     "evaluate.tasks",
+    "generate.block",
     "generate.cache_tokens",
     "generate.group",
     "generate.prefill_tokens",

@@ -1,6 +1,13 @@
-//! The local engine on a tiny random LLaVA-NeXT, against forwards without a cache.
+//! The local engine on a tiny random LLaVA-NeXT, against forwards without a cache, and on every family, against
+//! `transformers`.
 
+mod blocks;
+mod counting;
+mod families;
 mod generation;
+#[expect(dead_code, reason = "some of it is for the tests of `model` alone")]
+#[path = "../../../model/tests/suite/support.rs"]
+mod golden_models;
 mod requests;
 mod scoring;
 mod shared;

@@ -126,7 +126,9 @@ pub struct Mix {
 /// `[generate]`: how much is worked on together, where a recipe says it.
 #[derive(Clone, Copy, Debug)]
 pub struct Generate {
-    /// Requests that are decoded and made durable together.
+    /// Requests that are looked at and made durable together.
+    pub block: usize,
+    /// Requests that are decoded at the same time.
     pub group: usize,
     /// Prompt tokens of one forward; by memory when absent.
     pub prefill_tokens: Option<usize>,
@@ -245,6 +247,7 @@ impl Recipe {
             },
             train: get.training("train"),
             generate: Generate {
+                block: get.integer("generate.block") as usize,
                 group: get.integer("generate.group") as usize,
                 prefill_tokens: get.optional_count("generate.prefill_tokens"),
                 cache_tokens: get.optional_count("generate.cache_tokens"),

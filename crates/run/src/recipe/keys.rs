@@ -315,11 +315,18 @@ const EVALUATION: &[Key] = &[
 
 const GENERATION: &[Key] = &[
     key!(
+        "generate.block",
+        Shape::Integer(1, 1 << 16),
+        "128",
+        OURS,
+        "requests that are made durable together, and whose common beginnings and pictures are computed once"
+    ),
+    key!(
         "generate.group",
         Shape::Integer(1, 1 << 16),
         "32",
         OURS,
-        "requests that are decoded and made durable together"
+        "requests of a block that are decoded at the same time; one that ends makes room for the next"
     ),
     key!(
         "generate.prefill_tokens",
@@ -333,7 +340,7 @@ const GENERATION: &[Key] = &[
         Shape::Integer(0, 1 << 40),
         "0",
         OURS,
-        "tokens that the cache of a group may hold; 0 means by memory and model, 131072 at most"
+        "tokens that the cache may hold; 0 means by memory and model, 131072 at most"
     ),
 ];
 

@@ -178,7 +178,7 @@ impl Answers {
         })
     }
 
-    fn answer(&self, requests: Vec<Request>) -> Result<Vec<Completion>> {
+    fn answer(&self, requests: &[Request]) -> Result<Vec<Completion>> {
         let options = generate::Options {
             group_size: GROUP,
             seed: 1,
@@ -186,12 +186,7 @@ impl Answers {
         };
         let mut generator =
             LocalGenerator::new(self.model.as_ref(), self.processor.as_ref(), options);
-        let mut out = Vec::with_capacity(requests.len());
-        generator.generate(&mut requests.into_iter(), &mut |completion| {
-            out.push(completion);
-            Ok(())
-        })?;
-        Ok(out)
+        Ok(generator.complete(&requests)?)
     }
 
     fn about_pictures(&self, pictures: &[Picture], asks: Asks, kinds: &[String]) -> Result<Gate> {
