@@ -322,7 +322,7 @@ pub struct Decoding {
     /// Whether log-probabilities of the chosen tokens are returned.
     pub logprobs: bool,
     /// How many of the likeliest tokens are returned for each written one.
-    #[serde(skip_serializing_if = "is_none")]
+    #[serde(skip_serializing_if = "is_nothing")]
     pub top_logprobs: usize,
     /// What may be answered; empty is anything. The likeliest of them as a whole answer is given, the first one of equally
     /// likely ones, or, above temperature 0, one is drawn as a token would be. `logprobs` are then the choices', in their
@@ -331,17 +331,22 @@ pub struct Decoding {
     pub choices: Vec<String>,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
 fn is_zero(number: &f64) -> bool {
     *number == 0.0
 }
 
-#[expect(clippy::float_cmp, reason = "exactly what stands for off")]
+#[expect(
+    clippy::float_cmp,
+    clippy::trivially_copy_pass_by_ref,
+    reason = "exactly what stands for off, as serde calls it"
+)]
 fn is_one(number: &f64) -> bool {
     *number == 1.0
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
-fn is_none(count: &usize) -> bool {
+fn is_nothing(count: &usize) -> bool {
     *count == 0
 }
 

@@ -2,7 +2,6 @@
 
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use corpus::{Request, Sample, TurnMarkers};
 use generate::Likelihoods;
@@ -10,6 +9,8 @@ use model::init::hashed;
 use model::{Batch, Cache, Error, Mllm, Parameter, Picture, Pool};
 use processor::{Encoded, ImageGrid, ImageInput, Processor};
 use torch::{Device, Kind, Tensor};
+
+use crate::golden_models::{fill, made_picture};
 
 /// Knows which token stands for pictures, and nothing else.
 struct Tokens(i64);
@@ -102,31 +103,7 @@ fn family(family: &str, case: &str) -> (Counting, Tokens, Option<ImageInput>) {
     let golden: serde_json::Value = serde_json::from_str(&golden).expect("JSON");
     let config = &golden["config"];
     let inner = model::fresh(&config.to_string(), 0, Device::Cpu, Kind::Float).expect("a model");
-    {
-        let _guard = torch::no_grad_guard();
-        for parameter in inner.parameters() {
-            let shape = parameter.tensor.size();
-            let inputs = shape[1..].iter().product::<i64>().max(1) as f64;
-            let scale = if shape.len() == 1 {
-                0.3
-            } else {
-                1.5 * (3.0 / inputs).sqrt()
-            };
-            let offset = if parameter.name.contains("norm") && parameter.name.ends_with("weight") {
-                1.0
-            } else {
-                0.0
-            };
-            let count = parameter.tensor.numel() as u64;
-            let values: Vec<f32> = (0..count)
-                .map(|i| (offset + scale * hashed(&parameter.name, i)) as f32)
-                .collect();
-            parameter
-                .tensor
-                .shallow_clone()
-                .copy_(&Tensor::from_slice(&values).reshape(&shape));
-        }
-    }
+    fill(inner.as_ref());
     let token = config["image_token_index"]
         .as_i64()
         .or(config["image_token_id"].as_i64());
@@ -162,14 +139,8 @@ fn input(picture: &serde_json::Value) -> ImageInput {
         (_, _, Some(tiles)) => ImageGrid::Canvas { tiles },
         _ => ImageGrid::Whole,
     };
-    let name = picture["name"].as_str().expect("a name");
-    let count = shape.iter().product::<usize>() as u64;
-    ImageInput {
-        pixels: Arc::new((0..count).map(|i| hashed(name, i) as f32).collect()),
-        shape,
-        grid,
-        num_tokens: number(&picture["num_tokens"]),
-    }
+    let (name, tokens) = (&picture["name"], &picture["num_tokens"]);
+    made_picture(name.as_str().expect("a name"), shape, grid, number(tokens))
 }
 
 /// So many tokens, as different as they get.
