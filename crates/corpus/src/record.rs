@@ -324,9 +324,8 @@ pub struct Decoding {
     /// How many of the likeliest tokens are returned for each written one.
     #[serde(skip_serializing_if = "is_nothing")]
     pub top_logprobs: usize,
-    /// What may be answered; empty is anything. The likeliest of them as a whole answer is given, the first one of equally
-    /// likely ones, or, above temperature 0, one is drawn as a token would be. `logprobs` are then the choices', in their
-    /// order.
+    /// What may be answered; empty is anything. The likeliest whole answer is given, the first of equally likely ones; above
+    /// temperature 0 one is drawn as a token would be. `logprobs` are then the choices', in their order.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub choices: Vec<String>,
 }
