@@ -276,6 +276,18 @@ pub struct Generate {
     /// 0 is greedy; for `--prompt`.
     #[arg(long, default_value_t = 0.0)]
     pub temperature: f64,
+    /// Leaves out tokens with less than this share of the likeliest one's probability; for `--prompt`, 0 is off.
+    #[arg(long, default_value_t = 0.0)]
+    pub min_p: f64,
+    /// Above 1 makes tokens of the prompt and of the answer so far less likely; for `--prompt`.
+    #[arg(long, default_value_t = 1.0)]
+    pub repetition_penalty: f64,
+    /// An answer that may be given, once for each; for `--prompt`.
+    #[arg(long = "choice", value_name = "TEXT")]
+    pub choices: Vec<String>,
+    /// Tells so many of the likeliest tokens for each written one (`--json`); for `--prompt`.
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub top_logprobs: usize,
     /// Seed of sampling.
     #[arg(long, default_value_t = 0)]
     pub seed: u64,

@@ -36,7 +36,7 @@ pub use causes::causes;
 pub use error::{BadRow, Error, Reason};
 pub use nearest::nearest;
 pub use record::{
-    Completion, Consistency, Decoding, FinishReason, IMAGE_MARK, Label, Open, Pair, Prediction,
-    Rejected, Request, Role, Sample, Seed, SeedTask, Triplet, Turn, TurnMarkers, Verdict,
-    image_marks,
+    Completion, Consistency, Decoding, FinishReason, IMAGE_MARK, Label, LikelyToken, Open, Pair,
+    Prediction, Rejected, Request, Role, Sample, Seed, SeedTask, Triplet, Turn, TurnMarkers,
+    Verdict, image_marks,
 };

@@ -303,6 +303,13 @@ pub struct Decoding {
     pub top_p: f64,
     /// 0 is off.
     pub top_k: usize,
+    /// Tokens with less than this share of the likeliest one's probability are left out; 0 is off.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub min_p: f64,
+    /// Logits of tokens of the prompt and of what is written so far are divided by it where they are positive and multiplied
+    /// where they are negative; 1 is off.
+    #[serde(skip_serializing_if = "is_one")]
+    pub repetition_penalty: f64,
     /// Overrides the seed derived from the run's seed and the request's id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
@@ -314,6 +321,32 @@ pub struct Decoding {
     pub skip_special_tokens: bool,
     /// Whether log-probabilities of the chosen tokens are returned.
     pub logprobs: bool,
+    /// How many of the likeliest tokens are returned for each written one.
+    #[serde(skip_serializing_if = "is_nothing")]
+    pub top_logprobs: usize,
+    /// What may be answered; empty is anything. The likeliest whole answer is given, the first of equally likely ones; above
+    /// temperature 0 one is drawn as a token would be. `logprobs` are then the choices', in their order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub choices: Vec<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_zero(number: &f64) -> bool {
+    *number == 0.0
+}
+
+#[expect(
+    clippy::float_cmp,
+    clippy::trivially_copy_pass_by_ref,
+    reason = "exactly what stands for off, as serde calls it"
+)]
+fn is_one(number: &f64) -> bool {
+    *number == 1.0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_nothing(count: &usize) -> bool {
+    *count == 0
 }
 
 impl Default for Decoding {
@@ -323,11 +356,15 @@ impl Default for Decoding {
             temperature: 0.0,
             top_p: 1.0,
             top_k: 0,
+            min_p: 0.0,
+            repetition_penalty: 1.0,
             seed: None,
             stop: Vec::new(),
             stop_ids: Vec::new(),
             skip_special_tokens: true,
             logprobs: false,
+            top_logprobs: 0,
+            choices: Vec::new(),
         }
     }
 }
@@ -404,6 +441,20 @@ pub struct Completion {
     /// Log-probability (nats) of each written token, when asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub logprobs: Option<Vec<f64>>,
+    /// The likeliest tokens at the place of each written token, the likeliest first, when asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub top_logprobs: Option<Vec<Vec<LikelyToken>>>,
+}
+
+/// A token that could have been written.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LikelyToken {
+    /// Its id.
+    pub id: i64,
+    /// Its text by itself; half a character is told as `�`.
+    pub token: String,
+    /// Its log-probability in nats, at temperature 1 and before any filter.
+    pub logprob: f64,
 }
 
 /// The label of a prediction: one text or a list of names.

@@ -7,9 +7,11 @@ use model::Pool;
 use processor::Encoded;
 
 use crate::ahead::Prepared;
+use crate::choice;
 use crate::decode::{Job, Row, Settings, completion};
 use crate::draw;
 use crate::error::Error;
+use crate::likelihood::Likelihoods;
 use crate::phase::Phase;
 use crate::room;
 
@@ -24,7 +26,16 @@ pub(crate) fn complete(
     // Every token of every answer meets the same weights.
     let _repeated = torch::products::repeated();
     let mut jobs = Vec::with_capacity(block.len());
+    let budget = settings.options.cache_tokens;
+    let mut likelihoods = Likelihoods::new(settings.model, settings.processor, budget);
     for (request, encoded) in block {
+        if let (false, Ok(encoded)) = (request.decoding.choices.is_empty(), &encoded) {
+            let tokens = encoded.ids.len();
+            let found = choice::complete(settings, &mut likelihoods, &request, tokens)?;
+            let done = found.unwrap_or_else(|problem| failed(request, tokens, problem));
+            sink(done).map_err(Error::Sink)?;
+            continue;
+        }
         match job(settings, request, encoded) {
             Ok(job) if job.limit == 0 => {
                 let row = Row::new(settings, job);
@@ -99,5 +110,6 @@ fn failed(request: Request, prompt_tokens: usize, problem: String) -> Completion
         completion_tokens: 0,
         error: Some(problem),
         logprobs: None,
+        top_logprobs: None,
     }
 }

@@ -3,7 +3,7 @@
 //! Shapes: b requests, v vocabulary.
 
 use corpus::seed::{Rng, hash};
-use corpus::{Completion, Decoding, FinishReason, Request};
+use corpus::{Completion, Decoding, FinishReason, LikelyToken, Request};
 use model::Mllm;
 use processor::{Encoded, Processor};
 use torch::Tensor;
@@ -41,6 +41,7 @@ pub(crate) struct Row {
     pub rng: Rng,
     pub ids: Vec<i64>,
     pub logprobs: Vec<f64>,
+    pub top_logprobs: Vec<Vec<LikelyToken>>,
     pub end: Option<End>,
 }
 
@@ -62,6 +63,7 @@ impl Row {
             rng: Rng::new(seed.unwrap_or_else(|| hash(settings.options.seed, &request.id))),
             ids: Vec::new(),
             logprobs: Vec::new(),
+            top_logprobs: Vec::new(),
             end: (job.limit == 0).then_some(End::Length),
             job,
         }
@@ -78,7 +80,7 @@ pub(crate) fn choose(
     let (highest, best) = logits_bv.f_max_dim(1, false)?;
     let highest = Vec::<f32>::try_from(highest.f_to_device(cpu)?)?;
     let best = Vec::<i64>::try_from(best.f_to_device(cpu)?)?;
-    let reads = |decoding: &Decoding| decoding.temperature > 0.0 || decoding.logprobs;
+    let reads = |d: &Decoding| draw::decides(d) || d.logprobs || d.top_logprobs > 0;
     let read: Vec<i64> = (0..rows.len())
         .filter(|&i| reads(&rows[i].job.request.decoding))
         .map(|i| i as i64)
@@ -101,11 +103,24 @@ pub(crate) fn choose(
             continue;
         }
         let token = match own {
-            Some(own) if decoding.temperature > 0.0 => draw::draw(own, decoding, &mut row.rng),
+            Some(own) if draw::decides(decoding) => {
+                let before = row.job.encoded.ids.iter().chain(&row.ids);
+                draw::next(own, decoding, before, &mut row.rng)
+            }
             _ => best[i],
         };
         if let Some(own) = own.filter(|_| decoding.logprobs) {
             row.logprobs.push(draw::log_probability(own, token));
+        }
+        if let Some(own) = own.filter(|_| decoding.top_logprobs > 0) {
+            let likely = draw::likeliest(own, decoding.top_logprobs).into_iter();
+            let token = |id| settings.processor.decode(&[id], false);
+            let likely = likely.map(|(id, logprob)| LikelyToken {
+                id,
+                token: token(id),
+                logprob,
+            });
+            row.top_logprobs.push(likely.collect());
         }
         row.ids.push(token);
         row.end = end(settings, row);
@@ -156,5 +171,6 @@ pub(crate) fn completion(settings: &Settings, row: Row) -> Completion {
         completion_tokens: row.ids.len(),
         error,
         logprobs: decoding.logprobs.then_some(row.logprobs),
+        top_logprobs: (decoding.top_logprobs > 0).then_some(row.top_logprobs),
     }
 }

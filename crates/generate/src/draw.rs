@@ -10,6 +10,9 @@ use torch::{Kind, Tensor};
 
 use crate::error::Error;
 
+/// The most tokens that are told beside a written one.
+const MOST_LIKELY: usize = 100;
+
 /// Logits `[r, v]` in f32 of hidden rows `[r, d]`. The image token is never written: its embedding would be asked for
 /// a picture.
 pub(crate) fn logits(
@@ -42,17 +45,127 @@ pub(crate) fn problem(decoding: &Decoding) -> Option<String> {
             "`top_p` is {top_p}; it must be above 0 and at most 1"
         ));
     }
+    if !(0.0..=1.0).contains(&decoding.min_p) {
+        return Some(format!(
+            "`min_p` is {}; it must be from 0 (off) to 1",
+            decoding.min_p
+        ));
+    }
+    let penalty = decoding.repetition_penalty;
+    if !(penalty.is_finite() && penalty > 0.0) {
+        return Some(format!(
+            "`repetition_penalty` is {penalty}; it must be above 0, and 1 is off"
+        ));
+    }
+    if decoding.top_logprobs > MOST_LIKELY {
+        return Some(format!(
+            "`top_logprobs` is {}; it must be at most {MOST_LIKELY}",
+            decoding.top_logprobs
+        ));
+    }
+    let choices = &decoding.choices;
+    if choices.iter().any(String::is_empty) {
+        return Some("`choices` has an empty string, which is no answer".to_owned());
+    }
+    let twice = (1..choices.len()).find(|&at| choices[..at].contains(&choices[at]));
+    if let Some(at) = twice {
+        return Some(format!("`choices` has `{}` twice", choices[at]));
+    }
+    if !choices.is_empty() && decoding.top_logprobs > 0 {
+        return Some(
+            "`top_logprobs` is for written tokens, and `choices` are ranked whole; ask for `logprobs`"
+                .to_owned(),
+        );
+    }
     if decoding.stop.iter().any(String::is_empty) {
         return Some("`stop` has an empty string, which would end every text at once".to_owned());
     }
     None
 }
 
-/// Draws a token: temperature, then the `top_k` best, then the smallest set of the best with a mass of `top_p`.
+/// Whether the next token is another than the likeliest.
+#[expect(clippy::float_cmp, reason = "exactly what stands for off")]
+pub(crate) fn decides(decoding: &Decoding) -> bool {
+    decoding.temperature > 0.0 || decoding.repetition_penalty != 1.0
+}
+
+/// The next token after those of `before`, prompt and answer; without a temperature the likeliest, of equal ones the one
+/// with the lowest id.
+#[expect(clippy::float_cmp, reason = "exactly what stands for off")]
+pub(crate) fn next<'a>(
+    logits: &[f32],
+    decoding: &Decoding,
+    before: impl Iterator<Item = &'a i64>,
+    rng: &mut Rng,
+) -> i64 {
+    let penalised;
+    let logits = if decoding.repetition_penalty == 1.0 {
+        logits
+    } else {
+        penalised = penalise(logits, decoding.repetition_penalty as f32, before);
+        &penalised
+    };
+    if decoding.temperature > 0.0 {
+        draw(logits, decoding, rng)
+    } else {
+        likeliest(logits, 1).first().map_or(0, |best| best.0)
+    }
+}
+
+/// Makes tokens that were there before less likely, each once, as `RepetitionPenaltyLogitsProcessor` of `transformers`.
+fn penalise<'a>(logits: &[f32], penalty: f32, before: impl Iterator<Item = &'a i64>) -> Vec<f32> {
+    let mut out = logits.to_vec();
+    for &id in before {
+        let Some(&logit) = usize::try_from(id).ok().and_then(|id| logits.get(id)) else {
+            continue;
+        };
+        out[id as usize] = if logit < 0.0 {
+            logit * penalty
+        } else {
+            logit / penalty
+        };
+    }
+    out
+}
+
+/// The likeliest tokens with their log-probabilities (nats) at temperature 1, the likeliest first; of equal ones the lower id
+/// comes first.
+pub(crate) fn likeliest(logits: &[f32], count: usize) -> Vec<(i64, f64)> {
+    let better = |a: &usize, b: &usize| logits[*b].total_cmp(&logits[*a]).then(a.cmp(b));
+    let mut ids: Vec<usize> = (0..logits.len()).collect();
+    let count = count.min(ids.len());
+    if count == 0 {
+        return Vec::new();
+    }
+    ids.select_nth_unstable_by(count - 1, better);
+    ids.truncate(count);
+    ids.sort_unstable_by(better);
+    let normaliser = normaliser(logits);
+    let value = |id: usize| (id as i64, f64::from(logits[id]) - normaliser);
+    ids.into_iter().map(value).collect()
+}
+
+/// Draws a token: temperature, then the `top_k` best, then the smallest set of the best with a mass of `top_p`, of which those
+/// stay that have at least `min_p` of the best one's probability.
 ///
 /// The order of the filters and the renewed normalisation between them are those of `transformers`; of equal logits
 /// the lower id comes first.
 pub(crate) fn draw(logits: &[f32], decoding: &Decoding, rng: &mut Rng) -> i64 {
+    let kept = kept(logits, decoding);
+    let mass: f64 = kept.iter().map(|k| k.1).sum();
+    let mut left = rng.unit() * mass;
+    for &(id, weight) in &kept {
+        left -= weight;
+        if left < 0.0 {
+            return id as i64;
+        }
+    }
+    // Rounding left a rest behind the last token.
+    kept.last().map_or(0, |k| k.0 as i64)
+}
+
+/// What is drawn from: tokens with weights, of which the likeliest one's is 1.
+fn kept(logits: &[f32], decoding: &Decoding) -> Vec<(usize, f64)> {
     let highest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let weight = |logit: f32| (f64::from(logit - highest) / decoding.temperature).exp();
     let mut kept: Vec<(usize, f64)> = logits.iter().map(|&l| weight(l)).enumerate().collect();
@@ -77,23 +190,23 @@ pub(crate) fn draw(logits: &[f32], decoding: &Decoding, rng: &mut Rng) -> i64 {
         let inside = inside.count().max(1);
         kept.truncate(inside);
     }
-    let mass: f64 = kept.iter().map(|k| k.1).sum();
-    let mut left = rng.unit() * mass;
-    for &(id, weight) in &kept {
-        left -= weight;
-        if left < 0.0 {
-            return id as i64;
-        }
+    // The likeliest token's weight is 1.
+    if decoding.min_p > 0.0 {
+        kept.retain(|k| k.1 >= decoding.min_p);
     }
-    // Rounding left a rest behind the last token.
-    kept.last().map_or(0, |k| k.0 as i64)
+    kept
 }
 
 /// The log-probability (nats) of a token at temperature 1, before any filter.
 pub(crate) fn log_probability(logits: &[f32], token: i64) -> f64 {
+    f64::from(logits[token as usize]) - normaliser(logits)
+}
+
+/// The logarithm of the sum of the exponentials.
+fn normaliser(logits: &[f32]) -> f64 {
     let highest = f64::from(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max));
     let mass: f64 = logits.iter().map(|&l| (f64::from(l) - highest).exp()).sum();
-    f64::from(logits[token as usize]) - highest - mass.ln()
+    highest + mass.ln()
 }
 
 #[cfg(test)]
@@ -175,6 +288,79 @@ mod tests {
     }
 
     #[test]
+    fn what_is_drawn_from_is_that_of_transformers() {
+        let golden = include_str!("../tests/golden/decoding.json");
+        let golden: serde_json::Value = serde_json::from_str(golden).expect("golden file");
+        let numbers = |value: &serde_json::Value| -> Vec<f64> {
+            let all = value.as_array().expect("numbers").iter();
+            all.map(|number| number.as_f64().expect("a number"))
+                .collect()
+        };
+        for case in golden.as_array().expect("cases") {
+            let settings = &case["settings"];
+            let number = |key: &str, off: f64| settings[key].as_f64().unwrap_or(off);
+            let decoding = Decoding {
+                temperature: number("temperature", 1.0),
+                top_k: number("top_k", 0.0) as usize,
+                top_p: number("top_p", 1.0),
+                min_p: number("min_p", 0.0),
+                repetition_penalty: number("repetition_penalty", 1.0),
+                ..Decoding::default()
+            };
+            assert_eq!(problem(&decoding), None);
+            let logits: Vec<f32> = numbers(&case["logits"]).iter().map(|&l| l as f32).collect();
+            let before: Vec<i64> = numbers(&case["before"]).iter().map(|&l| l as i64).collect();
+            let penalty = decoding.repetition_penalty as f32;
+            let found = kept(&penalise(&logits, penalty, before.iter()), &decoding);
+            let mass: f64 = found.iter().map(|k| k.1).sum();
+            let mut shares = vec![0.0; logits.len()];
+            for (id, weight) in found {
+                shares[id] = weight / mass;
+            }
+            for (found, expected) in shares.iter().zip(numbers(&case["probabilities"])) {
+                assert!(
+                    (found - expected).abs() < 1e-6,
+                    "{found} for {expected}: {settings}"
+                );
+                assert_eq!(*found == 0.0, expected == 0.0, "{settings}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_penalty_changes_what_is_likeliest() {
+        let greedy = |penalty: f64, before: &[i64]| {
+            let decoding = Decoding {
+                repetition_penalty: penalty,
+                ..Decoding::default()
+            };
+            next(
+                &[2.0, 3.0, 1.9, -1.0],
+                &decoding,
+                before.iter(),
+                &mut Rng::new(0),
+            )
+        };
+        assert_eq!(greedy(1.0, &[1, 1]), 1);
+        // 3 ÷ 1.4 is still above 2; 3 ÷ 1.6 is not, and 2 ÷ 1.6 neither is above 1.9.
+        assert_eq!(greedy(1.4, &[1, 1]), 1);
+        assert_eq!(greedy(1.6, &[1]), 0);
+        assert_eq!(greedy(1.6, &[1, 0, 99, -1]), 2);
+    }
+
+    #[test]
+    fn the_likeliest_come_in_order() {
+        let logits: Vec<f32> = [0.1_f64, 0.5, 0.15, 0.25]
+            .map(|p| p.ln() as f32 + 3.0)
+            .to_vec();
+        let found = likeliest(&logits, 2);
+        assert_eq!(found.iter().map(|one| one.0).collect::<Vec<_>>(), [1, 3]);
+        assert!((found[0].1 - 0.5_f64.ln()).abs() < 1e-6);
+        assert_eq!(likeliest(&[1.0, 1.0, 0.0], 9).len(), 3);
+        assert_eq!(likeliest(&[1.0, 2.0, 2.0], 2)[0].0, 1);
+    }
+
+    #[test]
     fn log_probability_is_that_of_the_softmax() {
         let logits: Vec<f32> = P.iter().map(|p| p.ln() as f32 + 3.0).collect();
         assert!((log_probability(&logits, 3) - 0.25_f64.ln()).abs() < 1e-6);
@@ -208,6 +394,19 @@ mod tests {
                 ..Decoding::default()
             },
             "stop",
+        );
+        let with = |change: fn(&mut Decoding)| {
+            let mut decoding = Decoding::default();
+            change(&mut decoding);
+            decoding
+        };
+        check(with(|d| d.min_p = 1.1), "min_p");
+        check(with(|d| d.repetition_penalty = 0.0), "repetition_penalty");
+        check(with(|d| d.top_logprobs = 101), "top_logprobs");
+        check(with(|d| d.choices = vec![String::new()]), "choices");
+        check(
+            with(|d| d.choices = vec!["a".to_owned(), "a".to_owned()]),
+            "twice",
         );
         assert_eq!(problem(&Decoding::default()), None);
     }

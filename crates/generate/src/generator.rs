@@ -56,6 +56,7 @@ mod tests {
                     completion_tokens: 1,
                     error: None,
                     logprobs: None,
+                    top_logprobs: None,
                 };
                 sink(completion).map_err(Error::Sink)?;
             }

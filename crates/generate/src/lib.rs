@@ -5,8 +5,10 @@
 #![deny(missing_docs)]
 
 mod ahead;
+mod beginning;
 mod beginnings;
 mod block;
+mod choice;
 mod decode;
 mod draw;
 mod error;
@@ -15,6 +17,7 @@ mod likelihood;
 mod local;
 mod options;
 mod phase;
+mod repeated;
 mod room;
 mod score;
 mod shown;
@@ -24,7 +27,7 @@ mod trunk;
 
 pub use error::Error;
 pub use generator::Generator;
-pub use likelihood::{Likelihood, likelihoods};
+pub use likelihood::{Likelihood, Likelihoods, likelihoods};
 pub use local::LocalGenerator;
 pub use options::Options;
 pub use score::{answered, score};

@@ -5,41 +5,51 @@ use model::Mllm;
 use processor::{Encoded, Processor};
 
 use crate::error::Error;
-use crate::likelihood::{Likelihood, likelihoods};
+use crate::likelihood::{Likelihood, Likelihoods};
+use crate::options::Options;
 
-/// How likely each answer is after the request's prompt, which is run once.
-///
-/// After turns, an answer is a whole turn: its end-of-turn token counts, so that "red" is not favoured over
-/// "red brick" for being its beginning. After a raw prompt, the answer's own tokens count alone.
+/// How likely each answer is after the request's prompt: [`Likelihoods::score`] for one call.
 pub fn score(
     model: &dyn Mllm,
     processor: &dyn Processor,
     request: &Request,
     answers: &[String],
 ) -> Result<Vec<Likelihood>, Error> {
-    let problem = |problem: String| Error::Score {
-        id: request.id.clone(),
-        problem,
-    };
-    if answers.is_empty() {
-        return Ok(Vec::new());
-    }
-    let encoded: Vec<Encoded> = answers
-        .iter()
-        .map(|answer| answered(processor, request, answer))
-        .collect::<Result<_, _>>()?;
-    for (answer, encoded) in answers.iter().zip(&encoded) {
-        if !encoded.learn.iter().skip(1).any(|&l| l) {
-            return Err(problem(format!("the answer `{answer}` has no tokens")));
+    let tokens = Options::default().cache_tokens;
+    Likelihoods::new(model, processor, tokens).score(request, answers)
+}
+
+impl Likelihoods<'_> {
+    /// How likely each answer is after the request's prompt, which is run once; the answers are packed behind it.
+    ///
+    /// After turns, an answer is a whole turn: its end-of-turn token counts, so that "red" is not favoured over
+    /// "red brick" for being its beginning. After a raw prompt, the answer's own tokens count alone.
+    pub fn score(
+        &mut self,
+        request: &Request,
+        answers: &[String],
+    ) -> Result<Vec<Likelihood>, Error> {
+        let problem = |problem: String| Error::Score {
+            id: request.id.clone(),
+            problem,
+        };
+        let encoded: Vec<Encoded> = answers
+            .iter()
+            .map(|answer| answered(self.processor, request, answer))
+            .collect::<Result<_, _>>()?;
+        for (answer, encoded) in answers.iter().zip(&encoded) {
+            if !encoded.learn.iter().skip(1).any(|&l| l) {
+                return Err(problem(format!("the answer `{answer}` has no tokens")));
+            }
+            let (found, limit) = (encoded.ids.len(), self.model.max_positions());
+            if found > limit {
+                return Err(problem(format!(
+                    "prompt and answer have {found} tokens, more than the model's context of {limit}"
+                )));
+            }
         }
-        let (found, limit) = (encoded.ids.len(), model.max_positions());
-        if found > limit {
-            return Err(problem(format!(
-                "prompt and answer have {found} tokens, more than the model's context of {limit}"
-            )));
-        }
+        self.of(&encoded)
     }
-    likelihoods(model, processor, &encoded)
 }
 
 /// A request with one answer to it as a sample, the answer marked as learned; what [`score`] runs, for many requests of one

@@ -61,7 +61,12 @@ impl Answerer<'_> {
         progress: Progress<'_>,
     ) -> Result<Vec<Completion>> {
         let completions = if ranks {
-            let mut ranking = ByLikelihood::new(self.model, self.processor, items)?;
+            let mut ranking = ByLikelihood::new(
+                self.model,
+                self.processor,
+                self.generation.cache_tokens,
+                items,
+            )?;
             self.complete(&mut ranking, requests, file, progress)?
         } else {
             self.write(requests, file, progress)?

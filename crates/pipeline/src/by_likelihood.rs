@@ -4,23 +4,24 @@ use std::collections::BTreeMap;
 
 use corpus::{Completion, FinishReason, Request};
 use evaluation::tasks::{Item, ItemError, most_likely};
-use generate::{Error, Generator, Likelihood};
+use generate::{Error, Generator, Likelihood, Likelihoods};
 use model::Mllm;
 use processor::Processor;
 
 /// Answers multiple choice with the option of the smallest loss a token, as `(A)`.
 pub struct ByLikelihood<'a> {
-    model: &'a dyn Mllm,
-    processor: &'a dyn Processor,
+    likelihoods: Likelihoods<'a>,
     /// Letters and texts of the options by the item's id.
     options: BTreeMap<String, (Vec<String>, Vec<String>)>,
 }
 
 impl<'a> ByLikelihood<'a> {
-    /// Ranks the options of these items.
+    /// Ranks the options of these items. What questions begin with in common is run once, if a cache of so many tokens holds
+    /// it.
     pub fn new(
         model: &'a dyn Mllm,
         processor: &'a dyn Processor,
+        cache_tokens: usize,
         items: &[&Item],
     ) -> Result<Self, ItemError> {
         let mut options = BTreeMap::new();
@@ -28,13 +29,12 @@ impl<'a> ByLikelihood<'a> {
             options.insert(item.id.clone(), item.choices()?.into_iter().unzip());
         }
         Ok(Self {
-            model,
-            processor,
+            likelihoods: Likelihoods::new(model, processor, cache_tokens),
             options,
         })
     }
 
-    fn rank(&self, request: &Request) -> Result<Completion, Error> {
+    fn rank(&mut self, request: &Request) -> Result<Completion, Error> {
         let mut completion = Completion {
             id: request.id.clone(),
             text: String::new(),
@@ -43,12 +43,13 @@ impl<'a> ByLikelihood<'a> {
             completion_tokens: 0,
             error: None,
             logprobs: None,
+            top_logprobs: None,
         };
         let (letters, texts) = self
             .options
             .get(&request.id)
             .map_or((&[][..], &[][..]), |(letters, texts)| (letters, texts));
-        let found = match generate::score(self.model, self.processor, request, texts) {
+        let found = match self.likelihoods.score(request, texts) {
             Err(Error::Score { problem, .. }) => {
                 completion.error = Some(problem);
                 return Ok(completion);

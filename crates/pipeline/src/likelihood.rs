@@ -1,7 +1,7 @@
 //! How likely a model finds samples: a judge's probabilities, and perplexity.
 
 use corpus::{Request, Sample};
-use generate::{Likelihood, answered, likelihoods};
+use generate::{Likelihood, Likelihoods, answered};
 use model::Mllm;
 use processor::{Encoded, Processor};
 
@@ -10,18 +10,21 @@ use crate::error::Result;
 /// Samples that are in memory together with their pictures.
 const PART: usize = 64;
 
-/// How likely the model finds what is learned of each sample.
+/// How likely the model finds what is learned of each sample. What they begin with in common is run once for all, if a cache of
+/// so many tokens holds it.
 ///
 /// Gives [`Error::Processor`](crate::Error::Processor) and [`Error::Generate`](crate::Error::Generate).
 pub fn of_samples(
     model: &dyn Mllm,
     processor: &dyn Processor,
     samples: &[Sample],
+    cache_tokens: usize,
 ) -> Result<Vec<Likelihood>> {
+    let mut likelihoods = Likelihoods::new(model, processor, cache_tokens);
     let mut out = Vec::with_capacity(samples.len());
     for part in samples.chunks(PART) {
         let encoded: Result<Vec<Encoded>, _> = part.iter().map(|s| processor.sample(s)).collect();
-        out.extend(likelihoods(model, processor, &encoded?)?);
+        out.extend(likelihoods.of(&encoded?)?);
     }
     Ok(out)
 }
@@ -34,7 +37,9 @@ pub fn of_answers(
     processor: &dyn Processor,
     requests: &[&Request],
     answer: &str,
+    cache_tokens: usize,
 ) -> Result<Vec<Option<Likelihood>>> {
+    let mut likelihoods = Likelihoods::new(model, processor, cache_tokens);
     let mut out = Vec::with_capacity(requests.len());
     for part in requests.chunks(PART) {
         let encode = |request: &&Request| answered(processor, request, answer);
@@ -43,7 +48,7 @@ pub fn of_answers(
         let mut encoded = encoded?;
         let all: Vec<bool> = encoded.iter().map(fits).collect();
         encoded.retain(fits);
-        let mut found = likelihoods(model, processor, &encoded)?.into_iter();
+        let mut found = likelihoods.of(&encoded)?.into_iter();
         for fits in all {
             out.push(if fits { found.next() } else { None });
         }

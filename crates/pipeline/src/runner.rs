@@ -283,6 +283,7 @@ mod tests {
                     completion_tokens: 1,
                     error: None,
                     logprobs: None,
+                    top_logprobs: None,
                 });
             }
             Ok(())

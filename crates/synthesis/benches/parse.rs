@@ -35,6 +35,7 @@ fn parsing(criterion: &mut Criterion) {
             completion_tokens: 0,
             error: None,
             logprobs: None,
+            top_logprobs: None,
         }
     };
     let completions: Vec<Completion> = (0..COMPLETIONS).map(completion).collect();

@@ -83,6 +83,7 @@ fn made_up() -> Vec<Completion> {
         completion_tokens: 0,
         error: None,
         logprobs: None,
+        top_logprobs: None,
     };
     texts.into_iter().enumerate().map(completion).collect()
 }

@@ -154,6 +154,7 @@ mod tests {
             completion_tokens: 1,
             error: None,
             logprobs: None,
+            top_logprobs: None,
         }
     }
 

@@ -105,6 +105,10 @@ pub fn run(shared: &Shared, arguments: &Generate) -> Result<()> {
         decoding: Decoding {
             max_new_tokens: arguments.max_new_tokens,
             temperature: arguments.temperature,
+            min_p: arguments.min_p,
+            repetition_penalty: arguments.repetition_penalty,
+            choices: arguments.choices.clone(),
+            top_logprobs: arguments.top_logprobs,
             ..Decoding::default()
         },
     };

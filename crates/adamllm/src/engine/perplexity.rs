@@ -31,7 +31,12 @@ pub fn run(shared: &Shared, arguments: &Perplexity) -> Result<()> {
             Groups::of_rejected(&loaded.rejected).indented("  ")
         );
     }
-    let found = likelihood::of_samples(model.as_ref(), processor.as_ref(), &loaded.rows)?;
+    let found = likelihood::of_samples(
+        model.as_ref(),
+        processor.as_ref(),
+        &loaded.rows,
+        engine.generation.cache_tokens,
+    )?;
     let mut rows = Vec::with_capacity(found.len());
     let (mut sum, mut tokens) = (0.0, 0);
     for (sample, found) in loaded.rows.iter().zip(found) {

@@ -54,6 +54,8 @@ pub fn readers(key: &str) -> &'static [Reader] {
         | "synthesizer.same_question"
         | "synthesizer.temperature"
         | "synthesizer.top_p"
+        | "synthesizer.min_p"
+        | "synthesizer.repetition_penalty"
         | "synthesizer.max_new_tokens" => &[Synthesize],
         "synthesizer.input" => &[TuneSynthesizer, Synthesize],
         "synthesizer.seed_data" | "synthesizer.blank_images" => &[TuneSynthesizer],

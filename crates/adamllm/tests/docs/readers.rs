@@ -10,8 +10,8 @@ use run::recipe::{Shape, keys};
 
 use crate::published::read;
 
-/// Keys that change what a stage gives through the content of files or the number of questions, or do not change it at all;
-/// a manifest has none of them.
+/// Keys that change what a stage gives through the content of files or the number of questions, or do not change it at all,
+/// or are noted only where they are set; a manifest has none of them.
 const BY_CONTENT: &[&str] = &[
     "data.max_bad",
     "evaluate.by_likelihood",
@@ -24,6 +24,8 @@ const BY_CONTENT: &[&str] = &[
     "generate.group",
     "generate.prefill_tokens",
     "model.memory",
+    "synthesizer.min_p",
+    "synthesizer.repetition_penalty",
 ];
 
 /// Compares every stage of a finished run.

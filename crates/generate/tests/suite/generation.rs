@@ -1,10 +1,10 @@
 //! What is written.
 
-use corpus::FinishReason;
+use corpus::{FinishReason, Request};
 use generate::Options;
 use processor::Processor as _;
 
-use crate::support::{Letters, greedy, model, next, request, run};
+use crate::support::{Letters, greedy, logits, model, next, request, run};
 
 const PROMPTS: [&str; 6] = ["a", "hello", "x#yz", "aabbccddeeffgg", "##", "q"];
 
@@ -263,4 +263,114 @@ fn special_tokens_are_left_out_on_request() {
     assert!(texts[0].contains('<'), "{}", texts[0]);
     let without: String = texts[0].chars().filter(char::is_ascii_alphabetic).collect();
     assert_eq!(texts[1], without);
+}
+
+#[test]
+fn the_likeliest_choice_is_answered() {
+    let model = model();
+    let choices = ["ab", "c", "zebra", "kiwi"].map(str::to_owned).to_vec();
+    let asked = request("x#y", |d| {
+        d.choices.clone_from(&choices);
+        d.logprobs = true;
+    });
+    let scores = generate::score(model.as_ref(), &Letters, &asked, &choices).expect("scores");
+    let scores: Vec<f64> = scores.iter().map(|one| one.log_probability).collect();
+    let best = (0..4)
+        .max_by(|&a, &b| scores[a].total_cmp(&scores[b]))
+        .expect("four");
+    let done = run(
+        model.as_ref(),
+        Options::default(),
+        std::slice::from_ref(&asked),
+    );
+    assert_eq!(
+        (done[0].text.as_str(), &done[0].error),
+        (choices[best].as_str(), &None)
+    );
+    let found = done[0].logprobs.as_deref().expect("values");
+    assert!(found.iter().zip(&scores).all(|(a, b)| (a - b).abs() < 1e-4));
+    // Drawn in proportion to the likelihoods, by each request's own seed.
+    let total: f64 = scores.iter().map(|s| s.exp()).sum();
+    let asked: Vec<Request> = (0..400)
+        .map(|i| Request {
+            id: i.to_string(),
+            ..request("x#y", |d| {
+                d.choices.clone_from(&choices);
+                d.temperature = 1.0;
+            })
+        })
+        .collect();
+    let done = run(model.as_ref(), Options::default(), &asked);
+    for (choice, score) in choices.iter().zip(&scores) {
+        let share = done.iter().filter(|one| one.text == *choice).count() as f64 / 400.0;
+        assert!(
+            (share - score.exp() / total).abs() < 0.08,
+            "{choice}: {share}"
+        );
+    }
+    let refused = request("x#y", |d| d.choices = vec!["a".to_owned(); 2]);
+    let done = run(model.as_ref(), Options::default(), &[refused]);
+    assert!(
+        done[0]
+            .error
+            .as_deref()
+            .is_some_and(|e| e.contains("twice"))
+    );
+}
+
+#[test]
+fn the_likeliest_tokens_are_told_beside_the_written_ones() {
+    let model = model();
+    let asked = request("hello", |d| {
+        d.max_new_tokens = 4;
+        d.top_logprobs = 3;
+    });
+    let done = run(model.as_ref(), Options::default(), &[asked]);
+    let told = done[0].top_logprobs.as_ref().expect("asked for");
+    assert_eq!(told.len(), done[0].completion_tokens);
+    let (ids, images) = Letters::encode("hello").expect("letters");
+    let expected = next(model.as_ref(), &ids, &images);
+    assert_eq!(told[0].len(), 3);
+    for one in &told[0] {
+        assert!((one.logprob - expected[one.id as usize]).abs() < 1e-4);
+        assert_eq!(one.token, Letters.decode(&[one.id], false));
+    }
+    assert!(told[0][0].logprob >= told[0][1].logprob && told[0][1].logprob >= told[0][2].logprob);
+}
+
+#[test]
+fn a_penalty_counts_prompt_and_answer() {
+    let model = model();
+    let write = |penalty: f64| {
+        let asked = request("hello", |d| {
+            d.max_new_tokens = 8;
+            d.repetition_penalty = penalty;
+            d.stop_ids = vec![1];
+        });
+        run(model.as_ref(), Options::default(), &[asked])
+            .remove(0)
+            .text
+    };
+    // By whole forwards.
+    let (mut ids, images) = Letters::encode("hello").expect("letters");
+    let mut expected = Vec::new();
+    for _ in 0..8 {
+        let logits = Vec::<f64>::try_from(logits(model.as_ref(), &ids, &images)).expect("values");
+        let penalised = |id: usize| {
+            let logit = logits[id];
+            match ids.contains(&(id as i64)) {
+                true if logit < 0.0 => logit * 1.7,
+                true => logit / 1.7,
+                false => logit,
+            }
+        };
+        let choice = (0..logits.len()).filter(|&id| id != 1);
+        let best = choice
+            .max_by(|&a, &b| penalised(a).total_cmp(&penalised(b)))
+            .expect("one");
+        ids.push(best as i64);
+        expected.push(best as i64);
+    }
+    assert_eq!(write(1.7), Letters.decode(&expected, false));
+    assert_ne!(write(1.7), write(1.0));
 }

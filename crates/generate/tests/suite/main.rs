@@ -14,4 +14,5 @@ mod generation;
 mod golden_models;
 mod requests;
 mod scoring;
+mod shared;
 mod support;

@@ -180,7 +180,7 @@ pub fn next_of_all(model: &dyn Mllm, ids: &[i64], images: &[ImageInput]) -> Vec<
 }
 
 /// Logits of the next token `[v]`.
-fn logits(model: &dyn Mllm, ids: &[i64], images: &[ImageInput]) -> Tensor {
+pub fn logits(model: &dyn Mllm, ids: &[i64], images: &[ImageInput]) -> Tensor {
     let _guard = torch::no_grad_guard();
     let mut batch = Batch::default();
     batch.push(ids, 0, images);

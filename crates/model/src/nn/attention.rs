@@ -29,7 +29,8 @@ struct Step {
     pool: usize,
     first: i64,
     count: i64,
-    /// Where each token goes `[b, 1, 1, 1]`.
+    /// The rows `[b]`, and where in each its token goes `[b]`.
+    rows: Tensor,
     places: Tensor,
     /// Tokens of the longest sequence, the new one included.
     longest: i64,
@@ -246,13 +247,11 @@ impl Step {
         let old: Vec<i64> = (rows.iter())
             .map(|&slot| cache.sequence(slot).length as i64)
             .collect();
-        let places = Tensor::f_from_slice(&old)?
-            .f_to_device(device)?
-            .f_reshape([-1, 1, 1, 1])?;
+        let places = Tensor::f_from_slice(&old)?.f_to_device(device)?;
         let longest = old.iter().max().map_or(0, |n| n + 1);
         let visible = if old.iter().any(|n| n + 1 != longest) {
             let all = Tensor::f_arange(longest, (Kind::Int64, device))?;
-            Some(all.f_le_tensor(&places)?)
+            Some(all.f_le_tensor(&places.f_reshape([-1, 1, 1, 1])?)?)
         } else {
             None
         };
@@ -260,6 +259,7 @@ impl Step {
             pool: rows[0].pool,
             first: rows[0].index as i64,
             count: rows.len() as i64,
+            rows: Tensor::f_arange(rows.len() as i64, (Kind::Int64, device))?,
             places,
             longest,
             visible,
@@ -267,11 +267,11 @@ impl Step {
     }
 
     fn store(&self, k: &Tensor, v: &Tensor, layer: &(Tensor, Tensor)) -> Result<(), Error> {
-        let [g, e] = [k.size()[1], k.size()[2]];
-        let places = self.places.f_expand([self.count, g, 1, e], false)?;
+        // A scatter would be shorter, but turns a whole half-precision pool into f32 and back.
+        let at = [Some(&self.rows), Some(&self.places)];
         for (stored, new) in [(&layer.0, k), (&layer.1, v)] {
-            let mut own = stored.f_narrow(0, self.first, self.count)?;
-            let _ = own.f_scatter_(2, &places, &new.f_unsqueeze(2)?)?;
+            let own = stored.f_narrow(0, self.first, self.count)?;
+            let _ = own.f_transpose(1, 2)?.f_index_put_(&at, new, false)?;
         }
         Ok(())
     }

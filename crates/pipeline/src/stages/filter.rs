@@ -154,18 +154,19 @@ impl Stage for Filter {
         let completions = answerer.write(&requests, &path, progress)?;
         let mut judged = synthesis::verdicts(self.kind, &triplets, &completions);
         let (model, processor) = (model.as_ref(), processor.as_ref());
+        let room = site.engine.generation.cache_tokens;
         let by_id: BTreeMap<String, f64> = if self.kind == JudgeKind::Verdict {
             let judged: BTreeSet<&str> = judged.items.iter().map(|v| v.id.as_str()).collect();
             let asked = requests.iter().filter(|r| judged.contains(r.id.as_str()));
             let asked: Vec<&Request> = asked.collect();
-            let found = likelihood::of_answers(model, processor, &asked, RAW_YES)?;
+            let found = likelihood::of_answers(model, processor, &asked, RAW_YES, room)?;
             let known = asked.iter().zip(found);
             known
                 .filter_map(|(request, found)| Some((request.id.clone(), found?.log_probability)))
                 .collect()
         } else {
             let samples = synthesis::judge::likelihood_samples(self.kind, &triplets, &self.prompts);
-            let found = likelihood::of_samples(model, processor, &samples)?;
+            let found = likelihood::of_samples(model, processor, &samples, room)?;
             let known = samples.iter().zip(&found);
             known
                 .map(|(sample, found)| (sample.id.clone(), found.log_probability))

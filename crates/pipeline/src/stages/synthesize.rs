@@ -42,6 +42,8 @@ pub struct Synthesize {
     same_question: SameQuestion,
     temperature: f64,
     top_p: f64,
+    min_p: f64,
+    repetition_penalty: f64,
     max_new_tokens: usize,
     prompts: Prompts,
     prompts_file: Option<PathBuf>,
@@ -79,6 +81,8 @@ impl Synthesize {
             same_question: settings.same_question,
             temperature: settings.temperature,
             top_p: settings.top_p,
+            min_p: settings.min_p,
+            repetition_penalty: settings.repetition_penalty,
             max_new_tokens: settings.max_new_tokens,
             prompts: sources.prompts.clone(),
             prompts_file: settings.prompts.clone(),
@@ -120,6 +124,14 @@ impl Stage for Synthesize {
             "synthesizer.top_p",
             "synthesizer.max_new_tokens",
         ]);
+        // Only what is set, so that runs from before these keys are known keep theirs.
+        if self.min_p > 0.0 {
+            reader.keys(&["synthesizer.min_p"]);
+        }
+        #[expect(clippy::float_cmp, reason = "exactly what stands for off")]
+        if self.repetition_penalty != 1.0 {
+            reader.keys(&["synthesizer.repetition_penalty"]);
+        }
         if let Some(path) = &self.prompts_file {
             reader.file("the prompts", path)?;
         }
@@ -160,6 +172,8 @@ impl Stage for Synthesize {
             max_new_tokens: self.max_new_tokens,
             temperature: self.temperature,
             top_p: self.top_p,
+            min_p: self.min_p,
+            repetition_penalty: self.repetition_penalty,
             ..synthesis::synthesis_decoding(processor.end_of_text())
         };
         let asked = synthesis::synthesis_requests(&pairs, self.input, &decoding, &self.prompts);

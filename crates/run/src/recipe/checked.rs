@@ -83,6 +83,10 @@ pub struct Synthesizer {
     pub temperature: f64,
     /// Nucleus sampling.
     pub top_p: f64,
+    /// The least share of the likeliest token's probability; 0 is off.
+    pub min_p: f64,
+    /// Makes tokens of prompt and answer less likely; 1 is off.
+    pub repetition_penalty: f64,
     /// The most tokens it writes.
     pub max_new_tokens: usize,
     /// A TOML file that replaces prompts by name.
@@ -224,6 +228,8 @@ impl Recipe {
                 train: get.training("synthesizer.train"),
                 temperature: get.number("synthesizer.temperature"),
                 top_p: get.number("synthesizer.top_p"),
+                min_p: get.number("synthesizer.min_p"),
+                repetition_penalty: get.number("synthesizer.repetition_penalty"),
                 max_new_tokens: get.integer("synthesizer.max_new_tokens") as usize,
                 prompts: get.path("synthesizer.prompts"),
             },

@@ -150,6 +150,20 @@ const BEFORE_TUNING: &[Key] = &[
         "nucleus sampling"
     ),
     key!(
+        "synthesizer.min_p",
+        Shape::Number(0.0, 1.0),
+        "0.0",
+        OURS,
+        "leaves out tokens with less than this share of the likeliest one's probability; 0 is off"
+    ),
+    key!(
+        "synthesizer.repetition_penalty",
+        Shape::Number(0.01, 100.0),
+        "1.0",
+        OURS,
+        "above 1 makes tokens of the prompt and of the text so far less likely; 1 is off"
+    ),
+    key!(
         "synthesizer.max_new_tokens",
         Shape::Integer(1, 100_000),
         "512",

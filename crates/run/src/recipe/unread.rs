@@ -106,6 +106,8 @@ fn all(recipe: Values<'_>, model_types: &[String]) -> Vec<Unread> {
                 "synthesizer.same_question",
                 "synthesizer.temperature",
                 "synthesizer.top_p",
+                "synthesizer.min_p",
+                "synthesizer.repetition_penalty",
                 "synthesizer.max_new_tokens",
                 "filter.",
                 "mix.",
@@ -126,6 +128,8 @@ fn all(recipe: Values<'_>, model_types: &[String]) -> Vec<Unread> {
                 "synthesizer.same_question",
                 "synthesizer.temperature",
                 "synthesizer.top_p",
+                "synthesizer.min_p",
+                "synthesizer.repetition_penalty",
                 "synthesizer.max_new_tokens",
                 "synthesizer.train.",
                 "filter.",
@@ -166,7 +170,7 @@ fn all(recipe: Values<'_>, model_types: &[String]) -> Vec<Unread> {
     }
     if recipe.is_zero("synthesizer.temperature") {
         all.push(unread(
-            &["synthesizer.top_p"],
+            &["synthesizer.top_p", "synthesizer.min_p"],
             &["synthesizer.temperature"],
             "it is for a `synthesizer.temperature` above 0, and at 0 the likeliest token is taken",
         ));

@@ -10,6 +10,7 @@ fn completion(id: &str, text: &str, logprobs: Option<Vec<f64>>) -> Completion {
         completion_tokens: 1,
         error: None,
         logprobs,
+        top_logprobs: None,
     }
 }
 

@@ -167,6 +167,7 @@ fn triplets_keep_pair_and_raw_text_and_every_request_is_answered_for() {
         completion_tokens: 1,
         error: (finish_reason == FinishReason::Error).then(|| "out of memory".to_owned()),
         logprobs: None,
+        top_logprobs: None,
     };
     let good = "[P]What is it?[E][A]cup[E][U][I]What is it?[E][A]It is a cup.[E]";
     let completions = [

@@ -132,6 +132,13 @@ impl Mllama {
         let (tile, picture) = (vision.tokens(), vision.tokens() * vision.max_tiles);
         let mut used = 0;
         let mut sequences = Vec::new();
+        let features = match (batch.pictures.as_slice(), &cache) {
+            ([], _) => self.features_each(&batch.images)?,
+            // Their keys and values join the cache.
+            (_, Some(_)) => Vec::new(),
+            (known, None) => known.iter().map(|p| p.features.shallow_clone()).collect(),
+        };
+        let mut features = features.into_iter();
         for (index, span) in batch.starts.windows(2).enumerate() {
             let ids = batch.ids.get(span[0]..span[1]).unwrap_or_default();
             let is_picture: Vec<bool> = ids.iter().map(|&id| id == token).collect();
@@ -148,14 +155,11 @@ impl Mllama {
                 let start = old + picture * i as i64;
                 seen.push((start, tile * tiles as i64));
             }
-            let features = match &cache {
-                _ if own.is_empty() => None,
-                Some(_) if !known.is_empty() => None,
-                None if !known.is_empty() => {
-                    let known: Vec<&Tensor> = known.iter().map(|p| &p.features).collect();
-                    Some(Tensor::f_cat(&known, 0)?)
-                }
-                _ => Some(self.features(own, used)?),
+            let features: Vec<Tensor> = features.by_ref().take(count).collect();
+            let features = match features.as_slice() {
+                [] => None,
+                [one] => Some(one.shallow_clone()),
+                several => Some(Tensor::f_cat(several, 0)?),
             };
             used += count;
             let total = old + picture * count as i64;
@@ -177,17 +181,35 @@ impl Mllama {
         CrossInputs::new(sequences, &batch.starts, self.device)
     }
 
-    /// Features of pictures, the first of which is number `first` of its batch.
+    /// Features `[n, d]` of each picture.
+    fn features_each(&self, images: &[ImageInput]) -> Result<Vec<Tensor>, Error> {
+        if images.is_empty() {
+            return Ok(Vec::new());
+        }
+        let vision = &self.config.vision;
+        let all = self.features(images, 0)?;
+        Ok(all.f_split(vision.tokens() * vision.max_tiles, 0)?)
+    }
+
+    /// Features of pictures, one after the other, the first of which is number `first` of its batch.
     fn features(&self, images: &[ImageInput], first: usize) -> Result<Tensor, Error> {
-        let mut all = Vec::with_capacity(images.len());
+        let mut arrangements = Vec::with_capacity(images.len());
         for (i, image) in images.iter().enumerate() {
-            let (arrangement, _) = self.arrangement(first + i, image)?;
+            arrangements.push(self.arrangement(first + i, image)?.0);
+        }
+        let mut distinct = arrangements.clone();
+        distinct.sort_unstable();
+        distinct.dedup();
+        let places = self.tower.places(&distinct)?;
+        let mut all = Vec::with_capacity(images.len());
+        for (image, arrangement) in images.iter().zip(&arrangements) {
             let shape: Vec<i64> = image.shape.iter().map(|&n| n as i64).collect();
             let pixels = Tensor::f_from_slice(&image.pixels)?
                 .f_reshape(shape)?
                 .f_to_device(self.device)?
                 .f_to_kind(self.kind)?;
-            all.push(self.tower.forward(&pixels, arrangement)?);
+            let own = distinct.partition_point(|id| id < arrangement);
+            all.push(self.tower.forward(&pixels, *arrangement, &places[own])?);
         }
         self.projector.forward(&Tensor::f_cat(&all, 0)?)
     }

@@ -2,16 +2,18 @@
 //!
 //! Every picture is filled up to the largest number of tiles, and every tile's tokens up to a multiple of eight. Padding
 //! takes part: real tokens see it, and it sees them; only padding and padding do not see each other. That is what the
-//! masks of `transformers` amount to, and what the published weights were trained with.
+//! masks of `transformers` amount to, and what the published weights were trained with. No token knows its place but by
+//! what was added to it, so real tokens stand first and what fills up tiles stands last: what real tokens see and what
+//! padding sees are then two calls without a mask, which would be the largest tensor here, and one a layer.
 //!
 //! Shapes: n tiles of a picture with padding, p tokens of a tile, q the same filled up, w tower width.
 
-use torch::{Kind, Tensor};
+use torch::Tensor;
 
 use super::config::VisionConfig;
 use crate::error::Error;
 use crate::init::Init;
-use crate::nn::attention::masked;
+use crate::nn::attention::masked as attend;
 use crate::nn::clip::patches;
 use crate::nn::layers::{LayerNorm, Linear};
 use crate::weights::Weights;
@@ -116,13 +118,28 @@ impl Tower {
         })
     }
 
+    /// What each of these arrangements (ids from 1) adds to the tokens of its tiles `[n, p, w]`. Taken for all pictures of a
+    /// batch at once: each taking gives the whole table a gradient of its own.
+    pub fn places(&self, arrangements: &[i64]) -> Result<Vec<Tensor>, Error> {
+        let config = &self.config;
+        let ids = Tensor::f_from_slice(arrangements)?.f_to_device(self.tile_position.device())?;
+        let own = self.tile_position.f_index_select(0, &ids)?.f_reshape([
+            -1,
+            config.max_tiles,
+            config.tokens(),
+            config.hidden_size,
+        ])?;
+        Ok(self.position_gate.f_tanh()?.f_mul(&own)?.f_unbind(0)?)
+    }
+
     /// Features `[n · p, w · (1 + intermediate layers)]` of one picture's real tiles `[tiles, channels, height, width]`.
-    /// `arrangement` is its id, from 1.
-    #[expect(
-        clippy::many_single_char_names,
-        reason = "the shape letters of the field"
-    )]
-    pub fn forward(&self, pixels: &Tensor, arrangement: i64) -> Result<Tensor, Error> {
+    /// `arrangement` is its id, `places` what [`Tower::places`] gives for it.
+    pub fn forward(
+        &self,
+        pixels: &Tensor,
+        arrangement: i64,
+        places: &Tensor,
+    ) -> Result<Tensor, Error> {
         let config = &self.config;
         let (w, n, p) = (config.hidden_size, config.max_tiles, config.tokens());
         let real = pixels.size()[0];
@@ -131,73 +148,56 @@ impl Tower {
         let empty = Tensor::f_zeros([n - real, shape[1], shape[2], shape[3]], options)?;
         let (cut, _) = patches(&Tensor::f_cat(&[pixels, &empty], 0)?, config.patch_size)?;
         let mut x = cut.f_linear(&self.patch.f_reshape([w, -1])?, None::<Tensor>)?;
-        x = self.pre_tile.add(&x, arrangement, n)?;
+        x = x.f_add(&self.pre_tile.vectors(arrangement, n)?)?;
         let class = self.class.f_expand([n, 1, w], false)?;
         x = Tensor::f_cat(&[class, x], 1)?;
         let gate = self.position_gate.f_tanh()?;
         let shared = gate.f_neg()?.f_add_scalar(1.0)?.f_mul(&self.position)?;
-        x = x.f_add(&shared)?;
-        let own = self.tile_position.f_select(0, arrangement)?;
-        x = x.f_add(&gate.f_mul(&own.f_reshape([n, p, w])?)?)?;
-        x = self.norm_pre.forward(&x)?;
-        let q = config.filled_tokens();
-        let fill = Tensor::f_zeros([n, q - p, w], options)?;
-        x = Tensor::f_cat(&[x, fill], 1)?.f_reshape([1, n * q, w])?;
-        let visible = self.visible(real, q, &x)?;
-        let mut kept = Vec::with_capacity(1 + config.intermediate_layers.len());
+        x = self.norm_pre.forward(&x.f_add(&shared)?.f_add(places)?)?;
+        // Each tile is filled up to a multiple of eight.
+        let fill = config.filled_tokens() - p;
+        x = x.f_reshape([1, n * p, w])?;
+        if fill > 0 {
+            x = Tensor::f_cat(&[&x, &Tensor::f_zeros([1, n * fill, w], options)?], 1)?;
+        }
+        let seen = real * p;
         let mut states = Vec::with_capacity(self.layers.len());
-        for layer in &self.layers {
-            x = layer.forward(&x, visible.as_ref(), config)?;
-            states.push(x.shallow_clone());
+        for (i, layer) in self.layers.iter().enumerate() {
+            x = layer.forward(&x, seen, config)?;
+            let kept = config.intermediate_layers.contains(&i);
+            states.push(kept.then(|| x.shallow_clone()));
         }
-        x = self.norm_post.forward(&x)?.f_reshape([n, q, w])?;
-        x = self
-            .post_tile
-            .add(&x, arrangement, n)?
-            .f_reshape([1, n * q, w])?;
+        let own = self.post_tile.vectors(arrangement, n)?;
+        let rows = |each: i64| {
+            own.f_expand([n, each, w], false)?
+                .f_reshape([1, n * each, w])
+        };
+        let own = Tensor::f_cat(&[rows(p)?, rows(fill)?], 1)?;
+        x = self.norm_post.forward(&x)?.f_add(&own)?;
         for layer in &self.global {
-            x = layer.forward(&x, visible.as_ref(), config)?;
+            x = layer.forward(&x, seen, config)?;
         }
-        let real_tokens = |x: &Tensor| x.f_reshape([n, q, w])?.f_narrow(1, 0, p);
-        kept.push(real_tokens(&x)?);
+        let mut kept = vec![x.f_narrow(1, 0, n * p)?];
         if !config.intermediate_layers.is_empty() {
             // Stacked behind the width: element i of all kept layers lies together.
             let chosen: Vec<Tensor> = config
                 .intermediate_layers
                 .iter()
-                .map(|&i| real_tokens(&states[i]))
+                .filter_map(|&i| states[i].as_ref())
+                .map(|state| state.f_narrow(1, 0, n * p))
                 .collect::<Result<_, _>>()?;
-            let chosen = Tensor::f_stack(&chosen, -1)?;
-            kept.push(chosen.f_reshape([n, p, w * config.intermediate_layers.len() as i64])?);
+            kept.push(Tensor::f_stack(&chosen, -1)?.f_reshape([1, n * p, -1])?);
         }
         Ok(Tensor::f_cat(&kept, 2)?.f_reshape([n * p, -1])?)
-    }
-
-    /// What sees what `[1, 1, n · q, n · q]`; none when nothing is padding.
-    fn visible(&self, real: i64, q: i64, x: &Tensor) -> Result<Option<Tensor>, Error> {
-        let (n, p) = (self.config.max_tiles, self.config.tokens());
-        let padding: Vec<bool> = (0..n)
-            .flat_map(|tile| (0..q).map(move |token| tile >= real || token >= p))
-            .collect();
-        if !padding.contains(&true) {
-            return Ok(None);
-        }
-        let padding = Tensor::f_from_slice(&padding)?.f_to_device(x.device())?;
-        let both = padding
-            .f_unsqueeze(1)?
-            .f_logical_and(&padding.f_unsqueeze(0)?)?;
-        let visible = both.f_logical_not()?.f_unsqueeze(0)?.f_unsqueeze(0)?;
-        debug_assert_eq!(visible.kind(), Kind::Bool);
-        Ok(Some(visible))
     }
 }
 
 impl GatedEmbedding {
-    /// Adds its vectors to tiles `[n, .., w]`.
-    fn add(&self, x: &Tensor, arrangement: i64, tiles: i64) -> Result<Tensor, Error> {
+    /// What it adds to each token of a tile `[n, 1, w]`.
+    fn vectors(&self, arrangement: i64, tiles: i64) -> Result<Tensor, Error> {
         let own = self.embedding.f_select(0, arrangement)?;
         let own = own.f_reshape([tiles, 1, -1])?;
-        Ok(x.f_add(&own.f_mul(&self.gate.f_tanh()?)?)?)
+        Ok(own.f_mul(&self.gate.f_tanh()?)?)
     }
 }
 
@@ -246,12 +246,8 @@ impl Layer {
         })
     }
 
-    fn forward(
-        &self,
-        x: &Tensor,
-        visible: Option<&Tensor>,
-        config: &VisionConfig,
-    ) -> Result<Tensor, Error> {
+    /// The first `seen` tokens are real.
+    fn forward(&self, x: &Tensor, seen: i64, config: &VisionConfig) -> Result<Tensor, Error> {
         let through = |gate: Option<&Tensor>, x: Tensor| -> Result<Tensor, Error> {
             Ok(match gate {
                 Some(gate) => gate.f_tanh()?.f_mul(&x)?,
@@ -259,19 +255,19 @@ impl Layer {
             })
         };
         let gates = self.gates.as_ref();
-        let mixed = self.attention(&self.norm1.forward(x)?, visible, config.num_heads)?;
+        let mixed = self.attention(&self.norm1.forward(x)?, seen, config.num_heads)?;
         let x = x.f_add(&through(gates.map(|g| &g.0), mixed)?)?;
         let inner = self.fc1.forward(&self.norm2.forward(&x)?)?;
         let fed = self.fc2.forward(&config.activation.forward(&inner)?)?;
         Ok(x.f_add(&through(gates.map(|g| &g.1), fed)?)?)
     }
 
-    fn attention(
-        &self,
-        x: &Tensor,
-        visible: Option<&Tensor>,
-        num_heads: i64,
-    ) -> Result<Tensor, Error> {
+    /// Real tokens see all, padding sees the real ones.
+    #[expect(
+        clippy::many_single_char_names,
+        reason = "the shape letters of the field"
+    )]
+    fn attention(&self, x: &Tensor, seen: i64, num_heads: i64) -> Result<Tensor, Error> {
         let [n, t, w] = [x.size()[0], x.size()[1], x.size()[2]];
         let heads = |linear: &Linear| -> Result<Tensor, Error> {
             Ok(linear
@@ -279,13 +275,20 @@ impl Layer {
                 .f_reshape([n, t, num_heads, w / num_heads])?
                 .f_transpose(1, 2)?)
         };
-        let mixed = masked(
-            &heads(&self.query)?,
-            &heads(&self.key)?,
-            &heads(&self.value)?,
-            visible,
-        )?;
-        self.output
-            .forward(&mixed.f_transpose(1, 2)?.f_reshape([n, t, w])?)
+        let (q, k, v) = (heads(&self.query)?, heads(&self.key)?, heads(&self.value)?);
+        // Each part is projected before they are put together, so that no copy is kept for the backward.
+        let project = |mixed: &Tensor| -> Result<Tensor, Error> {
+            let tokens = mixed.size()[2];
+            let flat = mixed.f_transpose(1, 2)?.f_reshape([n, tokens, w])?;
+            self.output.forward(&flat)
+        };
+        if seen == t {
+            return project(&attend(&q, &k, &v, None)?);
+        }
+        let parts = q.f_split_with_sizes([seen, t - seen], 2)?;
+        let real = project(&attend(&parts[0], &k, &v, None)?)?;
+        let (k, v) = (k.f_narrow(2, 0, seen)?, v.f_narrow(2, 0, seen)?);
+        let padding = project(&attend(&parts[1], &k, &v, None)?)?;
+        Ok(Tensor::f_cat(&[real, padding], 1)?)
     }
 }
