@@ -275,6 +275,7 @@ def processor():
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", action="append", help="a case, or how the names of several begin; repeatable")
+    parser.add_argument("--system", action="append", help="how the names of peers begin that are measured; repeatable; this program always is")
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=5, help="steps of a training, the left out ones among them")
@@ -290,6 +291,9 @@ def main():
     parser.add_argument("--machine", help="name of the machine in the results' names; default: its processor")
     asked = parser.parse_args()
     cases = [case for case in CASES if not asked.only or any(case["name"].startswith(name) for name in asked.only)]
+    if asked.system:
+        wanted = ("ours", *asked.system)
+        cases = [{**case, "systems": [system for system in case["systems"] if system["name"].startswith(wanted)]} for case in cases]
     if not cases:
         parser.error(f"no case begins with {' or '.join(asked.only)}; --list shows all")
     if asked.list:

@@ -145,9 +145,15 @@ pub struct BenchGenerate {
     /// How many requests are drawn.
     #[arg(long, default_value_t = 64, value_parser = positive, conflicts_with = "prompts")]
     pub requests: usize,
-    /// Requests that are worked on together; default: as `generate`.
+    /// Requests that are looked at together, so that one that ends makes room for another; default: as `generate`.
     #[arg(long, value_parser = positive)]
     pub block: Option<usize>,
+    /// Requests that are decoded at the same time; default: as `generate`.
+    #[arg(long, value_parser = positive)]
+    pub group: Option<usize>,
+    /// Compute what requests have in common anew for each of them.
+    #[arg(long)]
+    pub no_share: bool,
     /// Write model, pictures and requests there for other programs to be measured with, and end.
     #[arg(long, value_name = "FOLDER")]
     pub write_inputs: Option<PathBuf>,

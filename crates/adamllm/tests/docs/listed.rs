@@ -275,6 +275,11 @@ pub const LISTED: &[Listed] = &[
     ),
     listed(
         "docs/speed.md",
+        "python3 benches/sharing.py --program target/release/adamllm",
+        Minutes,
+    ),
+    listed(
+        "docs/speed.md",
         "adamllm bench train --family llava-next",
         Minutes,
     ),

@@ -36,7 +36,10 @@ pub fn run(shared: &Shared, asked: &BenchGenerate) -> Result<()> {
     }
     let mut engine = device::engine(shared)?;
     if let Some(block) = asked.block {
-        engine.generation.group = block;
+        engine.generation.block = block;
+    }
+    if let Some(group) = asked.group {
+        engine.generation.group = group;
     }
     let scratch = Scratch::new()?;
     let start = Instant::now();
@@ -69,7 +72,12 @@ pub fn run(shared: &Shared, asked: &BenchGenerate) -> Result<()> {
         "bench": "generation",
         "machine": machine(shared, engine.device, engine.dtype),
         "model": inputs::told(&asked.measured, model.as_ref()),
-        "settings": {"prompts": asked.prompts, "block": engine.generation.group},
+        "settings": {
+            "prompts": asked.prompts,
+            "block": engine.generation.block,
+            "group": engine.generation.group,
+            "share": !asked.no_share,
+        },
         "load_seconds": load_seconds,
         "requests": done.len(),
         "prompt_tokens": prompt,
@@ -130,7 +138,10 @@ fn answer(
     requests: &[Request],
 ) -> Result<(Vec<Completion>, f64)> {
     let processor = engine.processor(folder)?;
-    let options = engine.generation.options(asked.measured.seed);
+    let options = generate::Options {
+        share: !asked.no_share,
+        ..engine.generation.options(asked.measured.seed)
+    };
     let mut generator = LocalGenerator::new(model, processor.as_ref(), options);
     let start = Instant::now();
     let done = generator.complete(requests)?;
