@@ -199,7 +199,7 @@ fn pictures(family: FamilyName, config: &Value) -> Option<(Value, &'static str)>
     })
 }
 
-/// Writes the folder of a model whose `config.json` is [`config`]'s.
+/// Writes the folder of a model whose `config.json` is [`config()`]'s.
 pub fn write(folder: &Path, family: FamilyName, config: String) -> Result<()> {
     let parsed: Value = serde_json::from_str(&config)?;
     let mut settings = json!({

@@ -186,20 +186,20 @@ impl Answers {
         };
         let mut generator =
             LocalGenerator::new(self.model.as_ref(), self.processor.as_ref(), options);
-        Ok(generator.complete(&requests)?)
+        Ok(generator.complete(requests)?)
     }
 
     fn about_pictures(&self, pictures: &[Picture], asks: Asks, kinds: &[String]) -> Result<Gate> {
         let items = items(pictures, asks, kinds);
         let task = task(asks);
         let requests = items.iter().map(|item| item.request(&task));
-        let requests = requests.collect::<Result<_, _>>()?;
+        let requests = requests.collect::<Result<Vec<_>, _>>()?;
         let labels: Vec<&str> = items.iter().filter_map(|i| text(&i.label)).collect();
         let majority = match items.first().and_then(|i| i.choices.as_ref()) {
             Some(options) => Some(100.0 / options.len() as f64),
             None => evaluation::majority(&labels).map(|(_, score)| score),
         };
-        self.gate(asks, &items, requests, majority)
+        self.gate(asks, &items, &requests, majority)
     }
 
     /// Questions about a caption that a blank picture stands beside, as the synthesizer answers them.
@@ -218,7 +218,7 @@ impl Answers {
             requests.push(plain_request(requests.len(), turns, vec![blank.to_owned()]));
             questions.push(item.question);
         }
-        self.gate(asks, &unpictured(questions), requests, None)
+        self.gate(asks, &unpictured(questions), &requests, None)
     }
 
     /// Questions that a long answer answers, as the judge is asked them.
@@ -238,17 +238,17 @@ impl Answers {
             ));
             questions.push(question);
         }
-        self.gate(asks, &unpictured(questions), requests, None)
+        self.gate(asks, &unpictured(questions), &requests, None)
     }
 
     fn gate(
         &self,
         asks: Asks,
         items: &[Item],
-        requests: Vec<Request>,
+        requests: &[Request],
         majority: Option<f64>,
     ) -> Result<Gate> {
-        let answers = self.answer(&requests)?;
+        let answers = self.answer(requests)?;
         let rows = items.iter().zip(answers);
         let rows = rows.map(|(item, answer)| item.answered(Some(answer.text)));
         let found = score(&task(asks), rows.collect(), Vec::new(), &Options::default())?;
