@@ -7,7 +7,7 @@ Each case writes benches/results/DATE-MACHINE-CASE.json; table.py makes docs/spe
   benches/peers/run.sh --only train-llava-next-f32  one case; a prefix such as `train` takes all that begin with it
   benches/peers/run.sh --list                       the cases with their systems
 """
-import argparse, datetime, json, os, pathlib, platform, re, shutil, statistics, subprocess, sys, time
+import argparse, datetime, json, os, pathlib, platform, re, shlex, shutil, statistics, subprocess, sys, time
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -221,12 +221,16 @@ class Bench:
             "machine": {"name": machine, "processor": processor(), "cores": os.cpu_count(), "threads": self.asked.threads, "system": platform.platform()},
             "settings": {"rounds": self.asked.rounds, "steps": self.asked.steps, "warm_up": self.asked.warm_up, "batch": self.asked.batch, "size": self.asked.size},
             "versions": versions({system["peer"] for system in case["systems"]}),
-            "command": "benches/peers/run.sh " + " ".join(sys.argv[1:]), "systems": found,
+            "command": "benches/peers/run.sh " + shlex.join(sys.argv[1:]), "systems": found,
         }
         folder = pathlib.Path(self.asked.results)
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{date}-{machine}-{case['name']}.json"
-        path.write_text(json.dumps(document, indent=1) + "\n")
+        text = json.dumps(document, indent=1) + "\n"
+        # Where this checkout and its environments lie is nobody's business.
+        for place, name in [(self.work, "WORK"), (self.peers, "PEERS"), (ROOT, ".")]:
+            text = text.replace(str(place), name)
+        path.write_text(text)
         print(f"  {path}", flush=True)
 
 

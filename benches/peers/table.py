@@ -58,7 +58,7 @@ def table(document):
     versions = [f"{peer} ({', '.join(packages)})" for peer, packages in document["versions"].items()]
     lines = [f"### {document['case']}", "",
              f"{machine['processor']}, {machine['threads']} threads; {document['date']}, commit `{document['commit']}`, median [least, most] of "
-             f"{settings['rounds']} rounds; `{document['command'].strip()}`.", ""]
+             f"{settings['rounds']} round{'s' if settings['rounds'] > 1 else ''}; `{document['command'].strip()}`.", ""]
     lines += ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     lines += ["| " + " | ".join(cell.replace("|", "/").replace("\n", " ") for cell in row) + " |" for row in rows(document)]
     return "\n".join(lines), versions
