@@ -6,7 +6,7 @@ use std::time::Instant;
 use adamllm::bench::BenchGenerate;
 use adamllm::flags::Shared;
 use adamllm::output::print;
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 use corpus::{Completion, Request};
 use generate::{Generator as _, LocalGenerator};
 use model::Mllm;
@@ -60,9 +60,9 @@ pub fn run(shared: &Shared, asked: &BenchGenerate) -> Result<()> {
         request.decoding.max_new_tokens = 1;
     }
     let (_, prefill_seconds) = answer(&engine, asked, model.as_ref(), &folder, &short)?;
-    let before = Usage::now();
+    let before = Usage::now()?;
     let (done, seconds) = answer(&engine, asked, model.as_ref(), &folder, &requests)?;
-    let used = Usage::now().since(before);
+    let used = Usage::now()?.since(before);
     let written: usize = done.iter().map(|c| c.completion_tokens).sum();
     let prompt: usize = done.iter().map(|c| c.prompt_tokens).sum();
     let rate = written as f64 / seconds;
@@ -172,15 +172,9 @@ fn write(
     own: Option<Vec<Request>>,
     root: &Path,
 ) -> Result<()> {
-    inputs::empty(root)?;
-    let root = root
-        .canonicalize()
-        .with_context(|| format!("cannot find `{}`", root.display()))?;
     let engine = device::engine(shared)?;
-    let place = root.join("model");
-    let folder = inputs::folder(&asked.measured, &place)?;
-    let model = inputs::open(&engine, &asked.measured, &folder)?;
-    model::save(model.as_ref(), &place, Some(&folder), engine.dtype)?;
+    let (root, folder) = inputs::write_model(&engine, &asked.measured, root)?;
+    let place = root.join(inputs::MODEL);
     let requests = match own {
         Some(requests) => requests,
         None => draw(asked, &folder, &root)?,

@@ -41,8 +41,25 @@ impl Drop for Scratch {
     }
 }
 
+/// The folder of the weights among what is written for other programs.
+pub const MODEL: &str = "model";
+
+/// Writes the model into `root`, which must not hold anything yet. Gives the root's whole path, and the folder that the model was
+/// opened from.
+pub fn write_model(engine: &Engine, asked: &Measured, root: &Path) -> Result<(PathBuf, PathBuf)> {
+    empty(root)?;
+    let root = root
+        .canonicalize()
+        .with_context(|| format!("cannot find `{}`", root.display()))?;
+    let place = root.join(MODEL);
+    let folder = folder(asked, &place)?;
+    let model = open(engine, asked, &folder)?;
+    model::save(model.as_ref(), &place, Some(&folder), engine.dtype)?;
+    Ok((root, folder))
+}
+
 /// A folder that inputs for other programs go to, which must not hold anything yet.
-pub fn empty(folder: &Path) -> Result<()> {
+fn empty(folder: &Path) -> Result<()> {
     std::fs::create_dir_all(folder)
         .with_context(|| format!("cannot make the folder `{}`", folder.display()))?;
     let mut entries = std::fs::read_dir(folder)

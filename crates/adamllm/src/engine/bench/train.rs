@@ -1,12 +1,12 @@
 //! `adamllm bench train`: steps of the trainer.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Instant;
 
 use adamllm::bench::BenchTrain;
 use adamllm::flags::Shared;
 use adamllm::output::print;
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 use corpus::Sample;
 use serde_json::json;
 use train::{Config, Metrics, Rates, Samples, Scheduler, TooLong, Trainer, peak_rss_bytes};
@@ -40,14 +40,14 @@ pub fn run(shared: &Shared, asked: &BenchTrain) -> Result<()> {
     };
     let source = Samples::new(&samples, processor.as_ref());
     let mut trainer = Trainer::new(model.as_ref(), &source, &config(asked, samples.len()))?;
-    let (mut all, mut before) = (Vec::with_capacity(steps), Usage::now());
+    let (mut all, mut before) = (Vec::with_capacity(steps), Usage::now()?);
     while let Some(metrics) = trainer.step()? {
         all.push(metrics);
         if all.len() == warm_up {
-            before = Usage::now();
+            before = Usage::now()?;
         }
     }
-    let used = Usage::now().since(before);
+    let used = Usage::now()?.since(before);
     if let Some(dropped) = trainer.dropped().first() {
         bail!(
             "sample `{}` cannot be trained on: {}",
@@ -180,15 +180,9 @@ fn draw(asked: &BenchTrain, folder: &Path, place: &Path) -> Result<Vec<Sample>> 
 
 /// Writes what another program needs to do the same.
 fn write(shared: &Shared, asked: &BenchTrain, own: Option<Vec<Sample>>, root: &Path) -> Result<()> {
-    inputs::empty(root)?;
-    let root: PathBuf = root
-        .canonicalize()
-        .with_context(|| format!("cannot find `{}`", root.display()))?;
     let engine = device::engine(shared)?;
-    let place = root.join("model");
-    let folder = inputs::folder(&asked.measured, &place)?;
-    let model = inputs::open(&engine, &asked.measured, &folder)?;
-    model::save(model.as_ref(), &place, Some(&folder), engine.dtype)?;
+    let (root, folder) = inputs::write_model(&engine, &asked.measured, root)?;
+    let place = root.join(inputs::MODEL);
     let samples = match own {
         Some(samples) => samples,
         None => draw(asked, &folder, &root)?,

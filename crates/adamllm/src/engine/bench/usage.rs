@@ -1,6 +1,10 @@
 //! What this process has taken of the machine so far, as Linux counts it.
 
+use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
+
+/// What the kernel tells of this process.
+const STAT: &str = "/proc/self/stat";
 
 /// Counts since the process began.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -14,10 +18,11 @@ pub struct Usage {
 }
 
 impl Usage {
-    /// Up to now; all zeros where the system does not tell.
-    pub fn now() -> Self {
-        let text = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-        Self::parse(&text).unwrap_or_default()
+    /// Up to now. An error where the system does not tell: a zero would look like a measurement.
+    pub fn now() -> Result<Self> {
+        let text =
+            std::fs::read_to_string(STAT).with_context(|| format!("cannot read `{STAT}`"))?;
+        Self::parse(&text).with_context(|| format!("`{STAT}` lacks what proc(5) says of it"))
     }
 
     /// From a line of `/proc/PID/stat`.
@@ -69,9 +74,10 @@ mod tests {
 
     #[test]
     fn work_is_seen() {
-        let before = Usage::now();
+        let before = Usage::now().expect("counts");
         let pages = std::hint::black_box(vec![1_u8; 64 << 20]);
         assert_eq!(pages[pages.len() - 1], 1);
-        assert!(Usage::now().since(before).minor_faults > 0);
+        let used = Usage::now().expect("counts").since(before);
+        assert!(used.minor_faults > 0);
     }
 }
