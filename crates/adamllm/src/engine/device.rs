@@ -34,6 +34,7 @@ pub fn model_folder(named: &Path) -> Result<PathBuf> {
 /// Makes libtorch ready and gives the device.
 pub fn ready(shared: &Shared) -> Result<Device> {
     prepare(shared)?;
+    let _ = products::apply(None, threads(shared));
     match shared.device.as_str() {
         "auto" => Ok(found(shared)),
         name => named(name),
@@ -52,7 +53,6 @@ pub fn ready_for_files(shared: &Shared) -> Result<Device> {
 fn prepare(shared: &Shared) -> Result<()> {
     torch::check_version().context("this program cannot run with the libtorch that it found")?;
     torch::set_threads(threads(shared));
-    let _ = products::apply(None, threads(shared));
     Ok(())
 }
 
