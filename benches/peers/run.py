@@ -41,7 +41,7 @@ def generate_cases():
     for family in ["text", *FAMILIES]:
         for dtype in ["f32", "bf16"]:
             systems = [ours(dtype, "generate")]
-            for sort, batch in [("prompt", 8), ("answer", 32)]:
+            for sort, batch in [("prompt", 8), ("answer", 32), ("answer", 64)]:
                 systems.append({"name": f"transformers, batches of {batch} by length of {sort}", "peer": "transformers", "env": KEPT,
                                 "flags": ["--dtype", dtype, "--sort", sort, "--batch", str(batch)]})
             if dtype == "bf16" and family in ("text", "qwen2-vl"):

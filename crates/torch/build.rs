@@ -35,6 +35,7 @@ fn main() {
         // libtorch's parallel loops are templates, which run on one thread where the compiler is not told.
         .flag("-fopenmp")
         .file("csrc/allocator.cpp")
+        .file("csrc/decoding.cpp")
         .file("csrc/fused.cpp")
         .file("csrc/products.cpp")
         .file("csrc/shim.cpp")
@@ -84,6 +85,8 @@ fn kernels() {
             // Nothing of C++'s library is in them.
             .flags(["-fopenmp-simd", "-fno-math-errno", "-fno-trapping-math"])
             .flags(["-ffp-contract=fast", "-fno-exceptions"])
+            // Vectors are handed on inside of this file alone.
+            .flag("-Wno-psabi")
             .flags(instructions)
             .file("csrc/kernels.cpp")
             .compile(&format!("adamllm_kernels_{name}"));

@@ -6,7 +6,7 @@ use corpus::seed::{Rng, hash};
 use corpus::{Completion, Decoding, FinishReason, LikelyToken, Request};
 use model::Mllm;
 use processor::{Encoded, Processor};
-use torch::Tensor;
+use torch::{Tensor, decoding, fused};
 
 use crate::draw;
 use crate::error::Error;
@@ -77,7 +77,11 @@ pub(crate) fn choose(
     logits_bv: &Tensor,
 ) -> Result<(), Error> {
     let cpu = torch::Device::Cpu;
-    let (highest, best) = logits_bv.f_max_dim(1, false)?;
+    let (highest, best) = if fused::is_fused(logits_bv) {
+        decoding::largest(logits_bv)?
+    } else {
+        logits_bv.f_max_dim(1, false)?
+    };
     let highest = Vec::<f32>::try_from(highest.f_to_device(cpu)?)?;
     let best = Vec::<i64>::try_from(best.f_to_device(cpu)?)?;
     let reads = |d: &Decoding| draw::decides(d) || d.logprobs || d.top_logprobs > 0;

@@ -24,7 +24,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             block_size: 128,
-            group_size: 32,
+            group_size: 64,
             seed: 0,
             prefill_tokens: 8192,
             cache_tokens: 1 << 17,

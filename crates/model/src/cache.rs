@@ -7,7 +7,7 @@
 
 use torch::{Device, Tensor};
 
-use crate::batch::Picture;
+use crate::batch::{Batch, Picture};
 use crate::error::Error;
 
 /// Keys and values of the tokens seen so far; an argument of the forward, never state of a layer.
@@ -121,6 +121,13 @@ impl Cache {
         }
         self.put(to, sequence);
         Ok(())
+    }
+
+    /// Counts what a forward of the batch has put into the slots of its rows.
+    pub(crate) fn lengthen(&mut self, batch: &Batch) {
+        for (row, span) in batch.starts.windows(2).enumerate() {
+            self.sequence_mut(self.rows[row]).length += span[1] - span[0];
+        }
     }
 
     /// Says what a slot holds: what it held before at some time, with which the sequence goes back to there.

@@ -7,6 +7,7 @@
 
 #include <mutex>
 
+#include "dtypes.h"
 #include "kernels.h"
 #include "shim.h"
 
@@ -66,29 +67,13 @@ const Kernels<uint16_t>& kernels<uint16_t>() {
 
 namespace {
 
+using adm::by_dtype;
+using adm::data;
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
 // So many numbers are worth a thread.
 constexpr int64_t GRAIN = 1 << 14;
-
-// Calls the body with a null pointer of the dtype's type in C++.
-template <typename Body>
-void by_dtype(const at::Tensor& tensor, Body body) {
-  switch (tensor.scalar_type()) {
-    case at::kFloat:
-      return body(static_cast<float*>(nullptr));
-    case at::kBFloat16:
-      return body(static_cast<uint16_t*>(nullptr));
-    default:
-      TORCH_CHECK(false, "expected f32 or bf16, found ", tensor.scalar_type());
-  }
-}
-
-template <typename T>
-T* data(const at::Tensor& tensor) {
-  return tensor.defined() ? static_cast<T*>(tensor.data_ptr()) : nullptr;
-}
 
 // In parallel over rows of so many numbers.
 template <typename Body>

@@ -191,10 +191,194 @@ void cross_entropy(T* logits, const int64_t* targets, float* losses, int64_t beg
   }
 }
 
+// Vectors of 16 numbers, which the compiler cuts into what the instructions have.
+using Vector [[gnu::vector_size(64), gnu::aligned(4), gnu::may_alias]] = float;
+using Bits [[gnu::vector_size(64), gnu::aligned(4)]] = uint32_t;
+using Halves [[gnu::vector_size(32), gnu::aligned(2), gnu::may_alias]] = uint16_t;
+constexpr int LANES = 16;
+
+inline Vector load16(const float* from) { return *reinterpret_cast<const Vector*>(from); }
+
+inline Vector load16(const uint16_t* from) {
+  const Bits bits = __builtin_convertvector(*reinterpret_cast<const Halves*>(from), Bits) << 16;
+  Vector values;
+  __builtin_memcpy(&values, &bits, sizeof values);
+  return values;
+}
+
+#if defined(__clang__)
+#define ADM_SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#define ADM_SHUFFLE(a, b, ...) __builtin_shuffle(a, b, Bits{__VA_ARGS__})
+#endif
+
+// The sums of 16 vectors, that of number i in the lane whose number has i's four bits the other way around.
+inline Vector sums_of(Vector* v) {
+  for (int i = 0; i < 8; ++i) {
+    v[i] = ADM_SHUFFLE(v[i], v[i + 8], 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23) +
+           ADM_SHUFFLE(v[i], v[i + 8], 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31);
+  }
+  for (int i = 0; i < 4; ++i) {
+    v[i] = ADM_SHUFFLE(v[i], v[i + 4], 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27) +
+           ADM_SHUFFLE(v[i], v[i + 4], 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31);
+  }
+  for (int i = 0; i < 2; ++i) {
+    v[i] = ADM_SHUFFLE(v[i], v[i + 2], 0, 1, 4, 5, 8, 9, 12, 13, 16, 17, 20, 21, 24, 25, 28, 29) +
+           ADM_SHUFFLE(v[i], v[i + 2], 2, 3, 6, 7, 10, 11, 14, 15, 18, 19, 22, 23, 26, 27, 30, 31);
+  }
+  return ADM_SHUFFLE(v[0], v[1], 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30) +
+         ADM_SHUFFLE(v[0], v[1], 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
+}
+
+constexpr int REVERSED[LANES] = {0, 8, 4, 12, 2, 10, 6, 14, 1, 9, 5, 13, 3, 11, 7, 15};
+
+// The scores [HEADS, n] of so many queries [HEADS, e] with all keys: as many keys at once as make 16 of them. e is a multiple
+// of 16, and `count` of the heads are wanted.
+template <int HEADS, typename T>
+void scores_of(const float* q, const T* keys, float* scores, int64_t n, int64_t e, int64_t count) {
+  constexpr int KEYS = LANES / HEADS;
+  for (int64_t first = 0; first < n; first += KEYS) {
+    const int64_t rest = n - first < KEYS ? n - first : KEYS;
+    Vector sums[LANES];
+    for (int i = 0; i < LANES; ++i) sums[i] = Vector{};
+    for (int64_t i = 0; i < e; i += LANES) {
+      Vector queries[HEADS];
+      for (int head = 0; head < HEADS; ++head) queries[head] = load16(q + head * e + i);
+      for (int k = 0; k < KEYS; ++k) {
+        // Behind the last key the last one is read again.
+        const Vector key = load16(keys + (first + (k < rest ? k : rest - 1)) * e + i);
+        for (int head = 0; head < HEADS; ++head) sums[k * HEADS + head] += queries[head] * key;
+      }
+    }
+    const Vector found = sums_of(sums);
+    for (int64_t head = 0; head < count; ++head) {
+      for (int64_t k = 0; k < rest; ++k) scores[head * n + first + k] = found[REVERSED[k * HEADS + head]];
+    }
+  }
+}
+
+// sums [HEADS, e] of the values [n, e] with weights [HEADS, n], 16 · PARTS columns at a time.
+template <int HEADS, int PARTS, typename T>
+void weighted(const float* weights, const T* values, float* sums, int64_t n, int64_t e) {
+  Vector part[HEADS][PARTS];
+  for (int head = 0; head < HEADS; ++head) {
+    for (int i = 0; i < PARTS; ++i) part[head][i] = Vector{};
+  }
+  for (int64_t j = 0; j < n; ++j) {
+    for (int i = 0; i < PARTS; ++i) {
+      const Vector value = load16(values + j * e + i * LANES);
+      for (int head = 0; head < HEADS; ++head) part[head][i] += weights[head * n + j] * value;
+    }
+  }
+  for (int head = 0; head < HEADS; ++head) {
+    for (int i = 0; i < PARTS; ++i) {
+      __builtin_memcpy(sums + head * e + i * LANES, &part[head][i], sizeof(Vector));
+    }
+  }
+}
+
+template <int HEADS, typename T>
+void weighted_rows(const float* weights, const T* values, float* sums, int64_t n, int64_t e) {
+  int64_t i = 0;
+  for (; i + 4 * LANES <= e; i += 4 * LANES) weighted<HEADS, 4>(weights, values + i, sums + i, n, e);
+  for (; i + LANES <= e; i += LANES) weighted<HEADS, 1>(weights, values + i, sums + i, n, e);
+  for (; i < e; ++i) {
+    for (int head = 0; head < HEADS; ++head) {
+      float sum = 0.0f;
+      for (int64_t j = 0; j < n; ++j) sum += weights[head * n + j] * load(values + j * e + i);
+      sums[head * e + i] = sum;
+    }
+  }
+}
+
+template <typename T>
+void attend(const T* queries, const T* keys, const T* values, T* out, float* room, int64_t group, int64_t n, int64_t e,
+            float scale) {
+  // Four heads at a time; where one is missing to four, the fourth is not asked for.
+  float *scores = room, *q = room + group * n, *sums = q + 4 * e;
+  for (int64_t first = 0; first < group; first += 4) {
+    const int64_t count = group - first < 4 ? group - first : 4;
+    for (int64_t i = 0; i < count * e; ++i) q[i] = load(queries + first * e + i) * scale;
+    for (int64_t i = count * e; i < 4 * e; ++i) q[i] = 0.0f;
+    float* own = scores + first * n;
+    if (e % LANES != 0) {
+      for (int64_t head = 0; head < count; ++head) {
+        for (int64_t j = 0; j < n; ++j) {
+          float score = 0.0f;
+#pragma omp simd reduction(+ : score)
+          for (int64_t i = 0; i < e; ++i) score += q[head * e + i] * load(keys + j * e + i);
+          own[head * n + j] = score;
+        }
+      }
+    } else if (count > 2) {
+      scores_of<4>(q, keys, own, n, e, count);
+    } else if (count == 2) {
+      scores_of<2>(q, keys, own, n, e, count);
+    } else {
+      scores_of<1>(q, keys, own, n, e, count);
+    }
+    float masses[4];
+    for (int64_t head = 0; head < count; ++head) {
+      float* row = own + head * n;
+      float highest = row[0];
+#pragma omp simd reduction(max : highest)
+      for (int64_t j = 0; j < n; ++j) highest = highest > row[j] ? highest : row[j];
+      float mass = 0.0f;
+#pragma omp simd reduction(+ : mass)
+      for (int64_t j = 0; j < n; ++j) {
+        row[j] = exponential(row[j] - highest);
+        mass += row[j];
+      }
+      masses[head] = mass;
+    }
+    switch (count) {
+      case 4:
+        weighted_rows<4>(own, values, sums, n, e);
+        break;
+      case 3:
+        weighted_rows<3>(own, values, sums, n, e);
+        break;
+      case 2:
+        weighted_rows<2>(own, values, sums, n, e);
+        break;
+      default:
+        weighted_rows<1>(own, values, sums, n, e);
+    }
+    for (int64_t head = 0; head < count; ++head) {
+      T* to = out + (first + head) * e;
+      for (int64_t i = 0; i < e; ++i) store(to + i, sums[head * e + i] / masses[head]);
+    }
+  }
+}
+
+template <typename T>
+void largest(const T* x, float* values, int64_t* places, int64_t begin, int64_t end, int64_t d) {
+  for (int64_t row = begin; row < end; ++row) {
+    const T* numbers = x + row * d;
+    float highest = load(numbers), sum = 0.0f;
+#pragma omp simd reduction(max : highest) reduction(+ : sum)
+    for (int64_t i = 0; i < d; ++i) {
+      const float value = load(numbers + i);
+      highest = highest > value ? highest : value;
+      // Zero, but for infinities and what is no number, which stay none.
+      sum += value * 0.0f;
+    }
+    int64_t place = 0;
+    if (sum != 0.0f) {
+      while (place < d && load(numbers + place) == load(numbers + place)) ++place;
+      if (place < d) highest = load(numbers + place);
+      else place = 0;
+    }
+    while (place < d && highest == highest && load(numbers + place) != highest) ++place;
+    values[row] = highest;
+    places[row] = place;
+  }
+}
+
 template <typename T>
 constexpr Kernels<T> all() {
-  return {rms_norm<T>,   rms_norm_gradient<T>,   gated<T>,  gated_gradient<T>,
-          quick_gelu<T>, quick_gelu_gradient<T>, rotate<T>, cross_entropy<T>};
+  return {rms_norm<T>,   rms_norm_gradient<T>,   gated<T>,  gated_gradient<T>, quick_gelu<T>,
+          quick_gelu_gradient<T>, rotate<T>, cross_entropy<T>, attend<T>, largest<T>};
 }
 
 }  // namespace

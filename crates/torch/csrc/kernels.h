@@ -28,6 +28,12 @@ struct Kernels {
                  bool back);
   // In place of each row's d logits, the gradient of its cross-entropy: softmax less one at its target. Gives the losses.
   void (*cross_entropy)(T* logits, const int64_t* targets, float* losses, int64_t begin, int64_t end, int64_t d);
+  // One token's attention: `queries` [group, e] over `keys` and `values` [n, e], sums in f32. `room` has group · n + 8 · e
+  // numbers.
+  void (*attend)(const T* queries, const T* keys, const T* values, T* out, float* room, int64_t group, int64_t n, int64_t e,
+                 float scale);
+  // Of each row's d numbers the largest, and where it stands first; what is no number counts as the largest.
+  void (*largest)(const T* x, float* values, int64_t* places, int64_t begin, int64_t end, int64_t d);
 };
 
 // The fastest that this processor has.

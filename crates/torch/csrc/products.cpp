@@ -10,10 +10,12 @@
 
 #include <cpuid.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
+#include <map>
 #include <mutex>
-#include <unordered_map>
+#include <vector>
 
 #include "shim.h"
 
@@ -49,21 +51,35 @@ at::Tensor onednn(const at::Tensor& x, const at::Tensor& weight, const std::opti
   return op.call(x, weight, bias, "none", c10::List<std::optional<at::Scalar>>(), "");
 }
 
-// A weight in oneDNN's own layout. It holds as long as its weight lives and is not written to.
+using Weights = c10::ArrayRef<const at::Tensor*>;
+
+// A weight in oneDNN's own layout, or several below each other. It holds as long as its weights live and are not written to.
 struct Packed {
-  c10::weak_intrusive_ptr<c10::TensorImpl> weight;
-  uint32_t version;
+  std::vector<c10::weak_intrusive_ptr<c10::TensorImpl>> weights;
+  std::vector<uint32_t> versions;
   uint64_t bytes;
-  at::Tensor packed;
+  at::Tensor packed, bias;
+
+  bool is_gone() const {
+    return std::any_of(weights.begin(), weights.end(), [](const auto& weight) { return weight.expired(); });
+  }
+
+  bool holds(Weights of) const {
+    if (is_gone()) return false;
+    for (size_t i = 0; i < of.size(); ++i) {
+      if (versions[i] != static_cast<uint32_t>(of[i]->_version())) return false;
+    }
+    return true;
+  }
 };
 
 std::mutex packed_mutex;
-std::unordered_map<c10::TensorImpl*, Packed> packed_weights;
+std::map<std::vector<c10::TensorImpl*>, Packed> packed_weights;
 uint64_t packed_bytes = 0;
 
 void forget_dropped() {
   for (auto at = packed_weights.begin(); at != packed_weights.end();) {
-    if (at->second.weight.expired()) {
+    if (at->second.is_gone()) {
       packed_bytes -= at->second.bytes;
       at = packed_weights.erase(at);
     } else {
@@ -72,28 +88,38 @@ void forget_dropped() {
   }
 }
 
-// Undefined where there is no room.
-at::Tensor packed(const at::Tensor& weight) {
-  std::lock_guard<std::mutex> lock(packed_mutex);
-  auto* key = weight.unsafeGetTensorImpl();
-  const auto version = weight._version();
+// Nothing where there is no room. `biases` are null for none, and where some have none zeros stand for theirs.
+const Packed* packed(Weights weights, Weights biases) {
+  std::vector<c10::TensorImpl*> key;
+  uint64_t bytes = 0;
+  for (const auto* weight : weights) {
+    key.push_back(weight->unsafeGetTensorImpl());
+    bytes += weight->nbytes();
+  }
   auto found = packed_weights.find(key);
   if (found != packed_weights.end()) {
-    if (!found->second.weight.expired() && found->second.version == version) return found->second.packed;
+    if (found->second.holds(weights)) return &found->second;
     packed_bytes -= found->second.bytes;
     packed_weights.erase(found);
   }
   forget_dropped();
-  const uint64_t bytes = weight.nbytes();
-  if (packed_bytes + bytes > room.load(std::memory_order_relaxed)) return {};
-  packed_bytes += bytes;
+  if (packed_bytes + bytes > room.load(std::memory_order_relaxed)) return nullptr;
   static const auto op = c10::Dispatcher::singleton()
                              .findSchemaOrThrow("mkldnn::_reorder_linear_weight", "")
                              .typed<at::Tensor(const at::Tensor&, std::optional<int64_t>)>();
-  at::Tensor made = op.call(weight.detach(), FEW / 2);
-  packed_weights.emplace(
-      key, Packed{c10::weak_intrusive_ptr<c10::TensorImpl>(weight.getIntrusivePtr()), static_cast<uint32_t>(version), bytes, made});
-  return made;
+  Packed made{{}, {}, bytes, {}, {}};
+  std::vector<at::Tensor> below, added;
+  for (size_t i = 0; i < weights.size(); ++i) {
+    made.weights.emplace_back(weights[i]->getIntrusivePtr());
+    made.versions.push_back(static_cast<uint32_t>(weights[i]->_version()));
+    below.push_back(weights[i]->detach());
+    added.push_back(biases[i] == nullptr ? at::zeros({weights[i]->size(0)}, weights[i]->options()) : biases[i]->detach());
+  }
+  const bool has_bias = std::any_of(biases.begin(), biases.end(), [](const auto* bias) { return bias != nullptr; });
+  if (weights.size() > 1 && has_bias) made.bias = at::cat(added);
+  made.packed = op.call(weights.size() > 1 ? at::cat(below) : below[0], FEW / 2);
+  packed_bytes += bytes;
+  return &packed_weights.emplace(std::move(key), std::move(made)).first->second;
 }
 
 // Whether a product with these rows takes the packed weight.
@@ -174,7 +200,12 @@ int adm_linear(at::Tensor* x, at::Tensor* weight, at::Tensor* bias, at::Tensor**
     const bool learns = c10::GradMode::is_enabled() &&
                         (x->requires_grad() || weight->requires_grad() || (added && added->requires_grad()));
     if (!learns && takes_packed(*x, *weight)) {
-      const at::Tensor other = packed(*weight);
+      const at::Tensor *weights[] = {weight}, *biases[] = {bias};
+      at::Tensor other;
+      {
+        std::lock_guard<std::mutex> lock(packed_mutex);
+        if (const auto* found = packed(weights, biases)) other = found->packed;
+      }
       if (other.defined()) {
         *out = new at::Tensor(onednn(*x, other, added));
         return;
@@ -192,6 +223,30 @@ int adm_linear(at::Tensor* x, at::Tensor* weight, at::Tensor* bias, at::Tensor**
     auto sizes = x->sizes().vec();
     sizes.back() = weight->size(0);
     *out = new at::Tensor(result.reshape(sizes));
+  });
+}
+
+// `x · weightᵀ + bias` of several weights side by side in one product, of which each bias may be null; null where that is not
+// to be had. No gradient flows.
+int adm_linear_joined(at::Tensor* x, at::Tensor* const* weights, at::Tensor* const* biases, size_t count, at::Tensor** out) {
+  return adm::guarded([&] {
+    *out = nullptr;
+    if (!repeats) return;
+    bool learns = x->requires_grad();
+    for (size_t i = 0; i < count; ++i) {
+      learns = learns || weights[i]->requires_grad();
+      if (!takes_packed(*x, *weights[i])) return;
+    }
+    if (learns && c10::GradMode::is_enabled()) return;
+    at::Tensor other, bias;
+    {
+      std::lock_guard<std::mutex> lock(packed_mutex);
+      const auto* found = packed(Weights(weights, count), Weights(biases, count));
+      if (found == nullptr) return;
+      other = found->packed;
+      bias = found->bias;
+    }
+    *out = new at::Tensor(onednn(*x, other, bias.defined() ? std::optional<at::Tensor>(bias) : std::nullopt));
   });
 }
 

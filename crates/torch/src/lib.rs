@@ -3,6 +3,7 @@
 
 mod call;
 mod cuda;
+pub mod decoding;
 mod error;
 mod foreign;
 pub mod fused;

@@ -26,6 +26,13 @@ unsafe extern "C" {
         bias: *mut C_tensor,
         out: *mut *mut C_tensor,
     ) -> c_int;
+    fn adm_linear_joined(
+        x: *mut C_tensor,
+        weights: *const *mut C_tensor,
+        biases: *const *mut C_tensor,
+        count: usize,
+        out: *mut *mut C_tensor,
+    ) -> c_int;
     fn adm_times(gradient: *mut C_tensor, weight: *mut C_tensor, out: *mut *mut C_tensor) -> c_int;
     fn adm_add_transposed_times(
         sum: *mut C_tensor,
@@ -273,6 +280,29 @@ pub fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tens
     })?;
     // SAFETY: on success `out` is a new tensor that we own.
     Ok(unsafe { Tensor::from_ptr(out) })
+}
+
+/// Several maps of the same rows as one product: `[m, k]` with weights `[n, k]` and biases `[n]` to `[m, Σ n]`, the results side
+/// by side. Nothing where [`Products::apply`] chose no packed weights for these rows, or gradients would flow.
+pub fn joined(x: &Tensor, maps: &[(&Tensor, Option<&Tensor>)]) -> Result<Option<Tensor>, Error> {
+    let pointer = |tensor: &Tensor| tensor.as_ptr().cast_mut();
+    let weights: Vec<_> = maps.iter().map(|(weight, _)| pointer(weight)).collect();
+    let biases: Vec<_> = (maps.iter())
+        .map(|(_, bias)| bias.map_or(std::ptr::null_mut(), pointer))
+        .collect();
+    let mut out = std::ptr::null_mut();
+    // SAFETY: live tensors in two lists of one length, of which biases may be null; libtorch checks their shapes.
+    check(unsafe {
+        adm_linear_joined(
+            pointer(x),
+            weights.as_ptr(),
+            biases.as_ptr(),
+            maps.len(),
+            &raw mut out,
+        )
+    })?;
+    // SAFETY: on success `out` is null or a new tensor that we own.
+    Ok((!out.is_null()).then(|| unsafe { Tensor::from_ptr(out) }))
 }
 
 /// `gradient · weight`: `[m, n]` with `[n, k]` to `[m, k]`, the gradient of what [`linear`] was given. None flows.

@@ -2,7 +2,8 @@
 //!
 //! Shapes: t packed tokens, n tokens of one sequence, b sequences, h heads, g key-value heads, e head width.
 
-use torch::{Device, Kind, Tensor};
+use torch::decoding::{self, StepRows};
+use torch::{Device, Kind, Tensor, fused};
 
 use crate::batch::Batch;
 use crate::cache::{Cache, Pool, Slot};
@@ -16,6 +17,8 @@ pub struct Spans {
     segments: Vec<Segment>,
     /// Whether no sequence has anything in the cache, so that the new tokens see nothing but each other.
     is_fresh: bool,
+    /// Where every sequence gets one token, in a cache that [`decoding::attend_step`] takes: where it goes in each `[b]`.
+    places: Option<Tensor>,
 }
 
 /// What is attended at once. The batch's tokens are those of the segments, one after the other.
@@ -85,6 +88,7 @@ impl Spans {
                 lengths,
                 segments: Vec::new(),
                 is_fresh: true,
+                places: None,
             });
         };
         if cache.rows.len() != lengths.len() {
@@ -105,11 +109,44 @@ impl Spans {
                 });
             }
         }
+        let segments = segments(cache, &lengths)?;
+        let mut pools = cache.pools.iter().flat_map(|pool| &pool.layers);
+        let is_step = (segments.iter()).all(|segment| matches!(segment, Segment::Step(_)))
+            && pools.all(|(keys, _)| fused::is_fused(keys));
         Ok(Self {
-            segments: segments(cache, &lengths)?,
             is_fresh: (cache.rows.iter()).all(|&slot| cache.sequence(slot).length == 0),
+            places: is_step.then(|| places(cache, &cache.rows)).transpose()?,
+            segments,
             lengths,
         })
+    }
+
+    /// Whether [`Spans::attend_step`] can be used.
+    pub fn is_step(&self) -> bool {
+        self.places.is_some()
+    }
+
+    /// As [`Spans::attend_cached`] where every sequence gets one token: queries `[t, h · e]`, keys and values `[t, g · e]`, which
+    /// are turned by `angles` before (see [`decoding::attend_step`]).
+    pub fn attend_step(
+        &self,
+        q: &Tensor,
+        k: &Tensor,
+        v: &Tensor,
+        angles: Option<(&Tensor, &Tensor)>,
+        pools: &[Pool],
+        layer: usize,
+    ) -> Result<Tensor, Error> {
+        let steps = self.segments.iter().filter_map(|segment| match segment {
+            Segment::Step(step) => Some(step.rows(&pools[step.pool].layers[layer])),
+            Segment::Continued(_) => None,
+        });
+        let steps: Vec<StepRows> = steps.collect();
+        let places = self
+            .places
+            .as_ref()
+            .ok_or_else(|| Error::Batch("not every sequence gets one token".to_owned()))?;
+        Ok(decoding::attend_step(q, k, v, angles, &steps, places)?)
     }
 
     /// The common length of all sequences, if they have one.
@@ -223,6 +260,14 @@ fn device(cache: &Cache) -> Device {
         .unwrap_or(Device::Cpu)
 }
 
+/// How many tokens each slot holds `[b]`.
+fn places(cache: &Cache, rows: &[Slot]) -> Result<Tensor, Error> {
+    let lengths: Vec<i64> = (rows.iter())
+        .map(|&slot| cache.sequence(slot).length as i64)
+        .collect();
+    Ok(Tensor::f_from_slice(&lengths)?.f_to_device(device(cache))?)
+}
+
 impl Segment {
     /// New tokens.
     fn tokens(&self) -> i64 {
@@ -247,7 +292,7 @@ impl Step {
         let old: Vec<i64> = (rows.iter())
             .map(|&slot| cache.sequence(slot).length as i64)
             .collect();
-        let places = Tensor::f_from_slice(&old)?.f_to_device(device)?;
+        let places = places(cache, rows)?;
         let longest = old.iter().max().map_or(0, |n| n + 1);
         let visible = if old.iter().any(|n| n + 1 != longest) {
             let all = Tensor::f_arange(longest, (Kind::Int64, device))?;
@@ -264,6 +309,15 @@ impl Step {
             longest,
             visible,
         })
+    }
+
+    fn rows<'a>(&self, (keys, values): &'a (Tensor, Tensor)) -> StepRows<'a> {
+        StepRows {
+            keys,
+            values,
+            first: self.first,
+            rows: self.count,
+        }
     }
 
     fn store(&self, k: &Tensor, v: &Tensor, layer: &(Tensor, Tensor)) -> Result<(), Error> {
@@ -289,9 +343,22 @@ impl Step {
         v: &Tensor,
         layer: &(Tensor, Tensor),
     ) -> Result<Tensor, Error> {
-        self.store(k, v, layer)?;
         let [b, h, e] = [q.size()[0], q.size()[1], q.size()[2]];
         let g = k.size()[1];
+        if fused::is_fused(&layer.0) {
+            let flat = |x: &Tensor| x.f_reshape([b, -1]);
+            let (q, k, v) = (flat(q)?, flat(k)?, flat(v)?);
+            let rows = [self.rows(layer)];
+            return Ok(decoding::attend_step(
+                &q,
+                &k,
+                &v,
+                None,
+                &rows,
+                &self.places,
+            )?);
+        }
+        self.store(k, v, layer)?;
         let seen = |x: &Tensor| {
             x.f_narrow(0, self.first, self.count)?
                 .f_narrow(2, 0, self.longest)

@@ -130,6 +130,11 @@ impl Decoder {
             cos,
             sin,
         };
+        if let Some(cache) = cache.as_deref_mut().filter(|_| spans.is_step()) {
+            let normed = self.step(embedded, &pass, sight, cache)?;
+            cache.lengthen(batch);
+            return Ok(normed);
+        }
         let mut hidden = embedded;
         let (mut text, mut cross) = (0, 0);
         for layer in &self.layers {
@@ -148,11 +153,41 @@ impl Decoder {
             }
         }
         if let Some(cache) = cache {
-            for (row, span) in batch.starts.windows(2).enumerate() {
-                cache.sequence_mut(cache.rows[row]).length += span[1] - span[0];
-            }
+            cache.lengthen(batch);
         }
         self.norm.forward(&hidden)
+    }
+
+    /// As [`Decoder::forward`] for one new token a sequence, in as few operators as there can be: what a layer adds to the
+    /// residual stream is added by the norm of the next one.
+    fn step(
+        &self,
+        embedded: Tensor,
+        pass: &Pass,
+        sight: Option<&CrossInputs>,
+        cache: &mut Cache,
+    ) -> Result<Tensor, Error> {
+        let (mut hidden, mut added) = (embedded, None);
+        let (mut text, mut cross) = (0, 0);
+        for layer in &self.layers {
+            match layer {
+                Block::Text(layer) => {
+                    let (sum, more) = layer.step(hidden, added.take(), pass, &cache.pools, text)?;
+                    (hidden, added) = (sum, Some(more));
+                    text += 1;
+                }
+                Block::Cross(layer) => {
+                    if let Some(sight) = sight {
+                        if let Some(added) = added.take() {
+                            hidden = hidden.f_add(&added)?;
+                        }
+                        hidden = layer.forward(&hidden, sight, Some(&mut *cache), cross)?;
+                    }
+                    cross += 1;
+                }
+            }
+        }
+        Ok(self.norm.forward_after(hidden, added.as_ref())?.1)
     }
 
     /// The batch's own positions `[t]`.
@@ -245,6 +280,40 @@ impl Layer {
         let mixed = self.attention(&self.input_norm.forward(x)?, pass, cache)?;
         let (x, normed) = self.post_norm.forward_sum(x, &mixed)?;
         Ok(x.f_add(&self.feed_forward.forward(&normed)?)?)
+    }
+
+    /// As [`Layer::forward`] of `x + added` for one new token a sequence; gives the two parts of the sum.
+    fn step(
+        &self,
+        x: Tensor,
+        added: Option<Tensor>,
+        pass: &Pass,
+        pools: &[Pool],
+        layer: usize,
+    ) -> Result<(Tensor, Tensor), Error> {
+        let (x, normed) = self.input_norm.forward_after(x, added.as_ref())?;
+        let maps = [&self.query, &self.key, &self.value];
+        let (q, k, v) = match Linear::joined(&maps, &normed)? {
+            Some(joined) => {
+                let (q, k) = (self.query.outputs(), self.key.outputs());
+                (
+                    joined.f_narrow(1, 0, q)?,
+                    joined.f_narrow(1, q, k)?,
+                    joined.f_narrow(1, q + k, k)?,
+                )
+            }
+            None => (
+                self.query.forward(&normed)?,
+                self.key.forward(&normed)?,
+                self.value.forward(&normed)?,
+            ),
+        };
+        let angles = Some((&pass.cos, &pass.sin));
+        let mixed = pass.spans.attend_step(&q, &k, &v, angles, pools, layer)?;
+        let (x, normed) = self
+            .post_norm
+            .forward_sum(&x, &self.output.forward(&mixed)?)?;
+        Ok((x, self.feed_forward.forward(&normed)?))
     }
 
     fn attention(

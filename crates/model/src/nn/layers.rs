@@ -1,6 +1,6 @@
 //! Linear maps and norms.
 
-use torch::{Kind, Tensor, fused};
+use torch::{Kind, Tensor, fused, products};
 
 use crate::error::Error;
 use crate::init::Init;
@@ -37,6 +37,18 @@ impl Linear {
     /// `[.., in]` to `[.., out]`.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor, Error> {
         Ok(torch::linear(x, &self.weight, self.bias.as_ref())?)
+    }
+
+    /// Numbers of a result.
+    pub fn outputs(&self) -> i64 {
+        self.weight.size()[0]
+    }
+
+    /// Several of the same rows `[m, in]` at once, their results side by side: while decoding, where that saves time; nothing
+    /// elsewhere.
+    pub fn joined(maps: &[&Self], x: &Tensor) -> Result<Option<Tensor>, Error> {
+        let maps: Vec<_> = maps.iter().map(|m| (&m.weight, m.bias.as_ref())).collect();
+        Ok(products::joined(x, &maps)?)
     }
 }
 
@@ -99,6 +111,21 @@ impl RmsNorm {
         let square = x.f_square()?.f_mean_dim(&[-1i64][..], true, None::<Kind>)?;
         let normed = x.f_mul(&square.f_add_scalar(self.eps)?.f_rsqrt()?)?;
         Ok(normed.f_to_kind(kind)?.f_mul(&self.weight)?)
+    }
+
+    /// `x`, or its sum with what is still to be added, and the norm of that.
+    pub fn forward_after(
+        &self,
+        x: Tensor,
+        added: Option<&Tensor>,
+    ) -> Result<(Tensor, Tensor), Error> {
+        match added {
+            Some(added) => self.forward_sum(&x, added),
+            None => {
+                let normed = self.forward(&x)?;
+                Ok((x, normed))
+            }
+        }
     }
 
     /// The sum of `x` and `added`, and its norm.

@@ -329,7 +329,7 @@ const GENERATION: &[Key] = &[
     key!(
         "generate.group",
         Shape::Integer(1, 1 << 16),
-        "32",
+        "64",
         OURS,
         "requests of a block that are decoded at the same time; one that ends makes room for the next"
     ),
