@@ -131,6 +131,33 @@ bool takes_packed(const at::Tensor& x, const at::Tensor& weight) {
          x.numel() <= FEW * x.size(-1) && x.numel() > 0;
 }
 
+// For some numbers of rows oneDNN finds no good blocks in bf16, and takes three to ten times as long: primes, and those with
+// a large prime factor. So many rows at a time it takes whole blocks of; what is left of them is multiplied apart.
+constexpr int64_t BLOCK = 64;
+// Fewer rows are not worth two calls.
+constexpr int64_t FEWEST_CUT = 256;
+
+bool takes_cut(const at::Tensor& x) {
+  return x.is_cpu() && x.scalar_type() == at::kBFloat16 && x.dim() == 2 && x.size(0) >= FEWEST_CUT && x.size(0) % BLOCK != 0;
+}
+
+// `x · other + bias`, the rows in two parts if that is better.
+at::Tensor times(const at::Tensor& x, const at::Tensor& other, const std::optional<at::Tensor>& bias = std::nullopt) {
+  if (!takes_cut(x)) return bias ? at::addmm(*bias, x, other) : x.mm(other);
+  at::Tensor out = at::empty({x.size(0), other.size(1)}, x.options());
+  const int64_t whole = x.size(0) / BLOCK * BLOCK;
+  for (const auto& [first, rows] : {std::pair<int64_t, int64_t>(0, whole), {whole, x.size(0) - whole}}) {
+    at::Tensor part = out.narrow(0, first, rows);
+    const at::Tensor own = x.narrow(0, first, rows);
+    if (bias) {
+      at::addmm_out(part, *bias, own, other);
+    } else {
+      at::mm_out(part, own, other);
+    }
+  }
+  return out;
+}
+
 // Gradients of `x · weightᵀ + bias`, `x` having two dimensions.
 struct Linear : torch::autograd::Function<Linear> {
   static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& x, const at::Tensor& weight,
@@ -138,7 +165,7 @@ struct Linear : torch::autograd::Function<Linear> {
     context->save_for_backward({x, weight});
     context->saved_data["bias"] = bias.has_value();
     at::AutoDispatchBelowADInplaceOrView guard;
-    return takes_onednn(FORWARD, x) ? onednn(x, weight, bias) : at::linear(x, weight, bias);
+    return takes_onednn(FORWARD, x) ? onednn(x, weight, bias) : times(x, weight.t(), bias);
   }
 
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
@@ -148,7 +175,7 @@ struct Linear : torch::autograd::Function<Linear> {
     const auto gradient = gradients[0].contiguous();
     at::Tensor of_x, of_weight, of_bias;
     if (context->needs_input_grad(0)) {
-      of_x = takes_onednn(INPUT_GRADIENT, gradient) ? onednn(gradient, weight.t(), std::nullopt) : gradient.mm(weight);
+      of_x = takes_onednn(INPUT_GRADIENT, gradient) ? onednn(gradient, weight.t(), std::nullopt) : times(gradient, weight);
     }
     if (context->needs_input_grad(1)) {
       of_weight = takes_onednn(WEIGHT_GRADIENT, gradient) ? onednn(gradient.t(), x.t(), std::nullopt) : gradient.t().mm(x);
@@ -214,12 +241,15 @@ int adm_linear(at::Tensor* x, at::Tensor* weight, at::Tensor* bias, at::Tensor**
     const bool plain = weight->is_contiguous() && weight->dim() == 2 && x->dim() >= 2;
     const bool chosen = takes_onednn(FORWARD, *x) ||
                         (learns && (takes_onednn(INPUT_GRADIENT, *x) || takes_onednn(WEIGHT_GRADIENT, *x)));
-    if (!plain || !chosen || x->scalar_type() != weight->scalar_type()) {
+    const at::Tensor rows = plain ? x->reshape({-1, x->size(-1)}) : *x;
+    const bool cut = plain && takes_cut(rows);
+    if (!plain || !(chosen || cut) || x->scalar_type() != weight->scalar_type()) {
       *out = new at::Tensor(at::linear(*x, *weight, added));
       return;
     }
-    const at::Tensor rows = x->reshape({-1, x->size(-1)});
-    at::Tensor result = learns ? Linear::apply(rows, *weight, added) : onednn(rows, *weight, added);
+    at::Tensor result = learns ? Linear::apply(rows, *weight, added)
+                        : cut  ? times(rows, weight->t(), added)
+                               : onednn(rows, *weight, added);
     auto sizes = x->sizes().vec();
     sizes.back() = weight->size(0);
     *out = new at::Tensor(result.reshape(sizes));
@@ -255,7 +285,7 @@ int adm_times(at::Tensor* gradient, at::Tensor* weight, at::Tensor** out) {
   return adm::guarded([&] {
     c10::NoGradGuard no_grad;
     *out = new at::Tensor(takes_onednn(INPUT_GRADIENT, *gradient) ? onednn(*gradient, weight->t(), std::nullopt)
-                                                                  : gradient->mm(*weight));
+                                                                  : times(*gradient, *weight));
   });
 }
 
