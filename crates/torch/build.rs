@@ -35,6 +35,7 @@ fn main() {
         // libtorch's parallel loops are templates, which run on one thread where the compiler is not told.
         .flag("-fopenmp")
         .file("csrc/allocator.cpp")
+        .file("csrc/attention.cpp")
         .file("csrc/decoding.cpp")
         .file("csrc/fused.cpp")
         .file("csrc/products.cpp")
@@ -64,33 +65,41 @@ fn kernels() {
     for (name, instructions) in [
         ("base", &[][..]),
         ("avx2", &["-mavx2", "-mfma"]),
-        (
-            "avx512",
-            &[
-                "-mavx512f",
-                "-mavx512bw",
-                "-mavx512dq",
-                "-mavx512vl",
-                "-mfma",
-                "-mprefer-vector-width=512",
-            ],
-        ),
+        ("avx512", &AVX512),
     ] {
-        let mut build = cc::Build::new();
-        build
-            .cpp(true)
-            .std("c++17")
-            .opt_level(3)
+        loops("csrc/kernels.cpp", instructions)
             .define("ADM_KERNELS", name)
-            // Nothing of C++'s library is in them.
-            .flags(["-fopenmp-simd", "-fno-math-errno", "-fno-trapping-math"])
-            .flags(["-ffp-contract=fast", "-fno-exceptions"])
-            // Vectors are handed on inside of this file alone.
-            .flag("-Wno-psabi")
-            .flags(instructions)
-            .file("csrc/kernels.cpp")
             .compile(&format!("adamllm_kernels_{name}"));
     }
+    // Its tiles need as many registers as these instructions have.
+    loops("csrc/attention_loops.cpp", &AVX512).compile("adamllm_attention");
+}
+
+/// What most processors of servers have since 2017.
+const AVX512: [&str; 6] = [
+    "-mavx512f",
+    "-mavx512bw",
+    "-mavx512dq",
+    "-mavx512vl",
+    "-mfma",
+    "-mprefer-vector-width=512",
+];
+
+/// Loops of a file, compiled for these instructions.
+fn loops(file: &str, instructions: &[&str]) -> cc::Build {
+    let mut build = cc::Build::new();
+    build
+        .cpp(true)
+        .std("c++17")
+        .opt_level(3)
+        // Nothing of C++'s library is in them.
+        .flags(["-fopenmp-simd", "-fno-math-errno", "-fno-trapping-math"])
+        .flags(["-ffp-contract=fast", "-fno-exceptions"])
+        // Vectors are handed on inside of one file alone.
+        .flag("-Wno-psabi")
+        .flags(instructions)
+        .file(file);
+    build
 }
 
 /// The version that the headers bear, `2.11.0`.

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![deny(missing_docs)]
 
+pub mod attention;
 mod call;
 mod cuda;
 pub mod decoding;

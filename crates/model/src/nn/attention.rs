@@ -2,6 +2,7 @@
 //!
 //! Shapes: t packed tokens, n tokens of one sequence, b sequences, h heads, g key-value heads, e head width.
 
+use torch::attention::{Sight, attend, attend_runs};
 use torch::decoding::{self, StepRows};
 use torch::{Device, Kind, Tensor, fused};
 
@@ -170,19 +171,14 @@ impl Spans {
                 .f_transpose(1, 2)?
                 .f_reshape([tokens, width])?);
         }
-        // One split has one concatenation as its backward; slices would each add a full-size gradient.
-        let split = |x: &Tensor| x.f_split_with_sizes(&self.lengths, 0);
-        let mut parts = Vec::with_capacity(self.lengths.len());
-        for ((q, k), v) in split(q)?.iter().zip(split(k)?).zip(split(v)?) {
-            if q.size()[0] > 0 {
-                parts.push(
-                    causal(&heads_first(q)?, &heads_first(&k)?, &heads_first(&v)?)?
-                        .f_squeeze_dim(0)?
-                        .f_transpose(0, 1)?,
-                );
-            }
-        }
-        Ok(Tensor::f_cat(&parts, 0)?.f_reshape([tokens, width])?)
+        let out = attend_runs(
+            &heads_first(q)?,
+            &heads_first(k)?,
+            &heads_first(v)?,
+            &self.lengths,
+            Sight::Causal,
+        )?;
+        Ok(out.f_transpose(1, 2)?.f_reshape([tokens, width])?)
     }
 
     /// As [`Spans::attend`], with earlier keys and values from number `layer` of the cache's layers; the new ones are
@@ -428,17 +424,7 @@ pub fn heads_first(x: &Tensor) -> Result<Tensor, torch::TchError> {
 }
 
 fn causal(q: &Tensor, k: &Tensor, v: &Tensor) -> Result<Tensor, Error> {
-    let grouped = q.size()[1] != k.size()[1];
-    Ok(Tensor::f_scaled_dot_product_attention(
-        q,
-        k,
-        v,
-        None::<Tensor>,
-        0.0,
-        true,
-        None,
-        grouped,
-    )?)
+    Ok(attend(q, k, v, Sight::Causal)?)
 }
 
 /// Attention with an optional mask of what is visible.
@@ -448,8 +434,18 @@ pub fn masked(
     v: &Tensor,
     visible: Option<&Tensor>,
 ) -> Result<Tensor, Error> {
+    let Some(visible) = visible else {
+        return Ok(attend(q, k, v, Sight::All)?);
+    };
     let grouped = q.size()[1] != k.size()[1];
     Ok(Tensor::f_scaled_dot_product_attention(
-        q, k, v, visible, 0.0, false, None, grouped,
+        q,
+        k,
+        v,
+        Some(visible),
+        0.0,
+        false,
+        None,
+        grouped,
     )?)
 }

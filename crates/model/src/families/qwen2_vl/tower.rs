@@ -2,12 +2,13 @@
 //!
 //! Shapes: p patches of all pictures, w tower width, h heads, e head width, d model width.
 
+use torch::attention::{Sight, attend_runs};
 use torch::{Device, Kind, Tensor};
 
 use super::config::VisionConfig;
 use crate::error::Error;
 use crate::init::Init;
-use crate::nn::attention::masked;
+use crate::nn::attention::heads_first;
 use crate::nn::layers::{LayerNorm, Linear};
 use crate::nn::rope::{Rope, RopeConfig, rotate};
 use crate::parameter::Group;
@@ -198,15 +199,14 @@ impl Layer {
             let (cos, sin) = (cos.f_to_kind(exact)?, sin.f_to_kind(exact)?);
             Ok(rotate(&x.f_to_kind(exact)?, &cos, &sin)?.f_to_kind(kind)?)
         };
-        let first = |x: &Tensor| x.f_transpose(0, 1)?.f_unsqueeze(0);
-        let split = |x: &Tensor| x.f_split_with_sizes(lengths, 0);
-        let (q, k) = (split(&turned(&qkv[0])?)?, split(&turned(&qkv[1])?)?);
-        let mut parts = Vec::with_capacity(lengths.len());
-        for ((q, k), v) in q.iter().zip(&k).zip(split(&qkv[2])?) {
-            let out = masked(&first(q)?, &first(k)?, &first(&v)?, None)?;
-            parts.push(out.f_squeeze_dim(0)?.f_transpose(0, 1)?);
-        }
+        let out = attend_runs(
+            &heads_first(&turned(&qkv[0])?)?,
+            &heads_first(&turned(&qkv[1])?)?,
+            &heads_first(&qkv[2])?,
+            lengths,
+            Sight::All,
+        )?;
         self.output
-            .forward(&Tensor::f_cat(&parts, 0)?.f_reshape([p, config.width])?)
+            .forward(&out.f_transpose(1, 2)?.f_reshape([p, config.width])?)
     }
 }
