@@ -54,7 +54,8 @@ impl FeedForward {
         let gated = self.activation.gated_keeping(&gate, &up, recompute)?;
         let fed = self.down.forward(&gated)?;
         recompute.remake(&gated, &fed, || {
-            let (activation, gate, up) = (self.activation, gate.shallow_clone(), up.shallow_clone());
+            let (activation, gate, up) =
+                (self.activation, gate.shallow_clone(), up.shallow_clone());
             move || activation.gated(&gate, &up)
         })?;
         Ok(fed)
