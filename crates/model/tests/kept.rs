@@ -141,6 +141,6 @@ fn a_block_keeps_what_the_table_says() {
         qwen2_vl,
         &mut picture,
         256,
-        [10 * W + 2 * I, 8 * W + I, W],
+        [11 * W + 2 * I, 9 * W + I, W],
     );
 }
