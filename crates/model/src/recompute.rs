@@ -14,12 +14,12 @@
 //! | gate, up | their product | 2 f | 2 f | |
 //! | their product | down | f | | |
 //!
-//! Sequences of different lengths are attended one by one, and q more is kept of what is put together of them.
+//! Sequences of different lengths are attended one by one, and `none` keeps q more: what is put together of them.
 //!
 //! A block of a vision tower (w its width, f inside) keeps its input, the sum, two norms, queries, keys, values and what
 //! attention gives (8 w; in Qwen2-VL's 3 w more: queries and keys lie in one tensor with the values, and what attention gives
-//! of each picture is put together), and what its activation takes and gives (2 f). `cheap` leaves the norms and what the
-//! activation gives out (2 w + f). Llama 3.2's layers that look at pictures keep, besides what the decoder's do, the queries
+//! of each picture is put together), and what its activation takes and gives (2 f). `cheap` leaves out the norms, what
+//! the activation gives and what was put together (2 w + f, and w more in Qwen2-VL's). Llama 3.2's layers that look at pictures keep, besides what the decoder's do, the queries
 //! and keys before their norms, and what their gates take.
 //!
 //! On devices and in dtypes without fused parts, a norm, a gated product and CLIP's activation keep several tensors of

@@ -127,6 +127,16 @@ fn a_block_keeps_what_the_table_says() {
         D,
     ];
     check("decoder", text, &mut words, 512, kept);
+    let mut words = Batch::default();
+    words.push(&[7; 300], 0, &[]);
+    words.push(&[7; 212], 0, &[]);
+    check(
+        "two lengths",
+        text,
+        &mut words,
+        512,
+        [kept[0] + Q, kept[1], D],
+    );
 
     let kept = [8 * W + 2 * I, 6 * W + I, W];
     let mut picture = batch(&[1, 3, 224, 224], ImageGrid::Whole, 3, 256);
@@ -141,6 +151,6 @@ fn a_block_keeps_what_the_table_says() {
         qwen2_vl,
         &mut picture,
         256,
-        [11 * W + 2 * I, 9 * W + I, W],
+        [11 * W + 2 * I, 8 * W + I, W],
     );
 }

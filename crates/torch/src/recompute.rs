@@ -168,21 +168,21 @@ where
     Ok(unsafe { Tensor::from_ptr(out) })
 }
 
-/// Frees what products keep of `made`: those between it and `output` get it from `make` in their backward. The tensor itself is
+/// Frees what products hold of `kept`: those between it and `output` get it from `make` in their backward. The tensor itself is
 /// not touched; its memory is given back when nobody else holds it.
 ///
 /// `make` has to give the same numbers in the same shape. In one backward it is called once for all products. Tells how many
 /// they are.
-pub fn remake<F, E>(made: &Tensor, output: &Tensor, make: F) -> Result<usize, E>
+pub fn remake<F, E>(kept: &Tensor, output: &Tensor, make: F) -> Result<usize, E>
 where
     F: Fn() -> Result<Tensor, E> + Send + 'static,
     E: From<Error> + Display + Send + 'static,
 {
-    remake_by(made, output, move |_: &[Tensor]| make())
+    remake_by(kept, output, move |_: &[Tensor]| make())
 }
 
 /// A type of its own for the function that takes nothing.
-fn remake_by<F, E>(made: &Tensor, output: &Tensor, make: F) -> Result<usize, E>
+fn remake_by<F, E>(kept: &Tensor, output: &Tensor, make: F) -> Result<usize, E>
 where
     F: Fn(&[Tensor]) -> Result<Tensor, E> + Send + 'static,
     E: From<Error> + Display + Send + 'static,
@@ -195,7 +195,7 @@ where
             Held::<F, E>::call,
             Held::<F, E>::drop,
             Held::raw(make, &failed),
-            made.as_ptr().cast_mut(),
+            kept.as_ptr().cast_mut(),
             output.as_ptr().cast_mut(),
             &raw mut places,
         )

@@ -349,7 +349,7 @@ fn a_backward_may_run_on_another_thread() {
 }
 
 /// Two products of one activation, with and without it kept; gives the outputs' gradients, and how often it was made.
-fn two_products(again: bool, biased: bool) -> (Vec<Tensor>, usize) {
+fn two_products(again: bool, with_bias: bool) -> (Vec<Tensor>, usize) {
     let x = leaf(&[3, 5, 8], 1.0);
     let weights = [leaf(&[6, 8], 2.0), leaf(&[6, 8], 3.0)];
     let biases = [leaf(&[6], 4.0), leaf(&[6], 5.0)];
@@ -357,7 +357,7 @@ fn two_products(again: bool, biased: bool) -> (Vec<Tensor>, usize) {
     for _ in 0..2 {
         let active = x.gelu("none");
         let [a, b] = [0, 1].map(|i| {
-            let bias = biased.then_some(&biases[i]);
+            let bias = with_bias.then_some(&biases[i]);
             torch::linear(&active, &weights[i], bias).expect("product")
         });
         let out = a * b.tanh();
@@ -372,11 +372,11 @@ fn two_products(again: bool, biased: bool) -> (Vec<Tensor>, usize) {
         drop(active);
         backward_with(&out, &values(&[3, 5, 6], 6.0)).expect("backward");
     }
-    let (made, dropped) = counts.get();
-    assert_eq!(dropped, made);
+    let (calls, drops) = counts.get();
+    assert_eq!(calls, drops);
     let leaves = std::iter::once(&x).chain(&weights).chain(&biases);
     let gradients = leaves.map(Tensor::grad).filter(Tensor::defined);
-    (gradients.collect(), made)
+    (gradients.collect(), calls)
 }
 
 #[test]

@@ -113,6 +113,7 @@ impl Spans {
     }
 
     /// The same of a batch without a cache, for another owner.
+    #[must_use]
     pub fn uncached(&self) -> Self {
         Self {
             lengths: self.lengths.clone(),
@@ -131,6 +132,16 @@ impl Spans {
 
     /// Attention of queries `[t, h, e]` over keys and values `[t, g, e]` of their own sequence: `[t, h · e]`.
     pub fn attend(&self, q: &Tensor, k: &Tensor, v: &Tensor) -> Result<Tensor, Error> {
+        Ok(self.attend_parts(q, k, v)?.0)
+    }
+
+    /// As [`Spans::attend`], with what [`joined`] put together for it, where sequences differ in length.
+    pub fn attend_parts(
+        &self,
+        q: &Tensor,
+        k: &Tensor,
+        v: &Tensor,
+    ) -> Result<(Tensor, Vec<Tensor>), Error> {
         let (tokens, width) = (q.size()[0], q.size()[1] * q.size()[2]);
         if let Some(n) = self.common_length() {
             let b = self.lengths.len() as i64;
@@ -138,9 +149,10 @@ impl Spans {
                 x.f_reshape([b, n, x.size()[1], x.size()[2]])?
                     .f_transpose(1, 2)
             };
-            return Ok(causal(&rows(q)?, &rows(k)?, &rows(v)?)?
+            let mixed = causal(&rows(q)?, &rows(k)?, &rows(v)?)?
                 .f_transpose(1, 2)?
-                .f_reshape([tokens, width])?);
+                .f_reshape([tokens, width])?;
+            return Ok((mixed, Vec::new()));
         }
         // One split has one concatenation as its backward; slices would each add a full-size gradient.
         let split = |x: &Tensor| x.f_split_with_sizes(&self.lengths, 0);
@@ -154,7 +166,7 @@ impl Spans {
                 );
             }
         }
-        Ok(Tensor::f_cat(&parts, 0)?.f_reshape([tokens, width])?)
+        Ok((joined(&parts)?, parts))
     }
 
     /// As [`Spans::attend`], with earlier keys and values from number `layer` of the cache's layers; the new ones are
@@ -362,6 +374,11 @@ impl Continued {
         };
         Ok(out.f_transpose(1, 2)?.f_reshape([self.new, width])?)
     }
+}
+
+/// Heads `[n, h, e]` of several sequences as the rows `[t, h · e]` of all.
+pub fn joined(parts: &[Tensor]) -> Result<Tensor, Error> {
+    Ok(Tensor::f_cat(parts, 0)?.f_flatten(1, 2)?)
 }
 
 /// `[n, h, e]` to `[1, h, n, e]`.

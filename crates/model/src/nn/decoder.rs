@@ -9,7 +9,7 @@ use crate::batch::Batch;
 use crate::cache::{Cache, Pool};
 use crate::error::Error;
 use crate::init::Init;
-use crate::nn::attention::Spans;
+use crate::nn::attention::{Spans, joined};
 use crate::nn::cross::{CrossInputs, CrossLayer};
 pub use crate::nn::decoder_config::DecoderConfig;
 pub use crate::nn::feed_forward::FeedForward;
@@ -296,10 +296,19 @@ impl Layer {
         let q = rotate(&heads(&self.query)?, &pass.cos, &pass.sin)?;
         let k = rotate(&heads(&self.key)?, &pass.cos, &pass.sin)?;
         let v = heads(&self.value)?;
-        let mixed = match cache {
-            Some((pools, layer)) => pass.spans.attend_cached(&q, &k, &v, pools, layer)?,
-            None => pass.spans.attend(&q, &k, &v)?,
+        let (mixed, parts) = match cache {
+            Some((pools, layer)) => {
+                let mixed = pass.spans.attend_cached(&q, &k, &v, pools, layer)?;
+                (mixed, Vec::new())
+            }
+            None => pass.spans.attend_parts(&q, &k, &v)?,
         };
-        self.output.forward(&mixed)
+        let out = self.output.forward(&mixed)?;
+        if !parts.is_empty() {
+            // Attention keeps the parts anyway.
+            pass.recompute
+                .remake(&mixed, &out, || move || joined(&parts))?;
+        }
+        Ok(out)
     }
 }

@@ -7,7 +7,7 @@ use torch::{Device, Kind, Tensor};
 use super::config::VisionConfig;
 use crate::error::Error;
 use crate::init::Init;
-use crate::nn::attention::masked;
+use crate::nn::attention::{joined, masked};
 use crate::nn::layers::{LayerNorm, Linear};
 use crate::nn::rope::{Rope, RopeConfig, rotate};
 use crate::nn::shared::Shared;
@@ -243,7 +243,10 @@ impl Layer {
             let out = masked(&first(q)?, &first(k)?, &first(&v)?, None)?;
             parts.push(out.f_squeeze_dim(0)?.f_transpose(0, 1)?);
         }
-        self.output
-            .forward(&Tensor::f_cat(&parts, 0)?.f_reshape([p, config.width])?)
+        let mixed = joined(&parts)?;
+        let out = self.output.forward(&mixed)?;
+        // Attention keeps the parts anyway.
+        (pass.recompute).remake(&mixed, &out, || move || joined(&parts))?;
+        Ok(out)
     }
 }
