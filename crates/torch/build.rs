@@ -39,6 +39,7 @@ fn main() {
         .file("csrc/decoding.cpp")
         .file("csrc/fused.cpp")
         .file("csrc/products.cpp")
+        .file("csrc/recompute.cpp")
         .file("csrc/shim.cpp")
         .compile("adamllm_shim");
     kernels();

@@ -219,6 +219,8 @@ at::Tensor libtorch(const at::Tensor& q, const at::Tensor& k, const at::Tensor& 
 
 extern "C" {
 
+int adm_attend_has_loops() { return has_loops() ? 1 : 0; }
+
 // q [b, h, nq, e] over k and v [b, g, nk, e]: [b, h, nq, e]. With `lengths`, b is 1 and its tokens are runs that see nothing of
 // each other.
 int adm_attend(at::Tensor* q, at::Tensor* k, at::Tensor* v, const int64_t* lengths, size_t count, int causal, at::Tensor** out) {

@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::shim::check;
 
 unsafe extern "C" {
+    fn adm_attend_has_loops() -> c_int;
     fn adm_attend(
         q: *mut C_tensor,
         k: *mut C_tensor,
@@ -28,6 +29,13 @@ pub enum Sight {
     All,
     /// The keys up to that of its own number.
     Causal,
+}
+
+/// Whether this processor has what our own loops need. Without them runs are attended one by one and put together, and a graph
+/// keeps both.
+pub fn has_loops() -> bool {
+    // SAFETY: no pointers.
+    unsafe { adm_attend_has_loops() != 0 }
 }
 
 /// `softmax(q · kᵀ / √e) · v` of queries `[b, h, m, e]` over keys and values `[b, g, n, e]`, of which each head stands for h / g

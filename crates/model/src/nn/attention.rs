@@ -150,6 +150,17 @@ impl Spans {
         Ok(decoding::attend_step(q, k, v, angles, &steps, places)?)
     }
 
+    /// The same of a batch without a cache, for another owner.
+    #[must_use]
+    pub fn uncached(&self) -> Self {
+        Self {
+            lengths: self.lengths.clone(),
+            segments: Vec::new(),
+            is_fresh: true,
+            places: None,
+        }
+    }
+
     /// The common length of all sequences, if they have one.
     fn common_length(&self) -> Option<i64> {
         self.lengths

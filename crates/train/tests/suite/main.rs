@@ -2,5 +2,6 @@
 
 mod checkpoints;
 mod golden;
+mod recompute;
 mod support;
 mod training;
