@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use run::recipe::training::{self, Training};
-use run::recipe::{Dtype, Recipe};
+use run::recipe::{DeviceKind, Dtype, Recipe};
 
 use crate::engine::Engine;
 use crate::estimate::Measured;
@@ -68,6 +68,23 @@ pub fn kind(dtype: Dtype) -> torch::Kind {
     }
 }
 
+/// The dtype of tensors of this kind, as a recipe names it.
+pub fn dtype(kind: torch::Kind) -> Dtype {
+    match kind {
+        torch::Kind::BFloat16 => Dtype::Bf16,
+        _ => Dtype::F32,
+    }
+}
+
+/// The kind of a device.
+pub fn device_kind(device: torch::Device) -> DeviceKind {
+    if device.is_cuda() {
+        DeviceKind::Gpu
+    } else {
+        DeviceKind::Cpu
+    }
+}
+
 /// Where and how a recipe's models run, for the run folder `run`. Tensors may take what the recipe says, or most of the
 /// `memory` that the device has in all; how much is generated together is what the recipe says, what a run began with
 /// (`kept`), or what fits into that.
@@ -121,8 +138,8 @@ fn processing(recipe: &Recipe) -> processor::Options {
 
 #[cfg(test)]
 mod tests {
-    use run::recipe::Family;
     use run::recipe::training::{Group, Rates, Scheduler, TooLong};
+    use run::recipe::{Family, FitChoice};
     use serde_json::{Value, json};
 
     use super::*;
@@ -153,6 +170,7 @@ mod tests {
             betas: [0.5, 0.75],
             eps: 10.0,
             max_grad_norm: 11.0,
+            fit: FitChoice::Off,
         }
     }
 
