@@ -30,17 +30,19 @@ impl Numerics {
         self.kind == DeviceKind::Cpu
     }
 
-    /// What a root-mean-square norm of so many values in so many rows keeps: its input, what lies between, its output.
+    /// What a root-mean-square norm of so many values in so many rows keeps.
     fn norm(self, values: u64, rows: u64) -> Normed {
         let s = self.width();
         if self.is_fused() {
             return Normed {
+                lean: s * values + F32 * rows,
                 input: s * values + F32 * rows,
                 output: s * values,
             };
         }
         // The input in f32, and the normed values before the weight.
         Normed {
+            lean: s * values,
             input: F32 * values + F32 * rows,
             output: 2 * s * values,
         }
@@ -57,41 +59,47 @@ pub fn width(dtype: Dtype) -> u64 {
 
 /// What a norm keeps.
 struct Normed {
+    /// Its input, where the norm is made again.
+    lean: u64,
+    /// Its input with what makes the gradient of it.
     input: u64,
+    /// Its output, and composed the normed values before the weight.
     output: u64,
 }
 
-/// One block of layers that are alike.
+/// One block of layers that are alike: bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Block {
-    /// Bytes that enter it and are kept whatever is made again.
+    /// What enters it.
     pub input: u64,
-    /// What it keeps besides and takes time to make again: projections, attention.
-    pub costly: u64,
-    /// What it keeps besides and takes little time to make again: norms, products of gates, activations.
-    pub cheap: u64,
+    /// What is kept of it where cheap things are made again, its input included.
+    pub lean: u64,
+    /// What it keeps where nothing is made again, its input included.
+    pub whole: u64,
+    /// Of what is made again where cheap things are, the largest.
+    pub remade: u64,
     /// What its backward needs at its largest moment beside all that is kept.
     pub backward: u64,
 }
 
 impl Block {
-    /// Bytes of everything.
-    pub fn whole(&self) -> u64 {
-        self.input + self.costly + self.cheap
-    }
-
     /// What is kept of it between forward and backward.
     pub fn kept(&self, recompute: Recompute) -> u64 {
         match recompute {
-            Recompute::None => self.whole(),
-            Recompute::Cheap => self.input + self.costly,
+            Recompute::None => self.whole,
+            Recompute::Cheap => self.lean,
             Recompute::Blocks => self.input,
         }
     }
 
     /// What its own backward needs beside what all blocks keep: its temporaries, and what is made again.
     pub fn moment(&self, recompute: Recompute) -> u64 {
-        self.backward + self.whole() - self.kept(recompute)
+        self.backward
+            + match recompute {
+                Recompute::None => 0,
+                Recompute::Cheap => self.remade,
+                Recompute::Blocks => self.whole,
+            }
     }
 }
 
@@ -198,11 +206,14 @@ fn text_layer(text: &Text, load: &Load, numerics: Numerics, lora: Option<&Lora>)
     let attention = s * t * (q + 2 * kv + parts * q) + F32 * t * text.heads;
     // Of this rank, what lies between the two small maps.
     let between = lora.map_or(0, |lora| s * t * lora.rank * lora.targets.len() as u64);
+    // Both maps into the feed-forward part.
+    let maps = attention + 2 * s * t * f + between;
     Block {
-        input: norm.input,
-        // The sum in the middle, and both maps into the feed-forward part.
-        costly: attention + norm.input + 2 * s * t * f + between,
-        cheap: 2 * norm.output + gated(numerics, t * f),
+        input: s * t * d,
+        // What enters, and the sum in the middle.
+        lean: 2 * norm.lean + maps,
+        whole: 2 * (norm.input + norm.output) + maps + gated(numerics, t * f),
+        remade: s * t * f,
         backward: fed_backward(s, t, d, f),
     }
 }
@@ -236,10 +247,13 @@ fn cross_layer(
     // Attention's output is always put together; the gates keep what they scale.
     let attention = 2 * s * t * q + F32 * t * text.heads + s * seen * kv;
     let between = lora.map_or(0, |lora| s * t * lora.rank * lora.targets.len() as u64);
+    let inner = queries.input + queries.output + keys.input + keys.output;
+    let maps = inner + attention + 2 * s * t * (f + d) + between;
     Block {
-        input: norm.input,
-        costly: queries.input + keys.input + attention + norm.input + 2 * s * t * (f + d) + between,
-        cheap: 2 * norm.output + queries.output + keys.output + gated(numerics, t * f),
+        input: s * t * d,
+        lean: 2 * norm.lean + maps,
+        whole: 2 * (norm.input + norm.output) + maps + gated(numerics, t * f),
+        remade: s * t * f,
         // The features' gradients of two layers are added.
         backward: fed_backward(s, t, d, f) + 2 * s * seen * d,
     }
@@ -280,47 +294,29 @@ fn tower_layers(vision: &Vision, load: &Load, numerics: Numerics) -> Vec<(u64, B
         1
     };
     let lse = F32 * p * vision.heads;
-    let plain = Block {
-        input: s * p * w + scales,
-        // Queries, keys, values, attention's output, the sum in the middle, the first map's output.
-        costly: s * p * (5 * w + f) + lse + scales,
-        // Both norms, the activation.
-        cheap: s * p * (2 * w + steps * f),
-        backward: s * (p * (w + f) + w * f),
-    };
-    match vision.tower {
-        Tower::Tiles { run, dino, .. } => {
-            // DINOv2 scales what its parts give, and keeps that.
-            let scaled = if dino.is_some() { 2 } else { 0 };
-            vec![(
-                run,
-                Block {
-                    costly: plain.costly + scaled * s * p * w,
-                    ..plain
-                },
-            )]
+    // Both norms and the activation are made again.
+    let block = |widths: u64| {
+        let lean = s * p * (widths * w + f) + lse + 2 * scales;
+        Block {
+            input: s * p * w,
+            lean,
+            whole: lean + s * p * (2 * w + steps * f),
+            remade: s * p * f,
+            backward: s * (p * (w + f) + w * f),
         }
-        Tower::Merged { .. } => vec![(
-            vision.layers,
-            Block {
-                // Values are a view of all three projections, which stay; parts of attention are put together.
-                costly: s * p * (6 * w + f) + lse + scales,
-                // Rotated queries and keys.
-                cheap: plain.cheap + 2 * s * p * w,
-                ..plain
-            },
-        )],
-        Tower::Canvas { global, .. } => vec![
-            (vision.layers, plain),
-            (
-                global,
-                Block {
-                    // The gates keep what they scale.
-                    costly: plain.costly + 2 * s * p * w,
-                    ..plain
-                },
-            ),
-        ],
+    };
+    // What enters, queries, keys, values, attention's output, the sum in the middle; and the first map's output.
+    let plain = block(6);
+    match vision.tower {
+        // DINOv2 scales what its parts give, and keeps that.
+        Tower::Tiles { run, dino, .. } => {
+            vec![(run, if dino.is_some() { block(8) } else { plain })]
+        }
+        // Values are a view of all three projections, which stay beside rotated queries and keys; parts of attention are put
+        // together.
+        Tower::Merged { .. } => vec![(vision.layers, block(9))],
+        // The gates keep what they scale.
+        Tower::Canvas { global, .. } => vec![(vision.layers, plain), (global, block(8))],
     }
 }
 

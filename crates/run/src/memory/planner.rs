@@ -307,7 +307,11 @@ impl Planner {
         let product = if trains_head { s * v * d } else { 0 };
         let scaled = s * rows * d;
         match numerics.kind {
-            DeviceKind::Cpu => s * rows * v + product + scaled,
+            // A product in half precision is added to a sum in f32 through a copy of it in f32.
+            DeviceKind::Cpu => {
+                let copy = if s == 4 { 0 } else { 2 * product };
+                s * rows * v + product + copy + scaled
+            }
             // In f32, and once more inside of the sum over a row's exponentials. Weights in f32 add in place.
             DeviceKind::Gpu => {
                 let product = if s == 4 { 0 } else { product };

@@ -26,29 +26,27 @@ fn block(dtype: Dtype, kind: DeviceKind, samples: u64) -> Block {
 fn a_layer_keeps_what_its_backward_reads() {
     // 5 tokens, width 8, queries 8, keys and values 4, inner width 12, 4 heads, bf16.
     let found = block(Dtype::Bf16, DeviceKind::Cpu, 1);
-    // What enters, with a scale a token.
-    assert_eq!(found.input, 5 * 8 * 2 + 5 * 4);
+    assert_eq!(found.input, 5 * 8 * 2);
     let attention = 5 * (8 + 4 + 4 + 8) * 2 + 5 * 4 * 4;
-    let middle = 5 * 8 * 2 + 5 * 4;
-    assert_eq!(found.costly, attention + middle + 2 * 5 * 12 * 2);
+    // What enters and the sum in the middle, with a scale a token; gate and up.
+    let lean = 2 * (5 * 8 * 2 + 5 * 4) + attention + 2 * 5 * 12 * 2;
+    assert_eq!(found.lean, lean);
     // Both norms' outputs, and the product of the gate.
-    assert_eq!(found.cheap, 2 * 5 * 8 * 2 + 5 * 12 * 2);
+    assert_eq!(found.whole - lean, 2 * 5 * 8 * 2 + 5 * 12 * 2);
     // Parts of several samples are put together once more.
     let several = block(Dtype::Bf16, DeviceKind::Cpu, 3);
-    assert_eq!(several.whole() - found.whole(), 5 * 8 * 2);
+    assert_eq!(several.whole - found.whole, 5 * 8 * 2);
 }
 
 #[test]
 fn what_is_made_again_is_not_kept() {
     let found = block(Dtype::F32, DeviceKind::Cpu, 1);
-    assert_eq!(found.kept(Recompute::None), found.whole());
-    assert_eq!(found.kept(Recompute::Cheap), found.input + found.costly);
-    assert_eq!(found.kept(Recompute::Blocks), found.input);
-    // A block's own part is there while its backward runs.
-    assert_eq!(
-        found.moment(Recompute::Blocks) - found.moment(Recompute::None),
-        found.costly + found.cheap
-    );
+    let kept = Recompute::ALL.map(|recompute| found.kept(recompute));
+    assert_eq!(kept, [found.whole, found.lean, found.input]);
+    // A block's own part is there while its backward runs; of what is cheap the product of the gate.
+    let more = |recompute| found.moment(recompute) - found.moment(Recompute::None);
+    assert_eq!(more(Recompute::Blocks), found.whole);
+    assert_eq!(more(Recompute::Cheap), 5 * 12 * 4);
 }
 
 #[test]
@@ -57,7 +55,9 @@ fn composed_norms_and_gates_keep_their_steps() {
     let composed = block(Dtype::Bf16, DeviceKind::Gpu, 1);
     // Of each norm the input in f32 instead of bf16 and the normed values; of the gate what its activation gives.
     let norms = 2 * (5 * 8 * 2 + 5 * 8 * 2);
-    assert_eq!(composed.whole() - fused.whole(), norms + 5 * 12 * 2);
+    assert_eq!(composed.whole - fused.whole, norms + 5 * 12 * 2);
+    // Made again they keep their inputs, and no scales.
+    assert_eq!(fused.lean - composed.lean, 2 * 5 * 4);
 }
 
 #[test]
@@ -74,7 +74,7 @@ fn an_eight_billion_decoder_keeps_the_published_bytes_a_token() {
     };
     let block = kept(&model(&config), &load, numerics, FLOW, None).text[0].1;
     // 139,264 bytes of bf16, two scales and 32 normalisers of f32.
-    assert_eq!(block.whole(), 139_264 + 8 + 128);
+    assert_eq!(block.whole, 139_264 + 8 + 128);
     assert!(block.kept(Recompute::Cheap) < 96_000);
 }
 
