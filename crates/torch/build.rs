@@ -37,6 +37,7 @@ fn main() {
         .file("csrc/allocator.cpp")
         .file("csrc/fused.cpp")
         .file("csrc/products.cpp")
+        .file("csrc/recompute.cpp")
         .file("csrc/shim.cpp")
         .compile("adamllm_shim");
     kernels();

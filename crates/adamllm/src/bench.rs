@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
+use run::recipe::training::Recompute;
 
 use crate::flags::positive;
 
@@ -128,6 +129,9 @@ pub struct BenchTrain {
     /// Learning rate at the first step; it falls to 0 in a straight line.
     #[arg(long, default_value_t = 1e-4)]
     pub learning_rate: f64,
+    /// What is computed again in the backward instead of being kept: `none`, `cheap` or `blocks`.
+    #[arg(long, value_name = "WHAT", default_value = "none")]
+    pub recompute: Recompute,
     /// Write model, pictures and samples there for other programs to be measured with, and end.
     #[arg(long, value_name = "FOLDER")]
     pub write_inputs: Option<PathBuf>,

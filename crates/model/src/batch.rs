@@ -5,6 +5,8 @@
 use processor::ImageInput;
 use torch::Tensor;
 
+use crate::recompute::Recompute;
+
 /// Samples laid end to end. Attention is block-diagonal: a token sees the earlier tokens of its own sequence only.
 #[derive(Clone, Debug, Default)]
 pub struct Batch {
@@ -18,6 +20,8 @@ pub struct Batch {
     pub images: Vec<ImageInput>,
     /// The same pictures as the language model sees them, where they are encoded already; else none.
     pub pictures: Vec<Picture>,
+    /// What a backward computes again; with a cache there is none.
+    pub recompute: Recompute,
 }
 
 /// A picture as the language model sees it: encoded once, shown to any number of sequences. A clone is the same tensors.

@@ -19,6 +19,7 @@ pub mod nn;
 mod parameter;
 mod patches;
 pub mod proof;
+mod recompute;
 pub mod save;
 pub mod weights;
 
@@ -26,4 +27,5 @@ pub use error::Error;
 pub use families::{fresh, load, outline, with_checkpoint};
 pub use mllm::{Batch, Cache, Group, Mllm, Parameter, Picture, Pool, Sequence, Slot, logits};
 pub use patches::Patches;
+pub use recompute::Recompute;
 pub use save::{save, save_as, save_sharded};

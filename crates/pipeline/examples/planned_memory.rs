@@ -11,9 +11,10 @@ use std::error::Error;
 use std::sync::Arc;
 
 use processor::{Encoded, ImageGrid, ImageInput};
-use run::memory::{Architecture, Choices, Load, Needs, Planner, Tower};
+use run::memory::{Architecture, Choices, Load, Needs, Planner, Recompute, Tower};
 use run::recipe::{DeviceKind, Dtype};
 use serde_json::Value;
+use torch::products::{Library, Product, Products};
 use train::{Config, SampleSource, Trainer};
 
 /// Tokens of a sample's text, and samples of a microbatch.
@@ -25,6 +26,10 @@ const MICROBATCHES: usize = 2;
 fn main() -> Result<(), Box<dyn Error>> {
     torch::set_threads(1);
     torch::memory::cache(true);
+    // A plan is of the library that takes more memory for a weight's gradient.
+    Products::default()
+        .with(Product::WeightGradient, Library::OneDnn)
+        .apply(0);
     let files: Vec<String> = std::env::args().skip(1).collect();
     if files.is_empty() {
         return Err("name one `config.json` or more".into());
@@ -66,7 +71,11 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 /// What is looked at: each choice alone, and some together.
 fn choices(_dtype: Dtype) -> Vec<Choices> {
-    vec![Choices::default()]
+    let with = |recompute| Choices {
+        recompute,
+        ..Choices::default()
+    };
+    Recompute::ALL.map(with).to_vec()
 }
 
 /// Plans and measures a few steps.
@@ -103,6 +112,11 @@ fn case(config: &str, dtype: Dtype, choices: &Choices) -> Result<(Needs, u64), B
     let settings = Config {
         micro_tokens: (SAMPLES * tokens).max(SAMPLES * patches / 2 + 1),
         max_seq_len: tokens,
+        recompute: match choices.recompute {
+            Recompute::None => model::Recompute::None,
+            Recompute::Cheap => model::Recompute::Cheap,
+            Recompute::Blocks => model::Recompute::Blocks,
+        },
         ..Config::small(1e-4, SAMPLES * MICROBATCHES, 2)
     };
     let mut trainer = Trainer::new(model.as_ref(), &source, &settings)?;

@@ -48,6 +48,11 @@ pub fn config(training: &Training) -> train::Config {
         betas: training.betas,
         eps: training.eps,
         max_grad_norm: training.max_grad_norm,
+        recompute: match training.recompute {
+            training::Recompute::None => model::Recompute::None,
+            training::Recompute::Cheap => model::Recompute::Cheap,
+            training::Recompute::Blocks => model::Recompute::Blocks,
+        },
     }
 }
 
@@ -138,7 +143,7 @@ fn processing(recipe: &Recipe) -> processor::Options {
 
 #[cfg(test)]
 mod tests {
-    use run::recipe::training::{Group, Rates, Scheduler, TooLong};
+    use run::recipe::training::{Group, Rates, Recompute, Scheduler, TooLong};
     use run::recipe::{Family, FitChoice};
     use serde_json::{Value, json};
 
@@ -170,6 +175,7 @@ mod tests {
             betas: [0.5, 0.75],
             eps: 10.0,
             max_grad_norm: 11.0,
+            recompute: Recompute::Cheap,
             fit: FitChoice::Off,
         }
     }
@@ -197,7 +203,7 @@ mod tests {
             "shuffle": true, "seed": 8,
             "learning_rate": {"vision_tower": 0.25, "projector": 0.5, "language_model": 0.75},
             "freeze": [], "scheduler": "cosine", "warmup_ratio": 0.125, "min_lr": 0.0625, "weight_decay": 9.0,
-            "betas": [0.5, 0.75], "eps": 10.0, "max_grad_norm": 11.0,
+            "betas": [0.5, 0.75], "eps": 10.0, "max_grad_norm": 11.0, "recompute": "cheap",
         });
         assert_eq!(written(&training()), expected);
     }
@@ -218,6 +224,13 @@ mod tests {
                 ..training()
             };
             assert_eq!(written(&training)["scheduler"], scheduler.as_str());
+        }
+        for recompute in Recompute::ALL {
+            let training = Training {
+                recompute,
+                ..training()
+            };
+            assert_eq!(written(&training)["recompute"], recompute.as_str());
         }
         for too_long in TooLong::ALL {
             let training = Training {

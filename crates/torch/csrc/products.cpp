@@ -6,7 +6,8 @@
 #include <ATen/ATen.h>
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <c10/core/GradMode.h>
-#include <torch/csrc/autograd/custom_function.h>
+#include <torch/csrc/autograd/function.h>
+#include <torch/csrc/autograd/functions/utils.h>
 
 #include <cpuid.h>
 
@@ -15,6 +16,7 @@
 #include <mutex>
 #include <unordered_map>
 
+#include "kept.h"
 #include "shim.h"
 
 namespace {
@@ -106,31 +108,57 @@ bool takes_packed(const at::Tensor& x, const at::Tensor& weight) {
 }
 
 // Gradients of `x · weightᵀ + bias`, `x` having two dimensions.
-struct Linear : torch::autograd::Function<Linear> {
-  static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& x, const at::Tensor& weight,
-                            const std::optional<at::Tensor>& bias) {
-    context->save_for_backward({x, weight});
-    context->saved_data["bias"] = bias.has_value();
-    at::AutoDispatchBelowADInplaceOrView guard;
-    return takes_onednn(FORWARD, x) ? onednn(x, weight, bias) : at::linear(x, weight, bias);
+class LinearBackward : public torch::autograd::Node, public adm::KeepsFactor {
+ public:
+  LinearBackward(const at::Tensor& x, const at::Tensor& weight, const std::optional<at::Tensor>& bias)
+      : x_(x, /*is_output=*/false), weight_(weight, /*is_output=*/false), biased_(bias.has_value()) {
+    set_next_edges(torch::autograd::collect_next_edges(x, weight, bias));
   }
 
-  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
-                                                 torch::autograd::variable_list gradients) {
-    const auto saved = context->get_saved_variables();
-    const auto &x = saved[0], &weight = saved[1];
+  torch::autograd::variable_list apply(torch::autograd::variable_list&& gradients) override {
+    std::lock_guard<std::mutex> lock(mutex_);
+    const auto weight = weight_.unpack();
     const auto gradient = gradients[0].contiguous();
     at::Tensor of_x, of_weight, of_bias;
-    if (context->needs_input_grad(0)) {
+    if (task_should_compute_output(0)) {
       of_x = takes_onednn(INPUT_GRADIENT, gradient) ? onednn(gradient, weight.t(), std::nullopt) : gradient.mm(weight);
     }
-    if (context->needs_input_grad(1)) {
+    if (task_should_compute_output(1)) {
+      const auto x = x_.unpack();
       of_weight = takes_onednn(WEIGHT_GRADIENT, gradient) ? onednn(gradient.t(), x.t(), std::nullopt) : gradient.t().mm(x);
     }
-    if (context->saved_data["bias"].toBool() && context->needs_input_grad(2)) of_bias = gradient.sum(0);
+    if (biased_ && task_should_compute_output(2)) of_bias = gradient.sum(0);
     return {of_x, of_weight, of_bias};
   }
+
+  void release_variables() override {
+    std::lock_guard<std::mutex> lock(mutex_);
+    x_.reset_data();
+    weight_.reset_data();
+  }
+
+  std::string name() const override { return "LinearBackward"; }
+
+  torch::autograd::SavedVariable& factor() override { return x_; }
+
+ private:
+  torch::autograd::SavedVariable x_, weight_;
+  bool biased_;
 };
+
+// With its gradients where it `learns`.
+at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const std::optional<at::Tensor>& bias, bool learns) {
+  at::Tensor y;
+  {
+    const c10::NoGradGuard no_grad;
+    y = takes_onednn(FORWARD, x) ? onednn(x, weight, bias) : at::linear(x, weight, bias);
+  }
+  if (learns) {
+    const std::shared_ptr<LinearBackward> node(new LinearBackward(x, weight, bias), torch::autograd::deleteNode);
+    torch::autograd::set_history(y, node);
+  }
+  return y;
+}
 
 }  // namespace
 
@@ -188,7 +216,7 @@ int adm_linear(at::Tensor* x, at::Tensor* weight, at::Tensor* bias, at::Tensor**
       return;
     }
     const at::Tensor rows = x->reshape({-1, x->size(-1)});
-    at::Tensor result = learns ? Linear::apply(rows, *weight, added) : onednn(rows, *weight, added);
+    const at::Tensor result = linear(rows, *weight, added, learns);
     auto sizes = x->sizes().vec();
     sizes.back() = weight->size(0);
     *out = new at::Tensor(result.reshape(sizes));

@@ -10,6 +10,7 @@ mod loaded;
 pub mod memory;
 mod out_of_memory;
 pub mod products;
+mod recompute;
 mod shim;
 mod version;
 
@@ -21,6 +22,7 @@ pub use loaded::loaded_folder;
 pub use memory::retain_memory;
 pub use out_of_memory::OutOfMemory;
 pub use products::linear;
+pub use recompute::{recompute, remake};
 pub use shim::{
     AdamW, backward_with, built_version, clear_grad, cuda_memory, foreach_mul, foreach_norm,
     fused_adamw, rng_state, set_deterministic, set_grad, set_rng_state,

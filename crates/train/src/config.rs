@@ -1,6 +1,6 @@
 //! The settings of a training.
 
-use model::Group;
+use model::{Group, Recompute};
 use serde::{Deserialize, Serialize};
 
 /// Peak learning rates by group.
@@ -95,6 +95,9 @@ pub struct Config {
     pub eps: f64,
     /// Gradients are scaled down to this L2 norm; 0 is off.
     pub max_grad_norm: f64,
+    /// What is computed again in the backward instead of being kept; it changes no number.
+    #[serde(default)]
+    pub recompute: Recompute,
 }
 
 impl Config {
@@ -118,6 +121,7 @@ impl Config {
             betas: [0.9, 0.99],
             eps: 1e-8,
             max_grad_norm: 1.0,
+            recompute: Recompute::None,
         }
     }
 }

@@ -157,7 +157,7 @@ impl<'a> Trainer<'a> {
                     Err(out) => dropped.push(out),
                 }
             }
-            let sums = accumulate(model, optimizer, samples, config.micro_tokens, stop, feed)?;
+            let sums = accumulate(model, optimizer, samples, config, stop, feed)?;
             Ok(sums.map(|sums| (sums, dropped, waited)))
         });
         let Some((sums, dropped, waited)) = computed? else {
@@ -243,7 +243,7 @@ fn accumulate(
     model: &dyn Mllm,
     optimizer: &mut Optimizer,
     samples: Vec<Encoded>,
-    micro_tokens: usize,
+    config: &Config,
     stop: &AtomicBool,
     feed: &Feed,
 ) -> Result<Option<Sums>, Error> {
@@ -256,11 +256,12 @@ fn accumulate(
     } else {
         None
     };
-    let microbatches = pack(&samples, micro_tokens, |image| {
+    let microbatches = pack(&samples, config.micro_tokens, |image| {
         model.patches(image).computed
     });
     drop(samples);
-    for packed in microbatches {
+    for mut packed in microbatches {
+        packed.batch.recompute = config.recompute;
         if stop.load(Ordering::Relaxed) {
             optimizer.clear()?;
             return Ok(None);

@@ -2,19 +2,19 @@
 //!
 //! Shapes: t packed tokens, d model width.
 
+use processor::ImageInput;
 use torch::Tensor;
 
 use crate::batch::Batch;
 use crate::error::Error;
-use crate::mllm::Mllm;
 use crate::nn::decoder::Decoder;
 
-/// Embeddings `[t, d]` of a batch with image features in the rows of the image token.
+/// Embeddings `[t, d]` of a batch with image features in the rows of the image token. `features` are those of pictures.
 pub(super) fn with_features(
-    model: &dyn Mllm,
     decoder: &Decoder,
     batch: &Batch,
     image_token: i64,
+    features: impl FnOnce(&[ImageInput]) -> Result<Tensor, Error>,
 ) -> Result<Tensor, Error> {
     let embedded = decoder.embed(&batch.ids)?;
     let rows: Vec<i64> = (0..batch.ids.len())
@@ -34,7 +34,7 @@ pub(super) fn with_features(
         };
     }
     let features = if batch.pictures.is_empty() {
-        model.image_features(&batch.images)?
+        features(&batch.images)?
     } else {
         let known: Vec<&Tensor> = batch.pictures.iter().map(|p| &p.features).collect();
         Tensor::f_cat(&known, 0)?
@@ -43,6 +43,6 @@ pub(super) fn with_features(
     if found != rows.len() {
         return Err(mismatch(found));
     }
-    let rows = Tensor::f_from_slice(&rows)?.f_to_device(model.device())?;
+    let rows = Tensor::f_from_slice(&rows)?.f_to_device(embedded.device())?;
     Ok(embedded.f_index_copy(0, &rows, &features)?)
 }

@@ -3,6 +3,7 @@
 use torch::{Tensor, fused};
 
 use crate::error::Error;
+use crate::recompute::Recompute;
 
 /// An activation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +46,35 @@ impl Activation {
             Self::Silu => x.f_silu()?,
             Self::Relu => x.f_relu()?,
         })
+    }
+
+    /// As [`Activation::forward`], which keeps nothing but `x` where cheap things are computed again.
+    pub fn forward_keeping(self, x: &Tensor, recompute: Recompute) -> Result<Tensor, Error> {
+        if self == Self::QuickGelu && recompute.is_composed(x) {
+            return torch::recompute(&[x], move |x| self.forward(&x[0]));
+        }
+        self.forward(x)
+    }
+
+    /// What [`Activation::forward`] gives as something that may be made again.
+    pub fn maker(self, x: &Tensor) -> impl Fn() -> Result<Tensor, Error> + Send + 'static {
+        let x = x.shallow_clone();
+        move || self.forward(&x)
+    }
+
+    /// As [`Activation::gated`], which keeps nothing but its inputs where cheap things are computed again.
+    pub fn gated_keeping(
+        self,
+        gate: &Tensor,
+        up: &Tensor,
+        recompute: Recompute,
+    ) -> Result<Tensor, Error> {
+        // The fused one does so anyway; all others are composed.
+        let is_fused = self == Self::Silu && fused::is_fused(gate);
+        if recompute == Recompute::Cheap && !is_fused {
+            return torch::recompute(&[gate, up], move |x| self.gated(&x[0], &x[1]));
+        }
+        self.gated(gate, up)
     }
 
     /// Of `gate`, times `up`: what is inside of a gated feed-forward part.

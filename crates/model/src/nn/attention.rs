@@ -112,6 +112,15 @@ impl Spans {
         })
     }
 
+    /// The same of a batch without a cache, for another owner.
+    pub fn uncached(&self) -> Self {
+        Self {
+            lengths: self.lengths.clone(),
+            segments: Vec::new(),
+            is_fresh: true,
+        }
+    }
+
     /// The common length of all sequences, if they have one.
     fn common_length(&self) -> Option<i64> {
         self.lengths

@@ -9,6 +9,8 @@ use crate::init::Init;
 use crate::nn::activation::Activation;
 use crate::nn::attention::masked;
 use crate::nn::layers::{LayerNorm, Linear};
+use crate::nn::shared::Shared;
+use crate::recompute::Recompute;
 use crate::weights::Weights;
 
 /// Sizes and choices of a tower.
@@ -48,7 +50,7 @@ pub struct Clip {
     patch: Tensor,
     position: Tensor,
     pre_norm: LayerNorm,
-    layers: Vec<Layer>,
+    layers: Vec<Shared<Layer>>,
     config: ClipConfig,
     run: usize,
 }
@@ -98,7 +100,7 @@ impl Clip {
         for i in 0..config.num_layers {
             let layer = Layer::new(weights, &format!("{name}.encoder.layers.{i}"), &config)?;
             if i < run {
-                layers.push(layer);
+                layers.push(Shared::new(layer));
             }
         }
         LayerNorm::new(
@@ -130,7 +132,7 @@ impl Clip {
     }
 
     /// Hidden states `[n, 1 + p, d]` of tiles `[n, channels, height, width]`, the class token first.
-    pub fn forward(&self, pixels: &Tensor) -> Result<Tensor, Error> {
+    pub fn forward(&self, pixels: &Tensor, recompute: Recompute) -> Result<Tensor, Error> {
         let d = self.config.hidden_size;
         let tiles = pixels.size()[0];
         let (patches, _) = patches(pixels, self.config.patch_size)?;
@@ -139,7 +141,12 @@ impl Clip {
         let embedded = Tensor::f_cat(&[class, embedded], 1)?.f_add(&self.position)?;
         let mut hidden = self.pre_norm.forward(&embedded)?;
         for layer in &self.layers {
-            hidden = layer.forward(&hidden)?;
+            hidden = match recompute {
+                Recompute::Blocks => {
+                    layer.again(&[&hidden], |layer, x| layer.forward(&x[0], Recompute::None))?
+                }
+                _ => layer.get().forward(&hidden, recompute)?,
+            };
         }
         Ok(hidden)
     }
@@ -204,12 +211,18 @@ impl Layer {
         })
     }
 
-    fn forward(&self, x: &Tensor) -> Result<Tensor, Error> {
-        let x = x.f_add(&self.attention(&self.norm1.forward(x)?)?)?;
-        let inner = self
-            .activation
-            .forward(&self.fc1.forward(&self.norm2.forward(&x)?)?)?;
-        Ok(x.f_add(&self.fc2.forward(&inner)?)?)
+    fn forward(&self, x: &Tensor, recompute: Recompute) -> Result<Tensor, Error> {
+        let normed = self.norm1.forward(x)?;
+        let mixed = self.attention(&normed)?;
+        recompute.remake(&normed, &mixed, || self.norm1.maker(x))?;
+        let x = x.f_add(&mixed)?;
+        let normed = self.norm2.forward(&x)?;
+        let inner = self.fc1.forward(&normed)?;
+        recompute.remake(&normed, &inner, || self.norm2.maker(&x))?;
+        let active = self.activation.forward_keeping(&inner, recompute)?;
+        let fed = self.fc2.forward(&active)?;
+        recompute.remake(&active, &fed, || self.activation.maker(&inner))?;
+        Ok(x.f_add(&fed)?)
     }
 
     #[expect(

@@ -17,6 +17,8 @@ use crate::nn::attention::{heads_first, masked};
 use crate::nn::decoder_config::DecoderConfig;
 use crate::nn::feed_forward::FeedForward;
 use crate::nn::layers::{Linear, RmsNorm};
+use crate::nn::shared::Shared;
+use crate::recompute::Recompute;
 use crate::weights::Weights;
 
 /// What cross-attention layers look at: vision tokens, and which tokens see which of them.
@@ -105,24 +107,26 @@ impl CrossLayer {
         })
     }
 
-    /// `[t, d]` to `[t, d]`. Keys and values of new vision tokens go into the cache as those of cross-attention layer
-    /// number `layer`.
+    /// `[t, d]` to `[t, d]`. Keys and values of new vision tokens go into the cache as those of the cross-attention layer
+    /// with the number that is given with it.
     pub fn forward(
         &self,
         x: &Tensor,
         sight: &CrossInputs,
-        cache: Option<&mut Cache>,
-        layer: usize,
+        cache: Option<(&mut Cache, usize)>,
+        recompute: Recompute,
     ) -> Result<Tensor, Error> {
         let seeing = match &sight.rows {
             Some(rows) => x.f_index_select(0, rows)?,
             None => x.shallow_clone(),
         };
-        let mixed = self.attention(&self.input_norm.forward(&seeing)?, sight, cache, layer)?;
+        let normed = self.input_norm.forward_keeping(&seeing, recompute)?;
+        let mixed = self.attention(&normed, sight, cache)?;
+        recompute.remake(&normed, &mixed, || self.input_norm.maker(&seeing))?;
         let seeing = seeing.f_add(&self.attention_gate.f_tanh()?.f_mul(&mixed)?)?;
-        let mut fed = self
-            .feed_forward
-            .forward(&self.post_norm.forward(&seeing)?)?;
+        let normed = self.post_norm.forward_keeping(&seeing, recompute)?;
+        let mut fed = self.feed_forward.forward(&normed, recompute)?;
+        recompute.remake(&normed, &fed, || self.post_norm.maker(&seeing))?;
         if let Some(open) = &sight.open {
             fed = open.f_to_kind(fed.kind())?.f_mul(&fed)?;
         }
@@ -149,8 +153,7 @@ impl CrossLayer {
         &self,
         x: &Tensor,
         sight: &CrossInputs,
-        mut cache: Option<&mut Cache>,
-        layer: usize,
+        mut cache: Option<(&mut Cache, usize)>,
     ) -> Result<Tensor, Error> {
         let q = self
             .query_norm
@@ -161,7 +164,7 @@ impl CrossLayer {
             let own = own.transpose()?;
             let (keys, values) = match (&mut cache, own) {
                 (None, Some(own)) => own,
-                (Some(cache), own) => cache.see(sequence.index, layer, own)?,
+                (Some((cache, layer)), own) => cache.see(sequence.index, *layer, own)?,
                 (None, None) => return Err(Error::unseen(sequence.index)),
             };
             for run in sequence.runs.iter().filter(|run| run.length > 0) {
@@ -225,6 +228,34 @@ impl Look<'_> {
 }
 
 impl CrossInputs {
+    /// The layer's forward without a cache, of which only `x` and the vision tokens are kept.
+    pub fn again(&self, layer: &Shared<CrossLayer>, x: &Tensor) -> Result<Tensor, Error> {
+        let features = self.sequences.iter().filter_map(|s| s.features.as_ref());
+        let inputs: Vec<&Tensor> = std::iter::once(x).chain(features).collect();
+        let own = self.with(&[]);
+        layer.again(&inputs, move |layer, inputs| {
+            let sight = own.with(&inputs[1..]);
+            layer.forward(&inputs[0], &sight, None, Recompute::None)
+        })
+    }
+
+    /// The same with other vision tokens, for one sequence after the other.
+    fn with(&self, features: &[Tensor]) -> Self {
+        let own = |tensor: &Option<Tensor>| tensor.as_ref().map(Tensor::shallow_clone);
+        let sequences = self.sequences.iter().enumerate();
+        Self {
+            sequences: sequences
+                .map(|(place, sequence)| SequencePictures {
+                    index: sequence.index,
+                    features: features.get(place).map(Tensor::shallow_clone),
+                    runs: sequence.runs.clone(),
+                })
+                .collect(),
+            rows: own(&self.rows),
+            open: own(&self.open),
+        }
+    }
+
     /// Puts the sequences of a batch together. `starts` are those of the batch.
     pub fn new(
         sequences: Vec<SequencePictures>,

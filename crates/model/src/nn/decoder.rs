@@ -15,6 +15,8 @@ pub use crate::nn::decoder_config::DecoderConfig;
 pub use crate::nn::feed_forward::FeedForward;
 use crate::nn::layers::{Linear, RmsNorm};
 use crate::nn::rope::{Rope, rotate};
+use crate::nn::shared::Shared;
+use crate::recompute::Recompute;
 use crate::weights::Weights;
 
 /// Embedding, layers and final norm.
@@ -30,8 +32,8 @@ pub struct Decoder {
 
 #[derive(Debug)]
 enum Block {
-    Text(Layer),
-    Cross(CrossLayer),
+    Text(Shared<Layer>),
+    Cross(Shared<CrossLayer>),
 }
 
 #[derive(Debug)]
@@ -51,6 +53,7 @@ struct Pass<'a> {
     spans: &'a Spans,
     cos: Tensor,
     sin: Tensor,
+    recompute: Recompute,
 }
 
 impl Decoder {
@@ -71,9 +74,9 @@ impl Decoder {
         for i in 0..config.num_layers {
             let name = format!("{name}.layers.{i}");
             layers.push(if config.cross_layers.contains(&i) {
-                Block::Cross(CrossLayer::new(weights, &name, &config)?)
+                Block::Cross(Shared::new(CrossLayer::new(weights, &name, &config)?))
             } else {
-                Block::Text(Layer::new(weights, &name, &config)?)
+                Block::Text(Shared::new(Layer::new(weights, &name, &config)?))
             });
         }
         let norm = RmsNorm::new(
@@ -129,19 +132,28 @@ impl Decoder {
             spans: &spans,
             cos,
             sin,
+            recompute: batch.recompute,
         };
+        let again = batch.recompute == Recompute::Blocks && cache.is_none();
         let mut hidden = embedded;
         let (mut text, mut cross) = (0, 0);
         for layer in &self.layers {
             match layer {
+                Block::Text(layer) if again => hidden = pass.again(layer, &hidden)?,
                 Block::Text(layer) => {
                     let own = cache.as_deref_mut().map(|c| (&mut c.pools[..], text));
-                    hidden = layer.forward(&hidden, &pass, own)?;
+                    hidden = layer.get().forward(&hidden, &pass, own)?;
                     text += 1;
                 }
                 Block::Cross(layer) => {
                     if let Some(sight) = sight {
-                        hidden = layer.forward(&hidden, sight, cache.as_deref_mut(), cross)?;
+                        hidden = if again {
+                            sight.again(layer, &hidden)?
+                        } else {
+                            let seen = cache.as_deref_mut().map(|cache| (cache, cross));
+                            let layer = layer.get();
+                            layer.forward(&hidden, sight, seen, batch.recompute)?
+                        };
                     }
                     cross += 1;
                 }
@@ -179,7 +191,7 @@ impl Decoder {
     /// Keys and values `[1, g, n, e]` of the vision tokens `[n, d]` in each cross-attention layer.
     pub fn cross_keys(&self, features: &Tensor) -> Result<Vec<(Tensor, Tensor)>, Error> {
         let cross = self.layers.iter().filter_map(|layer| match layer {
-            Block::Cross(layer) => Some(layer.keys(features)),
+            Block::Cross(layer) => Some(layer.get().keys(features)),
             Block::Text(_) => None,
         });
         cross.collect()
@@ -193,6 +205,23 @@ impl Decoder {
     /// Dtype of the weights.
     pub fn kind(&self) -> Kind {
         self.embedding.kind()
+    }
+}
+
+impl Pass<'_> {
+    /// The layer's forward, of which only its input is kept.
+    fn again(&self, layer: &Shared<Layer>, x: &Tensor) -> Result<Tensor, Error> {
+        let spans = self.spans.uncached();
+        let (cos, sin) = (self.cos.shallow_clone(), self.sin.shallow_clone());
+        layer.again(&[x], move |layer, x| {
+            let pass = Pass {
+                spans: &spans,
+                cos: cos.shallow_clone(),
+                sin: sin.shallow_clone(),
+                recompute: Recompute::None,
+            };
+            layer.forward(&x[0], &pass, None)
+        })
     }
 }
 
@@ -242,9 +271,14 @@ impl Layer {
         pass: &Pass,
         cache: Option<(&mut [Pool], usize)>,
     ) -> Result<Tensor, Error> {
-        let mixed = self.attention(&self.input_norm.forward(x)?, pass, cache)?;
-        let (x, normed) = self.post_norm.forward_sum(x, &mixed)?;
-        Ok(x.f_add(&self.feed_forward.forward(&normed)?)?)
+        let recompute = pass.recompute;
+        let normed = self.input_norm.forward_keeping(x, recompute)?;
+        let mixed = self.attention(&normed, pass, cache)?;
+        recompute.remake(&normed, &mixed, || self.input_norm.maker(x))?;
+        let (x, normed) = self.post_norm.forward_sum(x, &mixed, recompute)?;
+        let fed = self.feed_forward.forward(&normed, recompute)?;
+        recompute.remake(&normed, &fed, || self.post_norm.maker(&x))?;
+        Ok(x.f_add(&fed)?)
     }
 
     fn attention(

@@ -10,6 +10,8 @@ use crate::init::Init;
 use crate::nn::attention::masked;
 use crate::nn::clip::{ClipConfig, patches};
 use crate::nn::layers::{LayerNorm, Linear};
+use crate::nn::shared::Shared;
+use crate::recompute::Recompute;
 use crate::weights::Weights;
 
 /// What DINOv2 has beside CLIP's sizes.
@@ -30,7 +32,7 @@ pub struct Dino {
     patch: Tensor,
     patch_bias: Tensor,
     position: Tensor,
-    layers: Vec<Layer>,
+    layers: Vec<Shared<Layer>>,
     config: ClipConfig,
     run: usize,
 }
@@ -80,7 +82,7 @@ impl Dino {
         for i in 0..sizes.num_layers {
             let layer = Layer::new(weights, &format!("{name}.encoder.layer.{i}"), config)?;
             if i < run {
-                layers.push(layer);
+                layers.push(Shared::new(layer));
             }
         }
         LayerNorm::new(weights, &format!("{name}.layernorm"), d, sizes.norm_eps)?;
@@ -108,7 +110,7 @@ impl Dino {
 
     /// Hidden states `[n, 1 + p, d]` of pictures `[n, channels, height, width]`, the class token first. Pictures of
     /// another size than the configuration's have the positions stretched.
-    pub fn forward(&self, pixels: &Tensor) -> Result<Tensor, Error> {
+    pub fn forward(&self, pixels: &Tensor, recompute: Recompute) -> Result<Tensor, Error> {
         let d = self.config.hidden_size;
         let (cut, (rows, columns)) = patches(pixels, self.config.patch_size)?;
         let embedded = cut.f_linear(&self.patch.f_reshape([d, -1])?, Some(&self.patch_bias))?;
@@ -116,7 +118,15 @@ impl Dino {
         let position = self.positions(rows, columns)?;
         let mut hidden = Tensor::f_cat(&[class, embedded], 1)?.f_add(&position)?;
         for layer in &self.layers {
-            hidden = layer.forward(&hidden, &self.config)?;
+            hidden = match recompute {
+                Recompute::Blocks => {
+                    let config = self.config.clone();
+                    layer.again(&[&hidden], move |layer, x| {
+                        layer.forward(&x[0], &config, Recompute::None)
+                    })?
+                }
+                _ => layer.get().forward(&hidden, &self.config, recompute)?,
+            };
         }
         Ok(hidden)
     }
@@ -175,11 +185,22 @@ impl Layer {
         })
     }
 
-    fn forward(&self, x: &Tensor, config: &ClipConfig) -> Result<Tensor, Error> {
-        let mixed = self.attention(&self.norm1.forward(x)?, config.num_heads)?;
+    fn forward(
+        &self,
+        x: &Tensor,
+        config: &ClipConfig,
+        recompute: Recompute,
+    ) -> Result<Tensor, Error> {
+        let normed = self.norm1.forward(x)?;
+        let mixed = self.attention(&normed, config.num_heads)?;
+        recompute.remake(&normed, &mixed, || self.norm1.maker(x))?;
         let x = x.f_add(&mixed.f_mul(&self.scale1)?)?;
-        let inner = self.fc1.forward(&self.norm2.forward(&x)?)?;
-        let fed = self.fc2.forward(&config.activation.forward(&inner)?)?;
+        let normed = self.norm2.forward(&x)?;
+        let inner = self.fc1.forward(&normed)?;
+        recompute.remake(&normed, &inner, || self.norm2.maker(&x))?;
+        let active = config.activation.forward_keeping(&inner, recompute)?;
+        let fed = self.fc2.forward(&active)?;
+        recompute.remake(&active, &fed, || config.activation.maker(&inner))?;
         Ok(x.f_add(&fed.f_mul(&self.scale2)?)?)
     }
 

@@ -9,6 +9,7 @@ use crate::init::Init;
 use crate::nn::activation::Activation;
 use crate::nn::decoder_config::DecoderConfig;
 use crate::nn::layers::Linear;
+use crate::recompute::Recompute;
 use crate::weights::Weights;
 
 /// The gated feed-forward part.
@@ -48,9 +49,15 @@ impl FeedForward {
     }
 
     /// `[t, d]` to `[t, d]`.
-    pub fn forward(&self, x: &Tensor) -> Result<Tensor, Error> {
+    pub fn forward(&self, x: &Tensor, recompute: Recompute) -> Result<Tensor, Error> {
         let (gate, up) = (self.gate.forward(x)?, self.up.forward(x)?);
-        let gated = self.activation.gated(&gate, &up)?;
-        self.down.forward(&gated)
+        let gated = self.activation.gated_keeping(&gate, &up, recompute)?;
+        let fed = self.down.forward(&gated)?;
+        recompute.remake(&gated, &fed, || {
+            let (activation, gate, up) =
+                (self.activation, gate.shallow_clone(), up.shallow_clone());
+            move || activation.gated(&gate, &up)
+        })?;
+        Ok(fed)
     }
 }

@@ -4,6 +4,7 @@ use torch::{Kind, Tensor, fused};
 
 use crate::error::Error;
 use crate::init::Init;
+use crate::recompute::Recompute;
 use crate::weights::Weights;
 
 /// `x · weightᵀ + bias`.
@@ -56,6 +57,17 @@ impl LayerNorm {
         Ok(Self { weight, bias, eps })
     }
 
+    /// The norm of `x` as one that may be made again.
+    pub fn maker(&self, x: &Tensor) -> impl Fn() -> Result<Tensor, Error> + Send + 'static {
+        let own = Self {
+            weight: self.weight.shallow_clone(),
+            bias: self.bias.shallow_clone(),
+            eps: self.eps,
+        };
+        let x = x.shallow_clone();
+        move || own.forward(&x)
+    }
+
     /// Over the last dimension.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor, Error> {
         Ok(x.f_layer_norm(
@@ -102,12 +114,39 @@ impl RmsNorm {
     }
 
     /// The sum of `x` and `added`, and its norm.
-    pub fn forward_sum(&self, x: &Tensor, added: &Tensor) -> Result<(Tensor, Tensor), Error> {
+    pub fn forward_sum(
+        &self,
+        x: &Tensor,
+        added: &Tensor,
+        recompute: Recompute,
+    ) -> Result<(Tensor, Tensor), Error> {
         if fused::is_fused(x) {
             return Ok(fused::add_rms_norm(x, added, &self.weight, self.eps)?);
         }
         let sum = x.f_add(added)?;
-        let normed = self.forward(&sum)?;
+        let normed = self.forward_keeping(&sum, recompute)?;
         Ok((sum, normed))
+    }
+
+    /// As [`RmsNorm::forward`], which keeps nothing but `x` where cheap things are computed again.
+    pub fn forward_keeping(&self, x: &Tensor, recompute: Recompute) -> Result<Tensor, Error> {
+        if recompute.is_composed(x) {
+            let own = self.shared();
+            return torch::recompute(&[x], move |x| own.forward(&x[0]));
+        }
+        self.forward(x)
+    }
+
+    /// The norm of `x` as one that may be made again.
+    pub fn maker(&self, x: &Tensor) -> impl Fn() -> Result<Tensor, Error> + Send + 'static {
+        let (own, x) = (self.shared(), x.shallow_clone());
+        move || own.forward(&x)
+    }
+
+    fn shared(&self) -> Self {
+        Self {
+            weight: self.weight.shallow_clone(),
+            eps: self.eps,
+        }
     }
 }

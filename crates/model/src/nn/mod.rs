@@ -12,3 +12,4 @@ pub mod feed_forward;
 pub mod layers;
 pub mod projector;
 pub mod rope;
+pub mod shared;

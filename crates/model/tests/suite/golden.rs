@@ -14,12 +14,12 @@ use crate::support::{fill, internal_name, made_picture};
 
 /// Below this relative error two f32 results count as the same.
 const FLOOR: f64 = 1e-6;
-const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden");
+pub const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden");
 
 #[derive(Deserialize)]
-struct Golden {
-    config: serde_json::Value,
-    sequences: Vec<Sequence>,
+pub struct Golden {
+    pub config: serde_json::Value,
+    pub sequences: Vec<Sequence>,
     greedy: Vec<Greedy>,
     logits: Vec<f64>,
     loss: f64,
@@ -31,7 +31,7 @@ struct Golden {
 }
 
 #[derive(Deserialize)]
-struct Sequence {
+pub struct Sequence {
     ids: Vec<i64>,
     images: Vec<Picture>,
 }
@@ -85,7 +85,7 @@ struct Errors {
 }
 
 impl Golden {
-    fn read(family: &str, case: &str) -> Self {
+    pub fn read(family: &str, case: &str) -> Self {
         let path = Path::new(FOLDER).join(family).join(format!("{case}.json"));
         serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
     }
@@ -114,7 +114,7 @@ impl Golden {
     }
 }
 
-fn packed<'a>(sequences: impl Iterator<Item = &'a Sequence>) -> Batch {
+pub fn packed<'a>(sequences: impl Iterator<Item = &'a Sequence>) -> Batch {
     let mut batch = Batch::default();
     for sequence in sequences {
         let images: Vec<ImageInput> = sequence.images.iter().map(Picture::input).collect();

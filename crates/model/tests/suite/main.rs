@@ -9,4 +9,5 @@ mod golden;
 mod hostile;
 mod memory;
 mod patches;
+mod recompute;
 mod support;

@@ -1,33 +1,15 @@
 //! What a training can do to take less memory, and in which order it is tried.
 
-use serde::Serialize;
+use serde::ser::SerializeMap as _;
+use serde::{Serialize, Serializer};
 
 use super::device::Device;
+pub use crate::recipe::training::Recompute;
 use crate::recipe::training::Training;
 use crate::recipe::{DeviceKind, Dtype};
 
-/// Which activations a forward does not keep, since its backward makes them again.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Recompute {
-    /// All are kept.
-    #[default]
-    None,
-    /// What takes little time to make again.
-    Cheap,
-    /// All but what enters each block.
-    Blocks,
-}
-
-corpus::words!(Recompute {
-    None = "none",
-    Cheap = "cheap",
-    Blocks = "blocks",
-});
-
 /// How gradients are summed up.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Gradients {
     /// In f32.
     #[default]
@@ -42,17 +24,14 @@ corpus::words!(Gradients {
 });
 
 /// How the optimizer's two moments are held.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OptimizerState {
     /// In f32.
     #[default]
-    #[serde(rename = "f32")]
     F32,
     /// In bf16.
-    #[serde(rename = "bf16")]
     Bf16,
     /// A byte a value, and a scale for each 256.
-    #[serde(rename = "8bit")]
     Bits8,
 }
 
@@ -63,8 +42,7 @@ corpus::words!(OptimizerState {
 });
 
 /// Copies of full precision beside weights in half.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Masters {
     /// In f32.
     #[default]
@@ -79,8 +57,7 @@ corpus::words!(Masters {
 });
 
 /// Where moments and masters lie, and are updated.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OptimizerDevice {
     /// Where the model is.
     #[default]
@@ -130,7 +107,7 @@ impl Lora {
 }
 
 /// The choices of one training.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Choices {
     /// `recompute`.
     pub recompute: Recompute,
@@ -143,8 +120,20 @@ pub struct Choices {
     /// `optimizer_device`.
     pub optimizer_device: OptimizerDevice,
     /// `lora`.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub lora: Option<Lora>,
+}
+
+impl Serialize for Choices {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        for (key, word) in KEYS.into_iter().zip(self.words()) {
+            map.serialize_entry(key, word)?;
+        }
+        if let Some(lora) = &self.lora {
+            map.serialize_entry("lora", lora)?;
+        }
+        map.end()
+    }
 }
 
 /// The names of the keys that choices are written to, as they stand in a section of a recipe.
@@ -158,9 +147,12 @@ pub const KEYS: [&str; 5] = [
 
 impl Choices {
     /// What a training says.
-    pub fn of(_training: &Training) -> Self {
-        // set by: the keys of a training, as they come.
-        Self::default()
+    pub fn of(training: &Training) -> Self {
+        Self {
+            recompute: training.recompute,
+            // set by `gradients`, `optimizer_state`, `masters`, `optimizer_device` and `lora`, as they come.
+            ..Self::default()
+        }
     }
 
     /// The words of [`KEYS`], in their order.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 pub use super::fit_choice::FitChoice;
 
 /// Keys of a training that change nothing of what it gives: they are in no identity and on no card.
-pub const PASSING: [&str; 3] = ["save_steps", "keep", "fit"];
+pub const PASSING: [&str; 4] = ["save_steps", "keep", "recompute", "fit"];
 
 /// Part of the model that a parameter belongs to; learning rates and freezing are given per group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -71,6 +71,24 @@ corpus::words!(TooLong {
     Drop = "drop",
 });
 
+/// What a training computes again in the backward instead of keeping it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Recompute {
+    /// Nothing.
+    #[default]
+    None,
+    /// Norms, gated products and activations.
+    Cheap,
+    /// Whole blocks of the model.
+    Blocks,
+}
+
+corpus::words!(Recompute {
+    None = "none",
+    Cheap = "cheap",
+    Blocks = "blocks",
+});
+
 /// What to train with, and how often to save.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Training {
@@ -114,6 +132,8 @@ pub struct Training {
     pub eps: f64,
     /// Gradients are scaled down to this L2 norm; 0 is off.
     pub max_grad_norm: f64,
+    /// What is computed again in the backward.
+    pub recompute: Recompute,
     /// Whether what is not said below is chosen by the device's memory.
     pub fit: FitChoice,
 }

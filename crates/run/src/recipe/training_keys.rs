@@ -3,7 +3,7 @@
 
 use super::key::{Key, MANY, OURS, Preset, key};
 use super::shape::Shape;
-use super::training::{FitChoice, Scheduler, TooLong};
+use super::training::{FitChoice, Recompute, Scheduler, TooLong};
 
 /// The keys of one training: the name of its section, the paper's table, its passes, its rates, decay and warm-up, where the
 /// presets of its checkpoints come from, and what `data` takes the place of.
@@ -133,6 +133,13 @@ macro_rules! training {
                 Shape::Integer(1, 1000),
                 preset $saving("1"),
                 "checkpoints kept"
+            ),
+            key!(
+                concat!($section, ".recompute"),
+                Shape::Word(&Recompute::WORDS),
+                "\"none\"",
+                OURS,
+                "what is computed again in the backward instead of being kept: less memory, more time, the same numbers"
             ),
             key!(
                 concat!($section, ".fit"),

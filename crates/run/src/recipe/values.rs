@@ -230,6 +230,7 @@ impl<'a> Values<'a> {
             ],
             eps: self.number(&key("eps")),
             max_grad_norm: self.number(&key("max_grad_norm")),
+            recompute: self.word(&key("recompute")),
             fit: self.word(&key("fit")),
         }
     }

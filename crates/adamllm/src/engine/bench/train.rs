@@ -8,6 +8,7 @@ use adamllm::flags::Shared;
 use adamllm::output::print;
 use anyhow::{Result, bail};
 use corpus::Sample;
+use run::recipe::training::Recompute;
 use serde_json::json;
 use train::{Config, Metrics, Rates, Samples, Scheduler, TooLong, Trainer, peak_rss_bytes};
 
@@ -40,6 +41,8 @@ pub fn run(shared: &Shared, asked: &BenchTrain) -> Result<()> {
     };
     let source = Samples::new(&samples, processor.as_ref());
     let mut trainer = Trainer::new(model.as_ref(), &source, &config(asked, samples.len()))?;
+    // Weights and the optimizer's state; the rest of the peak is gradients, activations and what passes.
+    let resting = torch::memory::stats().in_use;
     let (mut all, mut before) = (Vec::with_capacity(steps), Usage::now()?);
     while let Some(metrics) = trainer.step()? {
         all.push(metrics);
@@ -73,13 +76,14 @@ pub fn run(shared: &Shared, asked: &BenchTrain) -> Result<()> {
     let norms: Vec<f64> = all.iter().map(|m| m.grad_norm).collect();
     let final_step = steps - 1;
     let peak = peak_rss_bytes();
+    let tensors = all.iter().map(|m| m.peak_memory_bytes).max().unwrap_or(0);
     let document = json!({
         "bench": "training",
         "machine": machine(shared, engine.device, engine.dtype),
         "model": inputs::told(&asked.measured, model.as_ref()),
         "settings": {
             "steps": steps, "warm_up": warm_up, "batch": asked.batch, "micro_tokens": asked.micro_tokens,
-            "learning_rate": asked.learning_rate, "data": asked.data,
+            "learning_rate": asked.learning_rate, "data": asked.data, "recompute": asked.recompute.as_str(),
         },
         "load_seconds": load_seconds,
         "seconds": seconds,
@@ -95,6 +99,8 @@ pub fn run(shared: &Shared, asked: &BenchTrain) -> Result<()> {
         "padding_share": padding,
         "waiting_share": waiting,
         "peak_rss_bytes": peak,
+        "peak_tensor_bytes": tensors,
+        "resting_tensor_bytes": resting,
         "page_faults_per_step": faults,
         "processor_seconds": used.seconds(),
     });
@@ -130,6 +136,14 @@ pub fn run(shared: &Shared, asked: &BenchTrain) -> Result<()> {
         ("padding", format!("{:.1} %", 100.0 * padding)),
         ("waiting for samples", format!("{:.1} %", 100.0 * waiting)),
         ("peak memory", gib(peak)),
+        (
+            "tensors at the peak",
+            format!(
+                "{}, of it {} before the first step",
+                gib(tensors),
+                gib(resting)
+            ),
+        ),
         ("page faults a step", faults.to_string()),
         (
             "processor seconds",
@@ -164,6 +178,11 @@ fn config(asked: &BenchTrain, samples: usize) -> Config {
         betas: [0.9, 0.999],
         eps: 1e-8,
         max_grad_norm: 1.0,
+        recompute: match asked.recompute {
+            Recompute::None => model::Recompute::None,
+            Recompute::Cheap => model::Recompute::Cheap,
+            Recompute::Blocks => model::Recompute::Blocks,
+        },
     }
 }
 

@@ -20,6 +20,7 @@ use crate::nn::dino::Dino;
 use crate::nn::projector::Projector;
 use crate::parameter::{Group, Parameter};
 use crate::patches::Patches;
+use crate::recompute::Recompute;
 use crate::weights::Source;
 
 const TOWER: &str = "model.vision_tower";
@@ -134,19 +135,9 @@ impl Llava {
             ),
         })
     }
-}
 
-impl Mllm for Llava {
-    fn hidden(&self, batch: &Batch, cache: Option<&mut Cache>) -> Result<Tensor, Error> {
-        // What is in a cache has no graph, so its gradients would be silently cut.
-        let _guard = cache.is_some().then(no_grad_guard);
-        let positions = self.decoder.positions(batch)?;
-        let embedded = with_features(self, &self.decoder, batch, self.config.image_token)?;
-        self.decoder
-            .forward(embedded, batch, &positions, None, cache)
-    }
-
-    fn image_features(&self, images: &[ImageInput]) -> Result<Tensor, Error> {
+    /// Features `[f, d]` of the pictures, one after the other.
+    fn features(&self, images: &[ImageInput], recompute: Recompute) -> Result<Tensor, Error> {
         let mut packed = Vec::with_capacity(images.len());
         let mut at = 0;
         while at < images.len() {
@@ -166,8 +157,8 @@ impl Mllm for Llava {
                 .f_to_device(self.device)?
                 .f_to_kind(self.kind)?;
             let mut features = match &self.tower {
-                Tower::Clip(tower) => tower.forward(&pixels)?,
-                Tower::Dino(tower) => tower.forward(&pixels)?,
+                Tower::Clip(tower) => tower.forward(&pixels, recompute)?,
+                Tower::Dino(tower) => tower.forward(&pixels, recompute)?,
             };
             if !self.config.keep_class {
                 features = features.f_narrow(1, 1, features.size()[1] - 1)?;
@@ -186,6 +177,23 @@ impl Mllm for Llava {
             at += run.len();
         }
         Ok(Tensor::f_cat(&packed, 0)?)
+    }
+}
+
+impl Mllm for Llava {
+    fn hidden(&self, batch: &Batch, cache: Option<&mut Cache>) -> Result<Tensor, Error> {
+        // What is in a cache has no graph, so its gradients would be silently cut.
+        let _guard = cache.is_some().then(no_grad_guard);
+        let positions = self.decoder.positions(batch)?;
+        let embedded = with_features(&self.decoder, batch, self.config.image_token, |images| {
+            self.features(images, batch.recompute)
+        })?;
+        self.decoder
+            .forward(embedded, batch, &positions, None, cache)
+    }
+
+    fn image_features(&self, images: &[ImageInput]) -> Result<Tensor, Error> {
+        self.features(images, Recompute::None)
     }
 
     fn patches(&self, image: &ImageInput) -> Patches {

@@ -21,6 +21,7 @@ use crate::nn::decoder::Decoder;
 use crate::nn::projector::Projector;
 use crate::parameter::{Group, Parameter};
 use crate::patches::Patches;
+use crate::recompute::Recompute;
 use crate::weights::Source;
 
 const TOWER: &str = "model.vision_tower";
@@ -103,19 +104,9 @@ impl LlavaNext {
     pub fn config(&self) -> &Config {
         &self.config
     }
-}
 
-impl Mllm for LlavaNext {
-    fn hidden(&self, batch: &Batch, cache: Option<&mut Cache>) -> Result<Tensor, Error> {
-        // What is in a cache has no graph, so its gradients would be silently cut.
-        let _guard = cache.is_some().then(no_grad_guard);
-        let positions = self.decoder.positions(batch)?;
-        let embedded = with_features(self, &self.decoder, batch, self.config.image_token)?;
-        self.decoder
-            .forward(embedded, batch, &positions, None, cache)
-    }
-
-    fn image_features(&self, images: &[ImageInput]) -> Result<Tensor, Error> {
+    /// Features `[f, d]` of the pictures, one after the other.
+    fn features(&self, images: &[ImageInput], recompute: Recompute) -> Result<Tensor, Error> {
         let vision = &self.config.vision;
         let distinct = tiles::distinct(images, vision)?;
         let count = distinct.pixels.len() as i64;
@@ -130,7 +121,7 @@ impl Mllm for LlavaNext {
             let tile = Tensor::f_from_slice(tile)?.f_reshape(&shape[1..])?;
             pixels.f_select(0, place)?.f_copy_(&tile)?;
         }
-        let mut features = self.tower.forward(&pixels)?;
+        let mut features = self.tower.forward(&pixels, recompute)?;
         if !self.config.keep_class {
             features = features.f_narrow(1, 1, vision.side() * vision.side())?;
         }
@@ -149,6 +140,23 @@ impl Mllm for LlavaNext {
             packed.push(lines);
         }
         Ok(Tensor::f_cat(&packed, 0)?)
+    }
+}
+
+impl Mllm for LlavaNext {
+    fn hidden(&self, batch: &Batch, cache: Option<&mut Cache>) -> Result<Tensor, Error> {
+        // What is in a cache has no graph, so its gradients would be silently cut.
+        let _guard = cache.is_some().then(no_grad_guard);
+        let positions = self.decoder.positions(batch)?;
+        let embedded = with_features(&self.decoder, batch, self.config.image_token, |images| {
+            self.features(images, batch.recompute)
+        })?;
+        self.decoder
+            .forward(embedded, batch, &positions, None, cache)
+    }
+
+    fn image_features(&self, images: &[ImageInput]) -> Result<Tensor, Error> {
+        self.features(images, Recompute::None)
     }
 
     fn patches(&self, image: &ImageInput) -> Patches {

@@ -21,6 +21,7 @@ use crate::nn::decoder::Decoder;
 use crate::nn::layers::Linear;
 use crate::parameter::{Group, Parameter};
 use crate::patches::Patches;
+use crate::recompute::Recompute;
 use crate::weights::Source;
 
 const TOWER: &str = "model.vision_model";
@@ -133,7 +134,7 @@ impl Mllama {
         let mut used = 0;
         let mut sequences = Vec::new();
         let features = match (batch.pictures.as_slice(), &cache) {
-            ([], _) => self.features_each(&batch.images)?,
+            ([], _) => self.features_each(&batch.images, batch.recompute)?,
             // Their keys and values join the cache.
             (_, Some(_)) => Vec::new(),
             (known, None) => known.iter().map(|p| p.features.shallow_clone()).collect(),
@@ -182,17 +183,26 @@ impl Mllama {
     }
 
     /// Features `[n, d]` of each picture.
-    fn features_each(&self, images: &[ImageInput]) -> Result<Vec<Tensor>, Error> {
+    fn features_each(
+        &self,
+        images: &[ImageInput],
+        recompute: Recompute,
+    ) -> Result<Vec<Tensor>, Error> {
         if images.is_empty() {
             return Ok(Vec::new());
         }
         let vision = &self.config.vision;
-        let all = self.features(images, 0)?;
+        let all = self.features(images, 0, recompute)?;
         Ok(all.f_split(vision.tokens() * vision.max_tiles, 0)?)
     }
 
     /// Features of pictures, one after the other, the first of which is number `first` of its batch.
-    fn features(&self, images: &[ImageInput], first: usize) -> Result<Tensor, Error> {
+    fn features(
+        &self,
+        images: &[ImageInput],
+        first: usize,
+        recompute: Recompute,
+    ) -> Result<Tensor, Error> {
         let mut arrangements = Vec::with_capacity(images.len());
         for (i, image) in images.iter().enumerate() {
             arrangements.push(self.arrangement(first + i, image)?.0);
@@ -209,7 +219,8 @@ impl Mllama {
                 .f_to_device(self.device)?
                 .f_to_kind(self.kind)?;
             let own = distinct.partition_point(|id| id < arrangement);
-            all.push(self.tower.forward(&pixels, *arrangement, &places[own])?);
+            let places = &places[own];
+            all.push((self.tower).forward(&pixels, *arrangement, places, recompute)?);
         }
         self.projector.forward(&Tensor::f_cat(&all, 0)?)
     }
@@ -229,7 +240,7 @@ impl Mllm for Mllama {
     }
 
     fn image_features(&self, images: &[ImageInput]) -> Result<Tensor, Error> {
-        self.features(images, 0)
+        self.features(images, 0, Recompute::None)
     }
 
     fn patches(&self, image: &ImageInput) -> Patches {
@@ -249,7 +260,8 @@ impl Mllm for Mllama {
         let _guard = no_grad_guard();
         let mut pictures = Vec::with_capacity(images.len());
         for (index, image) in images.iter().enumerate() {
-            let features = self.features(std::slice::from_ref(image), index)?;
+            let image = std::slice::from_ref(image);
+            let features = self.features(image, index, Recompute::None)?;
             let layers = self.decoder.cross_keys(&features)?;
             pictures.push(Picture { features, layers });
         }

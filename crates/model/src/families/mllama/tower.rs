@@ -16,6 +16,8 @@ use crate::init::Init;
 use crate::nn::attention::masked as attend;
 use crate::nn::clip::patches;
 use crate::nn::layers::{LayerNorm, Linear};
+use crate::nn::shared::Shared;
+use crate::recompute::Recompute;
 use crate::weights::Weights;
 
 /// Of the norms outside of the layers.
@@ -33,8 +35,8 @@ pub struct Tower {
     position_gate: Tensor,
     norm_pre: LayerNorm,
     norm_post: LayerNorm,
-    layers: Vec<Layer>,
-    global: Vec<Layer>,
+    layers: Vec<Shared<Layer>>,
+    global: Vec<Shared<Layer>>,
     config: VisionConfig,
 }
 
@@ -97,8 +99,11 @@ impl Tower {
         let norm_post = LayerNorm::new(weights, &format!("{name}.layernorm_post"), w, NORM_EPS)?;
         let mut stack = |part: &str, count: usize, gated: bool| {
             (0..count)
-                .map(|i| Layer::new(weights, &format!("{name}.{part}.layers.{i}"), config, gated))
-                .collect::<Result<Vec<_>, _>>()
+                .map(|i| {
+                    let name = format!("{name}.{part}.layers.{i}");
+                    Ok(Shared::new(Layer::new(weights, &name, config, gated)?))
+                })
+                .collect::<Result<Vec<_>, Error>>()
         };
         let layers = stack("transformer", config.num_layers, false)?;
         let global = stack("global_transformer", config.num_global_layers, true)?;
@@ -139,6 +144,7 @@ impl Tower {
         pixels: &Tensor,
         arrangement: i64,
         places: &Tensor,
+        recompute: Recompute,
     ) -> Result<Tensor, Error> {
         let config = &self.config;
         let (w, n, p) = (config.hidden_size, config.max_tiles, config.tokens());
@@ -163,7 +169,7 @@ impl Tower {
         let seen = real * p;
         let mut states = Vec::with_capacity(self.layers.len());
         for (i, layer) in self.layers.iter().enumerate() {
-            x = layer.forward(&x, seen, config)?;
+            x = run(layer, &x, seen, config, recompute)?;
             let kept = config.intermediate_layers.contains(&i);
             states.push(kept.then(|| x.shallow_clone()));
         }
@@ -175,7 +181,7 @@ impl Tower {
         let own = Tensor::f_cat(&[rows(p)?, rows(fill)?], 1)?;
         x = self.norm_post.forward(&x)?.f_add(&own)?;
         for layer in &self.global {
-            x = layer.forward(&x, seen, config)?;
+            x = run(layer, &x, seen, config, recompute)?;
         }
         let mut kept = vec![x.f_narrow(1, 0, n * p)?];
         if !config.intermediate_layers.is_empty() {
@@ -190,6 +196,23 @@ impl Tower {
         }
         Ok(Tensor::f_cat(&kept, 2)?.f_reshape([n * p, -1])?)
     }
+}
+
+/// The layer's forward. The first `seen` tokens are real.
+fn run(
+    layer: &Shared<Layer>,
+    x: &Tensor,
+    seen: i64,
+    config: &VisionConfig,
+    recompute: Recompute,
+) -> Result<Tensor, Error> {
+    if recompute != Recompute::Blocks {
+        return layer.get().forward(x, seen, config, recompute);
+    }
+    let config = config.clone();
+    layer.again(&[x], move |layer, x| {
+        layer.forward(&x[0], seen, &config, Recompute::None)
+    })
 }
 
 impl GatedEmbedding {
@@ -247,7 +270,13 @@ impl Layer {
     }
 
     /// The first `seen` tokens are real.
-    fn forward(&self, x: &Tensor, seen: i64, config: &VisionConfig) -> Result<Tensor, Error> {
+    fn forward(
+        &self,
+        x: &Tensor,
+        seen: i64,
+        config: &VisionConfig,
+        recompute: Recompute,
+    ) -> Result<Tensor, Error> {
         let through = |gate: Option<&Tensor>, x: Tensor| -> Result<Tensor, Error> {
             Ok(match gate {
                 Some(gate) => gate.f_tanh()?.f_mul(&x)?,
@@ -255,10 +284,16 @@ impl Layer {
             })
         };
         let gates = self.gates.as_ref();
-        let mixed = self.attention(&self.norm1.forward(x)?, seen, config.num_heads)?;
+        let normed = self.norm1.forward(x)?;
+        let mixed = self.attention(&normed, seen, config.num_heads)?;
+        recompute.remake(&normed, &mixed, || self.norm1.maker(x))?;
         let x = x.f_add(&through(gates.map(|g| &g.0), mixed)?)?;
-        let inner = self.fc1.forward(&self.norm2.forward(&x)?)?;
-        let fed = self.fc2.forward(&config.activation.forward(&inner)?)?;
+        let normed = self.norm2.forward(&x)?;
+        let inner = self.fc1.forward(&normed)?;
+        recompute.remake(&normed, &inner, || self.norm2.maker(&x))?;
+        let active = config.activation.forward_keeping(&inner, recompute)?;
+        let fed = self.fc2.forward(&active)?;
+        recompute.remake(&active, &fed, || config.activation.maker(&inner))?;
         Ok(x.f_add(&through(gates.map(|g| &g.1), fed)?)?)
     }
 

@@ -20,6 +20,7 @@ use crate::mllm::Mllm;
 use crate::nn::decoder::Decoder;
 use crate::parameter::{Group, Parameter};
 use crate::patches::Patches;
+use crate::recompute::Recompute;
 use crate::weights::{Source, Weights};
 
 const TOWER: &str = "model.visual";
@@ -78,46 +79,9 @@ impl Qwen2Vl {
     pub fn config(&self) -> &Config {
         &self.config
     }
-}
 
-impl Mllm for Qwen2Vl {
-    fn hidden(&self, batch: &Batch, mut cache: Option<&mut Cache>) -> Result<Tensor, Error> {
-        // What is in a cache has no graph, so its gradients would be silently cut.
-        let _guard = cache.is_some().then(no_grad_guard);
-        // Checks the batch before anything of it is used as an index.
-        crate::nn::attention::Spans::new(batch, cache.as_deref())?;
-        let config = &self.config;
-        let shifts: Vec<i64> = cache.as_deref().map_or_else(Vec::new, |cache| {
-            let rows = cache.rows.iter();
-            rows.map(|&slot| cache.sequence(slot).shift).collect()
-        });
-        let embedded = with_features(self, &self.decoder, batch, config.image_token)?;
-        let merge = config.vision.merge as usize;
-        let found = positions(batch, &shifts, config.image_token, merge)?;
-        // Where no picture is, the three are one.
-        let rows = if found.axes[0] == found.axes[1] && found.axes[0] == found.axes[2] {
-            Tensor::f_from_slice(&found.axes[0])?
-        } else {
-            let axes: Vec<Tensor> = found
-                .axes
-                .iter()
-                .map(|axis| Tensor::f_from_slice(axis))
-                .collect::<Result<_, _>>()?;
-            Tensor::f_stack(&axes, 0)?
-        };
-        let rows = rows.f_to_device(self.device)?;
-        let hidden = self
-            .decoder
-            .forward(embedded, batch, &rows, None, cache.as_deref_mut())?;
-        if let Some(cache) = cache {
-            for (row, shift) in found.shifts.into_iter().enumerate() {
-                cache.sequence_mut(cache.rows[row]).shift = shift;
-            }
-        }
-        Ok(hidden)
-    }
-
-    fn image_features(&self, images: &[ImageInput]) -> Result<Tensor, Error> {
+    /// Features `[f, d]` of the pictures, one after the other.
+    fn features(&self, images: &[ImageInput], recompute: Recompute) -> Result<Tensor, Error> {
         let vision = &self.config.vision;
         let side = vision.patch_size as usize;
         let expected = [vision.num_channels as usize, side, side];
@@ -146,7 +110,51 @@ impl Mllm for Qwen2Vl {
         let pixels = Tensor::f_cat(&pixels, 0)?
             .f_to_device(self.device)?
             .f_to_kind(self.kind)?;
-        self.tower.forward(&pixels, &grids)
+        self.tower.forward(&pixels, &grids, recompute)
+    }
+}
+
+impl Mllm for Qwen2Vl {
+    fn hidden(&self, batch: &Batch, mut cache: Option<&mut Cache>) -> Result<Tensor, Error> {
+        // What is in a cache has no graph, so its gradients would be silently cut.
+        let _guard = cache.is_some().then(no_grad_guard);
+        // Checks the batch before anything of it is used as an index.
+        crate::nn::attention::Spans::new(batch, cache.as_deref())?;
+        let config = &self.config;
+        let shifts: Vec<i64> = cache.as_deref().map_or_else(Vec::new, |cache| {
+            let rows = cache.rows.iter();
+            rows.map(|&slot| cache.sequence(slot).shift).collect()
+        });
+        let embedded = with_features(&self.decoder, batch, config.image_token, |images| {
+            self.features(images, batch.recompute)
+        })?;
+        let merge = config.vision.merge as usize;
+        let found = positions(batch, &shifts, config.image_token, merge)?;
+        // Where no picture is, the three are one.
+        let rows = if found.axes[0] == found.axes[1] && found.axes[0] == found.axes[2] {
+            Tensor::f_from_slice(&found.axes[0])?
+        } else {
+            let axes: Vec<Tensor> = found
+                .axes
+                .iter()
+                .map(|axis| Tensor::f_from_slice(axis))
+                .collect::<Result<_, _>>()?;
+            Tensor::f_stack(&axes, 0)?
+        };
+        let rows = rows.f_to_device(self.device)?;
+        let hidden = self
+            .decoder
+            .forward(embedded, batch, &rows, None, cache.as_deref_mut())?;
+        if let Some(cache) = cache {
+            for (row, shift) in found.shifts.into_iter().enumerate() {
+                cache.sequence_mut(cache.rows[row]).shift = shift;
+            }
+        }
+        Ok(hidden)
+    }
+
+    fn image_features(&self, images: &[ImageInput]) -> Result<Tensor, Error> {
+        self.features(images, Recompute::None)
     }
 
     fn patches(&self, image: &ImageInput) -> Patches {

@@ -10,7 +10,9 @@ use crate::init::Init;
 use crate::nn::attention::masked;
 use crate::nn::layers::{LayerNorm, Linear};
 use crate::nn::rope::{Rope, RopeConfig, rotate};
+use crate::nn::shared::Shared;
 use crate::parameter::Group;
+use crate::recompute::Recompute;
 use crate::weights::Weights;
 
 /// Fixed by the family.
@@ -20,7 +22,7 @@ const NORM_EPS: f64 = 1e-6;
 #[derive(Debug)]
 pub struct Tower {
     patch: Tensor,
-    layers: Vec<Layer>,
+    layers: Vec<Shared<Layer>>,
     norm: LayerNorm,
     merge1: Linear,
     merge2: Linear,
@@ -36,6 +38,29 @@ struct Layer {
     output: Linear,
     fc1: Linear,
     fc2: Linear,
+}
+
+/// What all layers of one forward share.
+struct Pass {
+    cos: Tensor,
+    sin: Tensor,
+    /// Patches of each picture.
+    lengths: Vec<i64>,
+    config: VisionConfig,
+    recompute: Recompute,
+}
+
+impl Pass {
+    /// The same for a layer that is run again as a whole.
+    fn again(&self) -> Self {
+        Self {
+            cos: self.cos.shallow_clone(),
+            sin: self.sin.shallow_clone(),
+            lengths: self.lengths.clone(),
+            config: self.config.clone(),
+            recompute: Recompute::None,
+        }
+    }
 }
 
 impl Tower {
@@ -62,7 +87,7 @@ impl Tower {
             Init::Xavier,
         )?;
         let layers = (0..config.num_layers)
-            .map(|i| Layer::new(weights, &format!("{name}.blocks.{i}"), config))
+            .map(|i| Layer::new(weights, &format!("{name}.blocks.{i}"), config).map(Shared::new))
             .collect::<Result<_, _>>()?;
         weights.group = Group::Projector;
         let wide = w * config.merge * config.merge;
@@ -93,7 +118,12 @@ impl Tower {
 
     /// Features `[p / merge², d]` of patches `[p, channels, height, width]`, which lie in blocks that are merged.
     /// `grids` are the pictures' rows and columns of patches.
-    pub fn forward(&self, pixels: &Tensor, grids: &[(usize, usize)]) -> Result<Tensor, Error> {
+    pub fn forward(
+        &self,
+        pixels: &Tensor,
+        grids: &[(usize, usize)],
+        recompute: Recompute,
+    ) -> Result<Tensor, Error> {
         let config = &self.config;
         let [p, c, size] = [pixels.size()[0], config.num_channels, config.patch_size];
         // A picture is a video of equal frames.
@@ -113,9 +143,21 @@ impl Tower {
         )?
         .f_to_device(hidden.device())?;
         let (cos, sin) = self.rope.axial_angles(&positions)?;
-        let lengths: Vec<i64> = grids.iter().map(|(h, w)| (h * w) as i64).collect();
+        let pass = Pass {
+            cos,
+            sin,
+            lengths: grids.iter().map(|(h, w)| (h * w) as i64).collect(),
+            config: config.clone(),
+            recompute,
+        };
         for layer in &self.layers {
-            hidden = layer.forward(&hidden, &cos, &sin, &lengths, config)?;
+            hidden = match recompute {
+                Recompute::Blocks => {
+                    let pass = pass.again();
+                    layer.again(&[&hidden], move |layer, x| layer.forward(&x[0], &pass))?
+                }
+                _ => layer.get().forward(&hidden, &pass)?,
+            };
         }
         let wide = config.width * config.merge * config.merge;
         let merged = self.norm.forward(&hidden)?.f_reshape([-1, wide])?;
@@ -161,29 +203,24 @@ impl Layer {
         })
     }
 
-    fn forward(
-        &self,
-        x: &Tensor,
-        cos: &Tensor,
-        sin: &Tensor,
-        lengths: &[i64],
-        config: &VisionConfig,
-    ) -> Result<Tensor, Error> {
-        let mixed = self.attention(&self.norm1.forward(x)?, cos, sin, lengths, config)?;
+    fn forward(&self, x: &Tensor, pass: &Pass) -> Result<Tensor, Error> {
+        let (recompute, activation) = (pass.recompute, pass.config.activation);
+        let normed = self.norm1.forward(x)?;
+        let mixed = self.attention(&normed, pass)?;
+        recompute.remake(&normed, &mixed, || self.norm1.maker(x))?;
         let x = x.f_add(&mixed)?;
-        let inner = self.fc1.forward(&self.norm2.forward(&x)?)?;
-        Ok(x.f_add(&self.fc2.forward(&config.activation.forward(&inner)?)?)?)
+        let normed = self.norm2.forward(&x)?;
+        let inner = self.fc1.forward(&normed)?;
+        recompute.remake(&normed, &inner, || self.norm2.maker(&x))?;
+        let active = activation.forward_keeping(&inner, recompute)?;
+        let fed = self.fc2.forward(&active)?;
+        recompute.remake(&active, &fed, || activation.maker(&inner))?;
+        Ok(x.f_add(&fed)?)
     }
 
     /// Each picture's patches see each other.
-    fn attention(
-        &self,
-        x: &Tensor,
-        cos: &Tensor,
-        sin: &Tensor,
-        lengths: &[i64],
-        config: &VisionConfig,
-    ) -> Result<Tensor, Error> {
+    fn attention(&self, x: &Tensor, pass: &Pass) -> Result<Tensor, Error> {
+        let (config, lengths) = (&pass.config, &pass.lengths[..]);
         let p = x.size()[0];
         let heads = [p, 3, config.num_heads, config.width / config.num_heads];
         let qkv = self.qkv.forward(x)?.f_reshape(heads)?.f_unbind(1)?;
@@ -195,7 +232,7 @@ impl Layer {
         };
         // Turned in f32, whatever the dtype of the model, as there.
         let turned = |x: &Tensor| -> Result<Tensor, Error> {
-            let (cos, sin) = (cos.f_to_kind(exact)?, sin.f_to_kind(exact)?);
+            let (cos, sin) = (pass.cos.f_to_kind(exact)?, pass.sin.f_to_kind(exact)?);
             Ok(rotate(&x.f_to_kind(exact)?, &cos, &sin)?.f_to_kind(kind)?)
         };
         let first = |x: &Tensor| x.f_transpose(0, 1)?.f_unsqueeze(0);

@@ -83,7 +83,7 @@ fn what_a_recipe_says_stays() {
             .expect("known"),
         fixed: vec!["optimizer_state", "gradients", "optimizer_device"],
     };
-    let found = planner.fit(&device("host:24GB"), &said).expect("fits");
+    let found = planner.fit(&device("host:32GB"), &said).expect("fits");
     let choices = &found.row.choices;
     assert_eq!(choices.optimizer_state, OptimizerState::Bits8);
     assert_eq!(choices.gradients, Gradients::F32);
