@@ -21,6 +21,7 @@ mod keys;
 mod resolution;
 
 mod checked;
+mod optimizer_choices;
 mod unread;
 mod values;
 

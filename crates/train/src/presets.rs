@@ -1,6 +1,8 @@
 //! The paper's trainings. A recipe has the same numbers by itself; a test of `pipeline` compares them.
 
-use crate::{Config, Rates, Scheduler, TooLong};
+use crate::{
+    Config, Gradients, Masters, OptimizerDevice, OptimizerState, Rates, Scheduler, TooLong,
+};
 
 impl Config {
     /// Tuning of the synthesizer, which is a LLaVA-v1.6 (table 9).
@@ -56,6 +58,10 @@ impl Config {
             betas: [0.9, 0.999],
             eps: 1e-8,
             max_grad_norm: 1.0,
+            gradients: Gradients::F32,
+            optimizer_state: OptimizerState::F32,
+            masters: Masters::F32,
+            optimizer_device: OptimizerDevice::Model,
         }
     }
 }

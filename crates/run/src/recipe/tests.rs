@@ -5,6 +5,7 @@ use super::*;
 use crate::hub::Hub;
 
 mod machines;
+mod optimizer_choices;
 mod paper;
 mod unread;
 

@@ -3,7 +3,7 @@
 
 use super::key::{Key, MANY, OURS, Preset, key};
 use super::shape::Shape;
-use super::training::{Scheduler, TooLong};
+use super::training::{Gradients, Masters, OptimizerDevice, OptimizerState, Scheduler, TooLong};
 
 /// The keys of one training: the name of its section, the paper's table, its passes, its rates, decay and warm-up, where the
 /// presets of its checkpoints come from, and what `data` takes the place of.
@@ -133,6 +133,34 @@ macro_rules! training {
                 Shape::Integer(1, 1000),
                 preset $saving("1"),
                 "checkpoints kept"
+            ),
+            key!(
+                concat!($section, ".gradients"),
+                Shape::Word(&Gradients::WORDS),
+                "\"f32\"",
+                OURS,
+                "in what gradients of a bf16 model are summed"
+            ),
+            key!(
+                concat!($section, ".optimizer_state"),
+                Shape::Word(&OptimizerState::WORDS),
+                "\"f32\"",
+                OURS,
+                "in what AdamW's moments are kept"
+            ),
+            key!(
+                concat!($section, ".masters"),
+                Shape::Word(&Masters::WORDS),
+                "\"f32\"",
+                OURS,
+                "what is updated in a bf16 model: a copy, or the weights themselves"
+            ),
+            key!(
+                concat!($section, ".optimizer_device"),
+                Shape::Word(&OptimizerDevice::WORDS),
+                "\"model\"",
+                OURS,
+                "where masters and moments are: beside the model, or in the host's memory"
             ),
         ]
     };

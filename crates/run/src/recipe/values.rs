@@ -230,6 +230,10 @@ impl<'a> Values<'a> {
             ],
             eps: self.number(&key("eps")),
             max_grad_norm: self.number(&key("max_grad_norm")),
+            gradients: self.word(&key("gradients")),
+            optimizer_state: self.word(&key("optimizer_state")),
+            masters: self.word(&key("masters")),
+            optimizer_device: self.word(&key("optimizer_device")),
         }
     }
 }

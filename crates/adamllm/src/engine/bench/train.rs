@@ -9,7 +9,10 @@ use adamllm::output::print;
 use anyhow::{Result, bail};
 use corpus::Sample;
 use serde_json::json;
-use train::{Config, Metrics, Rates, Samples, Scheduler, TooLong, Trainer, peak_rss_bytes};
+use train::{
+    Config, Gradients, Masters, Metrics, OptimizerDevice, OptimizerState, Rates, Samples,
+    Scheduler, TooLong, Trainer, peak_rss_bytes,
+};
 
 use super::inputs::{self, Scratch};
 use super::outcome::{gib, machine, spread, tell};
@@ -164,6 +167,10 @@ fn config(asked: &BenchTrain, samples: usize) -> Config {
         betas: [0.9, 0.999],
         eps: 1e-8,
         max_grad_norm: 1.0,
+        gradients: Gradients::F32,
+        optimizer_state: OptimizerState::F32,
+        masters: Masters::F32,
+        optimizer_device: OptimizerDevice::Model,
     }
 }
 

@@ -156,6 +156,10 @@ fn check_training(training: &Training, (rates, decay, warmup, epochs): Column) {
         betas: [0.9, 0.999],
         eps: 1e-8,
         max_grad_norm: 1.0,
+        gradients: training::Gradients::F32,
+        optimizer_state: training::OptimizerState::F32,
+        masters: training::Masters::F32,
+        optimizer_device: training::OptimizerDevice::Model,
     };
     assert_eq!(*training, expected);
 }
