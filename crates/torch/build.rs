@@ -34,6 +34,7 @@ fn main() {
         .flag("-D_GLIBCXX_USE_CXX11_ABI=1")
         // libtorch's parallel loops are templates, which run on one thread where the compiler is not told.
         .flag("-fopenmp")
+        .file("csrc/adamw.cpp")
         .file("csrc/allocator.cpp")
         .file("csrc/fused.cpp")
         .file("csrc/products.cpp")
@@ -59,7 +60,7 @@ fn main() {
     }
 }
 
-/// The loops of `kernels.cpp`, once for each set of instructions; which one runs is found out when the program starts.
+/// The loops of `kernels.cpp` and `adamw_loops.cpp`, once for each set of instructions; which one runs is found out when the program starts.
 fn kernels() {
     for (name, instructions) in [
         ("base", &[][..]),
@@ -76,18 +77,24 @@ fn kernels() {
             ],
         ),
     ] {
-        let mut build = cc::Build::new();
-        build
-            .cpp(true)
-            .std("c++17")
-            .opt_level(3)
-            .define("ADM_KERNELS", name)
-            // Nothing of C++'s library is in them.
-            .flags(["-fopenmp-simd", "-fno-math-errno", "-fno-trapping-math"])
-            .flags(["-ffp-contract=fast", "-fno-exceptions"])
-            .flags(instructions)
-            .file("csrc/kernels.cpp")
-            .compile(&format!("adamllm_kernels_{name}"));
+        // AdamW's give the same bits whatever the instructions are.
+        for (file, contract, library) in [
+            ("csrc/kernels.cpp", "-ffp-contract=fast", "kernels"),
+            ("csrc/adamw_loops.cpp", "-ffp-contract=off", "adamw"),
+        ] {
+            let mut build = cc::Build::new();
+            build
+                .cpp(true)
+                .std("c++17")
+                .opt_level(3)
+                .define("ADM_KERNELS", name)
+                // Nothing of C++'s library is in them.
+                .flags(["-fopenmp-simd", "-fno-math-errno", "-fno-trapping-math"])
+                .flags([contract, "-fno-exceptions"])
+                .flags(instructions)
+                .file(file)
+                .compile(&format!("adamllm_{library}_{name}"));
+        }
     }
 }
 

@@ -111,7 +111,7 @@ fn short(choices: &Choices) -> String {
         "bf16 state",
     );
     add(
-        choices.optimizer_state == OptimizerState::Bits8,
+        choices.optimizer_state == OptimizerState::EightBit,
         "8-bit state",
     );
     add(choices.masters == Masters::None, "no masters");

@@ -11,8 +11,8 @@ use std::error::Error;
 use std::sync::Arc;
 
 use processor::{Encoded, ImageGrid, ImageInput};
-use run::memory::{Architecture, Choices, Load, Needs, Planner, Recompute, Tower};
-use run::recipe::{DeviceKind, Dtype};
+use run::memory::{Architecture, Choices, Load, Needs, Planner, Tower};
+use run::recipe::{DeviceKind, Dtype, Training};
 use serde_json::Value;
 use torch::products::{Library, Product, Products};
 use train::{Config, SampleSource, Trainer};
@@ -70,12 +70,28 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// What is looked at: each choice alone, and some together.
-fn choices(_dtype: Dtype) -> Vec<Choices> {
-    let with = |recompute| Choices {
-        recompute,
-        ..Choices::default()
+fn choices(dtype: Dtype) -> Vec<Choices> {
+    let mut all = vec![Choices::default()];
+    let mut add = |pairs: &[(&str, &str)]| {
+        let mut choices = Choices::default();
+        for (key, word) in pairs {
+            choices = choices.with(key, word).expect("a known word");
+        }
+        all.push(choices);
     };
-    Recompute::ALL.map(with).to_vec()
+    add(&[("recompute", "cheap")]);
+    add(&[("recompute", "blocks")]);
+    add(&[("optimizer_state", "8bit")]);
+    if dtype == Dtype::Bf16 {
+        add(&[("gradients", "bf16")]);
+        add(&[
+            ("recompute", "blocks"),
+            ("gradients", "bf16"),
+            ("optimizer_state", "8bit"),
+            ("masters", "none"),
+        ]);
+    }
+    all
 }
 
 /// Plans and measures a few steps.
@@ -112,12 +128,16 @@ fn case(config: &str, dtype: Dtype, choices: &Choices) -> Result<(Needs, u64), B
     let settings = Config {
         micro_tokens: (SAMPLES * tokens).max(SAMPLES * patches / 2 + 1),
         max_seq_len: tokens,
-        recompute: match choices.recompute {
-            Recompute::None => model::Recompute::None,
-            Recompute::Cheap => model::Recompute::Cheap,
-            Recompute::Blocks => model::Recompute::Blocks,
-        },
-        ..Config::small(1e-4, SAMPLES * MICROBATCHES, 2)
+        ..pipeline::settings::config(&Training {
+            batch_size: SAMPLES * MICROBATCHES,
+            max_steps: Some(2),
+            recompute: choices.recompute,
+            gradients: choices.gradients,
+            optimizer_state: choices.optimizer_state,
+            masters: choices.masters,
+            optimizer_device: choices.optimizer_device,
+            ..Training::synthesizer()
+        })
     };
     let mut trainer = Trainer::new(model.as_ref(), &source, &settings)?;
     while trainer.step()?.is_some() {}

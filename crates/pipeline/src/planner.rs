@@ -207,9 +207,9 @@ fn memory(driver: &Driver<'_>, measured: &Measured) -> BTreeMap<String, u64> {
     let longest = measured.prompt_tokens + new_tokens;
     let mut memory = BTreeMap::from([
         ("weights".to_owned(), sizes.weights),
-        ("master weights".to_owned(), sizes.masters()),
-        ("gradients".to_owned(), 4 * sizes.trained),
-        ("moments".to_owned(), 8 * sizes.trained),
+        ("master weights".to_owned(), sizes.state.masters),
+        ("gradients".to_owned(), sizes.state.gradients),
+        ("moments".to_owned(), sizes.state.moments),
         (
             "cache of a group of answers".to_owned(),
             sizes.cached_token * (generation.group * longest).min(generation.cache_tokens) as u64,

@@ -24,6 +24,7 @@ mod resolution;
 mod checked;
 mod fitted;
 mod fitting;
+mod optimizer_choices;
 mod unread;
 mod values;
 

@@ -2,6 +2,7 @@
 #![deny(missing_docs)]
 
 mod call;
+pub mod compact;
 mod cuda;
 mod error;
 mod foreign;

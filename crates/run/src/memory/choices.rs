@@ -4,72 +4,9 @@ use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 
 use super::device::Device;
-pub use crate::recipe::training::Recompute;
 use crate::recipe::training::Training;
+pub use crate::recipe::training::{Gradients, Masters, OptimizerDevice, OptimizerState, Recompute};
 use crate::recipe::{DeviceKind, Dtype};
-
-/// How gradients are summed up.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Gradients {
-    /// In f32.
-    #[default]
-    F32,
-    /// In bf16.
-    Bf16,
-}
-
-corpus::words!(Gradients {
-    F32 = "f32",
-    Bf16 = "bf16",
-});
-
-/// How the optimizer's two moments are held.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum OptimizerState {
-    /// In f32.
-    #[default]
-    F32,
-    /// In bf16.
-    Bf16,
-    /// A byte a value, and a scale for each 256.
-    Bits8,
-}
-
-corpus::words!(OptimizerState {
-    F32 = "f32",
-    Bf16 = "bf16",
-    Bits8 = "8bit",
-});
-
-/// Copies of full precision beside weights in half.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Masters {
-    /// In f32.
-    #[default]
-    F32,
-    /// There are none: the weights themselves are updated.
-    None,
-}
-
-corpus::words!(Masters {
-    F32 = "f32",
-    None = "none",
-});
-
-/// Where moments and masters lie, and are updated.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum OptimizerDevice {
-    /// Where the model is.
-    #[default]
-    Model,
-    /// In the memory of the host.
-    Cpu,
-}
-
-corpus::words!(OptimizerDevice {
-    Model = "model",
-    Cpu = "cpu",
-});
 
 /// Small matrices that are trained beside the frozen weights.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -150,8 +87,12 @@ impl Choices {
     pub fn of(training: &Training) -> Self {
         Self {
             recompute: training.recompute,
-            // set by `gradients`, `optimizer_state`, `masters`, `optimizer_device` and `lora`, as they come.
-            ..Self::default()
+            gradients: training.gradients,
+            optimizer_state: training.optimizer_state,
+            masters: training.masters,
+            optimizer_device: training.optimizer_device,
+            // set by `lora`, as it comes.
+            lora: None,
         }
     }
 
@@ -254,7 +195,7 @@ pub fn order(device: &Device, dtype: Dtype) -> Vec<Choices> {
     }
     for masters in Masters::ALL {
         // The moments follow in the order of what they give up.
-        for optimizer_state in [OptimizerState::Bf16, OptimizerState::Bits8] {
+        for optimizer_state in [OptimizerState::Bf16, OptimizerState::EightBit] {
             if half || masters == Masters::F32 {
                 levels.push(Choices {
                     gradients,

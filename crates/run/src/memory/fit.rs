@@ -1,6 +1,6 @@
 //! Which way to train fits a device: the first of a fixed order.
 
-use super::choices::{Choices, KEYS, Lora, lora_order, order};
+use super::choices::{Choices, KEYS, Lora, Masters, OptimizerDevice, lora_order, order};
 use super::device::Device;
 use super::planner::{Planner, RANK, Row};
 use crate::plan::bytes;
@@ -47,7 +47,10 @@ fn allowed(planner: &Planner, device: &Device, said: &Said) -> Vec<Choices> {
             }
         }
         choices.lora.clone_from(&said.choices.lora);
-        if !all.contains(&choices) {
+        // Weights cannot be updated in place and elsewhere.
+        let clash =
+            choices.masters == Masters::None && choices.optimizer_device == OptimizerDevice::Cpu;
+        if !clash && !all.contains(&choices) {
             all.push(choices);
         }
     }

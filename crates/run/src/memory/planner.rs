@@ -19,6 +19,9 @@ const LOGITS: u64 = 64 << 20;
 /// Values that share a scale in moments of 8 bits.
 const SCALED: u64 = 256;
 
+/// Parameters of fewer values keep moments in f32, as crate `train` says.
+const SMALL: u64 = 4096;
+
 /// A rank that a plan shows LoRA with where a recipe says none.
 pub const RANK: u64 = 16;
 
@@ -177,10 +180,26 @@ impl Planner {
         let moments = match choices.optimizer_state {
             OptimizerState::F32 => 8 * trained,
             OptimizerState::Bf16 => 4 * trained,
-            OptimizerState::Bits8 => 2 * (trained + 4 * trained.div_ceil(SCALED)),
+            OptimizerState::EightBit => {
+                let small = self.small(choices.lora.as_ref());
+                let large = trained - small;
+                8 * small + 2 * (large + 4 * large.div_ceil(SCALED))
+            }
         };
         let has_masters = self.dtype == Dtype::Bf16 && choices.masters == Masters::F32;
         moments + if has_masters { 4 * trained } else { 0 }
+    }
+
+    /// Values of trained parameters that are too small for moments of 8 bits.
+    fn small(&self, lora: Option<&Lora>) -> u64 {
+        match lora {
+            Some(_) => 0,
+            None => {
+                let own = self.parameters.iter().filter(|p| self.trains(p));
+                let counts = own.map(Parameter::count);
+                counts.filter(|&count| count < SMALL).sum()
+            }
+        }
     }
 
     /// Sums that are held from microbatch to microbatch.
@@ -211,8 +230,8 @@ impl Planner {
         };
         let kept: Kept = kept(&self.model, &self.load, numerics, flow, lora);
         let recompute = choices.recompute;
-        // Gradients that lie at the weights in half precision until the microbatch is done; others are added where they lie.
-        let waits = numerics.dtype == Dtype::Bf16 && choices.gradients == Gradients::F32;
+        // Gradients in half precision lie at the weights until the microbatch is done; those in f32 are added where they lie.
+        let waits = numerics.dtype == Dtype::Bf16;
         let waiting = |counts: u64| if waits { s * counts } else { 0 };
         let (in_text, embedding) = self.leaves(lora);
         let in_vision = self.trained(lora) - in_text - embedding - self.head_alone(lora);
@@ -241,7 +260,14 @@ impl Planner {
             },
         ];
         if waits {
-            moments.push(self.collecting(lora));
+            moments.push(self.collecting(choices));
+            // The head's gradient joins sums in half precision as a copy.
+            if choices.gradients == Gradients::Bf16 {
+                moments.push(Moment {
+                    gradients: s * self.head_alone(lora),
+                    ..Moment::default()
+                });
+            }
         }
         let largest = moments.into_iter().max_by_key(Moment::total);
         largest.unwrap_or_default()
@@ -273,9 +299,14 @@ impl Planner {
         }
     }
 
-    /// Gradients in half precision are added to their sums one after the other, each as a copy in f32.
-    fn collecting(&self, lora: Option<&Lora>) -> Moment {
+    /// Gradients in half precision are added to their sums one after the other, to those in f32 each as a copy.
+    fn collecting(&self, choices: &Choices) -> Moment {
         let s = width(self.dtype);
+        let lora = choices.lora.as_ref();
+        let copied = match choices.gradients {
+            Gradients::F32 => 4,
+            Gradients::Bf16 => 0,
+        };
         let mut waiting: Vec<u64> = match lora {
             Some(lora) => vec![self.lora_parameters(lora)],
             None => {
@@ -292,7 +323,7 @@ impl Planner {
             Moment {
                 gradients: left,
                 activations: 0,
-                workspace: 4 * count,
+                workspace: copied * count,
             }
         });
         moments.max_by_key(Moment::total).unwrap_or_default()

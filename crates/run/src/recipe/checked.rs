@@ -11,6 +11,7 @@ use super::dtype::Dtype;
 use super::family::{self, Family, Found};
 use super::fitted::{self, Asked, Fitted};
 use super::keys::{DEMO, key};
+use super::optimizer_choices;
 use super::resolution::{FAMILY, Resolution, Surroundings, resolve_most, without_column};
 use super::shape::Shape;
 use super::training::Training;
@@ -329,6 +330,12 @@ impl Recipe {
                 "`mix.caption` and `mix.synthetic` are both off, so nothing is left to train on"
                     .to_owned(),
             );
+        }
+        for (section, training) in [
+            ("synthesizer.train", &recipe.synthesizer.train),
+            ("train", &recipe.train),
+        ] {
+            errors.extend(optimizer_choices::problems(section, training, recipe.dtype));
         }
         errors.extend(unread::problems(&recipe.resolution, &recipe.model_types()));
         (recipe, errors)

@@ -85,7 +85,7 @@ fn what_a_recipe_says_stays() {
     };
     let found = planner.fit(&device("host:32GB"), &said).expect("fits");
     let choices = &found.row.choices;
-    assert_eq!(choices.optimizer_state, OptimizerState::Bits8);
+    assert_eq!(choices.optimizer_state, OptimizerState::EightBit);
     assert_eq!(choices.gradients, Gradients::F32);
     assert_eq!(choices.optimizer_device, OptimizerDevice::Model);
 }
