@@ -182,3 +182,100 @@ pub fn size(n: u64) -> String {
         n => bytes(n),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::cli::{Cli, Command};
+
+    const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+    /// The command that makes the tables of the documentation, in the repository's folder.
+    const COMMAND: &str = "adamllm plan docs/hardware/qwen2-vl-2b.toml docs/hardware/llava-v1.6-llama3-8b.toml \
+        docs/hardware/llama-3.2-11b-vision.toml \
+        --device 16GB,24GB,48GB,80GB,141GB,host:24GB,host:64GB,host:256GB --markdown";
+
+    fn parsed(line: &str) -> (Shared, Plan) {
+        let cli = Cli::try_parse_from(line.split_whitespace()).expect("a sound command");
+        match cli.command {
+            Command::Plan(plan) => (cli.shared, plan),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn all(line: &str) -> Result<Vec<Planned>> {
+        let (shared, plan) = parsed(line);
+        let mut all = Vec::new();
+        for recipe in &plan.recipes {
+            for (device, automatic) in devices(&shared.device)? {
+                let path = Path::new(ROOT).join(recipe);
+                all.extend(planned(&shared, &path, &plan.set, &device, &automatic)?);
+            }
+        }
+        Ok(all)
+    }
+
+    #[test]
+    fn the_documentation_has_the_tables_that_the_command_prints() {
+        let page =
+            std::fs::read_to_string(Path::new(ROOT).join("docs/hardware.md")).expect("a page");
+        let tables = plan_pages::markdown(&all(COMMAND).expect("planned"));
+        let words: Vec<&str> = COMMAND.split_whitespace().collect();
+        let own = page.replace("\\\n", " ");
+        let own: Vec<&str> = own.split_whitespace().collect();
+        assert!(
+            own.windows(words.len()).any(|part| part == words),
+            "docs/hardware.md does not name its command"
+        );
+        assert!(
+            page.contains(&tables),
+            "docs/hardware.md should have\n{tables}"
+        );
+    }
+
+    #[test]
+    fn every_way_is_shown_with_its_bytes() {
+        let found = all("adamllm plan docs/hardware/qwen2-vl-2b.toml --device 48GB,8x24GB")
+            .expect("planned");
+        assert_eq!(found.len(), 2);
+        let single = plan_pages::text(&found[0]);
+        for part in [
+            "2.21 B parameters in bf16",
+            "a GPU of 48.0 GB gives tensors 43.2 GB",
+            "LoRA 16",
+            "blocks recomputed, bf16 gradients, 8-bit state, no masters",
+            "fit: ",
+        ] {
+            assert!(single.contains(part), "{part} in\n{single}");
+        }
+        let several = plan_pages::text(&found[1]);
+        assert!(
+            several.contains("plain, parted among 8") && several.contains("do not exist yet"),
+            "{several}"
+        );
+        let document = document(&found[0]);
+        assert_eq!(document["parameters"]["projector"], 34_087_936);
+        assert_eq!(document["device"]["for_tensors"], 43_200_000_000_u64);
+        assert_eq!(document["ways"].as_array().map(Vec::len), Some(27));
+        assert_eq!(document["ways"][0]["choices"]["recompute"], "none");
+        assert_eq!(document["chosen"]["fits"], true);
+    }
+
+    #[test]
+    fn what_cannot_be_planned_is_said() {
+        let said = |line: &str| format!("{:#}", all(line).err().expect("an error"));
+        let qwen = "adamllm plan docs/hardware/qwen2-vl-2b.toml";
+        let device = said(&format!("{qwen} --device 24"));
+        assert!(
+            device.contains("`24` is no device") && device.contains("`24GB`"),
+            "{device}"
+        );
+        let cuda = said(&format!("{qwen} --device cuda:0"));
+        assert!(cuda.contains("--device 24GB"), "{cuda}");
+        let empty = said(&format!("{qwen} --device 24GB --set model.checkpoint=."));
+        assert!(empty.contains("`config.json`"), "{empty}");
+        let unknown = said(&format!("{qwen} --device 24GB --set train.fitt=auto"));
+        assert!(unknown.contains("`train.fit`"), "{unknown}");
+    }
+}
