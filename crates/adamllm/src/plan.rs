@@ -32,7 +32,7 @@ pub struct Plan {
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub set: Vec<String>,
     /// Tables of what fits where, one row a recipe, as in the documentation.
-    #[arg(long, conflicts_with = "json")]
+    #[arg(long)]
     pub markdown: bool,
 }
 

@@ -11,7 +11,10 @@ use std::error::Error;
 use std::sync::Arc;
 
 use processor::{Encoded, ImageGrid, ImageInput};
-use run::memory::{Architecture, Choices, Load, Needs, Planner, Tower};
+use run::memory::{
+    Architecture, Choices, Gradients, Load, Masters, Needs, OptimizerState, Planner, Recompute,
+    Tower,
+};
 use run::recipe::{DeviceKind, Dtype, Training};
 use serde_json::Value;
 use torch::products::{Library, Product, Products};
@@ -71,25 +74,32 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 /// What is looked at: each choice alone, and some together.
 fn choices(dtype: Dtype) -> Vec<Choices> {
-    let mut all = vec![Choices::default()];
-    let mut add = |pairs: &[(&str, &str)]| {
-        let mut choices = Choices::default();
-        for (key, word) in pairs {
-            choices = choices.with(key, word).expect("a known word");
-        }
-        all.push(choices);
+    let plain = Choices::default();
+    let recomputed = |recompute| Choices {
+        recompute,
+        ..Choices::default()
     };
-    add(&[("recompute", "cheap")]);
-    add(&[("recompute", "blocks")]);
-    add(&[("optimizer_state", "8bit")]);
+    let small = Choices {
+        optimizer_state: OptimizerState::EightBit,
+        ..Choices::default()
+    };
+    let mut all = vec![
+        plain,
+        recomputed(Recompute::Cheap),
+        recomputed(Recompute::Blocks),
+        small.clone(),
+    ];
     if dtype == Dtype::Bf16 {
-        add(&[("gradients", "bf16")]);
-        add(&[
-            ("recompute", "blocks"),
-            ("gradients", "bf16"),
-            ("optimizer_state", "8bit"),
-            ("masters", "none"),
-        ]);
+        all.push(Choices {
+            gradients: Gradients::Bf16,
+            ..Choices::default()
+        });
+        all.push(Choices {
+            recompute: Recompute::Blocks,
+            gradients: Gradients::Bf16,
+            masters: Masters::None,
+            ..small
+        });
     }
     all
 }
