@@ -34,6 +34,7 @@ fn main() {
         .flag("-D_GLIBCXX_USE_CXX11_ABI=1")
         // libtorch's parallel loops are templates, which run on one thread where the compiler is not told.
         .flag("-fopenmp")
+        .file("csrc/adamw.cpp")
         .file("csrc/allocator.cpp")
         .file("csrc/attention.cpp")
         .file("csrc/decoding.cpp")
@@ -61,19 +62,25 @@ fn main() {
     }
 }
 
-/// The loops of `kernels.cpp`, once for each set of instructions; which one runs is found out when the program starts.
+/// The loops of `kernels.cpp` and `adamw_loops.cpp`, once for each set of instructions; which one runs is found out when the program starts.
 fn kernels() {
     for (name, instructions) in [
         ("base", &[][..]),
         ("avx2", &["-mavx2", "-mfma"]),
         ("avx512", &AVX512),
     ] {
-        loops("csrc/kernels.cpp", instructions)
-            .define("ADM_KERNELS", name)
-            .compile(&format!("adamllm_kernels_{name}"));
+        // AdamW's give the same bits whatever the instructions are.
+        for (file, contract, library) in [
+            ("csrc/kernels.cpp", "-ffp-contract=fast", "kernels"),
+            ("csrc/adamw_loops.cpp", "-ffp-contract=off", "adamw"),
+        ] {
+            loops(file, contract, instructions)
+                .define("ADM_KERNELS", name)
+                .compile(&format!("adamllm_{library}_{name}"));
+        }
     }
     // Its tiles need as many registers as these instructions have.
-    loops("csrc/attention_loops.cpp", &AVX512).compile("adamllm_attention");
+    loops("csrc/attention_loops.cpp", "-ffp-contract=fast", &AVX512).compile("adamllm_attention");
 }
 
 /// What most processors of servers have since 2017.
@@ -87,7 +94,7 @@ const AVX512: [&str; 6] = [
 ];
 
 /// Loops of a file, compiled for these instructions.
-fn loops(file: &str, instructions: &[&str]) -> cc::Build {
+fn loops(file: &str, contract: &str, instructions: &[&str]) -> cc::Build {
     let mut build = cc::Build::new();
     build
         .cpp(true)
@@ -95,7 +102,7 @@ fn loops(file: &str, instructions: &[&str]) -> cc::Build {
         .opt_level(3)
         // Nothing of C++'s library is in them.
         .flags(["-fopenmp-simd", "-fno-math-errno", "-fno-trapping-math"])
-        .flags(["-ffp-contract=fast", "-fno-exceptions"])
+        .flags([contract, "-fno-exceptions"])
         // Vectors are handed on inside of one file alone.
         .flag("-Wno-psabi")
         .flags(instructions)

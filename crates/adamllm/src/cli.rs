@@ -9,6 +9,7 @@ use crate::bench::Bench;
 use crate::convert::Convert;
 use crate::flags::{Shared, positive};
 use crate::inspect_data::InspectData;
+use crate::plan::Plan;
 use crate::{convert_model, scores};
 
 /// Adapts a multimodal LLM to a domain from image-caption pairs, with the evidence that it is better.
@@ -100,6 +101,8 @@ pub enum Command {
     /// Look at data, samples and models.
     #[command(subcommand)]
     Inspect(Inspect),
+    /// What each way to train a recipe's model takes on a device, and which one fits; needs no weights.
+    Plan(Plan),
     /// Explain, compare and begin recipes.
     #[command(subcommand)]
     Recipe(RecipeCommand),

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use run::hub::Hub;
-use run::recipe::{Automatic, Surroundings};
+use run::recipe::{Automatic, Fitting, Surroundings};
 
 /// The caches of `huggingface_hub` in its own order of precedence.
 pub fn hub() -> Hub {
@@ -32,11 +32,15 @@ pub fn cache() -> Option<PathBuf> {
     Some(base.join("adamllm"))
 }
 
-/// What recipes are read in, where `model.dtype = "auto"` stands for `automatic`.
-pub fn surroundings(automatic: Automatic) -> Surroundings<'static> {
+/// What recipes are read in, where `model.dtype = "auto"` stands for `automatic` and trainings are fitted to `fitting`.
+pub fn surroundings(automatic: Automatic, fitting: Fitting<'static>) -> Surroundings<'static> {
     Surroundings {
         hub: hub(),
         demo_recipe: demo::RECIPE,
         automatic,
+        fitting: Fitting {
+            demo_config: Some(demo::BASE_CONFIG),
+            ..fitting
+        },
     }
 }

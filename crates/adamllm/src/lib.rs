@@ -24,6 +24,8 @@ pub mod libtorch;
 pub mod light;
 pub mod machine;
 pub mod output;
+pub mod plan;
+pub mod plan_pages;
 pub mod program;
 mod reading;
 pub mod recipes;

@@ -7,8 +7,8 @@ use serde_json::json;
 use crate::cli::{Cli, Command, Inspect, RecipeCommand};
 use crate::output::print;
 use crate::{
-    convert, inspect_checkpoint, inspect_data, inspect_run, inspect_sample, recipes, reference,
-    scores,
+    convert, inspect_checkpoint, inspect_data, inspect_run, inspect_sample, plan, recipes,
+    reference, scores,
 };
 
 /// Runs the command if it needs no tensors.
@@ -25,6 +25,7 @@ pub fn run(cli: &Cli) -> Option<Result<()>> {
         }
         Command::Inspect(Inspect::Run { folder }) => inspect_run::run(shared, folder),
         Command::Inspect(Inspect::Checkpoint { folder }) => inspect_checkpoint::run(shared, folder),
+        Command::Plan(asked) => plan::run(shared, asked),
         Command::Recipe(RecipeCommand::Explain { recipe, set }) => {
             recipes::explain(shared, recipe, set)
         }

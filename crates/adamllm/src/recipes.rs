@@ -5,7 +5,8 @@ use std::path::Path;
 
 use anyhow::{Context as _, Error, Result, anyhow, bail};
 use run::recipe::{
-    Answers, Automatic, QUESTIONS, Recipe, Resolution, Resolved, differences, without_column,
+    Answers, Automatic, Fitting, QUESTIONS, Recipe, Resolution, Resolved, differences,
+    without_column,
 };
 use serde_json::json;
 
@@ -14,9 +15,14 @@ use crate::flags::Shared;
 use crate::output::print;
 use crate::{environment, machine};
 
-/// A checked recipe, in which `model.dtype = "auto"` stands for `automatic`.
-pub fn load(path: &Path, overrides: &[String], automatic: Automatic) -> Result<Recipe> {
-    match load_most(path, overrides, automatic)? {
+/// A checked recipe, in which `model.dtype = "auto"` stands for `automatic` and trainings are fitted to `fitting`.
+pub fn load(
+    path: &Path,
+    overrides: &[String],
+    automatic: Automatic,
+    fitting: Fitting<'static>,
+) -> Result<Recipe> {
+    match load_most(path, overrides, automatic, fitting)? {
         (recipe, errors) if errors.is_empty() => Ok(recipe),
         (_, errors) => Err(refused(path, &errors)),
     }
@@ -27,9 +33,10 @@ pub fn load_most(
     path: &Path,
     overrides: &[String],
     automatic: Automatic,
+    fitting: Fitting<'static>,
 ) -> Result<(Recipe, Vec<String>)> {
     let text = text(path)?;
-    let surroundings = environment::surroundings(automatic);
+    let surroundings = environment::surroundings(automatic, fitting);
     Recipe::read_most(&text, overrides, folder_of(path), &surroundings)
         .map_err(|errors| refused(path, &errors))
 }
@@ -69,7 +76,7 @@ pub fn explain(shared: &Shared, path: &Path, overrides: &[String]) -> Result<()>
 }
 
 fn resolution(shared: &Shared, path: &Path, overrides: &[String]) -> Result<Resolution> {
-    let surroundings = environment::surroundings(machine::automatic(shared));
+    let surroundings = environment::surroundings(machine::automatic(shared), Fitting::default());
     run::recipe::resolve(&text(path)?, overrides, folder_of(path), &surroundings)
         .map_err(|errors| refused(path, &errors))
 }
@@ -135,7 +142,7 @@ pub fn new(shared: &Shared, file: &Path, given: [&Option<String>; 3]) -> Result<
             path.display()
         );
     }
-    let surroundings = environment::surroundings(machine::automatic(shared));
+    let surroundings = environment::surroundings(machine::automatic(shared), Fitting::default());
     let text = answers.recipe(folder, &surroundings)?;
     std::fs::write(file, text).with_context(|| format!("cannot write `{}`", file.display()))?;
     let next = format!("adamllm run {} --run-dir runs/my --dry-run", file.display());

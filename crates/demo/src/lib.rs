@@ -26,4 +26,4 @@ mod shipped;
 pub use domain::write_domain;
 pub use error::Error;
 pub use recipe::{QUICK, RECIPE};
-pub use shipped::{refresh, write_shipped};
+pub use shipped::{BASE_CONFIG, refresh, write_shipped};

@@ -35,6 +35,9 @@ macro_rules! model_files {
     };
 }
 
+/// The `config.json` of the base model.
+pub const BASE_CONFIG: &str = include_str!("../../../assets/demo/base-model/config.json");
+
 static BASE: [(&str, &[u8]); 8] = model_files![
     "config.json",
     "generation_config.json",

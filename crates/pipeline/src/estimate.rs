@@ -52,11 +52,11 @@ impl Estimate<'_> {
         } else {
             1
         };
-        let each = sizes.weights + 8 * sizes.trained + sizes.masters();
+        let each = sizes.weights + sizes.state.moments + sizes.state.masters;
         let seconds = self.measured.costs.as_ref();
         let cost = Cost {
             records: samples,
-            least_memory: sizes.weights + sizes.masters() + 12 * sizes.trained,
+            least_memory: sizes.weights + sizes.state.sum() - sizes.elsewhere,
             seconds: seconds.map(|c| c.train * self.measured.sample_tokens * drawn as f64),
             disk: BTreeMap::from([("models".to_owned(), sizes.weights)]),
             passing_disk: BTreeMap::from([(

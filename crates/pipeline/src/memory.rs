@@ -6,13 +6,7 @@ use torch::{Device, OutOfMemory, memory};
 
 use crate::error::Error;
 
-/// Of a device's memory in all, what is left to the system, the tensor library, its workspaces and prepared pictures.
-const TAKEN: f64 = 0.1;
-
-/// What a device with so much memory in all may give to tensors.
-pub fn of_device(total: u64) -> u64 {
-    ((1.0 - TAKEN) * total as f64) as u64
-}
+pub use run::memory::for_tensors as of_device;
 
 /// Bounds the tensors of this process. Those on a GPU have an allocator of their own, which the device bounds.
 pub fn bound(device: Device, budget: Option<u64>) {

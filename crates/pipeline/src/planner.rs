@@ -68,7 +68,11 @@ pub fn make(driver: &Driver<'_>, span: &Span, limit: Option<usize>) -> Result<Pl
         if skipped {
             cost.seconds = Some(0.0);
         } else {
-            missing.extend(too_little(name, &cost, driver.engine.memory));
+            let unfitted = preflight::unfitted(driver.recipe, std::iter::once(name));
+            if unfitted.is_empty() {
+                missing.extend(too_little(name, &cost, driver.engine.memory));
+            }
+            missing.extend(unfitted);
         }
         steps.push(Step {
             stage: name.to_owned(),
@@ -98,13 +102,27 @@ pub fn make(driver: &Driver<'_>, span: &Span, limit: Option<usize>) -> Result<Pl
         memory: memory(driver, &measured),
         memory_budget: driver.engine.memory,
         free_disk: plan::free_disk(&driver.run.path)?,
-        notes: vec![
-            times,
-            "filter: at most as many tasks as there are pairs".to_owned(),
-        ],
+        notes: notes(driver, times),
     };
     write_json(&driver.run.path.join(Plan::FILE), &plan)?;
     Ok(plan)
+}
+
+/// What the numbers rest on, and how trainings were fitted.
+fn notes(driver: &Driver<'_>, times: String) -> Vec<String> {
+    let mut notes = vec![
+        times,
+        "filter: at most as many tasks as there are pairs".to_owned(),
+    ];
+    let fits = driver.recipe.fits.iter();
+    let fitted = fits.filter(|fitted| fitted.problem.is_none());
+    notes.extend(fitted.map(|fitted| {
+        format!(
+            "`[{}]` by arithmetic (`adamllm plan`), if its largest microbatch is full: {}",
+            fitted.section, fitted.why
+        )
+    }));
+    notes
 }
 
 /// Whether a stage would be skipped, and why it would be skipped or done.
@@ -189,9 +207,9 @@ fn memory(driver: &Driver<'_>, measured: &Measured) -> BTreeMap<String, u64> {
     let longest = measured.prompt_tokens + new_tokens;
     let mut memory = BTreeMap::from([
         ("weights".to_owned(), sizes.weights),
-        ("master weights".to_owned(), sizes.masters()),
-        ("gradients".to_owned(), 4 * sizes.trained),
-        ("moments".to_owned(), 8 * sizes.trained),
+        ("master weights".to_owned(), sizes.state.masters),
+        ("gradients".to_owned(), sizes.state.gradients),
+        ("moments".to_owned(), sizes.state.moments),
         (
             "cache of a group of answers".to_owned(),
             sizes.cached_token * (generation.group * longest).min(generation.cache_tokens) as u64,

@@ -17,7 +17,7 @@ use crate::memory::too_little;
 use crate::reader::ModelRead;
 use crate::settings;
 use crate::sources::Sources;
-use crate::stages::Stages;
+use crate::stages::{Stages, train, tune_synthesizer};
 
 /// Looks at a span of stages. A run of which some stage will not find what it needs is refused; all that is missing is said at
 /// once.
@@ -119,12 +119,34 @@ pub fn of_most(recipe: &Recipe, engine: &Engine, run: &Path) -> Vec<String> {
 /// Sentences if a stage that is to come has no room in memory, and if what they will write has none on the disk.
 fn room(recipe: &Recipe, stages: &Stages, engine: &Engine, run: &Path) -> Result<Vec<String>> {
     let costs = costs(recipe, stages, engine, run)?;
-    let mut lacking: Vec<String> = Vec::new();
+    let mut lacking: Vec<String> = unfitted(recipe, costs.iter().map(|(name, _)| name.as_str()));
+    if !lacking.is_empty() {
+        // What no way of training has room for need not be told of the plain way again.
+        lacking.extend(disk(costs.iter().map(|(_, cost)| cost), run)?);
+        return Ok(lacking);
+    }
     // Of several stages that train or ask the same model one is enough.
     let largest = costs.iter().max_by_key(|(_, cost)| cost.least_memory);
     lacking.extend(largest.and_then(|(name, cost)| too_little(name, cost, engine.memory)));
     lacking.extend(disk(costs.iter().map(|(_, cost)| cost), run)?);
     Ok(lacking)
+}
+
+/// Sentences of trainings that have no way that fits, of those of these stages.
+pub(crate) fn unfitted<'a>(recipe: &Recipe, stages: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let sections: Vec<&str> = stages.filter_map(section).collect();
+    let fits = recipe.fits.iter();
+    let own = fits.filter(|fitted| sections.contains(&fitted.section));
+    own.filter_map(|fitted| fitted.problem.clone()).collect()
+}
+
+/// The section of the recipe that a stage trains by.
+fn section(stage: &str) -> Option<&'static str> {
+    match stage {
+        train::NAME => Some("train"),
+        tune_synthesizer::NAME => Some("synthesizer.train"),
+        _ => None,
+    }
 }
 
 /// The stages that are to come and what they cost, as far as configurations tell it; none where it cannot be told.

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use run::recipe::training::{self, Training};
-use run::recipe::{Dtype, Recipe};
+use run::recipe::{DeviceKind, Dtype, Recipe};
 
 use crate::engine::Engine;
 use crate::estimate::Measured;
@@ -53,6 +53,23 @@ pub fn config(training: &Training) -> train::Config {
             training::Recompute::Cheap => model::Recompute::Cheap,
             training::Recompute::Blocks => model::Recompute::Blocks,
         },
+        gradients: match training.gradients {
+            training::Gradients::F32 => train::Gradients::F32,
+            training::Gradients::Bf16 => train::Gradients::Bf16,
+        },
+        optimizer_state: match training.optimizer_state {
+            training::OptimizerState::F32 => train::OptimizerState::F32,
+            training::OptimizerState::Bf16 => train::OptimizerState::Bf16,
+            training::OptimizerState::EightBit => train::OptimizerState::EightBit,
+        },
+        masters: match training.masters {
+            training::Masters::F32 => train::Masters::F32,
+            training::Masters::None => train::Masters::None,
+        },
+        optimizer_device: match training.optimizer_device {
+            training::OptimizerDevice::Model => train::OptimizerDevice::Model,
+            training::OptimizerDevice::Cpu => train::OptimizerDevice::Cpu,
+        },
     }
 }
 
@@ -70,6 +87,23 @@ pub fn kind(dtype: Dtype) -> torch::Kind {
     match dtype {
         Dtype::F32 => torch::Kind::Float,
         Dtype::Bf16 => torch::Kind::BFloat16,
+    }
+}
+
+/// The dtype of tensors of this kind, as a recipe names it.
+pub fn dtype(kind: torch::Kind) -> Dtype {
+    match kind {
+        torch::Kind::BFloat16 => Dtype::Bf16,
+        _ => Dtype::F32,
+    }
+}
+
+/// The kind of a device.
+pub fn device_kind(device: torch::Device) -> DeviceKind {
+    if device.is_cuda() {
+        DeviceKind::Gpu
+    } else {
+        DeviceKind::Cpu
     }
 }
 
@@ -126,8 +160,11 @@ fn processing(recipe: &Recipe) -> processor::Options {
 
 #[cfg(test)]
 mod tests {
-    use run::recipe::Family;
-    use run::recipe::training::{Group, Rates, Recompute, Scheduler, TooLong};
+    use run::recipe::training::{
+        Gradients, Group, Masters, OptimizerDevice, OptimizerState, Rates, Recompute, Scheduler,
+        TooLong,
+    };
+    use run::recipe::{Family, FitChoice};
     use serde_json::{Value, json};
 
     use super::*;
@@ -159,6 +196,11 @@ mod tests {
             eps: 10.0,
             max_grad_norm: 11.0,
             recompute: Recompute::Cheap,
+            fit: FitChoice::Off,
+            gradients: Gradients::F32,
+            optimizer_state: OptimizerState::F32,
+            masters: Masters::F32,
+            optimizer_device: OptimizerDevice::Model,
         }
     }
 
@@ -220,6 +262,54 @@ mod tests {
                 ..training()
             };
             assert_eq!(written(&training)["too_long"], too_long.as_str());
+        }
+    }
+
+    /// What was always done is not written, so that checkpoints from before there was a choice stay usable.
+    #[test]
+    fn every_choice_of_the_optimizer_goes_to_its_namesake_and_presets_are_not_written() {
+        let check = |key: &str, word: &str, is_preset: bool, training: Training| {
+            let written = written(&training);
+            let expected = if is_preset { Value::Null } else { json!(word) };
+            assert_eq!(written[key], expected, "{key} = {word}");
+        };
+        for (at, gradients) in Gradients::ALL.into_iter().enumerate() {
+            let training = Training {
+                gradients,
+                ..training()
+            };
+            check("gradients", gradients.as_str(), at == 0, training);
+        }
+        for (at, optimizer_state) in OptimizerState::ALL.into_iter().enumerate() {
+            let training = Training {
+                optimizer_state,
+                ..training()
+            };
+            check(
+                "optimizer_state",
+                optimizer_state.as_str(),
+                at == 0,
+                training,
+            );
+        }
+        for (at, masters) in Masters::ALL.into_iter().enumerate() {
+            let training = Training {
+                masters,
+                ..training()
+            };
+            check("masters", masters.as_str(), at == 0, training);
+        }
+        for (at, optimizer_device) in OptimizerDevice::ALL.into_iter().enumerate() {
+            let training = Training {
+                optimizer_device,
+                ..training()
+            };
+            check(
+                "optimizer_device",
+                optimizer_device.as_str(),
+                at == 0,
+                training,
+            );
         }
     }
 

@@ -3,6 +3,7 @@
 pub mod checkpoints;
 mod data;
 mod lengths;
+pub mod planned;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -54,6 +55,7 @@ pub fn train(site: &Site<'_>, task: &Task<'_>) -> Result<Trained> {
     let (model, processor) = site.engine.open(task.base)?;
     let source = Samples::new(samples, processor.as_ref());
     let left_out = lengths::audit(site, &source, task, &config)?;
+    planned::write(site.engine, task.base, training, folder)?;
     let mut trainer = Trainer::new(model.as_ref(), &source, &config)?;
     resume(site, &mut trainer)?;
     let metrics_path = folder.join(METRICS);

@@ -114,10 +114,12 @@ pub struct Manifest {
 }
 
 impl Manifest {
-    /// Digest of what the stage gave. Timings are left out: they differ from run to run.
+    /// Digest of what the stage gave. Timings and what a device was planned to take are left out: they differ from run to run.
     pub fn gave(&self) -> String {
         let tells_times = |name: &str| {
-            Path::new(name).ends_with("metrics.jsonl")
+            ["metrics.jsonl", "planned-memory.json"]
+                .iter()
+                .any(|told| Path::new(name).ends_with(told))
                 || Path::new(name).extension().is_some_and(|e| e == "sums")
         };
         let outputs = self.outputs.iter();

@@ -6,6 +6,7 @@
 
 mod size;
 
+mod fit_choice;
 mod shape;
 pub mod training;
 
@@ -21,6 +22,9 @@ mod keys;
 mod resolution;
 
 mod checked;
+mod fitted;
+mod fitting;
+mod optimizer_choices;
 mod unread;
 mod values;
 
@@ -36,6 +40,9 @@ pub use differences::{Difference, differences};
 pub use dtype::{Automatic, DeviceKind, Dtype, DtypeChoice, Processor};
 pub use explanation::{Row, explain};
 pub use family::{Family, Found};
+pub use fit_choice::FitChoice;
+pub use fitted::Fitted;
+pub use fitting::Fitting;
 pub use key::{Key, Preset};
 pub use keys::{DEMO, help_of, keys};
 pub use new::{Answers, NewError, QUESTIONS};
@@ -43,6 +50,7 @@ pub use resolution::{
     Origin, Resolution, Resolved, Surroundings, evaluation_pixels, resolve, without_column,
 };
 pub use shape::Shape;
+pub use size::bytes as size_in_bytes;
 pub use training::Training;
 
 #[cfg(test)]

@@ -6,10 +6,14 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::memory::Needs;
 use crate::plan::bytes;
 
 /// The file in a training's folder that has a line for each step.
 pub const METRICS: &str = "metrics.jsonl";
+
+/// The file in a training's folder that says what it was planned to take, as [`Needs`].
+pub const PLANNED: &str = "planned-memory.json";
 
 /// Of a line what is summed up here; earlier versions wrote less.
 #[derive(Deserialize)]
@@ -44,6 +48,8 @@ pub struct Usage {
     pub peak_memory_bytes: u64,
     /// Of it, what none had asked for.
     pub wasted_memory_bytes: u64,
+    /// What they were planned to take at the most; 0 where nobody planned.
+    pub planned_memory_bytes: u64,
 }
 
 impl Usage {
@@ -51,7 +57,11 @@ impl Usage {
     pub fn read(folder: &Path) -> Option<Self> {
         let file = BufReader::new(File::open(folder.join(METRICS)).ok()?);
         let lines = file.lines().map_while(Result::ok);
-        Self::of(lines.filter_map(|line| serde_json::from_str(&line).ok()))
+        let mut found = Self::of(lines.filter_map(|line| serde_json::from_str(&line).ok()))?;
+        let planned = std::fs::read(folder.join(PLANNED)).ok();
+        let planned = planned.and_then(|text| serde_json::from_slice::<Needs>(&text).ok());
+        found.planned_memory_bytes = planned.map_or(0, |needs| needs.total());
+        Some(found)
     }
 
     fn of(lines: impl Iterator<Item = Line>) -> Option<Self> {
@@ -86,9 +96,13 @@ impl Usage {
         let held = match self.peak_memory_bytes {
             0 => String::new(),
             held => format!(
-                " ({} in tensors, of which {} idle)",
+                " ({} in tensors, of which {} idle{})",
                 bytes(held),
-                bytes(self.wasted_memory_bytes)
+                bytes(self.wasted_memory_bytes),
+                match self.planned_memory_bytes {
+                    0 => String::new(),
+                    planned => format!("; at most {} were planned", bytes(planned)),
+                }
             ),
         };
         format!(
@@ -124,6 +138,20 @@ mod tests {
             found.text(),
             "88 tokens a second, 8.8 % of the time waiting for samples, 17.1 % of the computation padding, at most 3100 MB \
              of memory (2000 MB in tensors, of which 50 MB idle)"
+        );
+        let needs = Needs {
+            weights: 1_500_000_000,
+            workspace: 600_000_000,
+            ..Needs::default()
+        };
+        let text = serde_json::to_string(&needs).expect("JSON");
+        std::fs::write(folder.path().join(PLANNED), text).expect("write");
+        let found = Usage::read(folder.path()).expect("three steps").text();
+        assert!(
+            found.ends_with(
+                "(2000 MB in tensors, of which 50 MB idle; at most 2100 MB were planned)"
+            ),
+            "{found}"
         );
     }
 }

@@ -22,10 +22,6 @@ ADM_DECLARE(base)
 ADM_DECLARE(avx2)
 ADM_DECLARE(avx512)
 
-namespace {
-
-enum class Instructions { base, avx2, avx512 };
-
 Instructions instructions() {
   static const Instructions found = [] {
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
@@ -36,8 +32,6 @@ Instructions instructions() {
   }();
   return found;
 }
-
-}  // namespace
 
 template <>
 const Kernels<float>& kernels<float>() {

@@ -36,6 +36,11 @@ struct Kernels {
   void (*largest)(const T* x, float* values, int64_t* places, int64_t begin, int64_t end, int64_t d);
 };
 
+enum class Instructions { base, avx2, avx512 };
+
+// The widest that this processor has and a set of loops is compiled for.
+Instructions instructions();
+
 // The fastest that this processor has.
 template <typename T>
 const Kernels<T>& kernels();

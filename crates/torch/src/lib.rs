@@ -3,6 +3,7 @@
 
 pub mod attention;
 mod call;
+pub mod compact;
 mod cuda;
 pub mod decoding;
 mod error;

@@ -1,8 +1,8 @@
 //! Checkpoints that resume exactly.
 //!
 //! A checkpoint folder holds the weights and `config.json` as a Hugging Face folder, `optimizer.safetensors` with the
-//! moments (and the f32 master weights where the model computes in less), and `state.json` with cursor, plan,
-//! generator and the checksum of every file. The cursor's unit is the optimizer step: which samples come next follows
+//! moments as they are kept (and the f32 master weights where the model computes in less and has any), and `state.json` with
+//! cursor, plan, generator, what was chosen of the optimizer, and the checksum of every file. The cursor's unit is the optimizer step: which samples come next follows
 //! from it.
 
 use std::collections::BTreeMap;
@@ -11,14 +11,16 @@ use std::path::{Path, PathBuf};
 
 use model::checkpoint::Checkpoint;
 use serde::{Deserialize, Serialize};
-use torch::{Device, Kind, Tensor};
+use torch::{Device, Tensor};
 
+use crate::choices::Choices;
 use crate::fit::Dropped;
-use crate::optimizer::Slot;
-use crate::state_file::{self, from_hex, hex};
+use crate::state_file::{self, Stored, from_hex, hex};
 use crate::{Error, Trainer};
 
-const VERSION: u32 = 1;
+/// What is written. Before version 2 all was in f32, and no choices were noted.
+const VERSION: u32 = 2;
+const OLDEST: u32 = 1;
 const OPTIMIZER: &str = "optimizer.safetensors";
 const STATE: &str = "state.json";
 
@@ -40,6 +42,9 @@ struct State {
     /// Updates done of each trained parameter.
     updates: BTreeMap<String, u32>,
     dropped: Vec<Dropped>,
+    /// Absent in version 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    choices: Option<Choices>,
     /// SHA-256 of every other file.
     files: BTreeMap<String, String>,
 }
@@ -86,10 +91,7 @@ impl Trainer<'_> {
             }
         }
         let path = aside.join(OPTIMIZER);
-        let tensors: Vec<(String, Tensor)> = self
-            .tensors()
-            .map(|(name, tensor)| (name, tensor.shallow_clone()))
-            .collect();
+        let tensors = self.tensors()?;
         let meant = state_file::write(&path, &tensors)?;
         if corpus::digest::file(&path).map_err(reading(&path))? != meant {
             return Err(Error::Checkpoint {
@@ -102,7 +104,7 @@ impl Trainer<'_> {
         let generator = Vec::<u8>::try_from(torch::rng_state()?)?;
         let mut updates = BTreeMap::new();
         for slot in &self.optimizer.slots {
-            updates.insert(slot.name.clone(), slot.step.f_double_value(&[])? as u32);
+            updates.insert(slot.name.clone(), slot.updates());
         }
         let state = State {
             version: VERSION,
@@ -111,6 +113,7 @@ impl Trainer<'_> {
             generator: hex(&generator),
             updates,
             dropped: self.dropped.clone(),
+            choices: Some(self.choices()),
             files,
         };
         let path = aside.join(STATE);
@@ -138,6 +141,9 @@ impl Trainer<'_> {
             problem,
         };
         let state = read_state(folder).map_err(unusable)?;
+        if let Some(problem) = self.choices().difference(state.choices.unwrap_or_default()) {
+            return Err(unusable(problem));
+        }
         if state.plan != self.plan.digest() {
             return Err(unusable(
                 "it belongs to other settings or other data; train anew, or use those it was made with".to_owned(),
@@ -149,11 +155,10 @@ impl Trainer<'_> {
                 return Err(unusable(damaged(name)));
             }
         }
-        let mut stored = Checkpoint::open_file(&folder.join(OPTIMIZER))?;
-        let mut wanted = Vec::new();
-        for (name, tensor) in self.tensors() {
-            check_shape(&stored, &name, tensor).map_err(unusable)?;
-            wanted.push((name, tensor.shallow_clone()));
+        let stored = Stored::open(&folder.join(OPTIMIZER)).map_err(unusable)?;
+        let wanted = self.tensors()?;
+        for (name, tensor) in &wanted {
+            stored.check(name, tensor).map_err(unusable)?;
         }
         let mut weights = None;
         if self.has_weight_files() {
@@ -178,12 +183,12 @@ impl Trainer<'_> {
                 copy(&mut weights, &parameter.name, tensor)?;
             }
         }
+        self.optimizer.take_over()?;
         for (name, tensor) in wanted {
-            copy(&mut stored, &name, tensor)?;
+            stored.copy(&name, &tensor)?;
         }
-        for slot in &self.optimizer.slots {
-            let updates = f64::from(state.updates[&slot.name]);
-            let _ = slot.step.shallow_clone().f_fill_(updates)?;
+        for slot in &mut self.optimizer.slots {
+            slot.set_updates(state.updates[&slot.name])?;
         }
         self.optimizer.write_back()?;
         self.optimizer.clear()?;
@@ -199,16 +204,17 @@ impl Trainer<'_> {
     }
 
     /// What `optimizer.safetensors` holds.
-    fn tensors(&self) -> impl Iterator<Item = (String, &Tensor)> {
-        let masters = !self.has_weight_files() || self.model.kind() != Kind::Float;
-        self.optimizer.slots.iter().flat_map(move |slot: &Slot| {
-            let moments = [("average", &slot.average), ("square", &slot.square)];
-            let master = masters.then_some(("master", &slot.master));
-            moments
-                .into_iter()
-                .chain(master)
-                .map(|(kind, tensor)| (format!("{kind}.{}", slot.name), tensor))
-        })
+    fn tensors(&self) -> Result<Vec<(String, Tensor)>, Error> {
+        let mut all = Vec::new();
+        for slot in &self.optimizer.slots {
+            let tensors = slot.tensors(self.has_weight_files())?.into_iter();
+            all.extend(tensors.map(|(kind, tensor)| (format!("{kind}.{}", slot.name), tensor)));
+        }
+        Ok(all)
+    }
+
+    fn choices(&self) -> Choices {
+        self.config.choices()
     }
 }
 
@@ -220,9 +226,9 @@ fn read_state(folder: &Path) -> Result<State, String> {
     if sealed.state.digest() != sealed.sha256 {
         return Err(damaged(STATE));
     }
-    if sealed.state.version != VERSION {
+    if !(OLDEST..=VERSION).contains(&sealed.state.version) {
         return Err(format!(
-            "it has version {}, this program knows {VERSION}",
+            "it has version {}, this program knows {OLDEST} to {VERSION}",
             sealed.state.version
         ));
     }

@@ -3,6 +3,8 @@
 use model::{Group, Recompute};
 use serde::{Deserialize, Serialize};
 
+use crate::choices::{Choices, Gradients, Masters, OptimizerDevice, OptimizerState, StateBytes};
+
 /// Peak learning rates by group.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Rates {
@@ -98,6 +100,23 @@ pub struct Config {
     /// What is computed again in the backward instead of being kept; it changes no number.
     #[serde(default)]
     pub recompute: Recompute,
+    /// In what gradients of a model of half precision are summed.
+    #[serde(default, skip_serializing_if = "is_preset")]
+    pub gradients: Gradients,
+    /// In what moments are kept.
+    #[serde(default, skip_serializing_if = "is_preset")]
+    pub optimizer_state: OptimizerState,
+    /// What is updated in a model of half precision.
+    #[serde(default, skip_serializing_if = "is_preset")]
+    pub masters: Masters,
+    /// Where masters and moments are.
+    #[serde(default, skip_serializing_if = "is_preset")]
+    pub optimizer_device: OptimizerDevice,
+}
+
+/// Settings that came later are not written where they say what was always done: checkpoints from before stay usable.
+fn is_preset<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 impl Config {
@@ -122,6 +141,25 @@ impl Config {
             eps: 1e-8,
             max_grad_norm: 1.0,
             recompute: Recompute::None,
+            gradients: Gradients::F32,
+            optimizer_state: OptimizerState::F32,
+            masters: Masters::F32,
+            optimizer_device: OptimizerDevice::Model,
+        }
+    }
+
+    /// What so many trained parameters take beside the weights that the model computes with, where these are in half precision
+    /// or in f32. Every parameter counts as a large one ([`OptimizerState::SMALL`]).
+    pub fn state_bytes(&self, parameters: u64, is_half: bool) -> StateBytes {
+        StateBytes::of(self.choices(), parameters, is_half)
+    }
+
+    pub(crate) fn choices(&self) -> Choices {
+        Choices {
+            gradients: self.gradients,
+            optimizer_state: self.optimizer_state,
+            masters: self.masters,
+            optimizer_device: self.optimizer_device,
         }
     }
 }

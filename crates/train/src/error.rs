@@ -48,6 +48,22 @@ pub enum Error {
         "every parameter is frozen; leave a group out of `freeze` or give one a `learning_rate` above 0"
     )]
     NothingTrained,
+    /// A choice for weights in bf16, of which none is trained.
+    #[error(
+        "`{key} = \"{value}\"` would have no effect: it is for weights in bf16, and those that are trained are in f32"
+    )]
+    NothingInBf16 {
+        /// `gradients` or `masters`.
+        key: &'static str,
+        /// What it says.
+        value: &'static str,
+    },
+    /// Weights that are updated in place, and elsewhere.
+    #[error(
+        "`masters = \"none\"` updates the model's own weights where they are, and `optimizer_device = \"cpu\"` keeps masters in \
+         the host's memory; leave one of them out"
+    )]
+    NoMastersElsewhere,
     /// The caller asked to stop before the step was finished.
     #[error("stopped on the way to step {step}")]
     Stopped {

@@ -5,6 +5,7 @@
 #![deny(missing_docs)]
 
 mod checkpoint;
+mod choices;
 mod config;
 mod error;
 mod feed;
@@ -19,6 +20,7 @@ mod source;
 mod state_file;
 mod trainer;
 
+pub use choices::{Gradients, Masters, OptimizerDevice, OptimizerState, StateBytes};
 pub use config::{Config, Rates, Scheduler, TooLong};
 pub use error::Error;
 pub use fit::{Dropped, left_out};

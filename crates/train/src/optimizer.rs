@@ -1,51 +1,14 @@
-//! AdamW (Loshchilov and Hutter, 2019) with f32 master weights, moments and gradient sums, one rate a parameter group.
+//! AdamW (Loshchilov and Hutter, 2019), one rate a parameter group. Weights, moments and sums of gradients are in f32 unless a
+//! training's settings choose fewer bits (`choices.rs`).
+
+mod slot;
 
 use model::{Mllm, Parameter};
-use torch::{AdamW, Kind, Tensor};
+use torch::{Kind, Tensor, compact};
 
+pub(crate) use self::slot::Slot;
+use self::slot::{Rule, update_plain};
 use crate::{Config, Error};
-
-/// One trained parameter with its state.
-pub(crate) struct Slot {
-    /// The published name.
-    pub name: String,
-    /// The leaf that the model computes with.
-    pub weight: Tensor,
-    /// f32: the leaf itself for an f32 model, else a copy of full precision.
-    pub master: Tensor,
-    pub average: Tensor,
-    pub square: Tensor,
-    /// Updates done, a zero-dimensional f32.
-    pub step: Tensor,
-    /// f32 gradient beside what lies at the leaf.
-    sum: Option<Tensor>,
-    rate: f64,
-    decay: f64,
-}
-
-impl Slot {
-    fn is_own_master(&self) -> bool {
-        self.weight.kind() == Kind::Float
-    }
-
-    fn add(&mut self, gradient: Tensor) -> Result<(), Error> {
-        match &mut self.sum {
-            Some(sum) => drop(sum.f_add_(&gradient)?),
-            None => self.sum = Some(gradient),
-        }
-        Ok(())
-    }
-
-    /// Moves the leaf's gradient into the sum.
-    fn collect(&mut self) -> Result<(), Error> {
-        let gradient = self.weight.f_grad()?;
-        if gradient.defined() {
-            torch::clear_grad(&self.weight)?;
-            self.add(gradient.f_to_kind(Kind::Float)?)?;
-        }
-        Ok(())
-    }
-}
 
 /// The optimizer.
 pub(crate) struct Optimizer {
@@ -53,6 +16,8 @@ pub(crate) struct Optimizer {
     betas: [f64; 2],
     eps: f64,
     max_grad_norm: f64,
+    /// How often gradients were added to the sums of this step.
+    parts: usize,
 }
 
 /// A rate of 0 freezes as well: weight decay is multiplied with it, so nothing would move.
@@ -64,32 +29,17 @@ fn trains(parameter: &Parameter, config: &Config) -> bool {
 impl Optimizer {
     /// Marks which parameters take gradients and makes the state of those.
     pub fn new(model: &dyn Mllm, config: &Config) -> Result<Self, Error> {
+        let trained = model.parameters().iter().filter(|p| trains(p, config));
+        config.choices().check(trained.map(|p| p.tensor.kind()))?;
         let mut slots = Vec::new();
         for parameter in model.parameters() {
             let trained = trains(parameter, config);
             let weight = parameter.tensor.shallow_clone();
             let _ = weight.f_set_requires_grad(trained)?;
             torch::clear_grad(&weight)?;
-            if !trained {
-                continue;
+            if trained {
+                slots.push(Slot::new(parameter, config)?);
             }
-            // The detached view of an f32 parameter shares its memory, so updating the master updates the model.
-            let master = weight.f_detach()?.f_to_kind(Kind::Float)?;
-            slots.push(Slot {
-                name: parameter.name.clone(),
-                average: master.f_zeros_like()?,
-                square: master.f_zeros_like()?,
-                step: Tensor::f_zeros([0_i64; 0], (Kind::Float, master.device()))?,
-                sum: None,
-                rate: config.learning_rate.of(parameter.group),
-                decay: if parameter.decay {
-                    config.weight_decay
-                } else {
-                    0.0
-                },
-                weight,
-                master,
-            });
         }
         if slots.is_empty() {
             return Err(Error::NothingTrained);
@@ -99,103 +49,198 @@ impl Optimizer {
             betas: config.betas,
             eps: config.eps,
             max_grad_norm: config.max_grad_norm,
+            parts: 0,
         })
     }
 
     /// Whether this tensor is trained (tied weights share memory).
     pub fn trains(&self, tensor: &Tensor) -> bool {
-        let place = tensor.data_ptr();
-        self.slots.iter().any(|s| s.weight.data_ptr() == place)
+        self.slots.iter().any(|slot| slot.is_of(tensor))
     }
 
     /// Forgets all gradients. Unlike zeroing them this gives their memory back.
     pub fn clear(&mut self) -> Result<(), Error> {
-        for slot in &mut self.slots {
-            slot.sum = None;
-            torch::clear_grad(&slot.weight)?;
-        }
-        Ok(())
+        self.parts = 0;
+        self.slots.iter_mut().try_for_each(Slot::clear)
     }
 
-    /// After each backward: gradients of a half-precision model are summed in f32, as a sum of many in half precision
+    /// After each backward: gradients of a half-precision model are summed apart, as a sum of many in half precision
     /// loses the small ones. Those of an f32 model are summed where they lie.
     pub fn collect(&mut self) -> Result<(), Error> {
         let _guard = torch::no_grad_guard();
+        self.parts += 1;
+        let part = self.parts;
         self.slots
             .iter_mut()
-            .filter(|slot| !slot.is_own_master())
-            .try_for_each(Slot::collect)
+            .filter(|slot| !slot.sums_at_the_leaf())
+            .try_for_each(|slot| slot.collect(part))
     }
 
     /// Adds a gradient (f32) that was computed by hand to that of a trained tensor.
     pub fn add(&mut self, tensor: &Tensor, gradient: Tensor) -> Result<(), Error> {
         let _guard = torch::no_grad_guard();
-        let place = tensor.data_ptr();
-        let slot = self.slots.iter_mut().find(|s| s.weight.data_ptr() == place);
-        slot.map_or(Ok(()), |slot| slot.add(gradient))
+        self.parts += 1;
+        let slot = self.slots.iter_mut().find(|slot| slot.is_of(tensor));
+        slot.map_or(Ok(()), |slot| slot.add(gradient, self.parts))
     }
 
     /// The L2 norm of all gradients.
     pub fn norm(&mut self) -> Result<f64, Error> {
         let _guard = torch::no_grad_guard();
-        self.slots.iter_mut().try_for_each(Slot::collect)?;
-        Ok(torch::foreach_norm(&self.gradients())?)
-    }
-
-    fn gradients(&self) -> Vec<Tensor> {
-        let sums = self.slots.iter().filter_map(|s| s.sum.as_ref());
-        sums.map(Tensor::shallow_clone).collect()
+        let part = self.parts + 1;
+        self.slots
+            .iter_mut()
+            .try_for_each(|slot| slot.collect(part))?;
+        let (full, half): (Vec<Tensor>, Vec<Tensor>) = self
+            .slots
+            .iter()
+            .filter_map(|slot| slot.gradient().map(Tensor::shallow_clone))
+            .partition(|gradient| gradient.kind() == Kind::Float);
+        let norm = torch::foreach_norm(&full)?;
+        if half.is_empty() {
+            return Ok(norm);
+        }
+        let mut squares = norm * norm;
+        for gradient in half {
+            squares += compact::norm(&gradient)?.powi(2);
+        }
+        Ok(squares.sqrt())
     }
 
     /// Clips gradients of this norm, updates with the given factor of the peak rates, and forgets the gradients.
     /// A parameter without a gradient keeps its moments, as in PyTorch.
     pub fn step(&mut self, factor: f64, norm: f64) -> Result<(), Error> {
         let _guard = torch::no_grad_guard();
-        if self.max_grad_norm > 0.0 && norm > self.max_grad_norm {
-            // The small term is PyTorch's, so that clipped runs compare.
-            torch::foreach_mul(&self.gradients(), self.max_grad_norm / (norm + 1e-6))?;
-        }
-        let ready: Vec<(&Slot, &Tensor)> = self
-            .slots
-            .iter()
-            .filter_map(|slot| Some((slot, slot.sum.as_ref()?)))
-            .collect();
-        let mut sets: Vec<(f64, f64)> = ready.iter().map(|(s, _)| (s.rate, s.decay)).collect();
-        sets.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
-        sets.dedup();
-        for (rate, decay) in sets {
-            let members = || {
-                let same = move |s: &Slot| (s.rate, s.decay) == (rate, decay);
-                ready.iter().filter(move |(slot, _)| same(slot))
-            };
-            let pick = |f: fn(&Slot) -> &Tensor| -> Vec<Tensor> {
-                members().map(|(s, _)| f(s).shallow_clone()).collect()
-            };
-            torch::fused_adamw(&AdamW {
-                parameters: &pick(|s| &s.master),
-                gradients: &members()
-                    .map(|(_, g)| g.shallow_clone())
-                    .collect::<Vec<_>>(),
-                averages: &pick(|s| &s.average),
-                squares: &pick(|s| &s.square),
-                steps: &pick(|s| &s.step),
-                learning_rate: rate * factor,
-                beta1: self.betas[0],
-                beta2: self.betas[1],
-                weight_decay: decay,
-                epsilon: self.eps,
-            })?;
+        // The small term is PyTorch's, so that clipped runs compare.
+        let clip = if self.max_grad_norm > 0.0 && norm > self.max_grad_norm {
+            self.max_grad_norm / (norm + 1e-6)
+        } else {
+            1.0
+        };
+        let rule = Rule {
+            factor,
+            betas: self.betas,
+            eps: self.eps,
+        };
+        self.step_plain(rule, clip)?;
+        for slot in self.slots.iter_mut().filter(|slot| !slot.is_plain()) {
+            slot.update(rule, clip)?;
         }
         self.write_back()?;
         self.clear()
     }
 
+    /// Updates what is in f32 and beside the model, all parameters of a group at once.
+    fn step_plain(&mut self, rule: Rule, clip: f64) -> Result<(), Error> {
+        let is_ready = |slot: &&Slot| slot.is_plain() && slot.gradient().is_some();
+        let ready: Vec<(&Slot, Tensor)> = self
+            .slots
+            .iter()
+            .filter(is_ready)
+            .filter_map(|slot| Some((slot, slot.gradient()?.shallow_clone())))
+            .collect();
+        if clip < 1.0 {
+            let gradients: Vec<Tensor> = ready.iter().map(|(_, g)| g.shallow_clone()).collect();
+            torch::foreach_mul(&gradients, clip)?;
+        }
+        let mut groups: Vec<(f64, f64)> = ready.iter().map(|(slot, _)| slot.group()).collect();
+        groups.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
+        groups.dedup();
+        for group in groups {
+            let members = || ready.iter().filter(|(slot, _)| slot.group() == group);
+            let slots: Vec<&Slot> = members().map(|(slot, _)| *slot).collect();
+            let gradients: Vec<Tensor> = members().map(|(_, g)| g.shallow_clone()).collect();
+            update_plain(&slots, &gradients, rule)?;
+        }
+        drop(ready);
+        for slot in &mut self.slots {
+            if slot.is_plain() && slot.gradient().is_some() {
+                slot.count();
+            }
+        }
+        Ok(())
+    }
+
     /// Rounds the masters into a half-precision model.
     pub fn write_back(&self) -> Result<(), Error> {
         let _guard = torch::no_grad_guard();
-        for slot in self.slots.iter().filter(|s| !s.is_own_master()) {
-            slot.weight.f_detach()?.f_copy_(&slot.master)?;
+        self.slots.iter().try_for_each(Slot::write_back)
+    }
+
+    /// Takes masters over from the model's weights where a checkpoint has them there only.
+    pub fn take_over(&self) -> Result<(), Error> {
+        let _guard = torch::no_grad_guard();
+        self.slots.iter().try_for_each(Slot::take_over)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use processor::Encoded;
+    use torch::{Device, Kind};
+
+    use crate::{Config, SampleSource, Trainer};
+
+    const MODEL: &str = r#"{"model_type": "llama", "vocab_size": 40, "hidden_size": 16, "intermediate_size": 24,
+        "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 64,
+        "rms_norm_eps": 1e-5, "hidden_act": "silu", "tie_word_embeddings": true}"#;
+
+    struct Sums;
+
+    impl SampleSource for Sums {
+        fn len(&self) -> usize {
+            6
         }
-        Ok(())
+        fn id(&self, index: usize) -> &str {
+            ["a", "b", "c", "d", "e", "f"][index]
+        }
+        fn encode(&self, index: usize) -> Result<Encoded, String> {
+            let a = index as i64;
+            Ok(Encoded {
+                ids: vec![a, 3, a + 3],
+                learn: vec![false, false, true],
+                images: Vec::new(),
+            })
+        }
+    }
+
+    /// There is no second device to test on; a copy beside the model takes the same way.
+    #[test]
+    fn a_state_apart_from_the_model_gives_the_same_bits() {
+        for kind in [Kind::Float, Kind::BFloat16] {
+            let temporary = tempfile::tempdir().expect("temp folder");
+            let folder = temporary.path().join("checkpoint");
+            let config = Config {
+                weight_decay: 0.1,
+                max_grad_norm: 0.01,
+                micro_tokens: 6,
+                ..Config::small(1e-2, 4, 6)
+            };
+            let models =
+                [(); 3].map(|()| model::fresh(MODEL, 1, Device::Cpu, kind).expect("model"));
+            for (at, model) in models.iter().enumerate() {
+                let mut trainer = Trainer::new(model.as_ref(), &Sums, &config).expect("trainer");
+                if at > 0 {
+                    for slot in &mut trainer.optimizer.slots {
+                        slot.keep_apart().expect("copy");
+                    }
+                }
+                if at == 2 {
+                    trainer.step().expect("a step that is forgotten");
+                    trainer.resume(&folder).expect("resume");
+                }
+                while let Some(metrics) = trainer.step().expect("step") {
+                    if at == 1 && metrics.step == 2 {
+                        trainer.save_checkpoint(&folder).expect("save");
+                    }
+                }
+            }
+            for other in &models[1..] {
+                let pairs = models[0].parameters().iter().zip(other.parameters());
+                for (a, b) in pairs {
+                    assert!(a.tensor.equal(&b.tensor), "{kind:?}, {}", a.name);
+                }
+            }
+        }
     }
 }

@@ -1,6 +1,8 @@
 //! The paper's trainings. A recipe has the same numbers by itself; a test of `pipeline` compares them.
 
-use crate::{Config, Rates, Scheduler, TooLong};
+use crate::{
+    Config, Gradients, Masters, OptimizerDevice, OptimizerState, Rates, Scheduler, TooLong,
+};
 
 impl Config {
     /// Tuning of the synthesizer, which is a LLaVA-v1.6 (table 9).
@@ -57,6 +59,10 @@ impl Config {
             eps: 1e-8,
             max_grad_norm: 1.0,
             recompute: model::Recompute::None,
+            gradients: Gradients::F32,
+            optimizer_state: OptimizerState::F32,
+            masters: Masters::F32,
+            optimizer_device: OptimizerDevice::Model,
         }
     }
 }

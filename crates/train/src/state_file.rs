@@ -1,28 +1,46 @@
-//! f32 tensors in a safetensors file with 64-byte aligned data, written one tensor at a time.
+//! The optimizer's tensors in a safetensors file with 64-byte aligned data, written and read one tensor at a time, each as it
+//! is kept: f32, bf16 or eight bits.
 
+use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, Read as _, Write};
 use std::path::Path;
 
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
-use torch::{Device, Kind, Tensor};
+use torch::{Device, Kind, Mapped, Tensor};
 
 use crate::Error;
 
 const ALIGNMENT: usize = 64;
-const WIDTH: usize = 4;
+
+/// The format's name of what can be kept.
+fn name_of(kind: Kind) -> Option<&'static str> {
+    match kind {
+        Kind::Float => Some("F32"),
+        Kind::BFloat16 => Some("BF16"),
+        Kind::Half => Some("F16"),
+        Kind::Uint8 => Some("U8"),
+        _ => None,
+    }
+}
+
+fn size(tensor: &Tensor) -> usize {
+    tensor.numel() * tensor.kind().elt_size_in_bytes()
+}
 
 /// Writes and syncs the file; gives the SHA-256 of what was meant to be written.
 pub(crate) fn write(path: &Path, tensors: &[(String, Tensor)]) -> Result<String, Error> {
     // The format allows no gaps between tensors; those whose sizes keep the alignment come first.
     let mut ordered: Vec<&(String, Tensor)> = tensors.iter().collect();
-    ordered.sort_by_key(|(_, tensor)| !(tensor.numel() * WIDTH).is_multiple_of(ALIGNMENT));
+    ordered.sort_by_key(|(_, tensor)| !size(tensor).is_multiple_of(ALIGNMENT));
     let (mut header, mut end) = (Map::new(), 0);
     for (name, tensor) in &ordered {
         let start = end;
-        end += tensor.numel() * WIDTH;
-        let entry = json!({"dtype": "F32", "shape": tensor.size(), "data_offsets": [start, end]});
+        end += size(tensor);
+        let dtype = name_of(tensor.kind());
+        let entry = json!({"dtype": dtype, "shape": tensor.size(), "data_offsets": [start, end]});
         header.insert(name.clone(), entry);
     }
     let mut text = Value::Object(header).to_string();
@@ -45,9 +63,8 @@ pub(crate) fn write(path: &Path, tensors: &[(String, Tensor)]) -> Result<String,
         let tensor = tensor
             .f_detach()?
             .f_to_device(Device::Cpu)?
-            .f_to_kind(Kind::Float)?
             .f_contiguous()?;
-        let mut bytes = vec![0; tensor.numel() * WIDTH];
+        let mut bytes = vec![0; size(&tensor)];
         tensor.f_copy_data_u8(&mut bytes, tensor.numel())?;
         out.write_all(&bytes).map_err(failed)?;
     }
@@ -55,6 +72,86 @@ pub(crate) fn write(path: &Path, tensors: &[(String, Tensor)]) -> Result<String,
     let file = out.out.into_inner().map_err(|e| failed(e.into_error()))?;
     file.sync_all().map_err(failed)?;
     Ok(hex(&digest))
+}
+
+/// A file that was written by [`write`].
+pub(crate) struct Stored {
+    file: File,
+    /// Where the data starts, in bytes.
+    data: u64,
+    entries: BTreeMap<String, Entry>,
+}
+
+#[derive(Deserialize)]
+struct Entry {
+    dtype: String,
+    shape: Vec<i64>,
+    data_offsets: (u64, u64),
+}
+
+impl Stored {
+    /// Opens a file whose checksum is known to be right; gives what is wrong with it.
+    pub fn open(path: &Path) -> Result<Self, String> {
+        let unread =
+            |error: std::io::Error| format!("`{}` cannot be read ({error})", path.display());
+        let mut file = File::open(path).map_err(unread)?;
+        let length = file.metadata().map_err(unread)?.len();
+        let mut word = [0; 8];
+        file.read_exact(&mut word).map_err(unread)?;
+        let header = u64::from_le_bytes(word);
+        if header > length.saturating_sub(8) {
+            return Err(format!("`{}` is cut off", path.display()));
+        }
+        let mut text = vec![0; header as usize];
+        file.read_exact(&mut text).map_err(unread)?;
+        let entries = serde_json::from_slice(&text)
+            .map_err(|e| format!("`{}` does not parse ({e})", path.display()))?;
+        Ok(Self {
+            file,
+            data: 8 + header,
+            entries,
+        })
+    }
+
+    /// Says what is wrong if it has no tensor that can be copied to this one.
+    pub fn check(&self, name: &str, tensor: &Tensor) -> Result<(), String> {
+        let Some(entry) = self.entries.get(name) else {
+            return Err(format!("it has no `{name}`; was it made of another model?"));
+        };
+        if entry.shape != tensor.size() {
+            return Err(format!(
+                "`{name}` has shape {:?}, the model needs {:?}",
+                entry.shape,
+                tensor.size()
+            ));
+        }
+        let (from, to) = entry.data_offsets;
+        if Some(entry.dtype.as_str()) != name_of(tensor.kind())
+            || to.checked_sub(from) != Some(size(tensor) as u64)
+        {
+            return Err(format!(
+                "`{name}` has {} bytes of {}, this training keeps it in {:?}",
+                to.saturating_sub(from),
+                entry.dtype,
+                tensor.kind()
+            ));
+        }
+        Ok(())
+    }
+
+    /// Copies a tensor that was checked.
+    pub fn copy(&self, name: &str, tensor: &Tensor) -> Result<(), Error> {
+        let (from, to) = self.entries[name].data_offsets;
+        let bytes = Mapped::new(&self.file, self.data + from, (to - from) as usize);
+        let bytes = bytes.map_err(|source| Error::Io {
+            action: "read",
+            path: name.into(),
+            source,
+        })?;
+        let values = Tensor::f_from_data_size(&bytes, &tensor.size(), tensor.kind())?;
+        tensor.shallow_clone().f_copy_(&values)?;
+        Ok(())
+    }
 }
 
 /// Passes bytes on and hashes them.
@@ -91,4 +188,41 @@ pub(crate) fn from_hex(text: &str) -> Option<Vec<u8>> {
     pairs
         .map(|i| u8::from_str_radix(text.get(i..i + 2)?, 16).ok())
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tensors_come_back_as_they_were_kept_and_lie_aligned() {
+        let folder = tempfile::tempdir().expect("temp folder");
+        let path = folder.path().join("state");
+        let numbers = Tensor::arange(128, (Kind::Float, Device::Cpu));
+        let tensors = [
+            ("odd", numbers.narrow(0, 0, 3).to_kind(Kind::BFloat16)),
+            ("codes", numbers.to_kind(Kind::Uint8).view([2, 64])),
+            ("whole", numbers.to_kind(Kind::BFloat16)),
+            ("single", numbers.shallow_clone()),
+        ]
+        .map(|(name, tensor)| (name.to_owned(), tensor));
+        let digest = write(&path, &tensors).expect("write");
+        assert_eq!(digest, corpus::digest::file(&path).expect("read"));
+        let stored = Stored::open(&path).expect("open");
+        for (name, tensor) in &tensors {
+            let empty = tensor.zeros_like();
+            stored.check(name, &empty).expect("the same");
+            stored.copy(name, &empty).expect("copy");
+            assert!(empty.equal(tensor), "{name}");
+            let start = stored.data + stored.entries[name].data_offsets.0;
+            assert!(
+                start.is_multiple_of(64) || name == "odd",
+                "{name} at {start}"
+            );
+        }
+        let other = stored.check("whole", &numbers).expect_err("of other bits");
+        assert!(other.contains("256 bytes of BF16"), "{other}");
+        let other = stored.check("codes", &numbers).expect_err("of other shape");
+        assert!(other.contains("shape [2, 64]"), "{other}");
+    }
 }

@@ -66,7 +66,7 @@ pub struct Metrics {
 pub struct Trainer<'a> {
     pub(crate) model: &'a dyn Mllm,
     source: &'a dyn SampleSource,
-    config: Config,
+    pub(crate) config: Config,
     pub(crate) plan: Plan,
     pub(crate) optimizer: Optimizer,
     /// Optimizer steps done.

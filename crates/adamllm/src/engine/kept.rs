@@ -1,19 +1,22 @@
 //! `machine.json` of a run folder: what of the machine a run began on is kept when it goes on, be it elsewhere.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use adamllm::flags::{Shared, threads};
+use adamllm::machine;
 use anyhow::Result;
 use corpus::sealed::{read_sealed, write_sealed};
 use pipeline::Engine;
 use pipeline::generation::Generation;
 use run::events::Reporter;
-use run::recipe::{Automatic, DeviceKind, Dtype};
+use run::memory;
+use run::recipe::{Automatic, DeviceKind, Dtype, Fitting};
 use serde_json::{Value, json};
 use torch::Device;
 use torch::products::Products;
 
-use crate::device::{automatic, device_kind};
+use crate::device::{automatic, device_kind, total_memory};
 use crate::products;
 
 /// What a run began with.
@@ -42,6 +45,30 @@ fn noted(run: &Path) -> Option<Dtype> {
     } else {
         name.parse().ok()
     }
+}
+
+/// What trainings of a run are fitted to: what was chosen for them when it began, else the device.
+pub fn fitting(run: &Path, device: Device) -> Fitting<'static> {
+    let kind = device_kind(device);
+    Fitting {
+        device: total_memory(device).map(|total| memory::Device {
+            host: device.is_cuda().then(machine::total_memory).flatten(),
+            ..memory::Device::new(kind, total)
+        }),
+        kept: fitted(run),
+        demo_config: None,
+    }
+}
+
+/// The words that were chosen for a run's trainings, by their keys; none where no run was begun.
+fn fitted(run: &Path) -> Option<BTreeMap<String, String>> {
+    let text = std::fs::read(run.join("recipe.json")).ok()?;
+    let recipe: BTreeMap<String, Value> = serde_json::from_slice(&text).ok()?;
+    let words = recipe.into_iter().filter_map(|(key, resolved)| {
+        let word = resolved["value"].as_str()?.to_owned();
+        (resolved["origin"]["from"] == "fit").then_some((key, word))
+    });
+    Some(words.collect())
 }
 
 impl Kept {
@@ -135,6 +162,26 @@ impl Kept {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_run_keeps_the_way_of_training_that_it_began_with() {
+        let folder = tempfile::tempdir().expect("folder");
+        assert_eq!(fitted(folder.path()), None);
+        let write = |recipe: Value| {
+            std::fs::write(folder.path().join("recipe.json"), recipe.to_string()).expect("write");
+        };
+        // One that began with the plain way keeps it.
+        write(json!({"train.fit": {"value": "auto", "origin": {"from": "preset", "what": "x"}}}));
+        assert_eq!(fitted(folder.path()), Some(BTreeMap::new()));
+        write(json!({
+            "train.recompute": {"value": "blocks", "origin": {"from": "fit", "what": "x"}},
+            "train.gradients": {"value": "bf16", "origin": {"from": "recipe"}},
+            "train.max_steps": {"value": 3, "origin": {"from": "set"}},
+        }));
+        let kept = fitting(folder.path(), Device::Cpu).kept.expect("kept");
+        let expected = ("train.recompute".to_owned(), "blocks".to_owned());
+        assert_eq!(kept, BTreeMap::from([expected]));
+    }
 
     #[test]
     fn a_run_keeps_the_dtype_that_it_began_with() {

@@ -73,6 +73,7 @@ fn command(cli: &Cli) -> Result<(), Error> {
         | Command::Compare(_)
         | Command::Convert(_)
         | Command::Inspect(_)
+        | Command::Plan(_)
         | Command::Recipe(_)
         | Command::Completions { .. }
         | Command::Man { .. }

@@ -11,6 +11,7 @@ use corpus::{Completion, Pair, Rejected, Triplet, jsonl};
 use pipeline::records;
 use pipeline::stages::{pairs, synthesize, tune_synthesizer};
 use run::Graph;
+use run::recipe::Fitting;
 use serde_json::{Value, json};
 
 use crate::road::up_to;
@@ -45,7 +46,12 @@ pub fn run(shared: &Shared, stage: &Stage, number: usize) -> Result<()> {
         });
         set.push(format!("synthesizer.checkpoint={}", model.display()));
     } else {
-        let recipe = recipes::load(&stage.recipe, &set, machine::automatic(shared))?;
+        let recipe = recipes::load(
+            &stage.recipe,
+            &set,
+            machine::automatic(shared),
+            Fitting::default(),
+        )?;
         if recipe.synthesizer.checkpoint.is_none() {
             bail!(
                 "the synthesizer is not tuned yet; tune it first: adamllm tune-synthesizer {} --run-dir {}",

@@ -24,7 +24,7 @@ use run::{Graph, RunFolder, Span};
 use serde_json::{Value, json};
 
 use crate::device;
-use crate::kept::Kept;
+use crate::kept::{self, Kept};
 
 /// `adamllm demo`.
 pub fn demo(shared: &Shared, arguments: &Demo) -> Result<()> {
@@ -53,7 +53,12 @@ pub fn demo(shared: &Shared, arguments: &Demo) -> Result<()> {
     }
     overrides.extend(arguments.set.iter().cloned());
     let kept = Kept::of(&run.path);
-    let recipe = recipes::load(&path, &overrides, kept.automatic(device))?;
+    let recipe = recipes::load(
+        &path,
+        &overrides,
+        kept.automatic(device),
+        kept::fitting(&run.path, device),
+    )?;
     let asked = Invocation {
         limit: None,
         span: Span::default(),
@@ -102,7 +107,8 @@ fn stages(shared: &Shared, stage: &Stage, asked: &Invocation) -> Result<()> {
     let device = device::ready(shared)?;
     let kept = Kept::of(&stage.run_dir);
     let automatic = kept.automatic(device);
-    let (recipe, mut errors) = recipes::load_most(&stage.recipe, &stage.set, automatic)?;
+    let fitting = kept::fitting(&stage.run_dir, device);
+    let (recipe, mut errors) = recipes::load_most(&stage.recipe, &stage.set, automatic, fitting)?;
     if !errors.is_empty() {
         // What else would end the run is told along with them.
         let engine = engine(shared, &recipe, &stage.run_dir, device, kept);
@@ -222,6 +228,9 @@ fn walk(
     let ready = preflight::look(&driver, &asked.span)?;
     kept.keep(shared, &run.path, report, &engine)?;
     write_json(&run.path.join("recipe.json"), &recipe.resolution)?;
+    for fitted in recipe.fits.iter().filter(|fitted| fitted.is_chosen) {
+        report.note(format!("`[{}]` was fitted: {}", fitted.section, fitted.why));
+    }
     driver.run(ready)?;
     if let Some(text) = against_measured(&run.path, graph, train::peak_rss_bytes()) {
         report.note(text);

@@ -10,8 +10,8 @@ use generate::{Generator as _, LocalGenerator};
 use model::Mllm;
 use model::checkpoint::Checkpoint;
 use processor::{Encoded, Processor};
-use torch::Kind;
-use train::{SampleSource, TooLong, Trainer, peak_rss_bytes};
+use torch::{Device, Kind};
+use train::{OptimizerDevice, SampleSource, StateBytes, TooLong, Trainer, peak_rss_bytes};
 
 use crate::engine::Engine;
 use crate::error::{Error, Result};
@@ -66,8 +66,10 @@ pub struct Sizes {
     pub weights: u64,
     /// Bytes of one cached token.
     pub cached_token: u64,
-    /// Whether weights are not in f32, so that an optimizer keeps masters.
-    pub is_half: bool,
+    /// What the optimizer keeps beside them.
+    pub state: StateBytes,
+    /// Of that, what lies in the host's memory while the model is elsewhere.
+    pub elsewhere: u64,
 }
 
 impl Sizes {
@@ -79,21 +81,25 @@ impl Sizes {
         let trained = groups.iter().filter(|g| !config.freeze.contains(&g.group));
         let cache = model.new_cache(1, 1);
         let cached = cache.pools[0].layers.iter().flat_map(|(k, v)| [k, v]);
+        let trained: u64 = trained.map(|g| g.values as u64).sum();
+        let state = config.state_bytes(trained, engine.dtype != Kind::Float);
+        let is_elsewhere =
+            config.optimizer_device == OptimizerDevice::Cpu && engine.device != Device::Cpu;
         Self {
             weights: width * all.sum::<u64>(),
-            trained: trained.map(|g| g.values as u64).sum(),
+            trained,
+            elsewhere: if is_elsewhere {
+                state.masters + state.moments
+            } else {
+                0
+            },
+            state,
             cached_token: width * cached.map(|t| t.numel() as u64).sum::<u64>(),
             parameters: groups
                 .iter()
                 .map(|g| (g.group.as_str().to_owned(), g.values as u64))
                 .collect(),
-            is_half: engine.dtype != Kind::Float,
         }
-    }
-
-    /// Bytes of the optimizer's copy of the weights.
-    pub fn masters(&self) -> u64 {
-        if self.is_half { 4 * self.trained } else { 0 }
     }
 }
 
@@ -172,7 +178,7 @@ impl Probe<'_> {
         let start = Instant::now();
         stepper.step()?;
         let seconds = start.elapsed().as_secs_f64();
-        let counted = sizes.trained * if sizes.is_half { 16 } else { 12 };
+        let counted = sizes.state.sum();
         Ok(Measured {
             costs: Some(Costs {
                 train: seconds / tokens.max(1) as f64,

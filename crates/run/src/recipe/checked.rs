@@ -9,7 +9,9 @@ use toml::Value;
 use super::control::Control;
 use super::dtype::Dtype;
 use super::family::{self, Family, Found};
+use super::fitted::{self, Asked, Fitted};
 use super::keys::{DEMO, key};
+use super::optimizer_choices;
 use super::resolution::{FAMILY, Resolution, Surroundings, resolve_most, without_column};
 use super::shape::Shape;
 use super::training::Training;
@@ -62,6 +64,8 @@ pub struct Recipe {
     pub evaluate: Evaluate,
     /// `[generate]`.
     pub generate: Generate,
+    /// How the trainings were fitted to the device; none where no device was named.
+    pub fits: Vec<Fitted>,
 }
 
 /// `[synthesizer]`.
@@ -187,7 +191,13 @@ impl Recipe {
         surroundings: &Surroundings,
     ) -> Result<(Self, Vec<String>), Vec<String>> {
         let (resolution, wrong) = resolve_most(text, overrides, folder, surroundings)?;
-        let (recipe, found) = Self::most(resolution, folder, &surroundings.hub);
+        let (mut recipe, mut found) = Self::most(resolution, folder, &surroundings.hub);
+        let mut chosen = recipe.resolution.clone();
+        let fits = fitted::settle(&recipe.asked(), &surroundings.fitting, &mut chosen);
+        if chosen != recipe.resolution {
+            (recipe, found) = Self::most(chosen, folder, &surroundings.hub);
+        }
+        recipe.fits = fits;
         let mut errors = wrong.errors;
         let follows = |e: &String| wrong.keys.iter().any(|k| e.contains(&format!("`{k}`")));
         errors.extend(found.into_iter().filter(|e| !follows(e)));
@@ -268,6 +278,7 @@ impl Recipe {
                 controls: Vec::new(),
             },
             resolution: Resolution::new(),
+            fits: Vec::new(),
         };
         let control_names = get.texts("evaluate.controls");
         let Values {
@@ -319,6 +330,12 @@ impl Recipe {
                 "`mix.caption` and `mix.synthetic` are both off, so nothing is left to train on"
                     .to_owned(),
             );
+        }
+        for (section, training) in [
+            ("synthesizer.train", &recipe.synthesizer.train),
+            ("train", &recipe.train),
+        ] {
+            errors.extend(optimizer_choices::problems(section, training, recipe.dtype));
         }
         errors.extend(unread::problems(&recipe.resolution, &recipe.model_types()));
         (recipe, errors)
@@ -408,6 +425,26 @@ impl Recipe {
             .iter()
             .filter(move |(key, _)| keep(key))
             .map(|(key, resolved)| (key, &resolved.value))
+    }
+
+    /// What its trainings are fitted by.
+    fn asked(&self) -> Asked<'_> {
+        let tuning = &self.synthesizer;
+        let tunes = tuning.seed_data.is_some() || tuning.train.data.is_some();
+        let mut trainings = Vec::new();
+        if tuning.checkpoint.is_none() && tunes {
+            trainings.push(("synthesizer.train", &tuning.train));
+        }
+        if !self.pairs.is_empty() || self.train.data.is_some() {
+            trainings.push(("train", &self.train));
+        }
+        Asked {
+            checkpoint: &self.checkpoint,
+            is_demo: self.uses_demo_base(),
+            dtype: self.dtype,
+            memory: self.memory,
+            trainings,
+        }
     }
 
     /// Whether the model is the shipped demo base.

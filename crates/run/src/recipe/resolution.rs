@@ -9,6 +9,7 @@ use toml::{Table, Value};
 
 use super::dtype::{Automatic, DtypeChoice};
 use super::family::{Family, Found};
+use super::fitting::Fitting;
 use super::key::{Key, Preset};
 use super::keys::{DEMO, key, keys};
 use crate::hub::Hub;
@@ -22,6 +23,8 @@ pub struct Surroundings<'a> {
     pub demo_recipe: &'a str,
     /// What `model.dtype = "auto"` stands for.
     pub automatic: Automatic,
+    /// What trainings with `fit = "auto"` are fitted to.
+    pub fitting: Fitting<'a>,
 }
 
 /// Where a value comes from.
@@ -36,6 +39,8 @@ pub enum Origin {
     Preset(String),
     /// What `auto` stands for, with the reason.
     Chosen(String),
+    /// What fits the memory of the device, with the reason.
+    Fit(String),
 }
 
 impl fmt::Display for Origin {
@@ -45,6 +50,7 @@ impl fmt::Display for Origin {
             Self::Set => f.write_str("--set"),
             Self::Preset(source) => write!(f, "preset: {source}"),
             Self::Chosen(why) => write!(f, "auto: {why}"),
+            Self::Fit(why) => write!(f, "fit: {why}"),
         }
     }
 }

@@ -15,8 +15,8 @@ const UNITS: [(&str, u64); 7] = [
 pub(super) const EXPECTED: &str =
     "a size with its unit in quotes, such as \"12GB\", \"800MB\" or \"11.5GiB\"";
 
-/// The bytes of a size of at least one.
-pub(super) fn bytes(text: &str) -> Option<u64> {
+/// The bytes of a size of at least one, as `12GB`, `800MB` or `11.5GiB`; none of anything else.
+pub fn bytes(text: &str) -> Option<u64> {
     let text = text.trim().to_ascii_uppercase();
     let (number, unit) = UNITS
         .iter()

@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
+pub use super::fit_choice::FitChoice;
+
 /// Keys of a training that change nothing of what it gives: they are in no identity and on no card.
-pub const PASSING: [&str; 3] = ["save_steps", "keep", "recompute"];
+pub const PASSING: [&str; 4] = ["save_steps", "keep", "recompute", "fit"];
 
 /// Part of the model that a parameter belongs to; learning rates and freezing are given per group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -87,6 +89,69 @@ corpus::words!(Recompute {
     Blocks = "blocks",
 });
 
+/// In what gradients of a model of half precision are summed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Gradients {
+    /// Single precision.
+    #[default]
+    F32,
+    /// Half of it, rounded stochastically.
+    Bf16,
+}
+
+corpus::words!(Gradients {
+    F32 = "f32",
+    Bf16 = "bf16",
+});
+
+/// In what AdamW's moments are kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum OptimizerState {
+    /// Single precision.
+    #[default]
+    F32,
+    /// Half of it, rounded stochastically.
+    Bf16,
+    /// Blocks of eight-bit numbers with a scale each; small parameters stay in f32.
+    EightBit,
+}
+
+corpus::words!(OptimizerState {
+    F32 = "f32",
+    Bf16 = "bf16",
+    EightBit = "8bit",
+});
+
+/// What is updated in a model of half precision.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Masters {
+    /// A copy of the weights in single precision.
+    #[default]
+    F32,
+    /// The weights themselves, rounded stochastically.
+    None,
+}
+
+corpus::words!(Masters {
+    F32 = "f32",
+    None = "none",
+});
+
+/// Where masters and moments are kept and updated.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum OptimizerDevice {
+    /// Where the model is.
+    #[default]
+    Model,
+    /// In the host's memory.
+    Cpu,
+}
+
+corpus::words!(OptimizerDevice {
+    Model = "model",
+    Cpu = "cpu",
+});
+
 /// What to train with, and how often to save.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Training {
@@ -132,4 +197,14 @@ pub struct Training {
     pub max_grad_norm: f64,
     /// What is computed again in the backward.
     pub recompute: Recompute,
+    /// Whether what is not said below is chosen by the device's memory.
+    pub fit: FitChoice,
+    /// In what gradients of a model of half precision are summed.
+    pub gradients: Gradients,
+    /// In what AdamW's moments are kept.
+    pub optimizer_state: OptimizerState,
+    /// What is updated in a model of half precision.
+    pub masters: Masters,
+    /// Where masters and moments are kept and updated.
+    pub optimizer_device: OptimizerDevice,
 }

@@ -3,7 +3,9 @@
 
 use super::key::{Key, MANY, OURS, Preset, key};
 use super::shape::Shape;
-use super::training::{Recompute, Scheduler, TooLong};
+use super::training::{
+    FitChoice, Gradients, Masters, OptimizerDevice, OptimizerState, Recompute, Scheduler, TooLong,
+};
 
 /// The keys of one training: the name of its section, the paper's table, its passes, its rates, decay and warm-up, where the
 /// presets of its checkpoints come from, and what `data` takes the place of.
@@ -140,6 +142,41 @@ macro_rules! training {
                 "\"none\"",
                 OURS,
                 "what is computed again in the backward instead of being kept: less memory, more time, the same numbers"
+            ),
+            key!(
+                concat!($section, ".fit"),
+                Shape::Word(&FitChoice::WORDS),
+                "\"auto\"",
+                OURS,
+                "auto: what the recipe leaves open is the first of a fixed order that fits the device's memory (`adamllm plan`)"
+            ),
+            key!(
+                concat!($section, ".gradients"),
+                Shape::Word(&Gradients::WORDS),
+                "\"f32\"",
+                OURS,
+                "in what gradients of a bf16 model are summed"
+            ),
+            key!(
+                concat!($section, ".optimizer_state"),
+                Shape::Word(&OptimizerState::WORDS),
+                "\"f32\"",
+                OURS,
+                "in what AdamW's moments are kept"
+            ),
+            key!(
+                concat!($section, ".masters"),
+                Shape::Word(&Masters::WORDS),
+                "\"f32\"",
+                OURS,
+                "what is updated in a bf16 model: a copy, or the weights themselves"
+            ),
+            key!(
+                concat!($section, ".optimizer_device"),
+                Shape::Word(&OptimizerDevice::WORDS),
+                "\"model\"",
+                OURS,
+                "where masters and moments are: beside the model, or in the host's memory"
             ),
         ]
     };

@@ -40,7 +40,7 @@ pub(super) fn problems(resolution: &Resolution, model_types: &[String]) -> Vec<S
             let is_given = match resolved.origin {
                 Origin::Set => true,
                 Origin::Recipe => !changed,
-                Origin::Preset(_) | Origin::Chosen(_) => false,
+                Origin::Preset(_) | Origin::Chosen(_) | Origin::Fit(_) => false,
             };
             is_given
                 && !because.contains(name)

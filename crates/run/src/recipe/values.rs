@@ -231,6 +231,11 @@ impl<'a> Values<'a> {
             eps: self.number(&key("eps")),
             max_grad_norm: self.number(&key("max_grad_norm")),
             recompute: self.word(&key("recompute")),
+            fit: self.word(&key("fit")),
+            gradients: self.word(&key("gradients")),
+            optimizer_state: self.word(&key("optimizer_state")),
+            masters: self.word(&key("masters")),
+            optimizer_device: self.word(&key("optimizer_device")),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Training of small random LLaVA-NeXT models: against `transformers`, against plain autograd, and against itself.
 
 mod checkpoints;
+mod choices;
 mod golden;
 mod recompute;
 mod support;

@@ -21,6 +21,17 @@ pub fn fresh(tied: bool, kind: Kind) -> Box<dyn Mllm> {
     model::fresh(&config, 5, Device::Cpu, kind).expect("model")
 }
 
+/// One whose matrices are large enough for eight bits.
+pub fn wide(kind: Kind) -> Box<dyn Mllm> {
+    let config = CONFIG.replace("TIED", "true").replace(
+        "\"vocab_size\": 40, \"hidden_size\": 16, \"intermediate_size\": 24",
+        WIDE,
+    );
+    model::fresh(&config, 5, Device::Cpu, kind).expect("model")
+}
+
+const WIDE: &str = "\"vocab_size\": 72, \"hidden_size\": 64, \"intermediate_size\": 96";
+
 pub struct Samples(pub Vec<Encoded>);
 
 impl SampleSource for Samples {

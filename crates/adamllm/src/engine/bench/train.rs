@@ -10,7 +10,10 @@ use anyhow::{Result, bail};
 use corpus::Sample;
 use run::recipe::training::Recompute;
 use serde_json::json;
-use train::{Config, Metrics, Rates, Samples, Scheduler, TooLong, Trainer, peak_rss_bytes};
+use train::{
+    Config, Gradients, Masters, Metrics, OptimizerDevice, OptimizerState, Rates, Samples,
+    Scheduler, TooLong, Trainer, peak_rss_bytes,
+};
 
 use super::inputs::{self, Scratch};
 use super::outcome::{gib, machine, spread, tell};
@@ -183,6 +186,10 @@ fn config(asked: &BenchTrain, samples: usize) -> Config {
             Recompute::Cheap => model::Recompute::Cheap,
             Recompute::Blocks => model::Recompute::Blocks,
         },
+        gradients: Gradients::F32,
+        optimizer_state: OptimizerState::F32,
+        masters: Masters::F32,
+        optimizer_device: OptimizerDevice::Model,
     }
 }
 

@@ -157,6 +157,11 @@ fn check_training(training: &Training, (rates, decay, warmup, epochs): Column) {
         eps: 1e-8,
         max_grad_norm: 1.0,
         recompute: training::Recompute::None,
+        fit: training::FitChoice::Auto,
+        gradients: training::Gradients::F32,
+        optimizer_state: training::OptimizerState::F32,
+        masters: training::Masters::F32,
+        optimizer_device: training::OptimizerDevice::Model,
     };
     assert_eq!(*training, expected);
 }
