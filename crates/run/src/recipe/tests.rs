@@ -145,6 +145,12 @@ fn every_word_of_a_recipe_is_a_variant() {
                 "mix.caption_position" => is::<synthesis::CaptionPosition>(word),
                 "train.too_long" | "too_long" => is::<training::TooLong>(word),
                 "train.scheduler" | "scheduler" => is::<training::Scheduler>(word),
+                "train.gradients" | "gradients" => is::<training::Gradients>(word),
+                "train.optimizer_state" | "optimizer_state" => is::<training::OptimizerState>(word),
+                "train.masters" | "masters" => is::<training::Masters>(word),
+                "train.optimizer_device" | "optimizer_device" => {
+                    is::<training::OptimizerDevice>(word)
+                }
                 other => panic!("`{other}` takes words that are no enum's"),
             };
             assert!(known, "`{word}` of `{}`", key.name);
@@ -158,7 +164,7 @@ fn both_trainings_have_the_same_keys() {
         let names = keys().filter_map(|key| key.name.strip_prefix(section));
         names.map(str::to_owned).collect()
     };
-    assert_eq!(of("train.").len(), 20);
+    assert_eq!(of("train.").len(), 24);
     assert_eq!(of("train."), of("synthesizer.train."));
 }
 
