@@ -77,7 +77,7 @@ impl Optimizer {
     }
 
     /// Adds a gradient (f32) that was computed by hand to that of a trained tensor.
-    pub fn add(&mut self, tensor: &Tensor, gradient: Tensor) -> Result<(), Error> {
+    pub fn add(&mut self, tensor: &Tensor, gradient: &Tensor) -> Result<(), Error> {
         let _guard = torch::no_grad_guard();
         self.parts += 1;
         let slot = self.slots.iter_mut().find(|slot| slot.is_of(tensor));

@@ -293,7 +293,7 @@ fn accumulate(
         optimizer.collect()?;
     }
     if let Some(gradient) = head_gradient {
-        optimizer.add(model.head(), gradient)?;
+        optimizer.add(model.head(), &gradient)?;
     }
     Ok(Some(sums))
 }

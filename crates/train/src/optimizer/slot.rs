@@ -131,11 +131,11 @@ impl Slot {
             return Ok(());
         }
         torch::clear_grad(&self.weight)?;
-        self.add(gradient, part)
+        self.add(&gradient, part)
     }
 
     /// Adds a gradient to the sum, which may become the sum itself.
-    pub fn add(&mut self, gradient: Tensor, part: usize) -> Result<(), Error> {
+    pub fn add(&mut self, gradient: &Tensor, part: usize) -> Result<(), Error> {
         if !self.sums_in_bf16 {
             let gradient = gradient.f_to_kind(Kind::Float)?;
             match &mut self.sum {
@@ -146,9 +146,9 @@ impl Slot {
         }
         let key = || self.key(&format!("gradient {part}"));
         match &self.sum {
-            Some(sum) => compact::add_rounded(sum, &gradient, key())?,
+            Some(sum) => compact::add_rounded(sum, gradient, key())?,
             None if gradient.kind() == Kind::BFloat16 => self.sum = Some(gradient.f_contiguous()?),
-            None => self.sum = Some(compact::rounded(&gradient, key())?),
+            None => self.sum = Some(compact::rounded(gradient, key())?),
         }
         Ok(())
     }
