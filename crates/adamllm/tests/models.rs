@@ -560,7 +560,107 @@ fn every_family_goes_the_whole_road() {
             answer["completion_tokens"].as_u64().expect("tokens") > 0,
             "{name}"
         );
+        goes_in_two_stages(name, &args, folder.path());
     }
+}
+
+/// The paper's two-stage baseline and its variant, on the tasks that the run before wrote: captions first, of which LLaVA
+/// learns with its projector alone.
+fn goes_in_two_stages(name: &str, args: &[&str], folder: &Path) {
+    let run = folder.join("run");
+    let set = |keys: &[&str]| -> String {
+        let all = ["filter.enabled=false", "train.max_steps=3"];
+        let all = all.iter().chain(keys).flat_map(|key| ["--set", key]);
+        let output = adamllm(&[args, &all.collect::<Vec<_>>()].concat());
+        let said = text(&output.stderr);
+        assert!(output.status.success(), "{name}: {said}");
+        said
+    };
+    set(&["train.pipeline=two-stage", "evaluate.after_each_stage=true"]);
+    let turns = |samples: &str| -> Vec<Vec<String>> {
+        let rows = lines(&run.join(samples)).into_iter();
+        let learned = |row: Value| {
+            let turns = row["turns"].as_array().expect("turns").iter();
+            let learned = turns.filter(|turn| turn["learn"] == true);
+            let texts = learned.map(|turn| turn["text"].as_str().expect("text").to_owned());
+            texts.collect()
+        };
+        rows.map(learned).collect()
+    };
+    let (caption, task) = (
+        "Two red apples.",
+        "There are two. Therefore, the answer is 2",
+    );
+    assert_eq!(
+        turns("stages/captions/mix/samples.jsonl"),
+        vec![[caption]; 6],
+        "{name}"
+    );
+    assert_eq!(turns("mix/samples.jsonl"), vec![[task]; 6], "{name}");
+
+    let load =
+        |path: &str| model::load(&folder.join(path), Device::Cpu, Kind::Float).expect("model");
+    let models = [
+        "model",
+        "run/stages/captions/train/model",
+        "run/train/model",
+    ]
+    .map(load);
+    let is_changed = |by: usize, group: model::Group| {
+        let both = models[by]
+            .parameters()
+            .iter()
+            .zip(models[by + 1].parameters());
+        let mut of_group = both.filter(|(a, _)| a.group == group);
+        of_group.any(|(a, b)| !same(&a.tensor, &b.tensor))
+    };
+    let groups = [
+        model::Group::VisionTower,
+        model::Group::Projector,
+        model::Group::LanguageModel,
+    ];
+    let is_llava = ["llama", "tile"].contains(&name);
+    let first = [!is_llava, true, !is_llava];
+    assert_eq!(groups.map(|group| is_changed(0, group)), first, "{name}");
+    assert_eq!(
+        groups.map(|group| is_changed(1, group)),
+        [true; 3],
+        "{name}"
+    );
+
+    let report = std::fs::read_to_string(run.join("report/summary.json")).expect("summary");
+    let report: Value = serde_json::from_str(&report).expect("JSON");
+    let after = &report["stages"][0];
+    assert_eq!(after["system"], "after-captions", "{name}");
+    assert_eq!(after["about"], "captions", "{name}");
+    // The score at the end is that of the adapted model.
+    assert_eq!(
+        after["tasks"][0]["adapted"], report["tasks"][0]["adapted"],
+        "{name}"
+    );
+    assert_eq!(report["funnel"]["kept"], 6, "{name}");
+    let trained: Vec<Value> = ["stages/captions/train", "train"]
+        .iter()
+        .map(|stage| lines(&run.join(stage).join("metrics.jsonl"))[0].clone())
+        .collect();
+    assert_eq!(trained.len(), 2);
+    let card = std::fs::read_to_string(run.join("train/model/DATA.md")).expect("card");
+    assert!(
+        card.contains("in the stage `captions`, the model was trained on captions"),
+        "{card}"
+    );
+
+    // Captions again in the second stage; the first is the same.
+    let said = set(&["train.pipeline=two-stage-reuse"]);
+    assert!(
+        said.contains("train-1-captions: done before, skipped"),
+        "{name}: {said}"
+    );
+    assert_eq!(
+        turns("mix/samples.jsonl"),
+        vec![[task, caption]; 6],
+        "{name}"
+    );
 }
 
 /// The tower of a LLaVA-NeXT as a folder of its own, by the names of a CLIP.

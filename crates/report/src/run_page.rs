@@ -7,6 +7,7 @@ use synthesis::measure::CurvePoint;
 use crate::evidence::evidence;
 use crate::html::{frame, sign};
 use crate::number::tenths;
+use crate::stages;
 use crate::summary::{Against, FilterScore, Summary};
 use crate::svg::{Curve, curves, forest};
 
@@ -90,6 +91,10 @@ pub fn render(page: &Page) -> String {
             p { a href=(format!("{folder}index.html")) { "Every answer to every question, both scorers, radar charts" } }
         }
         (evidence(summary, page.answers.unwrap_or_default()))
+        @if !summary.stages.is_empty() {
+            h2 { "From stage to stage" }
+            (stages::section(summary))
+        }
         @if !summary.against.is_empty() {
             h2 { "Against other explanations" }
             (against(summary))
@@ -378,6 +383,7 @@ mod tests {
             average: Some(task("average", 50.0)),
             unseen: None,
             general: None,
+            stages: Vec::new(),
             against: vec![Against {
                 name: "captions".to_owned(),
                 about: "trained on captions".to_owned(),

@@ -14,13 +14,22 @@ mod dtype;
 mod family;
 
 mod key;
+mod stages;
 mod training_keys;
 
+mod stage_keys;
+
 mod keys;
+
+mod flat;
+mod origin;
+
+mod stage_resolution;
 
 mod resolution;
 
 mod checked;
+mod stage_values;
 mod unread;
 mod values;
 
@@ -43,6 +52,7 @@ pub use resolution::{
     Origin, Resolution, Resolved, Surroundings, evaluation_pixels, resolve, without_column,
 };
 pub use shape::Shape;
+pub use stages::{Pipeline, StageData, TrainStage};
 pub use training::Training;
 
 #[cfg(test)]
