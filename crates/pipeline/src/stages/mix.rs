@@ -13,7 +13,7 @@ use synthesis::{MixOptions, Prompts};
 use super::filter::{Filter, KEPT};
 use super::pairs::{self, PAIRS, Pairs};
 use super::part::Part;
-use crate::error::{Imbalance, Result};
+use crate::error::{Error, Imbalance, Result};
 use crate::estimate::Estimate;
 use crate::reader::Reader;
 use crate::records::{read, write, write_rejected};
@@ -39,8 +39,8 @@ pub struct Mix {
     general_alone: bool,
     options: MixOptions,
     part: Part,
-    /// What a stage of a training of several is trained on.
-    data: Option<&'static str>,
+    /// What a stage of a training of several is trained on: in the recipe, and in words.
+    data: Option<[&'static str; 2]>,
     /// The recipe keys that it reads.
     keys: &'static [&'static str],
     prompts: Prompts,
@@ -122,7 +122,8 @@ impl Mix {
 
     /// What a stage is trained on, and what that depends on. General samples are replayed beside synthetic tasks.
     fn be_of(&mut self, stage: &TrainStage) {
-        self.data = Some(stage.data.map_or("a file", StageData::as_str));
+        let word = stage.data.map_or("a file", StageData::as_str);
+        self.data = Some([word, stage.about()]);
         self.keys = match stage.data {
             Some(StageData::Mix) => &[
                 "mix.without_triplet",
@@ -175,7 +176,7 @@ impl Stage for Mix {
     fn reads(&self, reader: &mut Reader<'_>) -> Result<()> {
         reader.keys(self.keys);
         reader.setting("control", self.part.control.map(Control::as_str));
-        if let Some(data) = self.data {
+        if let Some([data, _]) = self.data {
             reader.setting("data of the stage", data);
         }
         if let Some(path) = &self.prompts_file {
@@ -236,7 +237,13 @@ impl Stage for Mix {
             (mixed.items, with_a_task)
         };
         write(&site.folder.join(SAMPLES), &samples)?;
-        write_rejected(site.folder, site.stage(), &rejected)?;
+        let list = write_rejected(site.folder, site.stage(), &rejected)?;
+        if let Some([_, about]) = self.data.filter(|_| samples.is_empty()) {
+            return Err(Error::EmptyStage {
+                about,
+                rejected: list,
+            });
+        }
         Ok(Counts {
             samples: samples.len() as u64,
             with_a_task: with_a_task as u64,

@@ -66,7 +66,8 @@ impl Made<'_> {
                 training,
             }]);
         }
-        let mut all: Vec<Trained> = Vec::new();
+        // All samples come first: a stage that has none is found before hours are spent on those before it.
+        let mut parts = Vec::new();
         for (at, stage) in recipe.stages.iter().enumerate() {
             let is_last = at + 1 == recipe.stages.len();
             let earlier = (!is_last).then(|| (at + 1, stage.name.clone()));
@@ -75,12 +76,16 @@ impl Made<'_> {
                 control: None,
             };
             let mix = graph.mix(self.mix(Some(stage), part.clone()))?;
+            parts.push((part, mix));
+        }
+        let mut all: Vec<Trained> = Vec::new();
+        for (at, (part, mix)) in parts.into_iter().enumerate() {
             let before = all.last().map(|before| before.train.clone());
             let pairs = self.pairs.clone();
             let training = Train::of_stage(recipe, sources, pairs, mix.clone(), at, part, before);
             let train = graph.train(training.clone())?;
             all.push(Trained {
-                stage: Some(stage.clone()),
+                stage: Some(recipe.stages[at].clone()),
                 mix,
                 train,
                 training,

@@ -57,7 +57,7 @@ pub(super) fn problems(
         }
         let all_frozen = Group::ALL.iter().all(|g| stage.training.freeze.contains(g));
         // What is trained beside frozen groups has a table of its own.
-        let beside = format!("{section}.lora.");
+        let beside = format!("{section}.lora");
         if all_frozen && !resolution.keys().any(|key| key.starts_with(&beside)) {
             out.push(format!(
                 "`{section}.freeze` names {}, so that the stage trains nothing",
