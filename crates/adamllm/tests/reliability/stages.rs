@@ -65,7 +65,7 @@ fn what_changed_in_the_last_stage_leaves_the_first_alone() {
     assert!(captions["inputs"].get("model").is_none(), "{captions}");
     let last = manifest(&folder, "train");
     assert_eq!(last["inputs"]["model"], captions["key"]);
-    assert_eq!(last["given"]["model"].is_string(), true);
+    assert!(last["given"]["model"].is_string(), "{last}");
     assert!(folder.join("evaluate/answers/after-captions").is_dir());
     let own = std::fs::read(folder.join("stages/captions/train/model/model.safetensors"));
     let adapted = std::fs::read(folder.join("train/model/model.safetensors"));

@@ -182,11 +182,12 @@ impl Stage for Mix {
         if let Some(path) = &self.prompts_file {
             reader.file("the prompts", path)?;
         }
+        let role = match self.data {
+            Some(_) if self.general_alone => "the samples of the stage",
+            _ => "the replay data",
+        };
         match &self.general {
-            Some(path) => reader.records(
-                "the replay data",
-                &samples::load(path, &self.reading, false)?,
-            ),
+            Some(path) => reader.records(role, &samples::load(path, &self.reading, false)?),
             None => Ok(()),
         }
     }

@@ -111,11 +111,15 @@ fn the_papers_two_stages_have_its_values_in_every_family() {
             assert_eq!(datas, [Some(StageData::Caption), Some(data)], "{family}");
             for (stage, rates) in recipe.stages.iter().zip([first, second]) {
                 let training = &stage.training;
-                let found = training.learning_rate;
-                let found = [found.vision_tower, found.projector, found.language_model];
-                assert_eq!(found, rates, "{family}: {}", stage.name);
-                let table = [training.weight_decay, training.warmup_ratio];
-                assert_eq!(table, [decay, warmup], "{family}");
+                let [vision_tower, projector, language_model] = rates;
+                let expected = training::Rates {
+                    vision_tower,
+                    projector,
+                    language_model,
+                };
+                assert_eq!(training.learning_rate, expected, "{family}: {}", stage.name);
+                let table = (training.weight_decay, training.warmup_ratio);
+                assert_eq!(table, (decay, warmup), "{family}");
                 assert_eq!((training.batch_size, training.max_seq_len), (128, 6144));
                 assert_eq!(training.scheduler, training::Scheduler::Cosine);
                 assert_eq!((training.epochs, training.seed), (1.0, 0));
@@ -190,8 +194,8 @@ fn a_stage_says_where_each_of_its_values_comes_from() {
     assert_eq!(align.section(), "train.stages.align");
     assert_eq!((align.training.epochs, learn.training.epochs), (1.0, 3.0));
     assert_eq!(align.training.freeze, [training::Group::LanguageModel]);
-    assert_eq!(learn.training.max_steps, Some(7));
-    assert_eq!(learn.training.learning_rate.language_model, 1e-4);
+    let rate = learn.training.learning_rate.language_model;
+    assert_eq!((learn.training.max_steps, rate), (Some(7), 1e-4));
     assert_eq!(align.training.learning_rate, recipe.train.learning_rate);
     // Which stages there are is said by them and by nothing else.
     assert!(!recipe.resolution.contains_key("train.pipeline"));
@@ -212,8 +216,9 @@ fn keys_of_a_pipelines_stages_are_changed_in_a_table_or_for_once() {
     let recipe = recipe(text, &["train.stages.instructions.seed=5"]);
     assert_eq!(row(&recipe, "train.stages.captions.epochs").1, "recipe");
     let trainings: Vec<_> = recipe.stages.iter().map(|s| &s.training).collect();
-    assert_eq!((trainings[0].epochs, trainings[1].epochs), (2.0, 1.0));
-    assert_eq!(trainings[0].learning_rate.vision_tower, 1e-3);
+    let rate = trainings[0].learning_rate.vision_tower;
+    let found = (trainings[0].epochs, trainings[1].epochs, rate);
+    assert_eq!(found, (2.0, 1.0, 1e-3));
     assert_eq!((trainings[0].seed, trainings[1].seed), (0, 5));
 }
 
