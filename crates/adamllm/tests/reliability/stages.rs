@@ -182,7 +182,7 @@ fn stages_of_ones_own_have_controls_of_as_many_steps() {
         .filter_map(|stage| Some((stage["stage"].as_str()?, stage["counts"]["steps"].as_u64()?)))
         .collect();
     for (stage, expected) in [
-        ("train-1-before", 1),
+        ("train-1-before", 2),
         ("train-2-general", 1),
         ("train-3-captions", 2),
         ("train", 3),
@@ -195,17 +195,17 @@ fn stages_of_ones_own_have_controls_of_as_many_steps() {
     let folder = small.path("run");
     let count = |stage: &str, what: &str| manifest(&folder, stage)["counts"][what].clone();
     for (place, samples, trained) in [
-        ("stages/before", 1, 1),
+        ("stages/before", 1, 2),
         ("stages/general", 2, 1),
         // Ten pairs, of which one is held out.
         ("stages/captions", 9, 2),
         ("", 18, 3),
-        ("controls/captions/stages/before", 1, 1),
+        ("controls/captions/stages/before", 1, 2),
         ("controls/captions", 18, 3),
-        ("controls/general/stages/before", 2, 1),
+        ("controls/general/stages/before", 2, 2),
         ("controls/general/stages/captions", 2, 2),
         ("controls/general", 2, 3),
-        ("controls/no-replay/stages/before", 1, 1),
+        ("controls/no-replay/stages/before", 1, 2),
         ("controls/no-replay/stages/captions", 9, 2),
         ("controls/no-replay", 9, 3),
     ] {
