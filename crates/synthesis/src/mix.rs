@@ -178,7 +178,7 @@ pub fn synthetic_tasks(
             let name = options.answers.as_str();
             alone(triplet, answer, name, joiner, seed, prompts)
         };
-        let joined = match options.answers {
+        let turns = match options.answers {
             Answers::Joined => join(triplet, joiner, seed, prompts),
             Answers::Precise => single(&triplet.precise),
             Answers::Informative => single(&triplet.informative),
@@ -186,8 +186,8 @@ pub fn synthetic_tasks(
         SyntheticTask {
             id: triplet.id.clone(),
             pair: triplet.pair.clone(),
-            exchanges: vec![[joined.user, joined.assistant]],
-            template: joined.template,
+            exchanges: vec![[turns.user, turns.assistant]],
+            template: turns.template,
         }
     };
     triplets.iter().map(task).collect()
