@@ -563,6 +563,90 @@ fn every_family_goes_the_whole_road() {
     }
 }
 
+/// The paper's stages on random weights, which write no tasks: captions first, of which LLaVA learns with its projector alone,
+/// then all groups of every family.
+#[test]
+fn every_family_is_trained_in_two_stages() {
+    for (name, is_llava) in [("llama", true), ("qwen", false), ("canvas", false)] {
+        let folder = tempfile::tempdir().expect("folder");
+        write_model(name, &folder.path().join("model"));
+        let mut rows = String::new();
+        for i in 0..4 {
+            write_picture(&folder.path().join(format!("{i}.png")));
+            let pair = json!({"id": i.to_string(), "images": [format!("{i}.png")],
+                              "caption": format!("Dish number {i} with beans.")});
+            rows.extend([pair.to_string(), "\n".to_owned()]);
+        }
+        std::fs::write(folder.path().join("pairs.jsonl"), rows).expect("pairs");
+        let recipe = format!(
+            "[model]\ncheckpoint = \"model\"\ndtype = \"f32\"\n{}[data]\npairs = \"pairs.jsonl\"\nheld_out = 0.0\n\
+             [synthesizer]\ncheckpoint = \"model\"\nmax_new_tokens = 2\n[filter]\nenabled = false\n\
+             [train]\nmax_steps = 2\nbatch_size = 2\n",
+            size_of_pictures(name),
+        );
+        let (file, run) = (folder.path().join("my.toml"), folder.path().join("run"));
+        std::fs::write(&file, recipe).expect("recipe");
+        let (file, run_text) = (file.display().to_string(), run.display().to_string());
+        let train = |pipeline: &str| {
+            let set = format!("train.pipeline={pipeline}");
+            adamllm(&["train", &file, "--run-dir", &run_text, "--set", &set])
+        };
+        // Nothing is left of the tasks, which is found before the captions are trained.
+        let said = text(&train("two-stage").stderr);
+        assert!(
+            said.contains(
+                "the stage of the training has no samples: nothing is left of its synthetic tasks"
+            ),
+            "{name}: {said}"
+        );
+        assert!(!run.join("stages/captions/train").exists(), "{name}");
+
+        let output = train("two-stage-reuse");
+        assert!(output.status.success(), "{name}: {}", text(&output.stderr));
+        for samples in ["stages/captions/mix", "mix"] {
+            let samples = lines(&run.join(samples).join("samples.jsonl"));
+            let learned = |sample: &Value| sample["turns"][1]["text"].as_str().map(str::len);
+            assert_eq!(samples.len(), 4, "{name}");
+            assert!(
+                samples.iter().all(|s| learned(s) == Some(25)),
+                "{name}: {samples:?}"
+            );
+        }
+        let load = |path: &str| {
+            model::load(&folder.path().join(path), Device::Cpu, Kind::Float).expect("model")
+        };
+        let models = [
+            "model",
+            "run/stages/captions/train/model",
+            "run/train/model",
+        ]
+        .map(load);
+        let is_changed = |by: usize, group: model::Group| {
+            let both = models[by]
+                .parameters()
+                .iter()
+                .zip(models[by + 1].parameters());
+            let mut of_group = both.filter(|(a, _)| a.group == group);
+            of_group.any(|(a, b)| !same(&a.tensor, &b.tensor))
+        };
+        let groups = [
+            model::Group::VisionTower,
+            model::Group::Projector,
+            model::Group::LanguageModel,
+        ];
+        let first = [!is_llava, true, !is_llava];
+        assert_eq!(groups.map(|group| is_changed(0, group)), first, "{name}");
+        assert_eq!(
+            groups.map(|group| is_changed(1, group)),
+            [true; 3],
+            "{name}"
+        );
+        let card = std::fs::read_to_string(run.join("train/model/DATA.md")).expect("card");
+        let before = "in the stage `captions`, the model was trained on captions";
+        assert!(card.contains(before), "{name}: {card}");
+    }
+}
+
 /// The tower of a LLaVA-NeXT as a folder of its own, by the names of a CLIP.
 fn write_tower(next: &Path, folder: &Path) {
     std::fs::create_dir_all(folder).expect("folder");

@@ -176,9 +176,11 @@ impl TrainingData {
 
 /// Files of samples: those that are named, and of a run folder what it trained on.
 fn trained_files(named: &[PathBuf]) -> Result<Vec<PathBuf>, LeaksError> {
-    let file = |path: &PathBuf| {
+    let mut files = Vec::new();
+    for path in named {
         if !path.is_dir() {
-            return Ok(path.clone());
+            files.push(path.clone());
+            continue;
         }
         let mixed = path.join(MIXED);
         if !mixed.is_file() {
@@ -186,15 +188,47 @@ fn trained_files(named: &[PathBuf]) -> Result<Vec<PathBuf>, LeaksError> {
                 folder: path.clone(),
             });
         }
-        Ok(mixed)
-    };
-    named.iter().map(file).collect()
+        // A run that was damaged or is of another program has what lies where every run has it.
+        let recipe = recipe_of(path).unwrap_or_default();
+        files.extend(earlier(path, &stages_of(&recipe)));
+        files.push(mixed);
+    }
+    Ok(files)
 }
 
 /// What a run trains on.
 const MIXED: &str = "mix/samples.jsonl";
 
-/// What a model was trained on, if it lies in its run folder (`train/model`, `train/checkpoint-N`), and what to say of it.
+/// Where the stages of a training of several lie, but for the last one.
+const STAGES: &str = "stages";
+
+/// A run's recipe, as it notes it.
+const RECIPE: &str = "recipe.json";
+
+fn recipe_of(run: &Path) -> Result<serde_json::Value, LeaksError> {
+    let path = run.join(RECIPE);
+    let recipe = std::fs::read(&path).map_err(|source| LeaksError::RecipeUnreadable {
+        path: path.clone(),
+        source,
+    })?;
+    serde_json::from_slice(&recipe).map_err(|source| LeaksError::RecipeBroken { path, source })
+}
+
+/// The stages of a training of several, in order.
+fn stages_of(recipe: &serde_json::Value) -> Vec<&str> {
+    let names = recipe["train.stages"]["value"].as_array().into_iter();
+    names.flatten().filter_map(|name| name.as_str()).collect()
+}
+
+/// What these stages trained on, of those that lie below a folder.
+fn earlier(folder: &Path, stages: &[&str]) -> Vec<PathBuf> {
+    let stages = stages.iter();
+    let files = stages.map(|stage| folder.join(STAGES).join(stage).join(MIXED));
+    files.filter(|file| file.is_file()).collect()
+}
+
+/// What a model was trained on, if it lies in its run folder (`train/model`, `train/checkpoint-N`, and the same of a stage or
+/// of a control), and what to say of it.
 ///
 /// Gives [`LeaksError::RecipeUnreadable`] and [`LeaksError::RecipeBroken`].
 pub fn trained_by(model: &Path) -> Result<(Vec<PathBuf>, Option<String>), LeaksError> {
@@ -202,33 +236,45 @@ pub fn trained_by(model: &Path) -> Result<(Vec<PathBuf>, Option<String>), LeaksE
         return Ok((Vec::new(), None));
     };
     let train = model.parent().filter(|p| p.ends_with("train"));
-    let Some(run) = train
+    let Some(place) = train
         .and_then(Path::parent)
-        .filter(|run| run.join(MIXED).is_file())
+        .filter(|place| place.join(MIXED).is_file())
     else {
         let line = "what the model was trained on is not known, so test items are not looked for in it; name it with \
                     `--trained`";
         return Ok((Vec::new(), Some(line.to_owned())));
     };
-    let path = run.join("recipe.json");
-    let recipe = std::fs::read(&path).map_err(|source| LeaksError::RecipeUnreadable {
-        path: path.clone(),
-        source,
-    })?;
-    let recipe: serde_json::Value = serde_json::from_slice(&recipe)
-        .map_err(|source| LeaksError::RecipeBroken { path, source })?;
-    if let Some(data) = recipe["train.data"]["value"].as_str() {
+    // Stages and controls lie at most four folders below the run that they are of.
+    let mut above = place.ancestors().take(5);
+    let run = above.find(|folder| folder.join(RECIPE).is_file());
+    let recipe = recipe_of(run.unwrap_or(place))?;
+    if let Some(data) = recipe["train.data"]["value"]
+        .as_str()
+        .filter(|_| run == Some(place))
+    {
         let line = format!(
             "the model was trained on `{data}`, as `train.data` of its recipe says; name that file with `--trained` to \
              look for test items in it"
         );
         return Ok((Vec::new(), Some(line)));
     }
+    let stages = stages_of(&recipe);
+    let (of, before) = match place.parent().filter(|parent| parent.ends_with(STAGES)) {
+        Some(parent) => {
+            let own = place.file_name().unwrap_or_default();
+            let at = stages.iter().position(|stage| own == *stage);
+            (parent.parent().unwrap_or(parent), at.unwrap_or_default())
+        }
+        None => (place, stages.len()),
+    };
+    let mut files = earlier(of, &stages[..before]);
+    files.push(place.join(MIXED));
+    let named: Vec<String> = files.iter().map(|f| format!("`{}`", f.display())).collect();
     let line = format!(
-        "test items are looked for in `{}`, what the model was trained on",
-        run.join(MIXED).display()
+        "test items are looked for in {}, what the model was trained on",
+        named.join(" and ")
     );
-    Ok((vec![run.to_owned()], Some(line)))
+    Ok((files, Some(line)))
 }
 
 impl Leaks {

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use corpus::{Pair, Sample, jsonl};
 use run::recipe::training::PASSING;
-use run::recipe::{DEMO, Recipe};
+use run::recipe::{DEMO, Recipe, StageData};
 use serde_json::Value;
 
 use crate::error::{Error, Result};
@@ -18,13 +18,15 @@ use crate::trained::Trained;
 #[derive(Clone, Debug)]
 pub struct Card {
     /// What the model is, in a sentence.
-    what: &'static str,
+    what: String,
     /// The general model that it was made from.
     base: String,
     is_toy: bool,
     /// Key, value and origin of what the recipe says of this training.
     recipe: Vec<(String, String, String)>,
     data: Source,
+    /// The stages of the training before, each with what it was trained on.
+    before: Vec<(String, &'static str)>,
 }
 
 /// What a model was trained on.
@@ -34,10 +36,11 @@ enum Source {
     Seeds { name: String, blank: f64 },
     /// A file of samples.
     File(String),
-    /// Pairs, and replay with its ratio.
+    /// Pairs, what was trained of them, and replay with its ratio.
     Pairs {
         name: String,
         pairs: Link<Pairs>,
+        tasks: &'static str,
         general: Option<(String, f64)>,
     },
 }
@@ -48,8 +51,8 @@ impl Card {
         let seeds = recipe.synthesizer.seed_data.as_deref();
         Self::new(
             recipe,
-            "a synthesizer: it reads a picture with its caption and writes an instruction with both answers",
-            "synthesizer.",
+            "a synthesizer: it reads a picture with its caption and writes an instruction with both answers".to_owned(),
+            &["synthesizer.".to_owned()],
             if let Some(samples) = &recipe.synthesizer.train.data {
                 Source::File(name_of(samples))
             } else {
@@ -63,38 +66,64 @@ impl Card {
 
     /// Of an adapted model.
     pub fn of_adapted(recipe: &Recipe, pairs: &Link<Pairs>) -> Self {
-        let mix = &recipe.mix;
         let data = match &recipe.train.data {
             Some(file) => Source::File(name_of(file)),
-            None => Source::Pairs {
-                name: recipe
-                    .pairs
-                    .iter()
-                    .map(|path| name_of(path))
-                    .collect::<Vec<_>>()
-                    .join(", "),
-                pairs: pairs.clone(),
-                general: mix
-                    .general
-                    .as_ref()
-                    .map(|path| (name_of(path), mix.general_ratio)),
-            },
+            None => Source::of_pairs(recipe, pairs, WITH_TASKS, true),
         };
         Self::new(
             recipe,
-            "an adapted multimodal model: a general one, trained further on a domain's pictures",
-            "train.",
+            format!("{ADAPTED}, trained further on a domain's pictures"),
+            &["train.".to_owned()],
             data,
         )
     }
 
-    fn new(recipe: &Recipe, what: &'static str, section: &str, data: Source) -> Self {
+    /// Of the model after the stage at this place of the recipe's; the last one makes the adapted model.
+    pub fn of_stage(recipe: &Recipe, pairs: &Link<Pairs>, at: usize) -> Self {
+        let (before, stage) = (&recipe.stages[..at], &recipe.stages[at]);
+        let is_last = at + 1 == recipe.stages.len();
+        let what = if is_last {
+            format!("{ADAPTED}, trained further on a domain's pictures in stages")
+        } else {
+            format!(
+                "{ADAPTED}, in the midst of a training of several stages: after the stage `{}`",
+                stage.name
+            )
+        };
+        let data = match stage.data {
+            Some(StageData::Mix) => Source::of_pairs(recipe, pairs, WITH_TASKS, true),
+            Some(StageData::Synthetic) => Source::of_pairs(recipe, pairs, TASKS_ALONE, true),
+            Some(StageData::Caption) => Source::of_pairs(recipe, pairs, CAPTIONS_ALONE, false),
+            Some(StageData::General) => {
+                Source::File(recipe.mix.general.as_deref().map_or(String::new(), name_of))
+            }
+            None => Source::File(
+                stage
+                    .training
+                    .data
+                    .as_deref()
+                    .map_or(String::new(), name_of),
+            ),
+        };
+        let stages = recipe.stages[..=at].iter();
+        let sections: Vec<String> = stages.map(|stage| stage.section() + ".").collect();
+        Self {
+            before: before
+                .iter()
+                .map(|stage| (stage.name.clone(), stage.about()))
+                .collect(),
+            ..Self::new(recipe, what, &sections, data)
+        }
+    }
+
+    fn new(recipe: &Recipe, what: String, sections: &[String], data: Source) -> Self {
         // Paths are this machine's; the data card names the files.
         let is_path = |text: Option<&str>| text.is_some_and(|text| text.contains('/'));
         let is_told = |key: &str| {
-            let sections = [section, "run.", "mix.", "model."];
+            let others = ["run.", "mix.", "model."];
+            let mut all = sections.iter().map(String::as_str).chain(others);
             let name = key.rsplit('.').next().unwrap_or(key);
-            sections.iter().any(|section| key.starts_with(section)) && !PASSING.contains(&name)
+            all.any(|section| key.starts_with(section)) && !PASSING.contains(&name)
         };
         let told = recipe
             .resolution
@@ -111,6 +140,34 @@ impl Card {
                 })
                 .collect(),
             data,
+            before: Vec::new(),
+        }
+    }
+}
+
+/// What every model of such a training is.
+const ADAPTED: &str = "an adapted multimodal model: a general one";
+
+/// What is trained of pairs.
+const WITH_TASKS: &str = "tasks that the synthesizer wrote and the filter kept";
+const TASKS_ALONE: &str =
+    "tasks that the synthesizer wrote and the filter kept, which were trained without the captions";
+const CAPTIONS_ALONE: &str = "nothing but their captions";
+
+impl Source {
+    fn of_pairs(
+        recipe: &Recipe,
+        pairs: &Link<Pairs>,
+        tasks: &'static str,
+        has_replay: bool,
+    ) -> Self {
+        let names = recipe.pairs.iter().map(|path| name_of(path));
+        let general = recipe.mix.general.as_ref().filter(|_| has_replay);
+        Self::Pairs {
+            name: names.collect::<Vec<_>>().join(", "),
+            pairs: pairs.clone(),
+            tasks,
+            general: general.map(|path| (name_of(path), recipe.mix.general_ratio)),
         }
     }
 }
@@ -196,7 +253,13 @@ fn data_card(
         samples.len(),
         trained.trained_on
     );
-    let (name, pairs, general) = match &card.data {
+    for (stage, about) in &card.before {
+        let _ = writeln!(
+            out,
+            "Before, in the stage `{stage}`, the model was trained on {about}; the data card of that stage's model tells more.\n"
+        );
+    }
+    let (name, pairs, tasks, general) = match &card.data {
         Source::Seeds { name, blank } => {
             let _ = writeln!(
                 out,
@@ -214,13 +277,11 @@ fn data_card(
         Source::Pairs {
             name,
             pairs,
+            tasks,
             general,
-        } => (name, pairs, general),
+        } => (name, pairs, tasks, general),
     };
-    let _ = writeln!(
-        out,
-        "Image-caption pairs of `{name}`, with tasks that the synthesizer wrote and the filter kept.\n"
-    );
+    let _ = writeln!(out, "Image-caption pairs of `{name}`, with {tasks}.\n");
     let pairs: Vec<Pair> = jsonl::read(&site.of(pairs, crate::stages::pairs::PAIRS))?;
     let mut sources: BTreeMap<(String, String), usize> = BTreeMap::new();
     for pair in &pairs {

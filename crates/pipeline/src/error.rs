@@ -293,6 +293,15 @@ pub enum Error {
         rejected: PathBuf,
     },
 
+    /// A stage of a training of several has nothing to train on.
+    #[error("the stage of the training has no samples: nothing is left of its {about}; see `{}`", rejected.display())]
+    EmptyStage {
+        /// What it trains on, in words.
+        about: &'static str,
+        /// The file that says why.
+        rejected: PathBuf,
+    },
+
     // Of questions and answers.
     /// The generator failed.
     #[error(transparent)]

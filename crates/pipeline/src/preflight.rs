@@ -134,18 +134,23 @@ fn room(recipe: &Recipe, stages: &Stages, engine: &Engine, run: &Path) -> Result
 
 /// Sentences of trainings that have no way that fits, of those of these stages.
 pub(crate) fn unfitted<'a>(recipe: &Recipe, stages: impl Iterator<Item = &'a str>) -> Vec<String> {
-    let sections: Vec<&str> = stages.filter_map(section).collect();
+    let names: Vec<&str> = stages.collect();
     let fits = recipe.fits.iter();
-    let own = fits.filter(|fitted| sections.contains(&fitted.section));
+    let own = fits.filter(|fitted| names.iter().any(|name| trains_by(name, &fitted.section)));
     own.filter_map(|fitted| fitted.problem.clone()).collect()
 }
 
-/// The section of the recipe that a stage trains by.
-fn section(stage: &str) -> Option<&'static str> {
-    match stage {
-        train::NAME => Some("train"),
-        tune_synthesizer::NAME => Some("synthesizer.train"),
-        _ => None,
+/// Whether a stage trains by this section of the recipe, or is one of the trainings that have sections of their own in it.
+fn trains_by(stage: &str, section: &str) -> bool {
+    let kind = |kind: &str| {
+        stage
+            .strip_prefix(kind)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+    };
+    if section == "synthesizer.train" {
+        kind(tune_synthesizer::NAME)
+    } else {
+        kind(train::NAME)
     }
 }
 

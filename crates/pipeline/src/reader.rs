@@ -65,9 +65,10 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Recipe keys of a training but for those that change no result.
+    /// Recipe keys of a training but for those that change no result, and for the word that says which stages there are.
     pub fn training(&mut self, section: &str) {
-        let passing = PASSING.map(|key| format!("{section}.{key}"));
+        let mut passing = PASSING.map(|key| format!("{section}.{key}")).to_vec();
+        passing.push(format!("{section}.pipeline"));
         let all = self.recipe.map(|recipe| recipe.values(&[section]));
         let all = all.into_iter().flatten();
         let lasting = all.filter(|(key, _)| !passing.contains(key));

@@ -10,6 +10,7 @@ mod number;
 mod pictures;
 mod run_page;
 pub mod scores;
+mod stages;
 mod summary;
 mod svg;
 
@@ -20,5 +21,5 @@ pub use evaluation::systems::System;
 pub use html::{frame, sign};
 pub use pictures::{Pictures, embedded_picture};
 pub use run_page::{Card, Flip, Page, render};
-pub use summary::{Against, FilterScore, Rates, Summary, SystemAverages};
+pub use summary::{AfterStage, Against, FilterScore, Rates, Summary, SystemAverages};
 pub use svg::{Curve, curves, escape};

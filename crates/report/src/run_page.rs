@@ -7,6 +7,7 @@ use synthesis::measure::CurvePoint;
 use crate::evidence::evidence;
 use crate::html::{frame, sign};
 use crate::number::tenths;
+use crate::stages;
 use crate::summary::{Against, FilterScore, Summary};
 use crate::svg::{Curve, curves, forest};
 
@@ -90,6 +91,10 @@ pub fn render(page: &Page) -> String {
             p { a href=(format!("{folder}index.html")) { "Every answer to every question, both scorers, radar charts" } }
         }
         (evidence(summary, page.answers.unwrap_or_default()))
+        @if !summary.stages.is_empty() {
+            h2 { "From stage to stage" }
+            (stages::section(summary))
+        }
         @if !summary.against.is_empty() {
             h2 { "Against other explanations" }
             (against(summary))
@@ -350,7 +355,7 @@ mod tests {
     use synthesis::Funnel;
 
     use super::*;
-    use crate::summary::Rates;
+    use crate::summary::{AfterStage, Rates};
 
     fn task(name: &str, base: f64) -> TaskScore {
         TaskScore {
@@ -378,6 +383,7 @@ mod tests {
             average: Some(task("average", 50.0)),
             unseen: None,
             general: None,
+            stages: Vec::new(),
             against: vec![Against {
                 name: "captions".to_owned(),
                 about: "trained on captions".to_owned(),
@@ -445,5 +451,41 @@ mod tests {
             text.contains("adapted - captions: -15.0 (-20.0 to -10.0)"),
             "{text}"
         );
+    }
+
+    /// A general task that the first stage knew and the second forgot: 90 after it, 75 at the end.
+    #[test]
+    fn what_a_stage_made_the_model_forget_is_told() {
+        let mut summary = summary();
+        summary.tasks.push(task("general-things", 80.0));
+        summary.general = Some(task("average", 80.0));
+        summary.stages = vec![AfterStage {
+            system: AfterStage::system("captions"),
+            stage: "captions".to_owned(),
+            about: "captions".to_owned(),
+            tasks: vec![task("colour", 40.0), task("general-things", 90.0)],
+            average: Some(task("average", 40.0)),
+            unseen: None,
+            general: Some(task("average", 90.0)),
+        }];
+        let section = stages::section(&summary).into_string();
+        for part in [
+            "<th>base</th><th>after-captions</th><th>adapted</th>",
+            "<td>colour</td><td class=\"text\">accuracy</td><td>50.0</td><td>40.0</td><td>75.0</td>",
+            "<td>general-things</td><td class=\"text\">accuracy</td><td>80.0</td><td>90.0</td><td>75.0</td>",
+            "<td>general tasks</td><td class=\"text\">accuracy</td><td>80.0</td><td>90.0</td><td>75.0</td>",
+            "<td>after-captions</td><td class=\"text\">general tasks</td><td class=\"bad\">-15.0</td>\
+             <td class=\"bad\">-20.0 to -10.0</td>",
+            "<b>after-captions</b>: the model after the stage captions, which trained on captions.",
+        ] {
+            assert!(section.contains(part), "{part} in {section}");
+        }
+        let text = crate::text::table(&summary);
+        for line in [
+            "after-captions, average: 40.0; adapted 75.0, +35.0 (+30.0 to +40.0)\n",
+            "after-captions, general tasks: 90.0; adapted 75.0, -15.0 (-20.0 to -10.0)\n",
+        ] {
+            assert!(text.contains(line), "{text}");
+        }
     }
 }

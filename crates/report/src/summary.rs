@@ -34,6 +34,9 @@ pub struct Summary {
     /// The adapted model against each control, as `base`.
     #[serde(default)]
     pub against: Vec<Against>,
+    /// The adapted model against itself after the stages of its training before the last, where it was asked then.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stages: Vec<AfterStage>,
     /// Base and adapted model by the strict scorer, with tests and detectable differences.
     #[serde(default)]
     pub strict: Option<Comparisons>,
@@ -85,6 +88,45 @@ pub struct Against {
     pub tasks: Vec<TaskScore>,
     /// The mean over these tasks.
     pub average: TaskScore,
+}
+
+/// The adapted model against itself after a stage of its training that another one followed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AfterStage {
+    /// What tables and folders call the model then.
+    pub system: String,
+    /// The stage.
+    pub stage: String,
+    /// What it trained on, in words.
+    pub about: String,
+    /// One row a task of whatever kind; `base` is the score after the stage.
+    pub tasks: Vec<TaskScore>,
+    /// The mean over the tasks of the domain.
+    pub average: Option<TaskScore>,
+    /// The mean over tasks about concepts that training never showed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unseen: Option<TaskScore>,
+    /// The mean over general tasks: what the stages that followed forgot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub general: Option<TaskScore>,
+}
+
+impl AfterStage {
+    /// What the model after a stage is called.
+    pub fn system(stage: &str) -> String {
+        format!("after-{stage}")
+    }
+
+    /// Its means with what each is called.
+    pub(crate) fn means(&self) -> impl Iterator<Item = (&'static str, &TaskScore)> {
+        let all = [
+            ("average", &self.average),
+            ("unseen concepts", &self.unseen),
+            ("general tasks", &self.general),
+        ];
+        all.into_iter()
+            .filter_map(|(name, score)| Some((name, score.as_ref()?)))
+    }
 }
 
 /// Keeping as a classifier of right triplets: those whose answers are both true.

@@ -49,6 +49,20 @@ pub fn table(summary: &Summary) -> String {
             score.difference, score.interval[0], score.interval[1]
         );
     }
+    for after in &summary.stages {
+        for (name, score) in after.means() {
+            let _ = writeln!(
+                out,
+                "{}, {name}: {:.1}; adapted {:.1}, {:+.1} ({:+.1} to {:+.1})",
+                after.system,
+                score.base,
+                score.adapted,
+                score.difference,
+                score.interval[0],
+                score.interval[1]
+            );
+        }
+    }
     let _ = writeln!(out, "\n{}", summary.funnel);
     if let Some(filter) = &summary.filter {
         let _ = writeln!(

@@ -15,9 +15,17 @@ mod dtype;
 mod family;
 
 mod key;
+mod stages;
 mod training_keys;
 
+mod stage_keys;
+
 mod keys;
+
+mod flat;
+mod origin;
+
+mod stage_resolution;
 
 mod resolution;
 
@@ -25,6 +33,7 @@ mod checked;
 mod fitted;
 mod fitting;
 mod optimizer_choices;
+mod stage_values;
 mod unread;
 mod values;
 
@@ -51,6 +60,7 @@ pub use resolution::{
 };
 pub use shape::Shape;
 pub use size::bytes as size_in_bytes;
+pub use stages::{Pipeline, StageData, TrainStage};
 pub use training::Training;
 
 #[cfg(test)]

@@ -67,21 +67,67 @@ pub fn join(triplet: &Triplet, joiner: Joiner, seed: u64, prompts: &JoinerPrompt
     } else {
         None
     };
-    let mut rng = Rng::new(hash(seed, &format!("join {}", triplet.id)));
     let (list, templates) = if response.is_some() {
         ("plain", &prompts.plain)
     } else {
         ("reasoned", &prompts.reasoned)
     };
-    let at = rng.below(templates.len());
-    let JoinTemplate { user, assistant } = &templates[at];
+    let (at, JoinTemplate { user, assistant }) = drawn(triplet, seed, templates);
     let [informative, precise] = answers;
     let response = ("response", response.as_deref().unwrap_or_default());
     Joined {
         user: fill(user, &[("instruction", instruction)]),
         assistant: fill(assistant, &[informative, precise, response]),
-        template: format!("{list}-{}", at + 1),
+        template: format!("{list}-{at}"),
     }
+}
+
+/// One of a triplet's answers alone, which `name` names: after the instruction as it is, or with [`Joiner::Varied`] in a
+/// drawn template of a plain question.
+///
+/// ```
+/// use synthesis::{Joiner, Prompts, alone};
+/// let triplet = serde_json::from_value(serde_json::json!({
+///     "id": "a", "pair": "a", "instruction": "What is it?", "informative": "It steams.", "precise": "tea",
+/// }))?;
+/// let prompts = Prompts::default().joiners;
+/// let joined = alone(&triplet, "tea", "precise", Joiner::Paper, 0, &prompts);
+/// assert_eq!((&*joined.user, &*joined.assistant), ("What is it?", "tea"));
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+pub fn alone(
+    triplet: &Triplet,
+    answer: &str,
+    name: &str,
+    joiner: Joiner,
+    seed: u64,
+    prompts: &JoinerPrompts,
+) -> Joined {
+    let (instruction, answer) = (triplet.instruction.trim(), answer.trim());
+    if joiner == Joiner::Paper {
+        return Joined {
+            user: instruction.to_owned(),
+            assistant: answer.to_owned(),
+            template: name.to_owned(),
+        };
+    }
+    let (at, JoinTemplate { user, assistant }) = drawn(triplet, seed, &prompts.plain);
+    Joined {
+        user: fill(user, &[("instruction", instruction)]),
+        assistant: fill(assistant, &[("response", answer)]),
+        template: format!("{name} plain-{at}"),
+    }
+}
+
+/// A template, drawn by the triplet's id, and its number.
+fn drawn<'a>(
+    triplet: &Triplet,
+    seed: u64,
+    templates: &'a [JoinTemplate],
+) -> (usize, &'a JoinTemplate) {
+    let mut rng = Rng::new(hash(seed, &format!("join {}", triplet.id)));
+    let at = rng.below(templates.len());
+    (at + 1, &templates[at])
 }
 
 /// A full stop after a sentence that has no end of its own, since another one follows.

@@ -38,7 +38,7 @@ pub mod measure;
 
 pub use filter::{KeepRule, keep};
 pub use funnel::Funnel;
-pub use join::{Joined, Joiner, join};
+pub use join::{Joined, Joiner, alone, join};
 pub use judge::{
     JudgeKind, JudgeOptions, LabelledTriplet, judge_requests, judge_samples, likelihood_samples,
     verdicts, with_likelihood,

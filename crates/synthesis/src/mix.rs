@@ -8,7 +8,7 @@ use corpus::{Pair, Rejected, Role, Sample, Triplet, Turn};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::join::{Joined, Joiner, join};
+use crate::join::{Joiner, alone, join};
 use crate::outcome::{Outcome, reject};
 use crate::prompts::Prompts;
 use crate::text;
@@ -45,7 +45,7 @@ corpus::words!(WithoutTriplet {
     Drop = "drop",
 });
 
-/// Which answers the synthetic task trains; the single ones are the paper's ablation of the filter.
+/// Which answers the synthetic task trains; the single ones are, with the filter off, the paper's ablation of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Answers {
@@ -173,21 +173,21 @@ pub fn synthetic_tasks(
     prompts: &Prompts,
 ) -> Vec<SyntheticTask> {
     let task = |triplet: &Triplet| {
-        let alone = |answer: &str, template: &str| Joined {
-            user: triplet.instruction.trim().to_owned(),
-            assistant: answer.trim().to_owned(),
-            template: template.to_owned(),
+        let (joiner, seed, prompts) = (options.joiner, options.seed, &prompts.joiners);
+        let single = |answer: &str| {
+            let name = options.answers.as_str();
+            alone(triplet, answer, name, joiner, seed, prompts)
         };
-        let joined = match options.answers {
-            Answers::Joined => join(triplet, options.joiner, options.seed, &prompts.joiners),
-            Answers::Precise => alone(&triplet.precise, "precise"),
-            Answers::Informative => alone(&triplet.informative, "informative"),
+        let turns = match options.answers {
+            Answers::Joined => join(triplet, joiner, seed, prompts),
+            Answers::Precise => single(&triplet.precise),
+            Answers::Informative => single(&triplet.informative),
         };
         SyntheticTask {
             id: triplet.id.clone(),
             pair: triplet.pair.clone(),
-            exchanges: vec![[joined.user, joined.assistant]],
-            template: joined.template,
+            exchanges: vec![[turns.user, turns.assistant]],
+            template: turns.template,
         }
     };
     triplets.iter().map(task).collect()

@@ -50,6 +50,11 @@ const OTHER_MEANINGS: &[(&str, &str, &str)] = &[
     ),
     ("crates/run/src/recipe", "train", "a section of the recipe"),
     (
+        "crates/run/src/recipe/stages.rs",
+        "mix",
+        "captions and tasks as the data of a stage of the training",
+    ),
+    (
         "crates/run/src/recipe/new.rs",
         "pairs",
         "a word of a message",
@@ -68,6 +73,7 @@ const OTHER_MEANINGS: &[(&str, &str, &str)] = &[
     (THIS_FILE, "answer", "this list"),
     (THIS_FILE, "filter", "this list"),
     (THIS_FILE, "judge", "this list"),
+    (THIS_FILE, "mix", "this list"),
     (THIS_FILE, "pairs", "this list"),
     (THIS_FILE, "report", "this list"),
     (THIS_FILE, "score", "this list"),

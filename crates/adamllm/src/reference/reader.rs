@@ -46,8 +46,12 @@ pub fn readers(key: &str) -> &'static [Reader] {
     match key {
         "run.seed" => Reader::value_variants(),
         "model.checkpoint" | "model.extra_bos" => GENERAL,
-        // It chooses presets, which are keys of their own; the controls are stages of their own.
-        "model.family" | "evaluate.controls" => &[],
+        // It chooses presets, which are keys of their own; the controls and the stages of a training are stages of their own.
+        "model.family"
+        | "evaluate.controls"
+        | "evaluate.after_each_stage"
+        | "train.pipeline"
+        | "train.stages" => &[],
         "data.truth" => &[Report],
         "data.max_bad" => &[Pairs, TuneSynthesizer, Train],
         "synthesizer.checkpoint"

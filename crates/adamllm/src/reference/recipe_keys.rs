@@ -60,7 +60,9 @@ fn about(key: &str) -> Option<&'static str> {
         }
         "train." => {
             "How the adapted model is trained. Presets that differ by family are the columns of the paper's table 10: \
-             `llava_next` is LLaVA-v1.6-8B, `qwen2_vl` is Qwen2-VL-2B, `mllama` is Llama-3.2-11B."
+             `llava_next` is LLaVA-v1.6-8B, `qwen2_vl` is Qwen2-VL-2B, `mllama` is Llama-3.2-11B. Each stage of a training of \
+             [several](../own-domain.md#a-training-of-several-stages) has all of these keys, as `train.stages.<stage>.<key>` \
+             in `recipe explain`."
         }
         "generate." => "How much is worked on together wherever text is generated.",
         _ => return None,
@@ -81,6 +83,7 @@ fn values(shape: &Shape) -> String {
             words.join(", ")
         }
         Shape::Flag => "`true` or `false`".to_owned(),
+        Shape::Stages => "tables `[[train.stages]]`".to_owned(),
         Shape::Texts
         | Shape::Integer(..)
         | Shape::Number(..)

@@ -212,6 +212,49 @@ fn training_data_that_cannot_be_read_is_told() {
     );
 }
 
+/// A model has seen the samples of its own stage and of those before it; a control has stages of its own.
+#[test]
+fn a_model_was_trained_on_the_samples_of_its_stages() {
+    let folder = folder();
+    let stages = "{\"train.stages\": {\"value\": [\"a\", \"b\", \"c\"]}}";
+    put(&folder, "run/recipe.json", stages);
+    let places = [
+        "stages/a",
+        "stages/b",
+        "stages/of-a-run-before",
+        ".",
+        "controls/captions",
+        "controls/captions/stages/b",
+    ];
+    for place in places {
+        put(&folder, &format!("run/{place}/mix/samples.jsonl"), "");
+        let model = folder.path().join("run").join(place).join("train/model");
+        std::fs::create_dir_all(model).expect("folder");
+    }
+    let run = folder.path().canonicalize().expect("folder").join("run");
+    for (place, expected) in [
+        (".", &["stages/a", "stages/b", "."][..]),
+        ("stages/a", &["stages/a"]),
+        ("stages/b", &["stages/a", "stages/b"]),
+        (
+            "controls/captions",
+            &["controls/captions/stages/b", "controls/captions"],
+        ),
+        (
+            "controls/captions/stages/b",
+            &["controls/captions/stages/b"],
+        ),
+    ] {
+        let (files, line) = trained_by(&run.join(place).join("train/model")).expect("known");
+        let expected = expected
+            .iter()
+            .map(|of| run.join(of).join("mix/samples.jsonl"));
+        let expected: Vec<_> = expected.collect();
+        assert_eq!(files, expected, "{place}");
+        assert!(line.expect("told").contains("stages") || place != ".");
+    }
+}
+
 #[test]
 fn a_session_that_cannot_begin_or_did_not_score_all_says_so() {
     let folder = folder();

@@ -10,6 +10,7 @@ use generate::{Generator as _, LocalGenerator};
 use model::Mllm;
 use model::checkpoint::Checkpoint;
 use processor::{Encoded, Processor};
+use run::recipe::training::Group;
 use torch::{Device, Kind};
 use train::{OptimizerDevice, SampleSource, StateBytes, TooLong, Trainer, peak_rss_bytes};
 
@@ -41,6 +42,22 @@ impl Measured {
         let text = std::fs::read_to_string(&path).map_err(Error::io("read", &path))?;
         let model = model::outline(&text, None).map_err(|source| Error::Config { path, source })?;
         Ok(Sizes::of(engine, config, model.as_ref()))
+    }
+
+    /// The same, as far as sizes tell, of a training that leaves these groups as they are.
+    #[must_use]
+    pub fn with_frozen(&self, frozen: &[Group]) -> Self {
+        let is_trained = |name: &&String| !frozen.iter().any(|group| group.as_str() == **name);
+        let parameters = &self.sizes.parameters;
+        let trained = parameters.iter().filter(|(name, _)| is_trained(name));
+        let sizes = Sizes {
+            trained: trained.map(|(_, values)| values).sum(),
+            ..self.sizes.clone()
+        };
+        Self {
+            sizes,
+            ..self.clone()
+        }
     }
 }
 

@@ -5,14 +5,15 @@ use std::path::PathBuf;
 use corpus::formats;
 use corpus::{Pair, Rejected, Sample, Triplet, jsonl};
 use run::plan::Cost;
-use run::recipe::{Control, Recipe};
+use run::recipe::{Control, Recipe, StageData, TrainStage};
 use run::{Node, Place};
 use serde::{Deserialize, Serialize};
 use synthesis::{MixOptions, Prompts};
 
 use super::filter::{Filter, KEPT};
 use super::pairs::{self, PAIRS, Pairs};
-use crate::error::{Imbalance, Result};
+use super::part::Part;
+use crate::error::{Error, Imbalance, Result};
 use crate::estimate::Estimate;
 use crate::reader::Reader;
 use crate::records::{read, write, write_rejected};
@@ -24,23 +25,6 @@ use crate::swap;
 /// Its name.
 pub const NAME: &str = "mix";
 
-/// The group and folder of what is trained only to compare with it.
-const CONTROLS: &str = "controls";
-
-/// A stage of the adapted model, or the same of a control.
-pub(super) fn node(
-    name: &str,
-    control: Option<Control>,
-    place: Place,
-    inputs: &[(&str, &str)],
-) -> Node {
-    let Some(control) = control.map(Control::as_str) else {
-        return Node::of(name, place, inputs);
-    };
-    let folder = [CONTROLS, control, name].iter().collect();
-    Node::of(&format!("{name}-{control}"), place, inputs).within(CONTROLS, folder)
-}
-
 /// The file of the samples.
 pub const SAMPLES: &str = "samples.jsonl";
 
@@ -48,11 +32,17 @@ pub const SAMPLES: &str = "samples.jsonl";
 #[derive(Clone, Debug)]
 pub struct Mix {
     pairs: Link<Pairs>,
-    triplets: Link<Filter>,
+    /// None where it needs none.
+    triplets: Option<Link<Filter>>,
     general: Option<PathBuf>,
+    /// The samples of `general` as they are, and nothing else.
+    general_alone: bool,
     options: MixOptions,
-    /// Set where it makes the samples of a control.
-    control: Option<Control>,
+    part: Part,
+    /// What a stage of a training of several is trained on: in the recipe, and in words.
+    data: Option<[&'static str; 2]>,
+    /// The recipe keys that it reads.
+    keys: &'static [&'static str],
     prompts: Prompts,
     prompts_file: Option<PathBuf>,
     reading: formats::Options,
@@ -79,43 +69,92 @@ pub struct Counts {
 }
 
 impl Mix {
-    /// Of a recipe; for `control`, what that one is trained on.
+    /// Of a recipe: for a single training, or for a stage of one of several.
     pub fn of(
         recipe: &Recipe,
         sources: &Sources,
         pairs: Link<Pairs>,
         triplets: Link<Filter>,
-        control: Option<Control>,
+        stage: Option<&TrainStage>,
+        part: Part,
     ) -> Self {
         let settings = &recipe.mix;
-        let mut options = MixOptions {
-            seed: recipe.seed,
-            caption: settings.caption,
-            synthetic: settings.synthetic,
-            without_triplet: settings.without_triplet,
-            joiner: settings.joiner,
-            answers: synthesis::Answers::Joined,
-            caption_position: settings.caption_position,
-            general_ratio: settings.general_ratio,
-        };
-        match control {
-            Some(Control::Captions) => {
-                options.caption = true;
-                options.synthetic = false;
-            }
-            Some(Control::NoReplay) => options.general_ratio = 0.0,
-            Some(Control::ShuffledPictures | Control::SwappedGroups | Control::General) | None => {}
-        }
-        Self {
+        let mut made = Self {
             pairs,
-            triplets,
+            triplets: Some(triplets),
             general: settings.general.clone(),
-            options,
-            control,
+            general_alone: false,
+            options: MixOptions {
+                seed: recipe.seed,
+                caption: settings.caption,
+                synthetic: settings.synthetic,
+                without_triplet: settings.without_triplet,
+                joiner: settings.joiner,
+                answers: settings.answers,
+                caption_position: settings.caption_position,
+                general_ratio: settings.general_ratio,
+            },
+            part,
+            data: None,
+            keys: &["mix", "run.seed"],
             prompts: sources.prompts.clone(),
             prompts_file: recipe.synthesizer.prompts.clone(),
             reading: sources.reading.clone(),
             max_bad: recipe.max_bad,
+        };
+        if let Some(stage) = stage {
+            made.be_of(stage);
+        }
+        match made.part.control {
+            Some(Control::Captions) => {
+                made.options.caption = true;
+                made.options.synthetic = false;
+            }
+            Some(Control::NoReplay) => made.options.general_ratio = 0.0,
+            Some(Control::General) => {
+                made.general.clone_from(&settings.general);
+                made.general_alone = true;
+            }
+            Some(Control::ShuffledPictures | Control::SwappedGroups) | None => {}
+        }
+        made
+    }
+
+    /// What a stage is trained on, and what that depends on. General samples are replayed beside synthetic tasks.
+    fn be_of(&mut self, stage: &TrainStage) {
+        let word = stage.data.map_or("a file", StageData::as_str);
+        self.data = Some([word, stage.about()]);
+        self.keys = match stage.data {
+            Some(StageData::Mix) => &[
+                "mix.without_triplet",
+                "mix.joiner",
+                "mix.answers",
+                "mix.caption_position",
+                "mix.general_ratio",
+                "run.seed",
+            ],
+            Some(StageData::Synthetic) => {
+                &["mix.joiner", "mix.answers", "mix.general_ratio", "run.seed"]
+            }
+            Some(StageData::Caption) => &["run.seed"],
+            Some(StageData::General) | None => &[],
+        };
+        match stage.data {
+            Some(StageData::General) => self.general_alone = true,
+            Some(data) => {
+                self.options.caption = data.has_captions();
+                self.options.synthetic = data.has_tasks();
+                if !data.has_tasks() {
+                    self.general = None;
+                }
+            }
+            None => {
+                self.general.clone_from(&stage.training.data);
+                self.general_alone = true;
+            }
+        }
+        if !self.options.synthetic || self.general_alone {
+            self.triplets = None;
         }
     }
 }
@@ -126,24 +165,29 @@ impl Stage for Mix {
     const VERSION: u32 = 1;
 
     fn node(&self) -> Node {
-        let inputs = [
-            (pairs::NAME, self.pairs.name()),
-            ("triplets", self.triplets.name()),
-        ];
-        node(NAME, self.control, Place::Rank0, &inputs)
+        let mut inputs = Vec::new();
+        if self.data.is_none() || !self.general_alone {
+            inputs.push((pairs::NAME, self.pairs.name()));
+        }
+        inputs.extend(self.triplets.as_ref().map(|link| ("triplets", link.name())));
+        self.part.node(NAME, Place::Rank0, &inputs)
     }
 
     fn reads(&self, reader: &mut Reader<'_>) -> Result<()> {
-        reader.keys(&["mix", "run.seed"]);
-        reader.setting("control", self.control.map(Control::as_str));
+        reader.keys(self.keys);
+        reader.setting("control", self.part.control.map(Control::as_str));
+        if let Some([data, _]) = self.data {
+            reader.setting("data of the stage", data);
+        }
         if let Some(path) = &self.prompts_file {
             reader.file("the prompts", path)?;
         }
+        let role = match self.data {
+            Some(_) if self.general_alone => "the samples of the stage",
+            _ => "the replay data",
+        };
         match &self.general {
-            Some(path) => reader.records(
-                "the replay data",
-                &samples::load(path, &self.reading, false)?,
-            ),
+            Some(path) => reader.records(role, &samples::load(path, &self.reading, false)?),
             None => Ok(()),
         }
     }
@@ -156,29 +200,36 @@ impl Stage for Mix {
         };
         // Once all are used, they come again.
         let replayed = (pairs as f64 * self.options.general_ratio).round() as usize;
-        let samples = match self.control {
-            Some(Control::General) => general,
-            _ if general == 0 => pairs,
+        let samples = match general {
+            _ if self.general_alone => general,
+            0 => pairs,
             _ => pairs + replayed,
         };
         Ok(Estimate::records_of(samples).with("samples", samples))
     }
 
     fn run(&self, site: &Site<'_>) -> Result<Counts> {
-        let mut pairs: Vec<Pair> = read(&site.of(&self.pairs, PAIRS))?;
-        let triplets: Vec<Triplet> = jsonl::read(&site.of(&self.triplets, KEPT))?;
+        let mut pairs: Vec<Pair> = if self.general_alone {
+            Vec::new()
+        } else {
+            read(&site.of(&self.pairs, PAIRS))?
+        };
+        let triplets: Vec<Triplet> = match &self.triplets {
+            Some(link) => jsonl::read(&site.of(link, KEPT))?,
+            None => Vec::new(),
+        };
         let (general, mut rejected) = match &self.general {
             Some(path) => samples::usable(site, path, &self.reading, self.max_bad)?,
             None => (Vec::new(), Vec::new()),
         };
         let (general_read, general_unusable) = (general.len() + rejected.len(), rejected.len());
         let seed = self.options.seed;
-        match self.control {
+        match self.part.control {
             Some(Control::ShuffledPictures) => swap::shuffle(&mut pairs, seed),
             Some(Control::SwappedGroups) => swap::swap_groups(&mut pairs, seed),
             Some(Control::Captions | Control::NoReplay | Control::General) | None => {}
         }
-        let (samples, with_a_task) = if self.control == Some(Control::General) {
+        let (samples, with_a_task) = if self.general_alone {
             (general, 0)
         } else {
             let mixed = synthesis::mix(&pairs, &triplets, &general, &self.options, &self.prompts);
@@ -187,7 +238,13 @@ impl Stage for Mix {
             (mixed.items, with_a_task)
         };
         write(&site.folder.join(SAMPLES), &samples)?;
-        write_rejected(site.folder, site.stage(), &rejected)?;
+        let list = write_rejected(site.folder, site.stage(), &rejected)?;
+        if let Some([_, about]) = self.data.filter(|_| samples.is_empty()) {
+            return Err(Error::EmptyStage {
+                about,
+                rejected: list,
+            });
+        }
         Ok(Counts {
             samples: samples.len() as u64,
             with_a_task: with_a_task as u64,

@@ -4,16 +4,19 @@ pub mod answer;
 pub mod filter;
 pub mod mix;
 pub mod pairs;
+pub mod part;
 pub mod report;
 pub mod score;
 pub mod synthesize;
 pub mod train;
+pub mod trainings;
 pub mod tune_synthesizer;
 
 use std::path::Path;
 
+use ::report::AfterStage;
 use ::run::Graph;
-use ::run::recipe::Recipe;
+use ::run::recipe::{Recipe, TrainStage};
 
 use crate::error::Result;
 use crate::pictures::PictureStore;
@@ -26,9 +29,10 @@ use filter::Filter;
 use mix::Mix;
 use pairs::Pairs;
 use report::Report;
-use score::{ADAPTED, BASE, BLIND, Score};
+use score::{ADAPTED, BASE, BLIND, Between, Score};
 use synthesize::Synthesize;
 use train::Train;
+use trainings::Made;
 use tune_synthesizer::TuneSynthesizer;
 
 /// The stages of a recipe and the graph that they make.
@@ -40,7 +44,8 @@ pub struct Stages {
 }
 
 impl Stages {
-    /// The single-stage pipeline of the paper, in the run folder `run`; without pairs, what makes the synthesizer.
+    /// The pipeline of the paper, in the run folder `run`, of a single stage of training or of several; without pairs, what
+    /// makes the synthesizer.
     ///
     /// Gives [`Error::Io`](crate::Error::Io) and [`Error::Prompts`](crate::Error::Prompts) for the file of prompts, and
     /// [`Error::Run`](crate::Error::Run) where the graph is not sound.
@@ -62,35 +67,54 @@ impl Stages {
         let triplets = Synthesize::of(recipe, &sources, pairs.clone(), tuned.clone());
         let synthesized = made.add(triplets)?;
         let kept = made.add(Filter::of(recipe, &sources, synthesized.clone()))?;
-        let mixing = |control| Mix::of(recipe, &sources, pairs.clone(), kept.clone(), control);
-        let mix = made.add(mixing(None))?;
-        let training = Train::of(recipe, &sources, pairs.clone(), mix.clone());
-        let train = made.add(training.clone())?;
+        let trainings = Made {
+            recipe,
+            sources: &sources,
+            pairs: pairs.clone(),
+            kept: kept.clone(),
+        };
+        let adapted = trainings.adapted(&mut made)?;
+        let (earlier, last) = adapted.split_at(adapted.len() - 1);
+        let train = &last[0].train;
 
         let asked = Tasks::of(recipe, &sources, &pairs);
         let tasks = || asked.clone();
         let before = Answer::of_general(BASE, recipe, &sources, tasks());
-        let after = |system: &str| Answer::of_trained(system, recipe, train.clone(), tasks());
+        let of_model = |system: &str, model: &Link<Train>| {
+            Answer::of_trained(system, recipe, model.clone(), tasks())
+        };
+        let after = |system: &str| of_model(system, train);
         let answers = [
             made.add(before)?,
             made.add(after(ADAPTED))?,
             made.add(after(BLIND).blind(recipe.evaluate.blind_limit))?,
         ];
+        let mut between = Vec::new();
+        let is_asked = recipe.evaluate.after_each_stage;
+        for stage in earlier.iter().filter(|_| is_asked) {
+            let name = stage.name().unwrap_or_default().to_owned();
+            let answer = of_model(&AfterStage::system(&name), &stage.train);
+            between.push(Between {
+                about: stage.stage.as_ref().map_or("", TrainStage::about),
+                stage: name,
+                answer: made.add(answer)?,
+            });
+        }
         let mut controls = Vec::new();
         for &control in &recipe.evaluate.controls {
-            let samples = made.add(mixing(Some(control)))?;
-            let model = made.add(training.as_control(control, samples))?;
-            let answer = Answer::of_trained(control.as_str(), recipe, model, tasks());
+            let model = trainings.control(&mut made, &adapted, control)?;
+            let answer = of_model(control.as_str(), &model);
             controls.push((control, made.add(answer)?));
         }
-        let score = made.add(Score::of(recipe, answers, controls, mix.clone(), tasks()))?;
+        let mixes = adapted.iter().map(|one| one.mix.clone()).collect();
+        let scoring = Score::of(recipe, answers, between, controls, mixes, tasks());
+        let score = made.add(scoring)?;
         let of = report::Of {
             pairs: pairs.clone(),
             tuned,
             synthesized,
             kept,
-            mix,
-            train,
+            trainings: adapted.into_iter().map(report::Training::of).collect(),
             score,
         };
         made.add(Report::of(recipe, of, tasks()))?;
@@ -112,6 +136,16 @@ impl Stages {
     /// The stages, in the order of the graph's nodes.
     pub fn all(&self) -> impl Iterator<Item = &dyn AnyStage> {
         self.all.iter().map(AsRef::as_ref)
+    }
+}
+
+impl trainings::Graph for Stages {
+    fn mix(&mut self, stage: Mix) -> Result<Link<Mix>> {
+        self.add(stage)
+    }
+
+    fn train(&mut self, stage: Train) -> Result<Link<Train>> {
+        self.add(stage)
     }
 }
 

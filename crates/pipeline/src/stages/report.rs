@@ -1,10 +1,12 @@
 //! The evidence of a run: `summary.json` and one page.
 
+mod changed;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use corpus::sealed::write_json;
-use corpus::{Consistency, Label, Pair, Prediction, Triplet, Verdict, jsonl};
+use corpus::{Consistency, Pair, Prediction, Triplet, Verdict, jsonl};
 use evaluation::scoring::Scorer;
 use evaluation::systems::{self, Items};
 use evaluation::{ScoredTask, results};
@@ -20,16 +22,17 @@ use serde::{Deserialize, Serialize};
 use synthesis::truth::Truth;
 use synthesis::{Funnel, measure};
 
+use self::changed::changed;
 use super::filter::{Filter, KEPT, VERDICTS};
 use super::mix::Mix;
 use super::pairs::{self, PAIRS, Pairs};
 use super::score::{ADAPTED, BASE, SCORES, Score, Scores};
 use super::synthesize::{Synthesize, TRIPLETS};
 use super::train::Train;
+use super::trainings::Trained;
 use super::tune_synthesizer::TuneSynthesizer;
 use crate::error::{Error, Result};
 use crate::estimate::Estimate;
-use crate::questions::Questions;
 use crate::reader::Reader;
 use crate::records::{self, read_if_there, read_rejected};
 use crate::stage::{Link, Site, Stage};
@@ -60,12 +63,31 @@ pub struct Of {
     pub synthesized: Link<Synthesize>,
     /// Those that stay.
     pub kept: Link<Filter>,
-    /// The samples.
-    pub mix: Link<Mix>,
-    /// The adapted model.
-    pub train: Link<Train>,
+    /// The trainings that made the adapted model; the last one is its own.
+    pub trainings: Vec<Training>,
     /// The scores.
     pub score: Link<Score>,
+}
+
+/// A training of the adapted model.
+#[derive(Clone, Debug)]
+pub struct Training {
+    /// What it is of, as curves are called.
+    name: String,
+    mix: Link<Mix>,
+    train: Link<Train>,
+}
+
+impl Training {
+    /// Of one in the graph.
+    pub fn of(trained: Trained) -> Self {
+        let name = match trained.name() {
+            Some(stage) => format!("adapted model, stage `{stage}`"),
+            None => "adapted model".to_owned(),
+        };
+        let Trained { mix, train, .. } = trained;
+        Self { name, mix, train }
+    }
 }
 
 /// Writes the report.
@@ -114,19 +136,20 @@ impl Stage for Report {
 
     fn node(&self) -> Node {
         let of = &self.of;
-        Node::of(
-            NAME,
-            Place::Rank0,
-            &[
-                (pairs::NAME, of.pairs.name()),
-                ("synthesizer", of.tuned.name()),
-                ("synthesized", of.synthesized.name()),
-                ("kept", of.kept.name()),
-                ("samples", of.mix.name()),
-                ("adapted", of.train.name()),
-                ("scores", of.score.name()),
-            ],
-        )
+        let mut from = vec![
+            (pairs::NAME, of.pairs.name()),
+            ("synthesizer", of.tuned.name()),
+            ("synthesized", of.synthesized.name()),
+            ("kept", of.kept.name()),
+            ("scores", of.score.name()),
+        ];
+        if let Some((last, earlier)) = of.trainings.split_last() {
+            from.push(("samples", last.mix.name()));
+            from.push(("adapted", last.train.name()));
+            let earlier = earlier.iter().flat_map(|t| [t.mix.name(), t.train.name()]);
+            from.extend(earlier.map(|name| (name, name)));
+        }
+        Node::of(NAME, Place::Rank0, &from)
     }
 
     fn reads(&self, reader: &mut Reader<'_>) -> Result<()> {
@@ -163,6 +186,7 @@ impl Stage for Report {
             unseen: scores.unseen,
             general: scores.general,
             against: scores.against,
+            stages: scores.stages,
             strict: scores.strict,
             reference: scores.reference,
             domains: scores.domains,
@@ -198,12 +222,21 @@ fn told(trainings: &[(&str, &str, Option<Usage>)]) -> Vec<String> {
 }
 
 fn about(recipe: &Recipe) -> Vec<String> {
-    let mut out = vec![
+    let how = if recipe.stages.is_empty() {
+        "captions and tasks were trained together in a single stage".to_owned()
+    } else {
+        let stages = recipe.stages.iter();
+        let stages = stages.map(|stage| format!("{} (`{}`)", stage.about(), stage.name));
+        let stages: Vec<String> = stages.collect();
+        format!(
+            "the model was trained in stages: {}",
+            stages.join(", then ")
+        )
+    };
+    let mut out = vec![format!(
         "The model was adapted to a domain from image-caption pairs alone: a synthesizer tuned on seed data wrote tasks \
-         for each pair, a judge left out the inconsistent ones, and captions and tasks were trained together in a \
-         single stage."
-            .to_owned(),
-    ];
+         for each pair, a judge left out the inconsistent ones, and {how}."
+    )];
     if recipe.uses_demo_base() {
         out.push(
             "The base is the demo's own toy model of a few million parameters, trained from scratch on pictograms. Its \
@@ -271,44 +304,49 @@ impl Report {
     }
 
     /// The trainings of the run: their stages, what they are of, and what their steps took together, where there are any.
-    fn trainings(&self, site: &Site<'_>) -> [(&str, &'static str, Option<Usage>); 2] {
-        let (tuned, train) = (&self.of.tuned, &self.of.train);
-        [
-            (
-                tuned.name(),
-                "synthesizer",
-                Usage::read(&site.folder_of(tuned)),
-            ),
-            (
-                train.name(),
-                "adapted model",
-                Usage::read(&site.folder_of(train)),
-            ),
-        ]
+    fn trainings(&self, site: &Site<'_>) -> Vec<(&str, &str, Option<Usage>)> {
+        let tuned = &self.of.tuned;
+        let mut out = vec![(
+            tuned.name(),
+            "synthesizer",
+            Usage::read(&site.folder_of(tuned)),
+        )];
+        let trainings = self.of.trainings.iter();
+        out.extend(trainings.map(|Training { name, train, .. }| {
+            let used = Usage::read(&site.folder_of(train));
+            (train.name(), name.as_str(), used)
+        }));
+        out
     }
 
     fn funnel(&self, site: &Site<'_>) -> Result<Funnel> {
         let of = &self.of;
-        let (pairs, mix) = (site.counts(&of.pairs)?, site.counts(&of.mix)?);
+        let pairs = site.counts(&of.pairs)?;
         let (synthesized, kept) = (site.counts(&of.synthesized)?, site.counts(&of.kept)?);
+        let (mut with_a_task, mut trained_on) = (0, 0);
+        let mut folders = vec![
+            site.folder_of(&of.tuned),
+            site.folder_of(&of.pairs),
+            site.folder_of(&of.synthesized),
+            site.folder_of(&of.kept),
+        ];
+        for Training { mix, train, .. } in &of.trainings {
+            // Stages train the same tasks, each on samples of its own.
+            with_a_task = site.counts(mix)?.with_a_task.max(with_a_task);
+            trained_on += site.counts(train)?.trained_on;
+            folders.extend([site.folder_of(mix), site.folder_of(train)]);
+        }
         let mut funnel = Funnel {
             read: pairs.read as usize,
             pairs: pairs.pairs as usize,
             held_out: pairs.held_out as usize,
             parsed: synthesized.triplets as usize,
             consistent: kept.kept as usize,
-            kept: mix.with_a_task as usize,
-            trained_on: site.counts(&of.train)?.trained_on as usize,
+            kept: with_a_task as usize,
+            trained_on: trained_on as usize,
             rejects: BTreeMap::new(),
         };
-        for folder in [
-            site.folder_of(&of.tuned),
-            site.folder_of(&of.pairs),
-            site.folder_of(&of.synthesized),
-            site.folder_of(&of.kept),
-            site.folder_of(&of.mix),
-            site.folder_of(&of.train),
-        ] {
+        for folder in folders {
             funnel.count(&read_rejected(&folder)?);
         }
         Ok(funnel)
@@ -385,8 +423,10 @@ impl Report {
         }
         let folder = site.folder_of(&self.of.score);
         let mut all: Vec<(String, Vec<ScoredTask>)> = Vec::new();
+        let stages = summary.stages.iter().map(|after| after.system.as_str());
         let controls = summary.against.iter().map(|against| against.name.as_str());
-        for system in [BASE, ADAPTED].into_iter().chain(controls) {
+        let systems = [BASE, ADAPTED].into_iter().chain(stages).chain(controls);
+        for system in systems {
             let of_system = folder.join(system);
             if results::are_in(&of_system) {
                 all.push((system.to_owned(), results::read(&of_system)?));
@@ -457,28 +497,4 @@ impl Report {
         out.retain(|c| c.points.len() > 1);
         Ok(out)
     }
-}
-
-fn changed(questions: &Questions, base: &[Prediction], adapted: &[Prediction]) -> Vec<Flip> {
-    let label = |label: &Label| match label {
-        Label::Text(text) => text.clone(),
-        Label::List(texts) => texts.join(" | "),
-    };
-    let text = |p: &Prediction| p.prediction.clone().unwrap_or_default();
-    let right = |p: &Prediction| p.score.unwrap_or(0.0) >= 50.0;
-    let items = questions.benchmark.items.iter();
-    let rows = items.zip(base.iter().zip(adapted));
-    rows.filter(|(_, (b, a))| right(b) != right(a))
-        .map(|(item, (b, a))| Flip {
-            task: questions.id().to_owned(),
-            picture: item.images.first().and_then(|p| embedded_picture(p)),
-            question: item.question.clone().unwrap_or_default(),
-            label: label(&item.label),
-            base: text(b),
-            adapted: text(a),
-            base_right: right(b),
-            adapted_right: right(a),
-        })
-        .take(200)
-        .collect()
 }

@@ -1,23 +1,26 @@
 //! The answers of all systems to the same questions are scored and compared.
 
+mod rows;
+
 use std::path::{Path, PathBuf};
 
 use corpus::looks::{self, Looks};
 use corpus::sealed::write_json;
 use corpus::{Completion, Prediction, jsonl};
-use evaluation::columns::{Column, columns};
+use evaluation::columns::Column;
 use evaluation::jobs;
 use evaluation::leaks::{Leaks, TestPictures, TrainingData};
 use evaluation::predictions::{Layout, Predictions};
-use evaluation::scored_task::{averages, of_predictions};
+use evaluation::scored_task::of_predictions;
 use evaluation::scoring::{self, CompareError, Comparisons, Scored, Scorer};
-use evaluation::{Paired, ScoredTask, TaskScore, average, better_of, results};
-use report::{Against, Rates, SystemAverages};
+use evaluation::{Paired, ScoredTask, TaskScore, better_of, results};
+use report::{AfterStage, Against, Rates, SystemAverages};
 use run::plan::Cost;
 use run::recipe::{Control, Recipe};
 use run::{Node, Place};
 use serde::{Deserialize, Serialize};
 
+use self::rows::{columns_by_role, domains, mean, rates};
 use super::answer::{Answer, GROUP};
 use super::mix::{self, Mix, SAMPLES};
 use super::pairs;
@@ -43,15 +46,28 @@ pub struct Score {
     pub adapted: Link<Answer>,
     /// The model after, on blank pictures.
     pub blind: Link<Answer>,
+    /// The model between the stages of its training, where that is asked.
+    between: Vec<Between>,
     /// What else the adapted model is compared with.
     pub controls: Vec<(Control, Link<Answer>)>,
-    /// What the adapted model was trained on.
-    pub mix: Link<Mix>,
+    /// What the adapted model was trained on, stage by stage.
+    mixes: Vec<Link<Mix>>,
     /// The file that it was trained on instead, if the recipe names one.
     data: Option<PathBuf>,
     tasks: Tasks,
     blind_limit: usize,
     seed: u64,
+}
+
+/// The model after a stage of its training that another one follows.
+#[derive(Clone, Debug)]
+pub struct Between {
+    /// The stage.
+    pub stage: String,
+    /// What it trained on, in words.
+    pub about: &'static str,
+    /// What the model answered.
+    pub answer: Link<Answer>,
 }
 
 /// What it counts.
@@ -76,6 +92,9 @@ pub struct Scores {
     pub general: Option<TaskScore>,
     /// The adapted model against whatever else could explain its scores.
     pub against: Vec<Against>,
+    /// The adapted model against what it was after the stages of its training before the last.
+    #[serde(default)]
+    pub stages: Vec<AfterStage>,
     /// Base and adapted model by the strict scorer, with tests.
     pub strict: Option<Comparisons>,
     /// Likewise by the published rules, of tasks that have some.
@@ -93,17 +112,23 @@ impl Score {
     pub fn of(
         recipe: &Recipe,
         [base, adapted, blind]: [Link<Answer>; 3],
+        between: Vec<Between>,
         controls: Vec<(Control, Link<Answer>)>,
-        mix: Link<Mix>,
+        mixes: Vec<Link<Mix>>,
         tasks: Tasks,
     ) -> Self {
         Self {
             base,
             adapted,
             blind,
+            between,
             controls,
-            mix,
-            data: recipe.train.data.clone(),
+            mixes,
+            data: recipe
+                .train
+                .data
+                .clone()
+                .filter(|_| recipe.stages.is_empty()),
             tasks,
             blind_limit: recipe.evaluate.blind_limit,
             seed: recipe.seed,
@@ -111,9 +136,15 @@ impl Score {
     }
 
     /// Every system with answers to the questions' own pictures.
-    fn systems(&self) -> Vec<(&'static str, &Link<Answer>)> {
-        let mut out = vec![(BASE, &self.base), (ADAPTED, &self.adapted)];
-        out.extend(self.controls.iter().map(|(c, link)| (c.as_str(), link)));
+    fn systems(&self) -> Vec<(String, &Link<Answer>)> {
+        let mut out = vec![
+            (BASE.to_owned(), &self.base),
+            (ADAPTED.to_owned(), &self.adapted),
+        ];
+        let between = self.between.iter();
+        out.extend(between.map(|after| (AfterStage::system(&after.stage), &after.answer)));
+        let controls = self.controls.iter();
+        out.extend(controls.map(|(control, link)| (control.as_str().to_owned(), link)));
         out
     }
 
@@ -139,10 +170,13 @@ impl Stage for Score {
         let systems = self.systems();
         let mut from: Vec<(&str, &str)> = systems
             .iter()
-            .map(|(name, link)| (*name, link.name()))
+            .map(|(name, link)| (name.as_str(), link.name()))
             .collect();
         from.push((BLIND, self.blind.name()));
-        from.push((mix::NAME, self.mix.name()));
+        if let Some((last, earlier)) = self.mixes.split_last() {
+            from.push((mix::NAME, last.name()));
+            from.extend(earlier.iter().map(|link| (link.name(), link.name())));
+        }
         from.extend(self.tasks.input().map(|name| (pairs::NAME, name)));
         Node::of(NAME, Place::Rank0, &from).within(GROUP, GROUP.into())
     }
@@ -161,19 +195,19 @@ impl Stage for Score {
         // Those of the training data were looked at when the pairs were read.
         let looks = Looks::open(&site.run.join(looks::FILE));
         let trained = self.trained(site, &looks, !tasks.is_empty())?;
-        let mut systems: Vec<(&str, Vec<ScoredTask>)> = Vec::new();
+        let mut systems: Vec<(String, Vec<ScoredTask>)> = Vec::new();
         let mut answers = 0;
         for (system, link) in self.systems() {
-            let folder = site.folder.join(system);
+            let folder = site.folder.join(&system);
             std::fs::create_dir_all(&folder).map_err(Error::io("make", &folder))?;
             let mut all = Vec::new();
             for questions in &tasks {
                 let in_task = |source: Error| Error::TaskOf {
                     task: questions.id().to_owned(),
-                    system: system.to_owned(),
+                    system: system.clone(),
                     source: Box::new(source),
                 };
-                let scored = self.scored(site, system, link, questions);
+                let scored = self.scored(site, &system, link, questions);
                 let mut task = scored.map_err(in_task)?;
                 if system == ADAPTED {
                     task.blind = self.blind(site, questions).map_err(in_task)?;
@@ -233,11 +267,12 @@ impl Score {
 
     /// What the adapted model was trained on.
     fn trained(&self, site: &Site<'_>, looks: &Looks, is_asked: bool) -> Result<TrainingData> {
-        let file = match &self.data {
-            Some(file) => file.clone(),
-            None => site.of(&self.mix, SAMPLES),
+        let mixes = self.mixes.iter().map(|mix| site.of(mix, SAMPLES));
+        let files = match &self.data {
+            _ if !is_asked => Vec::new(),
+            Some(file) => vec![file.clone()],
+            None => mixes.collect(),
         };
-        let files = if is_asked { vec![file] } else { Vec::new() };
         Ok(TrainingData::read(&files, looks)?)
     }
 
@@ -268,10 +303,10 @@ impl Score {
     fn compare(
         &self,
         tasks: &[Questions],
-        systems: &[(&'static str, Vec<ScoredTask>)],
+        systems: &[(String, Vec<ScoredTask>)],
     ) -> Result<Scores> {
         let of = |system: &str| {
-            let found = systems.iter().find(|(name, _)| *name == system);
+            let found = systems.iter().find(|(name, _)| name == system);
             found.map_or(&[][..], |(_, tasks)| tasks)
         };
         let (base, adapted) = (of(BASE), of(ADAPTED));
@@ -279,11 +314,6 @@ impl Score {
         let seed = self.seed;
         let rows = all.iter().map(|(_, column)| column.paired.score(seed));
         let rows: Vec<TaskScore> = rows.collect::<Result<_, _>>()?;
-        let mean = |wanted: Role| {
-            let of = all.iter().filter(|(role, _)| *role == wanted);
-            let paired: Vec<Paired> = of.map(|(_, column)| column.paired.clone()).collect();
-            average(&paired, seed)
-        };
         let by = |scorer: Scorer| {
             let of = |tasks: &[ScoredTask]| -> Vec<Scored> {
                 tasks
@@ -299,10 +329,11 @@ impl Score {
             }
         };
         Ok(Scores {
-            average: mean(Role::Domain)?,
-            unseen: mean(Role::Unseen)?,
-            general: mean(Role::General)?,
+            average: mean(&all, Role::Domain, seed)?,
+            unseen: mean(&all, Role::Unseen, seed)?,
+            general: mean(&all, Role::General, seed)?,
             against: self.against(tasks, adapted, &all, &of)?,
+            stages: self.after_stages(tasks, adapted, &of)?,
             tasks: rows,
             strict: by(Scorer::Strict)?,
             reference: by(Scorer::Reference)?,
@@ -350,6 +381,32 @@ impl Score {
             let columns = columns_by_role(tasks, of(control.as_str()), adapted);
             let paired = averaged(&columns, &|column| column.paired.base.clone());
             out.extend(row(control.as_str(), control.about(), &paired)?);
+        }
+        Ok(out)
+    }
+
+    /// The adapted model against itself after each stage of its training before the last, on all tasks: what the stages that
+    /// followed taught, and what they made it forget.
+    fn after_stages<'a>(
+        &self,
+        tasks: &[Questions],
+        adapted: &[ScoredTask],
+        of: &dyn Fn(&str) -> &'a [ScoredTask],
+    ) -> Result<Vec<AfterStage>> {
+        let mut out = Vec::new();
+        for after in &self.between {
+            let system = AfterStage::system(&after.stage);
+            let all = columns_by_role(tasks, of(&system), adapted);
+            let rows = all.iter().map(|(_, column)| column.paired.score(self.seed));
+            out.push(AfterStage {
+                stage: after.stage.clone(),
+                about: after.about.to_owned(),
+                tasks: rows.collect::<Result<_, _>>()?,
+                average: mean(&all, Role::Domain, self.seed)?,
+                unseen: mean(&all, Role::Unseen, self.seed)?,
+                general: mean(&all, Role::General, self.seed)?,
+                system,
+            });
         }
         Ok(out)
     }
@@ -402,46 +459,4 @@ fn predictions(site: &Site<'_>, link: &Link<Answer>, questions: &Questions) -> R
         problems: Vec::new(),
         layout: Layout::Own,
     })
-}
-
-/// The columns of all tasks with what each tells.
-fn columns_by_role(
-    tasks: &[Questions],
-    base: &[ScoredTask],
-    adapted: &[ScoredTask],
-) -> Vec<(Role, Column)> {
-    let rows = tasks.iter().zip(base.iter().zip(adapted));
-    rows.flat_map(|(questions, (base, adapted))| {
-        let all = columns(base, adapted).into_iter();
-        all.map(|column| (questions.role, column))
-    })
-    .collect()
-}
-
-fn domains(systems: &[(&'static str, Vec<ScoredTask>)]) -> Vec<SystemAverages> {
-    let mut out = Vec::new();
-    for scorer in [Scorer::Strict, Scorer::Reference] {
-        for (system, tasks) in systems {
-            let domains = averages(tasks, scorer);
-            if !domains.is_empty() {
-                out.push(SystemAverages {
-                    system: (*system).to_owned(),
-                    scorer,
-                    domains,
-                });
-            }
-        }
-    }
-    out
-}
-
-fn rates(systems: &[(&'static str, Vec<ScoredTask>)]) -> Vec<Rates> {
-    let of = |system: &str, task: &ScoredTask| Rates {
-        system: system.to_owned(),
-        task: task.spec.id.clone(),
-        rates: task.strict.result.rates,
-    };
-    let all = systems.iter();
-    all.flat_map(|(system, tasks)| tasks.iter().map(move |task| of(system, task)))
-        .collect()
 }

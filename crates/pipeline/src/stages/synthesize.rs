@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use corpus::{Decoding, Pair, Triplet, jsonl};
 use run::plan::Cost;
-use run::recipe::{Recipe, Training};
+use run::recipe::{Recipe, StageData, Training};
 use run::{Node, Place};
 use serde::{Deserialize, Serialize};
 use synthesis::{Input, ParseOptions, Prompts, SameQuestion};
@@ -86,13 +86,25 @@ impl Synthesize {
             max_new_tokens: settings.max_new_tokens,
             prompts: sources.prompts.clone(),
             prompts_file: settings.prompts.clone(),
-            training: (recipe.mix.caption && recipe.train.data.is_none())
-                .then(|| recipe.train.clone()),
+            training: on_captions(recipe).cloned(),
             base: sources.base.clone(),
             max_bad: recipe.max_bad,
             seed: recipe.seed,
         }
     }
+}
+
+/// The training of captions; of several the one that takes the shortest.
+fn on_captions(recipe: &Recipe) -> Option<&Training> {
+    if recipe.stages.is_empty() {
+        let is_of_mix = recipe.mix.caption && recipe.train.data.is_none();
+        return is_of_mix.then_some(&recipe.train);
+    }
+    let stages = recipe.stages.iter();
+    let on_captions = stages.filter(|stage| stage.data.is_some_and(StageData::has_captions));
+    on_captions
+        .map(|stage| &stage.training)
+        .min_by_key(|training| training.max_seq_len)
 }
 
 impl Stage for Synthesize {

@@ -88,6 +88,10 @@ struct Foreign {
 }
 
 fn recipe(folder: &Path) -> Recipe {
+    recipe_with(folder, &[])
+}
+
+fn recipe_with(folder: &Path, keys: &[&str]) -> Recipe {
     std::fs::create_dir_all(folder.join("model")).expect("folder");
     for file in [
         "model/config.json",
@@ -108,7 +112,8 @@ fn recipe(folder: &Path) -> Recipe {
         demo_recipe: include_str!("../../../../recipes/demo.toml"),
         ..Surroundings::default()
     };
-    Recipe::read(text, &[], folder, &surroundings).expect("a recipe")
+    let keys: Vec<String> = keys.iter().map(|&key| key.to_owned()).collect();
+    Recipe::read(text, &keys, folder, &surroundings).expect("a recipe")
 }
 
 fn engine() -> Engine {
@@ -410,4 +415,79 @@ fn models_that_cannot_be_used() {
         matches!(&error, Some(Error::Config { path: own, .. }) if *own == path.join("config.json")),
         "{error:?}"
     );
+}
+
+/// Each stage is made from the model of the one before and from samples of its own; controls go the same way.
+#[test]
+fn a_training_of_several_stages_is_a_chain() {
+    let within = folder();
+    let keys = [
+        "train.pipeline=two-stage",
+        "evaluate.after_each_stage=true",
+        "evaluate.controls=[\"captions\"]",
+    ];
+    let recipe = recipe_with(within.path(), &keys);
+    let stages = Stages::of(&recipe, within.path(), None).expect("stages");
+    let graph = stages.graph();
+    let inputs = |name: &str| -> BTreeMap<String, String> {
+        let node = graph.node(name).unwrap_or_else(|| panic!("no {name}"));
+        node.inputs.clone()
+    };
+    let of = |all: &[(&str, &str)]| -> BTreeMap<String, String> {
+        let all = all.iter();
+        all.map(|(role, name)| ((*role).to_owned(), (*name).to_owned()))
+            .collect()
+    };
+    for (name, expected) in [
+        // Captions need no synthesizer.
+        ("mix-1-captions", of(&[("pairs", "pairs")])),
+        ("mix", of(&[("pairs", "pairs"), ("triplets", "filter")])),
+        (
+            "train-1-captions",
+            of(&[("pairs", "pairs"), ("samples", "mix-1-captions")]),
+        ),
+        (
+            "train",
+            of(&[
+                ("pairs", "pairs"),
+                ("samples", "mix"),
+                ("model", "train-1-captions"),
+            ]),
+        ),
+        (
+            "train-1-captions-captions",
+            of(&[
+                ("pairs", "pairs"),
+                ("samples", "mix-1-captions-captions"),
+                ("adapted", "train-1-captions"),
+            ]),
+        ),
+        (
+            "train-captions",
+            of(&[
+                ("pairs", "pairs"),
+                ("samples", "mix-captions"),
+                ("model", "train-1-captions-captions"),
+                ("adapted", "train"),
+            ]),
+        ),
+        (
+            "answer-after-captions",
+            of(&[("model", "train-1-captions"), ("pairs", "pairs")]),
+        ),
+        (
+            "answer-adapted",
+            of(&[("model", "train"), ("pairs", "pairs")]),
+        ),
+    ] {
+        assert_eq!(inputs(name), expected, "{name}");
+    }
+    let scored = inputs("score");
+    for system in ["base", "adapted", "after-captions", "blind", "captions"] {
+        assert!(scored.contains_key(system), "{system}: {scored:?}");
+    }
+    // What an earlier stage trained on is looked through for test items, too.
+    assert_eq!(scored["mix-1-captions"], "mix-1-captions");
+    let groups = graph.groups();
+    assert!(!groups.contains(&"train-1-captions"), "{groups:?}");
 }

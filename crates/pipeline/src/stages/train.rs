@@ -1,14 +1,16 @@
 //! The general model is trained on the mix, or on a file of samples.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use corpus::formats;
 use run::plan::Cost;
-use run::recipe::{Control, Recipe, Training};
+use run::recipe::{Control, Recipe, StageData, Training};
 use run::{Node, Place};
 
-use super::mix::{Mix, SAMPLES, node};
+use super::mix::{Mix, SAMPLES};
 use super::pairs::{self, Pairs};
+use super::part::Part;
 use crate::cards::Card;
 use crate::error::Result;
 use crate::estimate::Estimate;
@@ -29,18 +31,19 @@ pub struct Train {
     pairs: Link<Pairs>,
     mix: Link<Mix>,
     base: PathBuf,
+    /// The stage before, whose model it goes on from.
+    before: Option<Link<Train>>,
     training: Training,
-    control: Option<Like>,
+    /// The section of the recipe that `training` is.
+    section: String,
+    part: Part,
+    /// What a control is trained for as many steps as.
+    adapted: Option<Link<Train>>,
+    /// Whether its samples are made of pairs.
+    of_pairs: bool,
     card: Card,
     reading: formats::Options,
     max_bad: f64,
-}
-
-/// A control is trained for as many steps as the adapted model.
-#[derive(Clone, Debug)]
-struct Like {
-    control: Control,
-    adapted: Link<Train>,
 }
 
 impl Train {
@@ -51,28 +54,75 @@ impl Train {
             pairs,
             mix,
             base: sources.base.clone(),
+            before: None,
             training: recipe.train.clone(),
-            control: None,
+            section: NAME.to_owned(),
+            part: Part::default(),
+            adapted: None,
+            of_pairs: true,
             reading: sources.reading.clone(),
             max_bad: recipe.max_bad,
         }
     }
 
-    /// A control: the same on other samples.
+    /// Of the stage at a place of the recipe's; `before` is the one before it.
+    pub fn of_stage(
+        recipe: &Recipe,
+        sources: &Sources,
+        pairs: Link<Pairs>,
+        mix: Link<Mix>,
+        at: usize,
+        part: Part,
+        before: Option<Link<Train>>,
+    ) -> Self {
+        let stage = &recipe.stages[at];
+        Self {
+            card: Card::of_stage(recipe, &pairs, at),
+            before,
+            // A file of samples comes by way of the mix.
+            training: Training {
+                data: None,
+                ..stage.training.clone()
+            },
+            section: stage.section(),
+            part,
+            of_pairs: stage.data.is_some_and(|data| data != StageData::General),
+            ..Self::of(recipe, sources, pairs, mix)
+        }
+    }
+
+    /// Which of the run's trainings it is.
+    pub fn part(&self) -> &Part {
+        &self.part
+    }
+
+    /// A control: the same on other samples, from the base or what the control was before.
     #[must_use]
-    pub fn as_control(&self, control: Control, mix: Link<Mix>) -> Self {
+    pub fn as_control(
+        &self,
+        control: Control,
+        mix: Link<Mix>,
+        before: Option<Link<Train>>,
+    ) -> Self {
         Self {
             mix,
+            before,
             // A control is of its samples alone, or it would be the adapted model.
             training: Training {
                 data: None,
                 ..self.training.clone()
             },
-            control: Some(Like {
-                control,
-                adapted: Link::to(self),
-            }),
+            part: self.part.of_control(control),
+            adapted: Some(Link::to(self)),
             ..self.clone()
+        }
+    }
+
+    /// The model that it starts from.
+    fn start(&self, site: &Site<'_>) -> PathBuf {
+        match &self.before {
+            Some(link) => site.of(link, "model"),
+            None => self.base.clone(),
         }
     }
 }
@@ -83,23 +133,21 @@ impl Stage for Train {
     const VERSION: u32 = 1;
 
     fn node(&self) -> Node {
-        let mut inputs = vec![
-            (pairs::NAME, self.pairs.name()),
-            ("samples", self.mix.name()),
-        ];
-        inputs.extend(
-            self.control
-                .as_ref()
-                .map(|like| ("adapted", like.adapted.name())),
-        );
-        let control = self.control.as_ref().map(|like| like.control);
-        node(NAME, control, Place::Collective, &inputs)
+        let mut inputs = vec![("samples", self.mix.name())];
+        if self.of_pairs {
+            inputs.push((pairs::NAME, self.pairs.name()));
+        }
+        inputs.extend(self.before.as_ref().map(|link| ("model", link.name())));
+        inputs.extend(self.adapted.as_ref().map(|link| ("adapted", link.name())));
+        self.part.node(NAME, Place::Collective, &inputs)
     }
 
     fn reads(&self, reader: &mut Reader<'_>) -> Result<()> {
         reader.model_settings();
-        reader.training("train");
-        reader.model("the model", "model.checkpoint", &self.base)?;
+        reader.training(&self.section);
+        if self.before.is_none() {
+            reader.model("the model", "model.checkpoint", &self.base)?;
+        }
         match &self.training.data {
             Some(path) => reader.records(
                 "the training data",
@@ -110,15 +158,21 @@ impl Stage for Train {
     }
 
     fn cost(&self, estimate: &Estimate<'_>) -> Result<Cost> {
-        if let Some(like) = &self.control {
+        if let Some(adapted) = &self.adapted {
             // As many steps as the adapted model.
-            return Ok(estimate.cost(like.adapted.name()));
+            return Ok(estimate.cost(adapted.name()));
         }
         let samples = match &self.training.data {
             Some(path) => samples::load(path, &self.reading, false)?.rows.len(),
             None => estimate.records(self.mix.name()),
         };
-        Ok(estimate.training_of(samples, &self.training))
+        let measured = estimate.measured.with_frozen(&self.training.freeze);
+        let own = Estimate {
+            measured: &measured,
+            before: BTreeMap::new(),
+            ..*estimate
+        };
+        Ok(own.training_of(samples, &self.training))
     }
 
     fn run(&self, site: &Site<'_>) -> Result<Trained> {
@@ -128,22 +182,26 @@ impl Stage for Train {
             None => (read(&site.of(&self.mix, SAMPLES))?, Vec::new()),
         };
         write_rejected(site.folder, site.stage(), &rejected)?;
-        let (read, unusable) = if let Some(like) = &self.control {
-            training.max_steps = Some(site.counts(&like.adapted)?.steps as usize);
+        let (read, unusable) = if let Some(adapted) = &self.adapted {
+            training.max_steps = Some(site.counts(adapted)?.steps as usize);
             training.epochs = f64::from(u32::MAX);
             // What was lost of the records was said before the adapted model was trained on them.
             (samples.len(), 0)
         } else if training.data.is_some() {
             (samples.len() + rejected.len(), rejected.len())
         } else {
-            let (pairs, mix) = (site.counts(&self.pairs)?, site.counts(&self.mix)?);
-            (
-                (pairs.read + mix.general_read) as usize,
-                (pairs.unusable + mix.general_unusable) as usize,
-            )
+            let mix = site.counts(&self.mix)?;
+            let (mut read, mut unusable) = (mix.general_read, mix.general_unusable);
+            if self.of_pairs {
+                let pairs = site.counts(&self.pairs)?;
+                read += pairs.read;
+                unusable += pairs.unusable;
+            }
+            (read as usize, unusable as usize)
         };
+        let base = self.start(site);
         let task = Task {
-            base: &self.base,
+            base: &base,
             data: Data {
                 samples: &samples,
                 read,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use synthesis::{CaptionPosition, Input, Joiner, JudgeKind, SameQuestion, WithoutTriplet};
+use synthesis::{Answers, CaptionPosition, Input, Joiner, JudgeKind, SameQuestion, WithoutTriplet};
 use toml::Value;
 
 use super::control::Control;
@@ -14,6 +14,8 @@ use super::keys::{DEMO, key};
 use super::optimizer_choices;
 use super::resolution::{FAMILY, Resolution, Surroundings, resolve_most, without_column};
 use super::shape::Shape;
+use super::stage_values;
+use super::stages::TrainStage;
 use super::training::Training;
 use super::unread;
 use super::values::Values;
@@ -60,6 +62,8 @@ pub struct Recipe {
     pub mix: Mix,
     /// `[train]`.
     pub train: Training,
+    /// `[[train.stages]]`, or what `train.pipeline` stands for; none for a single stage, which `train` is.
+    pub stages: Vec<TrainStage>,
     /// `[evaluate]`.
     pub evaluate: Evaluate,
     /// `[generate]`.
@@ -121,6 +125,8 @@ pub struct Mix {
     pub without_triplet: WithoutTriplet,
     /// How both answers are joined.
     pub joiner: Joiner,
+    /// Which answers the synthetic task teaches.
+    pub answers: Answers,
     /// Where the caption stands.
     pub caption_position: CaptionPosition,
     /// Sample file for replay.
@@ -165,6 +171,8 @@ pub struct Evaluate {
     pub held_out_limit: usize,
     /// What else the adapted model is compared with.
     pub controls: Vec<Control>,
+    /// Whether the model after every stage of its training is asked, too.
+    pub after_each_stage: bool,
 }
 
 impl Recipe {
@@ -254,11 +262,13 @@ impl Recipe {
                 synthetic: get.flag("mix.synthetic"),
                 without_triplet: get.word("mix.without_triplet"),
                 joiner: get.word("mix.joiner"),
+                answers: get.word("mix.answers"),
                 caption_position: get.word("mix.caption_position"),
                 general: get.path("mix.general"),
                 general_ratio: get.number("mix.general_ratio"),
             },
             train: get.training("train"),
+            stages: get.stages(),
             generate: Generate {
                 block: get.integer("generate.block") as usize,
                 group: get.integer("generate.group") as usize,
@@ -276,6 +286,7 @@ impl Recipe {
                 blind_limit: get.integer("evaluate.blind_limit") as usize,
                 held_out_limit: get.integer("evaluate.held_out_limit") as usize,
                 controls: Vec::new(),
+                after_each_stage: get.flag("evaluate.after_each_stage"),
             },
             resolution: Resolution::new(),
             fits: Vec::new(),
@@ -325,7 +336,10 @@ impl Recipe {
                 )),
             }
         }
-        if !recipe.mix.caption && !recipe.mix.synthetic {
+        let general = recipe.mix.general.as_deref();
+        let of_stages = stage_values::problems(&recipe.resolution, &recipe.stages, general);
+        errors.extend(of_stages);
+        if recipe.stages.is_empty() && !recipe.mix.caption && !recipe.mix.synthetic {
             errors.push(
                 "`mix.caption` and `mix.synthetic` are both off, so nothing is left to train on"
                     .to_owned(),
@@ -402,7 +416,8 @@ impl Recipe {
                 | Shape::Rates
                 | Shape::Two
                 | Shape::Columns
-                | Shape::Size => false,
+                | Shape::Size
+                | Shape::Stages => false,
             })
         };
         self.among(names)
@@ -433,10 +448,13 @@ impl Recipe {
         let tunes = tuning.seed_data.is_some() || tuning.train.data.is_some();
         let mut trainings = Vec::new();
         if tuning.checkpoint.is_none() && tunes {
-            trainings.push(("synthesizer.train", &tuning.train));
+            trainings.push(("synthesizer.train".to_owned(), &tuning.train));
         }
-        if !self.pairs.is_empty() || self.train.data.is_some() {
-            trainings.push(("train", &self.train));
+        if !self.stages.is_empty() {
+            let stages = self.stages.iter();
+            trainings.extend(stages.map(|stage| (stage.section(), &stage.training)));
+        } else if !self.pairs.is_empty() || self.train.data.is_some() {
+            trainings.push(("train".to_owned(), &self.train));
         }
         Asked {
             checkpoint: &self.checkpoint,

@@ -7,7 +7,6 @@ use toml::Value;
 use super::dtype::Dtype;
 use super::fit_choice::FitChoice;
 use super::fitting::Fitting;
-use super::keys::key;
 use super::resolution::{Origin, Resolution, Resolved};
 use super::training::Training;
 use crate::memory::{Architecture, Choices, Device, KEYS, Planner, Row, Said};
@@ -16,7 +15,7 @@ use crate::memory::{Architecture, Choices, Device, KEYS, Planner, Row, Said};
 #[derive(Clone, Debug)]
 pub struct Fitted {
     /// Its section of the recipe.
-    pub section: &'static str,
+    pub section: String,
     /// What its ways take.
     pub planner: Planner,
     /// What it was fitted to, with the recipe's own bound.
@@ -42,7 +41,7 @@ pub(super) struct Asked<'a> {
     /// The most that tensors may take, where the recipe says it.
     pub memory: Option<u64>,
     /// Each section with what it says.
-    pub trainings: Vec<(&'static str, &'a Training)>,
+    pub trainings: Vec<(String, &'a Training)>,
 }
 
 /// Fits the trainings of a recipe: chosen words take their places in `resolution`, so that the recipe as it is written down has
@@ -79,7 +78,7 @@ pub(super) fn settle(
 }
 
 fn one(
-    section: &'static str,
+    section: &str,
     fit: FitChoice,
     planner: &Planner,
     device: &Device,
@@ -88,7 +87,7 @@ fn one(
 ) -> Fitted {
     let said = said(section, resolution);
     let as_said = |why: &str| Fitted {
-        section,
+        section: section.to_owned(),
         planner: planner.clone(),
         device: device.clone(),
         row: planner.row(said.choices.clone(), device, 1),
@@ -135,7 +134,7 @@ fn one(
     }
 }
 
-/// What a section says of its choices. A key that no training reads yet cannot be changed.
+/// What a section says of its choices. A key that it does not have cannot be changed.
 fn said(section: &str, resolution: &Resolution) -> Said {
     let mut said = Said::default();
     for name in KEYS {
@@ -145,9 +144,8 @@ fn said(section: &str, resolution: &Resolution) -> Said {
         if let Some(changed) = word.and_then(|word| said.choices.clone().with(name, word)) {
             said.choices = changed;
         }
-        let is_given = resolved
-            .is_some_and(|resolved| matches!(resolved.origin, Origin::Recipe | Origin::Set));
-        if is_given || key(&full).is_none() {
+        let is_said = resolved.is_some_and(|resolved| resolved.origin.is_said());
+        if is_said || resolved.is_none() {
             said.fixed.push(name);
         }
     }

@@ -1,11 +1,12 @@
 //! Every key of a recipe: its shape, its preset and where the preset comes from.
 
-use synthesis::{CaptionPosition, Input, Joiner, JudgeKind, SameQuestion, WithoutTriplet};
+use synthesis::{Answers, CaptionPosition, Input, Joiner, JudgeKind, SameQuestion, WithoutTriplet};
 
 use super::dtype::DtypeChoice;
 use super::family::Family;
 use super::key::{Key, MANY, OURS, Preset, key};
 use super::shape::Shape;
+use super::stage_keys::{OF_STAGES, key_of_stage};
 use super::training_keys::{TRAINING, TUNING};
 
 /// The name of the shipped demo base in place of a folder.
@@ -231,6 +232,13 @@ const FILTER_AND_MIX: &[Key] = &[
         "how both answers become one"
     ),
     key!(
+        "mix.answers",
+        Shape::Word(&Answers::WORDS),
+        "\"joined\"",
+        "paper, figure 2",
+        "which answer the synthetic task teaches: both joined, or one alone, with `varied` in a drawn template of a plain question"
+    ),
+    key!(
         "mix.caption_position",
         Shape::Word(&CaptionPosition::WORDS),
         "\"last\"",
@@ -316,6 +324,13 @@ const EVALUATION: &[Key] = &[
         OURS,
         "what the adapted model is compared with: captions, shuffled-pictures, swapped-groups, general, no-replay"
     ),
+    key!(
+        "evaluate.after_each_stage",
+        Shape::Flag,
+        "false",
+        OURS,
+        "whether the tasks are asked after every stage of a training of several, which shows what the next one forgets"
+    ),
 ];
 
 const GENERATION: &[Key] = &[
@@ -356,6 +371,7 @@ pub fn keys() -> impl Iterator<Item = &'static Key> {
         TUNING,
         FILTER_AND_MIX,
         TRAINING,
+        OF_STAGES,
         EVALUATION,
         GENERATION,
     ]
@@ -363,9 +379,11 @@ pub fn keys() -> impl Iterator<Item = &'static Key> {
     .flatten()
 }
 
-/// The key of this name.
+/// The key of this name, or of this name in a stage of the training.
 pub fn key(name: &str) -> Option<&'static Key> {
-    keys().find(|key| key.name == name)
+    keys()
+        .find(|key| key.name == name)
+        .or_else(|| key_of_stage(name))
 }
 
 /// What a key does, in one line; nothing of an unknown key.

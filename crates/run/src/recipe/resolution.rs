@@ -1,17 +1,18 @@
 //! A recipe's text as a flat table of known keys, each with its value and where that comes from.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::Path;
 
-use serde::Serialize;
 use toml::{Table, Value};
 
 use super::dtype::{Automatic, DtypeChoice};
 use super::family::{Family, Found};
 use super::fitting::Fitting;
+use super::flat::{flatten, loose_value};
 use super::key::{Key, Preset};
 use super::keys::{DEMO, key, keys};
+pub use super::origin::{Origin, Resolution, Resolved};
+use super::stage_resolution as stages;
 use crate::hub::Hub;
 
 /// What a recipe is read among: the rest of the world that its words name.
@@ -26,46 +27,6 @@ pub struct Surroundings<'a> {
     /// What trainings with `fit = "auto"` are fitted to.
     pub fitting: Fitting<'a>,
 }
-
-/// Where a value comes from.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase", tag = "from", content = "what")]
-pub enum Origin {
-    /// The recipe file.
-    Recipe,
-    /// A `--set` on the command line.
-    Set,
-    /// A preset, with its source.
-    Preset(String),
-    /// What `auto` stands for, with the reason.
-    Chosen(String),
-    /// What fits the memory of the device, with the reason.
-    Fit(String),
-}
-
-impl fmt::Display for Origin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Recipe => f.write_str("recipe"),
-            Self::Set => f.write_str("--set"),
-            Self::Preset(source) => write!(f, "preset: {source}"),
-            Self::Chosen(why) => write!(f, "auto: {why}"),
-            Self::Fit(why) => write!(f, "fit: {why}"),
-        }
-    }
-}
-
-/// One resolved key.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Resolved {
-    /// Its value.
-    pub value: Value,
-    /// Where the value comes from.
-    pub origin: Origin,
-}
-
-/// Every key by its dotted name.
-pub type Resolution = BTreeMap<String, Resolved>;
 
 /// Reads a recipe's text, applies overrides (`section.key=value`) and fills in the presets. Those of the paper's table 10
 /// are of the column that the checkpoint's `config.json` names; `folder`, the recipe's own, is where it is looked for. A key
@@ -131,6 +92,7 @@ pub(super) fn resolve_most(
             )),
         }
     }
+    let of_stages = stages::take(&mut values);
     let mut resolution = Resolution::new();
     let demo =
         matches!(values.get("model.checkpoint"), Some((Value::String(name), _)) if name == DEMO);
@@ -172,6 +134,7 @@ pub(super) fn resolve_most(
         }
     }
     settle_dtype(&mut resolution, &surroundings.automatic);
+    stages::settle(of_stages, &mut resolution, family, &mut wrong.errors);
     for name in values.keys() {
         wrong.errors.push(format!(
             "unknown key `{name}`; did you mean `{}`?",
@@ -301,32 +264,6 @@ fn demo_presets(demo_recipe: &str) -> BTreeMap<String, Value> {
             && key != "synthesizer.seed_data"
     });
     out
-}
-
-fn flatten(prefix: &str, table: &Table, out: &mut BTreeMap<String, Value>) {
-    for (part, value) in table {
-        let name = if prefix.is_empty() {
-            part.clone()
-        } else {
-            format!("{prefix}.{part}")
-        };
-        let whole = key(&name).is_some();
-        match value {
-            Value::Table(inner) if !whole => flatten(&name, inner, out),
-            _ => {
-                out.insert(name, value.clone());
-            }
-        }
-    }
-}
-
-/// A TOML value, or the text itself when it is not one (so that `--set model.checkpoint=some/folder` needs no quotes).
-pub(super) fn loose_value(text: &str) -> Value {
-    format!("v = {text}")
-        .parse::<Table>()
-        .ok()
-        .and_then(|mut table| table.remove("v"))
-        .unwrap_or_else(|| Value::String(text.to_owned()))
 }
 
 fn nearest_key(name: &str) -> &'static str {

@@ -34,6 +34,8 @@ pub enum Shape {
     Columns,
     /// So many bytes, as a text.
     Size,
+    /// Tables in a list, one a stage of a training.
+    Stages,
 }
 
 impl Shape {
@@ -68,6 +70,9 @@ impl Shape {
                 .as_table()
                 .is_some_and(|t| t.values().all(Value::is_str)),
             Self::Size => value.as_str().and_then(size::bytes).is_some(),
+            Self::Stages => value
+                .as_array()
+                .is_some_and(|list| list.iter().all(Value::is_table)),
         };
         if fits {
             Ok(value.clone())
@@ -96,6 +101,7 @@ impl Shape {
             Self::Two => "two numbers in a list".to_owned(),
             Self::Columns => "a table of our key = your column".to_owned(),
             Self::Size => size::EXPECTED.to_owned(),
+            Self::Stages => "tables in a list".to_owned(),
         }
     }
 }

@@ -6,6 +6,7 @@ use super::control::Control;
 use super::family::Family;
 use super::resolution::{Origin, Resolution};
 use super::shape::{as_number, listed};
+use super::stages::{PIPELINE, STAGES, StageData, section_of};
 use super::training::Scheduler;
 
 /// Some keys, and why nothing reads them.
@@ -40,7 +41,7 @@ pub(super) fn problems(resolution: &Resolution, model_types: &[String]) -> Vec<S
             let is_given = match resolved.origin {
                 Origin::Set => true,
                 Origin::Recipe => !changed,
-                Origin::Preset(_) | Origin::Chosen(_) | Origin::Fit(_) => false,
+                Origin::Preset(_) | Origin::Chosen(_) | Origin::Fit(_) | Origin::Train(_) => false,
             };
             is_given
                 && !because.contains(name)
@@ -91,6 +92,24 @@ impl<'a> Values<'a> {
         let list = self.get(key).and_then(Value::as_array);
         list.into_iter().flatten().filter_map(Value::as_str)
     }
+
+    /// The stages of the training, and what each trains on where it is no file.
+    fn stages(self) -> impl Iterator<Item = (&'a str, Option<StageData>)> {
+        let data = move |stage| {
+            let key = format!("{}.data", section_of(stage));
+            self.get(&key)?.as_str()?.parse().ok()
+        };
+        self.list(STAGES).map(move |stage| (stage, data(stage)))
+    }
+
+    /// Whether a stage of the training takes a key of `[train]` from there.
+    fn is_shared(self, name: &str) -> bool {
+        let is_of_train = |stage: &str| {
+            let resolved = self.0.get(&format!("{}.{name}", section_of(stage)));
+            resolved.is_some_and(|r| matches!(r.origin, Origin::Train(_)))
+        };
+        self.list(STAGES).any(is_of_train)
+    }
 }
 
 /// In the order in which they are told of: a key is told of once.
@@ -118,6 +137,7 @@ fn all(recipe: Values<'_>, model_types: &[String]) -> Vec<Unread> {
             "without `data.pairs` the run ends with the tuned synthesizer; name pairs, or leave it out",
         ));
     }
+    all.extend(of_stages(recipe));
     if recipe.is_off("mix.synthetic") {
         all.push(unread(
             &[
@@ -135,11 +155,16 @@ fn all(recipe: Values<'_>, model_types: &[String]) -> Vec<Unread> {
                 "filter.",
                 "mix.without_triplet",
                 "mix.joiner",
+                "mix.answers",
                 "mix.caption_position",
                 "data.truth",
             ],
             &["mix.synthetic"],
-            "it is for synthetic tasks, and `mix.synthetic` is off",
+            if recipe.has(STAGES) {
+                "it is for synthetic tasks, and no stage of the training has any"
+            } else {
+                "it is for synthetic tasks, and `mix.synthetic` is off"
+            },
         ));
     }
     if recipe.has("synthesizer.checkpoint") {
@@ -197,8 +222,12 @@ fn all(recipe: Values<'_>, model_types: &[String]) -> Vec<Unread> {
             "it is for captions of held-out pairs, and `data.held_out` is 0",
         ));
     }
-    for section in ["synthesizer.train", "train"] {
-        all.extend(of_training(recipe, section));
+    all.extend(of_training(recipe, "synthesizer.train"));
+    if !recipe.has(STAGES) {
+        all.extend(of_training(recipe, "train"));
+    }
+    for stage in recipe.list(STAGES) {
+        all.extend(of_training(recipe, &section_of(stage)));
     }
     let sized = Family::Qwen2Vl.as_str();
     if !model_types.is_empty() && model_types.iter().all(|name| name != sized) {
@@ -220,6 +249,60 @@ fn all(recipe: Values<'_>, model_types: &[String]) -> Vec<Unread> {
     all
 }
 
+/// What a training of several stages does not read, and what only such a training reads.
+fn of_stages(recipe: Values<'_>) -> Vec<Unread> {
+    let mut all = Vec::new();
+    if recipe.list(STAGES).count() < 2 {
+        all.push(unread(
+            &["evaluate.after_each_stage"],
+            &[STAGES, PIPELINE],
+            "it is for a training of several stages, and this one has a single one",
+        ));
+    }
+    if !recipe.has(STAGES) {
+        return all;
+    }
+    let because = &[STAGES, PIPELINE];
+    all.push(unread(
+        &["train.data"],
+        because,
+        "what a stage of the training is trained on says its own `data`",
+    ));
+    let keys = recipe
+        .0
+        .keys()
+        .filter_map(|key| Some((key, key.strip_prefix("train.")?)));
+    let of_training = keys.filter(|(_, name)| *name != "data" && !name.starts_with("stages"));
+    for (key, name) in of_training.filter(|(key, _)| *key != PIPELINE) {
+        if !recipe.is_shared(name) {
+            all.push(unread(
+                &[key],
+                because,
+                "every stage of the training has its own",
+            ));
+        }
+    }
+    let has = |wanted: fn(StageData) -> bool| {
+        let mut stages = recipe.stages();
+        stages.any(|(_, data)| data.is_some_and(wanted))
+    };
+    if !has(|data| data == StageData::Mix) {
+        all.push(unread(
+            &["mix.without_triplet", "mix.caption_position"],
+            because,
+            "it is for captions and tasks in one conversation, and no stage of the training has both",
+        ));
+    }
+    if !has(StageData::has_tasks) {
+        all.push(unread(
+            &["mix.general_ratio"],
+            because,
+            "general samples are replayed beside synthetic tasks, and no stage of the training has any",
+        ));
+    }
+    all
+}
+
 fn of_replay(recipe: Values<'_>) -> Option<Unread> {
     if !recipe.has("mix.general") {
         return Some(unread(
@@ -229,14 +312,16 @@ fn of_replay(recipe: Values<'_>) -> Option<Unread> {
         ));
     }
     let mut controls = recipe.list("evaluate.controls");
+    let mut stages = recipe.stages();
     let is_unused = recipe.is_zero("mix.general_ratio")
+        && !stages.any(|(_, data)| data == Some(StageData::General))
         && !controls.any(|name| name == Control::General.as_str());
     is_unused.then(|| {
         unread(
             &["mix.general"],
             &["mix.general_ratio", "evaluate.controls"],
             "it is for a `mix.general_ratio` above 0, how many of its samples come to each of the domain, or for the control \
-             `general`",
+             or a stage `general`",
         )
     })
 }

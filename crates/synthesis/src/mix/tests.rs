@@ -237,3 +237,74 @@ fn a_conversation_of_several_exchanges_stays_in_order() {
     let marks: Vec<bool> = found.items[0].turns.iter().map(|t| t.marks).collect();
     assert_eq!(marks, [true, false, false, false, false, false]);
 }
+
+/// The text of the only sample of a pair with `answers` and `joiner`.
+fn answered(answers: Answers, joiner: Joiner, plain: [&str; 2]) -> String {
+    let mut prompts = Prompts::default();
+    let [user, assistant] = plain.map(str::to_owned);
+    prompts.joiners.plain = vec![crate::prompts::JoinTemplate { user, assistant }];
+    let options = MixOptions {
+        caption: false,
+        answers,
+        joiner,
+        ..MixOptions::default()
+    };
+    let triplets = [triplet("a", TEA)];
+    let found = mix(&[pair("a", "A cup.")], &triplets, &[], &options, &prompts);
+    one(&found, "a")
+}
+
+#[test]
+fn one_answer_alone_is_a_plain_question() {
+    let plain = ["Task: {instruction}", "Response: {response}"];
+    let paper = |answers| answered(answers, Joiner::Paper, plain);
+    insta::assert_snapshot!(paper(Answers::Precise), @r"
+    a [a.png]
+    user! <image>\nWhat is it?
+    assistant* tea
+    ");
+    insta::assert_snapshot!(paper(Answers::Informative), @r"
+    a [a.png]
+    user! <image>\nWhat is it?
+    assistant* It steams.
+    ");
+    insta::assert_snapshot!(paper(Answers::Joined), @r"
+    a [a.png]
+    user! <image>\nWhat is it?
+    assistant* It steams. Therefore, the answer is tea
+    ");
+    let varied = |answers| answered(answers, Joiner::Varied, plain);
+    insta::assert_snapshot!(varied(Answers::Precise), @r"
+    a [a.png]
+    user! <image>\nTask: What is it?
+    assistant* Response: tea
+    ");
+    insta::assert_snapshot!(varied(Answers::Informative), @r"
+    a [a.png]
+    user! <image>\nTask: What is it?
+    assistant* Response: It steams.
+    ");
+}
+
+#[test]
+fn templates_of_a_single_answer_are_drawn_from_the_plain_ones() {
+    let prompts = Prompts::default();
+    let options = MixOptions {
+        answers: Answers::Precise,
+        joiner: Joiner::Varied,
+        ..MixOptions::default()
+    };
+    let ids: Vec<String> = (0..300).map(|i| i.to_string()).collect();
+    let triplets: Vec<Triplet> = ids.iter().map(|id| triplet(id, TEA)).collect();
+    let tasks = synthetic_tasks(&triplets, &options, &prompts);
+    let drawn: BTreeSet<&str> = tasks.iter().map(|task| task.template.as_str()).collect();
+    assert_eq!(drawn.len(), prompts.joiners.plain.len());
+    assert!(drawn.iter().all(|name| name.starts_with("precise plain-")));
+    let told = |task: &SyntheticTask| task.exchanges[0][1].contains("tea");
+    assert!(tasks.iter().all(told), "{tasks:?}");
+    assert!(
+        !tasks
+            .iter()
+            .any(|task| task.exchanges[0][1].contains("steams"))
+    );
+}
