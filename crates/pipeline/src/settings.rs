@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use run::recipe::training::{self, Training};
-use run::recipe::{Dtype, Recipe};
+use run::recipe::{Dtype, OnSpike, Recipe};
 
 use crate::engine::Engine;
 use crate::estimate::Measured;
@@ -48,6 +48,10 @@ pub fn config(training: &Training) -> train::Config {
         betas: training.betas,
         eps: training.eps,
         max_grad_norm: training.max_grad_norm,
+        on_spike: match training.watching.on_spike {
+            OnSpike::Stop => train::OnSpike::Stop,
+            OnSpike::Skip => train::OnSpike::Skip,
+        },
     }
 }
 
@@ -121,8 +125,8 @@ fn processing(recipe: &Recipe) -> processor::Options {
 
 #[cfg(test)]
 mod tests {
-    use run::recipe::Family;
     use run::recipe::training::{Group, Rates, Scheduler, TooLong};
+    use run::recipe::{Family, Watching};
     use serde_json::{Value, json};
 
     use super::*;
@@ -153,6 +157,10 @@ mod tests {
             betas: [0.5, 0.75],
             eps: 10.0,
             max_grad_norm: 11.0,
+            watching: Watching {
+                on_spike: OnSpike::Skip,
+                ..Watching::default()
+            },
         }
     }
 
@@ -180,6 +188,7 @@ mod tests {
             "learning_rate": {"vision_tower": 0.25, "projector": 0.5, "language_model": 0.75},
             "freeze": [], "scheduler": "cosine", "warmup_ratio": 0.125, "min_lr": 0.0625, "weight_decay": 9.0,
             "betas": [0.5, 0.75], "eps": 10.0, "max_grad_norm": 11.0,
+            "on_spike": "skip",
         });
         assert_eq!(written(&training()), expected);
     }

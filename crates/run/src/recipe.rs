@@ -8,6 +8,7 @@ mod size;
 
 mod shape;
 pub mod training;
+mod watching;
 
 mod control;
 mod dtype;
@@ -44,6 +45,7 @@ pub use resolution::{
 };
 pub use shape::Shape;
 pub use training::Training;
+pub use watching::{BestBy, HeldBack, OnSpike, Watching};
 
 #[cfg(test)]
 mod tests;

@@ -15,6 +15,7 @@ use torch::{Device, Kind, Tensor};
 
 use crate::fit::Dropped;
 use crate::optimizer::Slot;
+use crate::spike;
 use crate::state_file::{self, from_hex, hex};
 use crate::{Error, Trainer};
 
@@ -40,6 +41,8 @@ struct State {
     /// Updates done of each trained parameter.
     updates: BTreeMap<String, u32>,
     dropped: Vec<Dropped>,
+    #[serde(default, skip_serializing_if = "spike::Watch::is_new")]
+    spikes: spike::Watch,
     /// SHA-256 of every other file.
     files: BTreeMap<String, String>,
 }
@@ -111,6 +114,7 @@ impl Trainer<'_> {
             generator: hex(&generator),
             updates,
             dropped: self.dropped.clone(),
+            spikes: self.spikes.clone(),
             files,
         };
         let path = aside.join(STATE);
@@ -189,6 +193,7 @@ impl Trainer<'_> {
         self.optimizer.clear()?;
         self.done = state.step;
         self.dropped = state.dropped;
+        self.spikes = state.spikes;
         self.feed.clear();
         Ok(())
     }

@@ -3,6 +3,8 @@
 use model::Group;
 use serde::{Deserialize, Serialize};
 
+use crate::OnSpike;
+
 /// Peak learning rates by group.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Rates {
@@ -95,6 +97,9 @@ pub struct Config {
     pub eps: f64,
     /// Gradients are scaled down to this L2 norm; 0 is off.
     pub max_grad_norm: f64,
+    /// What becomes of a step whose loss or gradient norm is no number or jumps.
+    #[serde(default)]
+    pub on_spike: OnSpike,
 }
 
 impl Config {
@@ -118,6 +123,7 @@ impl Config {
             betas: [0.9, 0.99],
             eps: 1e-8,
             max_grad_norm: 1.0,
+            on_spike: OnSpike::default(),
         }
     }
 }

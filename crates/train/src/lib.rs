@@ -16,8 +16,11 @@ mod plan;
 mod presets;
 mod samples;
 mod source;
+mod spike;
 mod state_file;
 mod trainer;
+mod validation;
+mod weights;
 
 pub use config::{Config, Rates, Scheduler, TooLong};
 pub use error::Error;
@@ -26,4 +29,6 @@ pub use pack::{Packed, pack};
 pub use plan::Plan;
 pub use samples::Samples;
 pub use source::SampleSource;
+pub use spike::{OnSpike, Spike};
 pub use trainer::{Metrics, Trainer, peak_rss_bytes};
+pub use validation::Validation;

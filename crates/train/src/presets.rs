@@ -1,6 +1,6 @@
 //! The paper's trainings. A recipe has the same numbers by itself; a test of `pipeline` compares them.
 
-use crate::{Config, Rates, Scheduler, TooLong};
+use crate::{Config, OnSpike, Rates, Scheduler, TooLong};
 
 impl Config {
     /// Tuning of the synthesizer, which is a LLaVA-v1.6 (table 9).
@@ -56,6 +56,7 @@ impl Config {
             betas: [0.9, 0.999],
             eps: 1e-8,
             max_grad_norm: 1.0,
+            on_spike: OnSpike::default(),
         }
     }
 }

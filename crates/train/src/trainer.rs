@@ -13,6 +13,7 @@ use crate::feed::{self, Feed, prepared};
 use crate::fit::Dropped;
 use crate::optimizer::Optimizer;
 use crate::pack::num_learned;
+use crate::spike::{self, MOST_SKIPPED, OnSpike, Spike};
 use crate::{Config, Error, Plan, SampleSource, loss, pack};
 
 /// One line of `metrics.jsonl`.
@@ -21,8 +22,10 @@ pub struct Metrics {
     /// Optimizer steps done, from 1.
     pub step: usize,
     /// Nats per learned token of the global batch; 0 where every sample of it was dropped.
+    #[serde(deserialize_with = "number")]
     pub loss: f64,
     /// L2 norm of all gradients before clipping.
+    #[serde(deserialize_with = "number")]
     pub grad_norm: f64,
     /// Rate of each group; 0 for a frozen one.
     pub learning_rate: BTreeMap<String, f64>,
@@ -47,6 +50,14 @@ pub struct Metrics {
     /// Of it, what no tensor had asked for: blocks kept for later ones, and what is lost by rounding.
     #[serde(default)]
     pub wasted_memory_bytes: u64,
+    /// Why the batch was left out, if it was: the step changed nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub skipped: Option<Spike>,
+}
+
+/// What is no number is written as `null`.
+fn number<'de, D: serde::Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
+    Ok(Option::deserialize(from)?.unwrap_or(f64::NAN))
 }
 
 /// Trains a model step by step.
@@ -66,13 +77,14 @@ pub struct Metrics {
 pub struct Trainer<'a> {
     pub(crate) model: &'a dyn Mllm,
     source: &'a dyn SampleSource,
-    config: Config,
+    pub(crate) config: Config,
     pub(crate) plan: Plan,
     pub(crate) optimizer: Optimizer,
     /// Optimizer steps done.
     pub(crate) done: usize,
     pub(crate) feed: Feed,
     pub(crate) dropped: Vec<Dropped>,
+    pub(crate) spikes: spike::Watch,
 }
 
 impl<'a> Trainer<'a> {
@@ -94,6 +106,7 @@ impl<'a> Trainer<'a> {
             done: 0,
             feed: Feed::of_machine(),
             dropped: Vec::new(),
+            spikes: spike::Watch::default(),
         })
     }
 
@@ -110,6 +123,11 @@ impl<'a> Trainer<'a> {
     /// Which samples come when, and at which rate.
     pub fn plan(&self) -> &Plan {
         &self.plan
+    }
+
+    /// Steps whose batches were left out so far (`on_spike`).
+    pub fn steps_skipped(&self) -> &[usize] {
+        self.spikes.skipped()
     }
 
     /// Samples that were left out so far, each once.
@@ -165,18 +183,15 @@ impl<'a> Trainer<'a> {
         };
         let learned = sums.learned;
         let factor = self.plan.rate(self.done);
-        let (mut loss, mut grad_norm) = (0.0, 0.0);
+        let (mut loss, mut grad_norm, mut skipped) = (0.0, 0.0, None);
         if learned > 0 {
             loss = sums.loss / learned as f64;
             grad_norm = self.optimizer.norm()?;
-            if !(loss.is_finite() && grad_norm.is_finite()) {
-                return Err(Error::NotFinite {
-                    step: number,
-                    loss,
-                    grad_norm,
-                });
+            skipped = self.left_out(number, loss, grad_norm)?;
+            if skipped.is_none() {
+                self.optimizer.step(factor, grad_norm)?;
+                self.spikes.done(loss, grad_norm);
             }
-            self.optimizer.step(factor, grad_norm)?;
         }
         for dropped in dropped {
             if !self.dropped.contains(&dropped) {
@@ -205,7 +220,31 @@ impl<'a> Trainer<'a> {
             peak_rss_bytes: peak_rss_bytes(),
             peak_memory_bytes: memory.peak,
             wasted_memory_bytes: memory.peak.saturating_sub(memory.peak_requested),
+            skipped,
         })
+    }
+
+    /// Looks whether a step is to be left out, before it changes any weight; an error where none may be, or no more.
+    fn left_out(&mut self, step: usize, loss: f64, grad_norm: f64) -> Result<Option<Spike>, Error> {
+        let Some(why) = self.spikes.look(loss, grad_norm) else {
+            return Ok(None);
+        };
+        let batch = self.plan.batch(self.done).into_iter();
+        let samples: Vec<String> = batch.map(|i| self.source.id(i).to_owned()).collect();
+        let skipped = self.spikes.skipped().len();
+        if self.config.on_spike == OnSpike::Stop || skipped >= MOST_SKIPPED {
+            return Err(Error::Spike {
+                step,
+                loss,
+                grad_norm,
+                why,
+                samples,
+                skipped,
+            });
+        }
+        self.optimizer.clear()?;
+        self.spikes.skip(step);
+        Ok(Some(Spike { why, samples }))
     }
 }
 

@@ -84,6 +84,7 @@ fn values(shape: &Shape) -> String {
         Shape::Texts
         | Shape::Integer(..)
         | Shape::Number(..)
+        | Shape::ShareOrPath
         | Shape::Rates
         | Shape::Two
         | Shape::Columns

@@ -144,6 +144,7 @@ fn every_word_of_a_recipe_is_a_variant() {
                 "mix.caption_position" => is::<synthesis::CaptionPosition>(word),
                 "train.too_long" | "too_long" => is::<training::TooLong>(word),
                 "train.scheduler" | "scheduler" => is::<training::Scheduler>(word),
+                "train.on_spike" | "on_spike" => is::<OnSpike>(word),
                 other => panic!("`{other}` takes words that are no enum's"),
             };
             assert!(known, "`{word}` of `{}`", key.name);
@@ -157,7 +158,7 @@ fn both_trainings_have_the_same_keys() {
         let names = keys().filter_map(|key| key.name.strip_prefix(section));
         names.map(str::to_owned).collect()
     };
-    assert_eq!(of("train.").len(), 20);
+    assert_eq!(of("train.").len(), 27);
     assert_eq!(of("train."), of("synthesizer.train."));
 }
 

@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
+use super::watching::Watching;
+
 /// Keys of a training that change nothing of what it gives: they are in no identity and on no card.
-pub const PASSING: [&str; 2] = ["save_steps", "keep"];
+pub const PASSING: [&str; 3] = ["save_steps", "keep", "tensorboard"];
 
 /// Part of the model that a parameter belongs to; learning rates and freezing are given per group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -112,4 +114,6 @@ pub struct Training {
     pub eps: f64,
     /// Gradients are scaled down to this L2 norm; 0 is off.
     pub max_grad_norm: f64,
+    /// How it is watched.
+    pub watching: Watching,
 }

@@ -4,3 +4,4 @@ mod checkpoints;
 mod golden;
 mod support;
 mod training;
+mod watching;
