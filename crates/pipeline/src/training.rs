@@ -1,8 +1,12 @@
 //! One training for synthesizer and adapted model alike: samples and a base in, a model folder out.
 
+mod best;
 pub mod checkpoints;
 mod data;
+mod held_back;
 mod lengths;
+mod watch;
+mod watched;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -14,11 +18,13 @@ use model::proof;
 use train::{Metrics, Samples, Trainer};
 
 use run::Stopped;
-use run::recipe::Training;
+use run::recipe::{Training, Watching};
 use run::usage::{METRICS, Usage};
 
 use self::checkpoints::{clear_leftovers, found, prune};
-pub use self::data::{Data, Task};
+pub use self::data::{Data, STEPS, Task};
+use self::watch::Watcher;
+pub use self::watched::Watch;
 use crate::cards;
 use crate::error::{Error, Imbalance, Result};
 use crate::records::{read_rejected, write_rejected};
@@ -39,23 +45,29 @@ pub fn audit_captions(
     lengths::audit_captions(site, &source, &settings::config(training), max_bad)
 }
 
-/// The name of the unit that a training's progress counts.
-pub const STEPS: &str = "steps";
-
 /// Trains and saves `model` in the site's folder; goes on from the newest sound checkpoint there. Gives the counts.
 ///
 /// When the run is asked to stop, a checkpoint of the last whole step is saved first. The last checkpoints stay until
 /// the stage is noted as done and [`checkpoints::clear`] is called.
 pub fn train(site: &Site<'_>, task: &Task<'_>) -> Result<Trained> {
     let (folder, training) = (site.folder, task.training);
-    let samples = task.data.samples;
+    let watched = task.watched;
+    let (samples, held_back) = held_back::split(
+        task.data.samples,
+        &watched.settings.validation,
+        watched.of_file.clone(),
+        &watched.kinship,
+    )?;
+    let samples = samples.as_slice();
     let config = settings::config(training);
     clear_leftovers(folder)?;
     let (model, processor) = site.engine.open(task.base)?;
     let source = Samples::new(samples, processor.as_ref());
     let left_out = lengths::audit(site, &source, task, &config)?;
+    let both = (model.as_ref(), processor.as_ref());
     let mut trainer = Trainer::new(model.as_ref(), &source, &config)?;
-    resume(site, &mut trainer)?;
+    resume(site, &mut trainer, &watched.settings)?;
+    let mut watcher = Watcher::new(site, watched, &held_back, both, trainer.steps_done())?;
     let metrics_path = folder.join(METRICS);
     let mut stored: Vec<(Metrics, u64)> = read_prefix(&metrics_path)?;
     stored.retain(|(m, _)| m.step <= trainer.steps_done());
@@ -77,11 +89,19 @@ pub fn train(site: &Site<'_>, task: &Task<'_>) -> Result<Trained> {
         .progress(STEPS, trainer.steps_done() as u64, total as u64);
     let checkpoint = |step: usize| folder.join(format!("checkpoint-{step}"));
     loop {
-        let metrics = match trainer.step_unless(site.stop.flag()) {
+        let stepped = match watcher.look(site, &trainer) {
+            Ok(true) => Ok(None),
+            Ok(false) => trainer.step_unless(site.stop.flag()).map_err(Error::from),
+            Err(error) => Err(error),
+        };
+        let metrics = match stepped {
             Ok(Some(metrics)) => metrics,
             Ok(None) => break,
             // What is done is worth keeping in both cases: more memory, or another day, and it goes on.
-            Err(error @ (train::Error::Stopped { .. } | train::Error::OutOfMemory(_))) => {
+            Err(
+                error @ (Error::Stopped(_)
+                | Error::Train(train::Error::Stopped { .. } | train::Error::OutOfMemory(_))),
+            ) => {
                 let step = trainer.steps_done();
                 if step > 0 && !checkpoint(step).exists() {
                     metrics_file.sync()?;
@@ -91,15 +111,23 @@ pub fn train(site: &Site<'_>, task: &Task<'_>) -> Result<Trained> {
                 site.report
                     .note(format!("saved after step {step} of {total}"));
                 return Err(match error {
-                    train::Error::Stopped { .. } => Stopped.into(),
-                    other => other.into(),
+                    Error::Train(train::Error::Stopped { .. }) => Stopped.into(),
+                    other => other,
                 });
             }
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(error),
         };
         tokens += metrics.tokens as u64;
         counted += metrics.samples;
         let step = metrics.step;
+        if let Some(spike) = &metrics.skipped {
+            site.report.warn(format!(
+                "the batch of step {step} was left out: {}, {} is; `{METRICS}` names its {} samples",
+                spike.why,
+                metrics.loss,
+                spike.samples.len()
+            ));
+        }
         let numbers = BTreeMap::from([
             ("loss".to_owned(), metrics.loss),
             ("grad_norm".to_owned(), metrics.grad_norm),
@@ -111,6 +139,7 @@ pub fn train(site: &Site<'_>, task: &Task<'_>) -> Result<Trained> {
             metrics_file.sync()?;
             trainer.save_checkpoint(&checkpoint(step))?;
             prune(folder, training.keep.max(1))?;
+            watcher.prune(folder)?;
         }
     }
     metrics_file.sync()?;
@@ -129,7 +158,7 @@ pub fn train(site: &Site<'_>, task: &Task<'_>) -> Result<Trained> {
     rejected.retain(|known| !dropped.contains(known));
     rejected.extend(dropped.iter().cloned());
     write_rejected(folder, site.stage(), &rejected)?;
-    let times = trainer.plan().times_drawn();
+    let times = trainer.plan().times_drawn_by(trainer.steps_done());
     let drawn = times.iter().filter(|&&times| times > 0).count();
     check_totals(
         samples,
@@ -138,6 +167,13 @@ pub fn train(site: &Site<'_>, task: &Task<'_>) -> Result<Trained> {
         trainer.dropped(),
         is_complete.then_some(counted),
     )?;
+    if let Some(best) = watcher.best() {
+        site.report.note(format!(
+            "the model is that of step {}: {}",
+            best.step,
+            best.text()
+        ));
+    }
     let used = drawn - dropped.len();
     if used == 0 {
         return Err(Error::AllLeftOut {
@@ -153,6 +189,12 @@ pub fn train(site: &Site<'_>, task: &Task<'_>) -> Result<Trained> {
             samples.len()
         ));
     }
+    let steps = trainer.steps_done();
+    // The optimizer's memory is not needed any more.
+    match watcher.weights(folder, steps)? {
+        Some(file) => trainer.end_with_weights(&file)?,
+        None => drop(trainer),
+    }
     let saved = folder.join("model");
     model::save(model.as_ref(), &saved, Some(task.base), site.engine.dtype).map_err(|source| {
         Error::Save {
@@ -162,9 +204,6 @@ pub fn train(site: &Site<'_>, task: &Task<'_>) -> Result<Trained> {
     })?;
     let extra_bos = Some(processor.extra_bos());
     processor::FolderSettings { extra_bos }.write(&saved)?;
-    let steps = trainer.steps_done();
-    // The optimizer's memory is not needed any more.
-    drop(trainer);
     proof::saved(model, processor.as_ref(), &saved, || {
         site.engine.open(&saved)
     })?;
@@ -181,10 +220,14 @@ pub fn train(site: &Site<'_>, task: &Task<'_>) -> Result<Trained> {
 }
 
 /// Goes on from the newest checkpoint of the folder that is sound.
-fn resume(site: &Site<'_>, trainer: &mut Trainer<'_>) -> Result<()> {
+fn resume(site: &Site<'_>, trainer: &mut Trainer<'_>, watching: &Watching) -> Result<()> {
     let mut checkpoints = found(site.folder);
     while let Some((step, path)) = checkpoints.pop() {
-        let error = match trainer.resume(&path) {
+        let resumed = match watch::problem(site.folder, watching, step) {
+            Some(problem) => Err(problem),
+            None => trainer.resume(&path).map_err(|error| error.to_string()),
+        };
+        let error = match resumed {
             Ok(()) => {
                 site.report.note(format!("going on from step {step}"));
                 break;

@@ -18,7 +18,7 @@ use crate::samples;
 use crate::sources::Sources;
 use crate::stage::{Link, Site, Stage};
 use crate::trained::Trained;
-use crate::training::{self, Data, Task};
+use crate::training::{self, Data, Task, Watch};
 
 /// Its name.
 pub const NAME: &str = "train";
@@ -30,6 +30,7 @@ pub struct Train {
     mix: Link<Mix>,
     base: PathBuf,
     training: Training,
+    watch: Watch,
     control: Option<Like>,
     card: Card,
     reading: formats::Options,
@@ -52,6 +53,7 @@ impl Train {
             mix,
             base: sources.base.clone(),
             training: recipe.train.clone(),
+            watch: Watch::of(recipe, sources, &recipe.train.watching),
             control: None,
             reading: sources.reading.clone(),
             max_bad: recipe.max_bad,
@@ -68,6 +70,7 @@ impl Train {
                 data: None,
                 ..self.training.clone()
             },
+            watch: self.watch.of_control(),
             control: Some(Like {
                 control,
                 adapted: Link::to(self),
@@ -99,6 +102,7 @@ impl Stage for Train {
     fn reads(&self, reader: &mut Reader<'_>) -> Result<()> {
         reader.model_settings();
         reader.training("train");
+        self.watch.reads(reader)?;
         reader.model("the model", "model.checkpoint", &self.base)?;
         match &self.training.data {
             Some(path) => reader.records(
@@ -119,6 +123,13 @@ impl Stage for Train {
             None => estimate.records(self.mix.name()),
         };
         Ok(estimate.training_of(samples, &self.training))
+    }
+
+    fn missing(&self) -> Vec<String> {
+        match self.control {
+            Some(_) => Vec::new(),
+            None => self.watch.missing(),
+        }
     }
 
     fn run(&self, site: &Site<'_>) -> Result<Trained> {
@@ -150,6 +161,7 @@ impl Stage for Train {
                 unusable,
             },
             training: &training,
+            watched: &self.watch.read(site, Some(&self.pairs))?,
             max_bad: self.max_bad,
             card: &self.card,
         };
