@@ -5,6 +5,7 @@ pub mod checkpoints;
 mod data;
 mod held_back;
 mod lengths;
+mod tensorboard;
 mod watch;
 mod watched;
 
@@ -55,10 +56,10 @@ pub fn train(site: &Site<'_>, task: &Task<'_>) -> Result<Trained> {
     let (samples, held_back) = held_back::split(
         task.data.samples,
         &watched.settings.validation,
-        watched.of_file.clone(),
+        &watched.of_file,
         &watched.kinship,
     )?;
-    let samples = samples.as_slice();
+    let samples: &[Sample] = &samples;
     let config = settings::config(training);
     clear_leftovers(folder)?;
     let (model, processor) = site.engine.open(task.base)?;
@@ -66,6 +67,7 @@ pub fn train(site: &Site<'_>, task: &Task<'_>) -> Result<Trained> {
     let left_out = lengths::audit(site, &source, task, &config)?;
     let both = (model.as_ref(), processor.as_ref());
     let mut trainer = Trainer::new(model.as_ref(), &source, &config)?;
+    trainer.measure_rate()?;
     resume(site, &mut trainer, &watched.settings)?;
     let mut watcher = Watcher::new(site, watched, &held_back, both, trainer.steps_done())?;
     let metrics_path = folder.join(METRICS);
@@ -81,6 +83,7 @@ pub fn train(site: &Site<'_>, task: &Task<'_>) -> Result<Trained> {
     }
     let keep = stored.last().map_or(0, |(_, end)| *end);
     let mut metrics_file = Appender::open(&metrics_path, keep)?;
+    watcher.draw(folder, stored.iter().map(|(m, _)| m))?;
     let mut tokens: u64 = stored.iter().map(|(m, _)| m.tokens as u64).sum();
     let is_complete = stored.len() == trainer.steps_done();
     let mut counted: usize = stored.iter().map(|(m, _)| m.samples).sum();
@@ -122,16 +125,20 @@ pub fn train(site: &Site<'_>, task: &Task<'_>) -> Result<Trained> {
         let step = metrics.step;
         if let Some(spike) = &metrics.skipped {
             site.report.warn(format!(
-                "the batch of step {step} was left out: {}, {} is; `{METRICS}` names its {} samples",
+                "the batch of step {step} was left out: {} (loss {}, gradient norm {}); `{METRICS}` names its {} samples",
                 spike.why,
                 metrics.loss,
+                metrics.grad_norm,
                 spike.samples.len()
             ));
         }
-        let numbers = BTreeMap::from([
+        let mut numbers = BTreeMap::from([
             ("loss".to_owned(), metrics.loss),
             ("grad_norm".to_owned(), metrics.grad_norm),
         ]);
+        // An event has no word for what is no number.
+        numbers.retain(|_, number| number.is_finite());
+        watcher.step(&metrics)?;
         metrics_file.write(&[metrics])?;
         site.report
             .measured(STEPS, step as u64, total as u64, numbers);

@@ -118,6 +118,7 @@ impl Manifest {
     pub fn gave(&self) -> String {
         let tells_times = |name: &str| {
             Path::new(name).ends_with("metrics.jsonl")
+                || name.contains(".tfevents.")
                 || Path::new(name).extension().is_some_and(|e| e == "sums")
         };
         let outputs = self.outputs.iter();

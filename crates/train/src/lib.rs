@@ -9,6 +9,7 @@ mod config;
 mod error;
 mod feed;
 mod fit;
+mod flops;
 mod loss;
 mod optimizer;
 mod pack;

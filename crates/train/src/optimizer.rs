@@ -1,5 +1,7 @@
 //! AdamW (Loshchilov and Hutter, 2019) with f32 master weights, moments and gradient sums, one rate a parameter group.
 
+use std::collections::BTreeSet;
+
 use model::{Mllm, Parameter};
 use torch::{AdamW, Kind, Tensor};
 
@@ -140,6 +142,21 @@ impl Optimizer {
         let _guard = torch::no_grad_guard();
         self.slots.iter_mut().try_for_each(Slot::collect)?;
         Ok(torch::foreach_norm(&self.gradients())?)
+    }
+
+    /// The L2 norm of the gradients of these parameters alone, after [`Optimizer::norm`].
+    pub fn norm_of(&self, names: &BTreeSet<&str>) -> Result<f64, Error> {
+        let own = self
+            .slots
+            .iter()
+            .filter(|s| names.contains(s.name.as_str()));
+        let sums: Vec<Tensor> = own
+            .filter_map(|s| s.sum.as_ref().map(Tensor::shallow_clone))
+            .collect();
+        if sums.is_empty() {
+            return Ok(0.0);
+        }
+        Ok(torch::foreach_norm(&sums)?)
     }
 
     fn gradients(&self) -> Vec<Tensor> {

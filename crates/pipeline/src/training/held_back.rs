@@ -1,5 +1,6 @@
 //! Which of a training's samples are held back from it, to be watched.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
@@ -26,14 +27,14 @@ pub struct Kinship {
 ///
 /// A share is of whole groups: samples of one pair, of pairs of one group, with one picture, or, without pictures, of one
 /// text lie on one side. A file may have no picture that is trained on or that the run's scores are about.
-pub fn split(
-    samples: &[Sample],
+pub fn split<'a>(
+    samples: &'a [Sample],
     held_back: &HeldBack,
-    of_file: Vec<Sample>,
+    of_file: &'a [Sample],
     kinship: &Kinship,
-) -> Result<(Vec<Sample>, Vec<Sample>), WatchError> {
+) -> Result<(Cow<'a, [Sample]>, Cow<'a, [Sample]>), WatchError> {
     match held_back {
-        HeldBack::Nothing => Ok((samples.to_vec(), Vec::new())),
+        HeldBack::Nothing => Ok((samples.into(), Cow::default())),
         HeldBack::Share(share) => {
             let groups = groups(samples, kinship);
             let names: Vec<&str> = groups.iter().map(String::as_str).collect();
@@ -49,23 +50,23 @@ pub fn split(
                     samples: samples.len(),
                 });
             }
-            Ok((kept, held))
+            Ok((kept.into(), held.into()))
         }
         HeldBack::File(path) => {
             if of_file.is_empty() {
                 return Err(WatchError::NothingHeld { path: path.clone() });
             }
             let trained: BTreeSet<&PathBuf> = samples.iter().flat_map(|s| &s.images).collect();
-            refuse(path, &of_file, "is trained on", &|image| {
+            refuse(path, of_file, "is trained on", &|image| {
                 image != &kinship.blank && trained.contains(image)
             })?;
             refuse(
                 path,
-                &of_file,
+                of_file,
                 "the scores of this run are about",
                 &|image| kinship.reported.contains(image),
             )?;
-            Ok((samples.to_vec(), of_file))
+            Ok((samples.into(), of_file.into()))
         }
     }
 }
@@ -219,7 +220,7 @@ mod tests {
             .map(|i| sample(i, i / 2, &[&format!("{}.png", i / 2), "blank.png"]))
             .collect();
         let share = HeldBack::Share(0.1);
-        let (kept, held) = split(&samples, &share, Vec::new(), &kinship()).expect("split");
+        let (kept, held) = split(&samples, &share, &[], &kinship()).expect("split");
         assert_eq!((kept.len(), held.len()), (72, 8));
         let patients = |of: &[Sample]| -> BTreeSet<usize> {
             let number = |s: &Sample| s.id[1..].parse::<usize>().expect("a number");
@@ -228,24 +229,24 @@ mod tests {
         assert!(patients(&kept).is_disjoint(&patients(&held)));
         let mut turned = samples.clone();
         turned.reverse();
-        let (_, again) = split(&turned, &share, Vec::new(), &kinship()).expect("split");
+        let (_, again) = split(&turned, &share, &[], &kinship()).expect("split");
         assert_eq!(ids(&held), ids(&again));
         let other = Kinship {
             seed: 1,
             ..kinship()
         };
-        let (_, other) = split(&samples, &share, Vec::new(), &other).expect("split");
+        let (_, other) = split(&samples, &share, &[], &other).expect("split");
         assert_ne!(ids(&held), ids(&other));
     }
 
     #[test]
     fn one_picture_makes_a_group() {
         let samples: Vec<Sample> = (0..4).map(|i| sample(i, 10 * i, &["x.png"])).collect();
-        let error = split(&samples, &HeldBack::Share(0.5), Vec::new(), &kinship());
+        let error = split(&samples, &HeldBack::Share(0.5), &[], &kinship());
         assert!(matches!(error, Err(WatchError::OneGroup { samples: 4 })));
         // The blank one makes none, and neither does no picture.
         let samples: Vec<Sample> = (0..4).map(|i| sample(i, 10 * i, &["blank.png"])).collect();
-        assert!(split(&samples, &HeldBack::Share(0.5), Vec::new(), &kinship()).is_ok());
+        assert!(split(&samples, &HeldBack::Share(0.5), &[], &kinship()).is_ok());
     }
 
     #[test]
@@ -257,10 +258,10 @@ mod tests {
                 reported: BTreeSet::from(["test.png".into()]),
                 ..kinship()
             };
-            split(&samples, &HeldBack::File("v.jsonl".into()), file, &kinship)
+            let found = split(&samples, &HeldBack::File("v.jsonl".into()), &file, &kinship);
+            found.map(|(kept, held)| (kept.len(), held.len()))
         };
-        let (kept, held) = from("b.png").expect("apart");
-        assert_eq!((kept.len(), held.len()), (1, 2));
+        assert_eq!(from("b.png").expect("apart"), (1, 2));
         assert!(from("blank.png").is_ok());
         let told = from("a.png").expect_err("trained on").to_string();
         assert!(

@@ -209,9 +209,21 @@ mod tests {
             ("grad_norm".to_owned(), f64::NAN),
         ];
         let mut found = record(&event(1_700_000_000.25, 0, &Content::Version));
-        found.extend(record(&event(1_700_000_001.5, 1, &Content::Scalars(&scalars))));
-        found.extend(record(&event(1_700_000_002.75, 300, &Content::Scalars(&scalars[..1]))));
-        found.extend(record(&event(1_700_000_003.0, 0, &Content::Scalars(&scalars[1..2]))));
+        found.extend(record(&event(
+            1_700_000_001.5,
+            1,
+            &Content::Scalars(&scalars),
+        )));
+        found.extend(record(&event(
+            1_700_000_002.75,
+            300,
+            &Content::Scalars(&scalars[..1]),
+        )));
+        found.extend(record(&event(
+            1_700_000_003.0,
+            0,
+            &Content::Scalars(&scalars[1..2]),
+        )));
         assert_eq!(found, GOLDEN);
     }
 
@@ -222,14 +234,19 @@ mod tests {
             "tokens": 39, "learned_tokens": 9, "padding": 0.0, "seconds": 0.5, "data_wait_seconds": 0.1,
             "peak_rss_bytes": 1000}"#;
         let first: Metrics = serde_json::from_str(line).expect("a line");
-        let steps = [1, 2, 3].map(|step| Metrics { step, ..first.clone() });
+        let steps = [1, 2, 3].map(|step| Metrics {
+            step,
+            ..first.clone()
+        });
         let look = Look {
             step: 2,
             loss: Some(1.0),
             ..Look::default()
         };
         let read = || {
-            let path = folder.path().join("tensorboard/events.out.tfevents.0000000000.adamllm");
+            let path = folder
+                .path()
+                .join("tensorboard/events.out.tfevents.0000000000.adamllm");
             fs::read(path).expect("file")
         };
         let mut board = Board::new(folder.path(), steps[..2].iter(), &[]).expect("board");
@@ -251,7 +268,13 @@ mod tests {
         assert_eq!(lengths(&whole), lengths(&read()));
         assert_eq!(lengths(&whole).len(), 5);
         let tags = String::from_utf8_lossy(&whole).into_owned();
-        for tag in ["learning_rate/projector", "validation/loss", "tokens_per_second", "waiting", "mfu"] {
+        for tag in [
+            "learning_rate/projector",
+            "validation/loss",
+            "tokens_per_second",
+            "waiting",
+            "mfu",
+        ] {
             assert!(tags.contains(tag), "{tag}");
         }
     }

@@ -17,21 +17,19 @@ use model::Mllm;
 use processor::Processor;
 use run::looks::{self, Look, VALIDATION};
 use run::recipe::{BestBy, Watching};
-use train::{Samples, Trainer};
+use train::{Metrics, Samples, Trainer};
 
 use super::best;
 use super::checkpoints::found;
 use super::data::STEPS;
-use super::watched::Watched;
+use super::tensorboard::Board;
+use super::watched::{ANSWERS, Watched};
 use crate::answering::Answerer;
 use crate::asked;
 use crate::error::{Error, Result};
 use crate::questions::Questions;
 use crate::runner::Progress;
 use crate::stage::Site;
-
-/// The folder of the answers.
-const ANSWERS: &str = "validation";
 
 /// Looks at a training.
 pub struct Watcher<'a> {
@@ -41,6 +39,7 @@ pub struct Watcher<'a> {
     processor: &'a dyn Processor,
     looks: Vec<Look>,
     file: Option<Appender>,
+    board: Option<Board>,
 }
 
 /// Why a checkpoint of so many steps cannot be gone on from: what was decided until then is not known any more.
@@ -87,6 +86,7 @@ impl<'a> Watcher<'a> {
             processor,
             looks: Vec::new(),
             file: None,
+            board: None,
         };
         if watched.settings.looks() {
             let known = known(site.folder, done)?;
@@ -116,6 +116,9 @@ impl<'a> Watcher<'a> {
             if let Some(file) = &mut self.file {
                 file.append(std::slice::from_ref(&look))?;
             }
+            if let Some(board) = &mut self.board {
+                board.look(&look)?;
+            }
             self.prune(site.folder)?;
             let loss = look.loss.map(|loss| ("validation_loss".to_owned(), loss));
             let numbers = loss.into_iter().chain(look.scores);
@@ -127,9 +130,24 @@ impl<'a> Watcher<'a> {
         Ok(step < total && is_over)
     }
 
-    /// The looks so far.
-    pub fn looks(&self) -> &[Look] {
-        &self.looks
+    /// Begins to write for TensorBoard, if that is wanted, with the steps that are done.
+    pub fn draw<'m>(
+        &mut self,
+        folder: &Path,
+        steps: impl Iterator<Item = &'m Metrics> + Clone,
+    ) -> Result<()> {
+        if self.watched.settings.tensorboard {
+            self.board = Some(Board::new(folder, steps, &self.looks)?);
+        }
+        Ok(())
+    }
+
+    /// Takes in a step that is done.
+    pub fn step(&mut self, metrics: &Metrics) -> Result<()> {
+        match &mut self.board {
+            Some(board) => board.step(metrics),
+            None => Ok(()),
+        }
     }
 
     /// The best look, if one is chosen.

@@ -1,23 +1,27 @@
 //! What a training is watched on, from the recipe to samples and questions.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use corpus::formats;
 use corpus::{Pair, Sample};
 use run::recipe::{BestBy, HeldBack, Recipe, Watching};
 
 use super::held_back::Kinship;
+use crate::bad_records::{refuse_many, reject_broken};
 use crate::blank;
-use crate::error::{Result, WatchError};
+use crate::error::{Error, Result, WatchError};
 use crate::questions::Questions;
 use crate::reader::Reader;
-use crate::records::read;
+use crate::records::{read, write_rejected};
 use crate::samples;
 use crate::sources::Sources;
 use crate::stage::{Link, Site};
 use crate::stages::pairs::{HELD_OUT, PAIRS, Pairs};
 use crate::tasks::Tasks;
+
+/// The folder of what is answered and what could not be used.
+pub const ANSWERS: &str = "validation";
 
 /// Questions of a task that are asked at a look.
 const QUESTIONS: usize = 64;
@@ -110,7 +114,7 @@ impl Watch {
                 }
             }
             HeldBack::File(path) => {
-                of_file = samples::usable(site, path, &self.reading, self.max_bad)?.0;
+                of_file = self.samples(site, path)?;
                 if let Some(pairs) = pairs {
                     let held_out: Vec<Pair> = read(&site.of(pairs, HELD_OUT))?;
                     kinship.reported = pictures(held_out);
@@ -127,6 +131,27 @@ impl Watch {
             tasks: self.tasks.clone(),
             seed: self.seed,
         })
+    }
+}
+
+impl Watch {
+    /// The samples of the file; those that cannot be used are listed apart from those of the training.
+    fn samples(&self, site: &Site<'_>, path: &Path) -> Result<Vec<Sample>> {
+        let mut loaded = samples::load(path, &self.reading, true)?;
+        reject_broken(&mut loaded)?;
+        let formats::Loaded {
+            mut rows, rejected, ..
+        } = loaded;
+        if !rejected.is_empty() {
+            let folder = site.folder.join(ANSWERS);
+            std::fs::create_dir_all(&folder).map_err(Error::io("make", &folder))?;
+            let list = write_rejected(&folder, site.stage(), &rejected)?;
+            let count = rows.len();
+            refuse_many(site.report, self.max_bad, path, count, &rejected, &list)?;
+        }
+        site.pictures
+            .take_in(&mut rows, &mut site.digests.borrow_mut())?;
+        Ok(rows)
     }
 }
 

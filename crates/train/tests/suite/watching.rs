@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::AtomicBool;
 
-use model::{Batch, Mllm};
+use model::{Batch, Group, Mllm};
 use processor::Encoded;
 use torch::Kind;
 use train::{Config, Error, OnSpike, SampleSource, TooLong, Trainer};
 
-use crate::support::{Samples, equal, fresh, samples, text};
+use crate::support::{Samples, equal, fresh, picture, samples, text};
 
 /// Samples with ids of their own.
 struct Named(Vec<(String, Encoded)>);
@@ -272,4 +272,59 @@ fn the_weights_of_a_step_can_be_taken_back() {
     let trainer = Trainer::new(other.as_ref(), &data, &Config::small(1e-2, 3, 8)).expect("trainer");
     let error = trainer.end_with_weights(&file).expect_err("another model");
     assert!(error.to_string().contains("lm_head"), "{error}");
+}
+
+/// Counted by hand from the configuration of the model: of the decoder 2 layers of 1,920 weights and a query width of 16, a
+/// head of 640 values; of the tower one layer that is reached (1,056) and the patches (576), a width of 12 and tiles of 4
+/// patches; of the projector 448.
+#[test]
+fn operations_are_those_of_the_shapes() {
+    // 6 tokens, 3 of them learned: 6 · 7,680 + 18 · 128 + 3 · 1,280.
+    let of_text = 52_224.0;
+    // 15 tokens, 2 of them learned, and 8 patches: 15 · 7,680 + 112.5 · 128 + 2 · 1,280 of the decoder.
+    let (weights, attention) = (115_200.0 + 2_560.0, 14_400.0);
+    let tower = 8.0 * 3_264.0 + 8.0 * 4.0 * 48.0;
+    let projector = 8.0 * 896.0;
+    let flops = |sample: Encoded, freeze: &[Group]| {
+        let (model, data) = (fresh(true, Kind::Float), Samples(vec![sample]));
+        let config = Config {
+            freeze: freeze.to_vec(),
+            ..Config::small(1e-2, 1, 1)
+        };
+        let mut trainer = Trainer::new(model.as_ref(), &data, &config).expect("trainer");
+        trainer.measure_rate().expect("a rate");
+        let metrics = trainer.step().expect("step").expect("metrics");
+        assert!(metrics.mfu > 0.0, "{}", metrics.mfu);
+        metrics.flops
+    };
+    let check = |found: f64, expected: f64| {
+        assert!((found - expected).abs() < 0.5, "{found} for {expected}");
+    };
+    check(flops(text(&[2, 7, 8, 9, 20, 21], 3), &[]), 3.0 * of_text);
+    let decoder = weights + attention;
+    check(flops(picture(0), &[]), 3.0 * (decoder + tower + projector));
+    let frozen = [Group::VisionTower, Group::Projector];
+    check(
+        flops(picture(0), &frozen),
+        3.0 * decoder + tower + projector,
+    );
+    let frozen = [Group::VisionTower, Group::LanguageModel];
+    let expected = 2.0 * weights + 3.0 * (attention + projector) + tower;
+    check(flops(picture(0), &frozen), expected);
+}
+
+#[test]
+fn norms_of_the_groups_are_parts_of_the_norm() {
+    let (model, data) = (fresh(true, Kind::Float), samples());
+    let config = Config {
+        freeze: vec![Group::VisionTower],
+        ..Config::small(1e-2, 4, 1)
+    };
+    let mut trainer = Trainer::new(model.as_ref(), &data, &config).expect("trainer");
+    let metrics = trainer.step().expect("step").expect("metrics");
+    let norms = &metrics.grad_norm_by_group;
+    assert_eq!(norms["vision_tower"].to_bits(), 0);
+    assert!(norms["projector"] > 0.0 && norms["language_model"] > 0.0);
+    let whole = norms["projector"].hypot(norms["language_model"]);
+    assert!((whole / metrics.grad_norm - 1.0).abs() < 1e-6, "{norms:?}");
 }
