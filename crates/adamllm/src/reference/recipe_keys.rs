@@ -14,8 +14,8 @@ to be given, and with a model other than the demo base a synthesizer. `adamllm r
 key for one recipe with its origin; `--set section.key=value` changes one for once. An unknown key is an error.
 
 *Read by* names the stages that a key matters to. A changed key does these stages again, and what follows them. Not so those
-that change no result: `data.max_bad`, `model.memory`, `train.save_steps` and `train.keep` (of `synthesizer.train` too), and the
-section `generate`. `answer` and `score` are stages of the group `evaluate`.
+that change no result: `data.max_bad`, `model.memory`, `train.save_steps`, `train.keep` and `train.tensorboard` (of
+`synthesizer.train` too), and the section `generate`. `answer` and `score` are stages of the group `evaluate`.
 
 With `model.checkpoint = \"demo\"` the presets of `model.dtype`, `synthesizer`, `filter` and `train` are those of
 [recipes/demo.toml](../../recipes/demo.toml) instead.
