@@ -8,4 +8,3 @@ mod plan;
 #[path = "../program/mod.rs"]
 mod program;
 mod run;
-mod watched;
