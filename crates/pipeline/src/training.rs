@@ -52,12 +52,11 @@ pub fn audit_captions(
 /// the stage is noted as done and [`checkpoints::clear`] is called.
 pub fn train(site: &Site<'_>, task: &Task<'_>) -> Result<Trained> {
     let (folder, training) = (site.folder, task.training);
-    let watched = task.watched;
     let (samples, held_back) = held_back::split(
         task.data.samples,
-        &watched.settings.validation,
-        &watched.of_file,
-        &watched.kinship,
+        &task.watched.settings.validation,
+        &task.watched.of_file,
+        &task.watched.kinship,
     )?;
     let samples: &[Sample] = &samples;
     let config = settings::config(training);
@@ -68,8 +67,8 @@ pub fn train(site: &Site<'_>, task: &Task<'_>) -> Result<Trained> {
     let both = (model.as_ref(), processor.as_ref());
     let mut trainer = Trainer::new(model.as_ref(), &source, &config)?;
     trainer.measure_rate()?;
-    resume(site, &mut trainer, &watched.settings)?;
-    let mut watcher = Watcher::new(site, watched, &held_back, both, trainer.steps_done())?;
+    resume(site, &mut trainer, &task.watched.settings)?;
+    let mut watcher = Watcher::new(site, task.watched, &held_back, both, trainer.steps_done())?;
     let metrics_path = folder.join(METRICS);
     let mut stored: Vec<(Metrics, u64)> = read_prefix(&metrics_path)?;
     stored.retain(|(m, _)| m.step <= trainer.steps_done());

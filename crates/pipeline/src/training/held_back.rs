@@ -23,6 +23,9 @@ pub struct Kinship {
     pub seed: u64,
 }
 
+/// The samples to train on, and those that are held back.
+pub type Sides<'a> = (Cow<'a, [Sample]>, Cow<'a, [Sample]>);
+
 /// The samples to train on and those that are held back; of a file, what it holds (`of_file`).
 ///
 /// A share is of whole groups: samples of one pair, of pairs of one group, with one picture, or, without pictures, of one
@@ -32,7 +35,7 @@ pub fn split<'a>(
     held_back: &HeldBack,
     of_file: &'a [Sample],
     kinship: &Kinship,
-) -> Result<(Cow<'a, [Sample]>, Cow<'a, [Sample]>), WatchError> {
+) -> Result<Sides<'a>, WatchError> {
     match held_back {
         HeldBack::Nothing => Ok((samples.into(), Cow::default())),
         HeldBack::Share(share) => {

@@ -79,7 +79,7 @@ impl<'a> Watcher<'a> {
         (model, processor): (&'a dyn Mllm, &'a dyn Processor),
         done: usize,
     ) -> Result<Self> {
-        let mut watcher = Self {
+        let mut made = Self {
             watched,
             samples,
             model,
@@ -91,11 +91,11 @@ impl<'a> Watcher<'a> {
         if watched.settings.looks() {
             let known = known(site.folder, done)?;
             let keep = known.last().map_or(0, |(_, end)| *end);
-            watcher.looks = known.into_iter().map(|(look, _)| look).collect();
-            watcher.file = Some(Appender::open(&site.folder.join(VALIDATION), keep)?);
-            watcher.prune(site.folder)?;
+            made.looks = known.into_iter().map(|(look, _)| look).collect();
+            made.file = Some(Appender::open(&site.folder.join(VALIDATION), keep)?);
+            made.prune(site.folder)?;
         }
-        Ok(watcher)
+        Ok(made)
     }
 
     /// Looks if a look is due and was not made; gives whether the training is over before its last step.
