@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result, bail};
 use corpus::Rejected;
 use corpus::rejects::{self, Group, Groups};
 use run::events::{self, Event, What};
+use run::looks;
 use run::plan::size_of_folder;
 use run::usage::{METRICS, Usage};
 use run::{Graph, Node};
@@ -101,13 +102,17 @@ fn look(run: &Path, graph: &Graph, node: &Node, told: &[Event]) -> Result<(Value
         let before = if shown.is_empty() { "" } else { "; " };
         shown = format!("{shown}{before}step {step}, loss {loss:.3}");
     }
+    let seen = looks::read(&folder.path);
+    if let Some(look) = seen.last() {
+        shown = format!("{shown}; {} at step {}", look.text(), look.step);
+    }
     let usage = Usage::read(&folder.path);
     if let Some(usage) = &usage {
         shown = format!("{shown}; {}", usage.text());
     }
     let document = json!({
         "stage": node.name, "state": standing, "shown": shown, "rejected": rejected, "last_step": training,
-        "usage": usage,
+        "usage": usage, "validation": seen,
         "seconds": manifest.as_ref().map(|m| m.seconds), "counts": manifest.map(|m| m.counts),
     });
     Ok((document, lines))

@@ -19,6 +19,7 @@ use torch::OutOfMemory;
 
 pub use crate::imbalance::Imbalance;
 pub use crate::length_error::{LengthError, LongSamples};
+pub use crate::watch_error::WatchError;
 
 /// What the functions of this crate give.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -284,6 +285,15 @@ pub enum Error {
     /// Samples are too long, or too many records are lost.
     #[error(transparent)]
     Lengths(#[from] LengthError),
+    /// A training cannot be watched as the recipe says.
+    #[error(transparent)]
+    Watch(#[from] WatchError),
+    /// The weights that were to become the model are gone.
+    #[error("{problem}; give the command again, which goes on from where they are known")]
+    BestLost {
+        /// What is wrong with them.
+        problem: String,
+    },
     /// A training left all of its samples out.
     #[error("all {samples} samples were left out; see `{}`", rejected.display())]
     AllLeftOut {

@@ -34,6 +34,7 @@ mod swap;
 mod tasks;
 mod trained;
 mod training;
+mod watch_error;
 
 pub use driver::Driver;
 pub use engine::Engine;

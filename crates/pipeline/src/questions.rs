@@ -130,3 +130,37 @@ pub(crate) fn packed(questions: &Questions) -> Value {
         Packing::Original | Packing::Own => Value::Null,
     }
 }
+
+/// An item of a task that asks the same of the same pictures as one of another task, by their ids.
+pub(crate) fn common_item(one: &Questions, other: &Questions) -> Option<(String, String)> {
+    let (one, other) = (&one.benchmark.items, &other.benchmark.items);
+    let mut known: BTreeMap<Option<&str>, Vec<&Item>> = BTreeMap::new();
+    for item in other {
+        known
+            .entry(item.question.as_deref())
+            .or_default()
+            .push(item);
+    }
+    // Pictures are read only where the question is the same.
+    let shown = |item: &Item| -> Vec<String> {
+        let of = |image: &PathBuf| {
+            corpus::digest::file(image).unwrap_or_else(|_| image.display().to_string())
+        };
+        item.images.iter().map(of).collect()
+    };
+    let mut digests: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for item in one {
+        let same = known.get(&item.question.as_deref()).into_iter().flatten();
+        let mut own = None;
+        for candidate in same {
+            let own = own.get_or_insert_with(|| shown(item));
+            let theirs = digests
+                .entry(&candidate.id)
+                .or_insert_with(|| shown(candidate));
+            if own == theirs {
+                return Some((item.id.clone(), candidate.id.clone()));
+            }
+        }
+    }
+    None
+}

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use run::recipe::training::{self, Training};
-use run::recipe::{DeviceKind, Dtype, Recipe};
+use run::recipe::{DeviceKind, Dtype, OnSpike, Recipe};
 
 use crate::engine::Engine;
 use crate::estimate::Measured;
@@ -69,6 +69,10 @@ pub fn config(training: &Training) -> train::Config {
         optimizer_device: match training.optimizer_device {
             training::OptimizerDevice::Model => train::OptimizerDevice::Model,
             training::OptimizerDevice::Cpu => train::OptimizerDevice::Cpu,
+        },
+        on_spike: match training.watching.on_spike {
+            OnSpike::Stop => train::OnSpike::Stop,
+            OnSpike::Skip => train::OnSpike::Skip,
         },
     }
 }
@@ -164,7 +168,7 @@ mod tests {
         Gradients, Group, Masters, OptimizerDevice, OptimizerState, Rates, Recompute, Scheduler,
         TooLong,
     };
-    use run::recipe::{Family, FitChoice};
+    use run::recipe::{Family, FitChoice, Watching};
     use serde_json::{Value, json};
 
     use super::*;
@@ -201,6 +205,10 @@ mod tests {
             optimizer_state: OptimizerState::F32,
             masters: Masters::F32,
             optimizer_device: OptimizerDevice::Model,
+            watching: Watching {
+                on_spike: OnSpike::Skip,
+                ..Watching::default()
+            },
         }
     }
 
@@ -228,6 +236,7 @@ mod tests {
             "learning_rate": {"vision_tower": 0.25, "projector": 0.5, "language_model": 0.75},
             "freeze": [], "scheduler": "cosine", "warmup_ratio": 0.125, "min_lr": 0.0625, "weight_decay": 9.0,
             "betas": [0.5, 0.75], "eps": 10.0, "max_grad_norm": 11.0, "recompute": "cheap",
+            "on_spike": "skip",
         });
         assert_eq!(written(&training()), expected);
     }

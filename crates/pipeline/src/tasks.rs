@@ -12,7 +12,7 @@ use run::recipe::Recipe;
 use serde_json::{Map, json};
 
 use crate::error::{Error, Result};
-use crate::questions::{Questions, Role, packed, unasked};
+use crate::questions::{Questions, Role, common_item, packed, unasked};
 use crate::reader::Reader;
 use crate::records;
 use crate::sources::Sources;
@@ -40,6 +40,8 @@ pub struct Tasks {
     reading: Reading,
     /// What cannot be asked, one sentence each.
     problems: Vec<String>,
+    /// Tasks whose items none of these may have.
+    reported: Vec<Job>,
     /// Read once for all stages of the process.
     found: Arc<OnceLock<(Vec<Questions>, Vec<String>)>>,
 }
@@ -110,8 +112,61 @@ impl Tasks {
                 ..Reading::default()
             },
             problems,
+            reported: Vec::new(),
             found: Arc::default(),
         }
+    }
+
+    /// Tasks that a training is watched on. A task that the run reports is none of them, whichever part of it would be
+    /// asked: what is chosen by a task is better at it than it would be by chance. A file with another part of it is one,
+    /// under a name of its own and without an item that is reported.
+    pub fn of_watching(recipe: &Recipe, sources: &Sources, names: &[String]) -> Self {
+        let evaluate = &recipe.evaluate;
+        let data = evaluate.data.as_deref();
+        let (jobs, errors) = match names {
+            [] => (Vec::new(), Vec::new()),
+            names => jobs::of_run(names, data),
+        };
+        let mut problems: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        let mut reported = Vec::new();
+        if !names.is_empty() && !recipe.pairs.is_empty() {
+            if data.is_some() || !evaluate.tasks.is_empty() {
+                reported.extend(jobs::of_run(&evaluate.tasks, data).0);
+            }
+            if !evaluate.general.is_empty() {
+                reported.extend(jobs::of_run(&evaluate.general, data).0);
+            }
+        }
+        let is_reported = |job: &&Job| reported.iter().any(|other| other.spec.id == job.spec.id);
+        problems.extend(jobs.iter().filter(is_reported).map(|job| {
+            format!(
+                "task `{}` is in `eval_tasks` and is reported by this run; a training is watched on other questions: name \
+                 a file with another part of it",
+                job.spec.id
+            )
+        }));
+        Self {
+            jobs: jobs.into_iter().map(|job| (job, Role::Domain)).collect(),
+            held_out: None,
+            held_out_limit: 0,
+            reading: Reading {
+                data: evaluate.data.clone(),
+                seed: recipe.seed,
+                limit: sources.limit,
+                ..Reading::default()
+            },
+            problems,
+            reported,
+            found: Arc::default(),
+        }
+    }
+
+    /// What the tasks of files are called.
+    pub fn names(&self) -> Vec<String> {
+        self.jobs
+            .iter()
+            .map(|(job, _)| job.spec.id.clone())
+            .collect()
     }
 
     /// The stage that questions come from, if some come from one.
@@ -245,8 +300,32 @@ impl Tasks {
                     Err(error) => problems.push(format!("task `{}`: {error}", job.spec.id)),
                 }
             }
+            problems.extend(self.reported_too(&all));
             (all, problems)
         })
+    }
+
+    /// Sentences about tasks with items that are reported.
+    fn reported_too(&self, all: &[Questions]) -> Vec<String> {
+        let others = self.reported.iter().filter_map(|job| {
+            let found = self.load(job, Role::Domain, &mut Keep::Nothing);
+            found.ok()
+        });
+        let others: Vec<Questions> = others.collect();
+        let mut out = Vec::new();
+        for questions in all {
+            for other in &others {
+                out.extend(common_item(questions, other).map(|(own, reported)| {
+                    format!(
+                        "item `{own}` of task `{}` in `eval_tasks` is item `{reported}` of task `{}`, which this run \
+                         reports; a training is watched on other questions",
+                        questions.id(),
+                        other.id()
+                    )
+                }));
+            }
+        }
+        out
     }
 
     /// A sentence if the task's way of scoring does not fit its labels, each given as the answer to its question.

@@ -1,9 +1,14 @@
 //! One training for synthesizer and adapted model alike: samples and a base in, a model folder out.
 
+mod best;
 pub mod checkpoints;
 mod data;
+mod held_back;
 mod lengths;
 pub mod planned;
+mod tensorboard;
+mod watch;
+mod watched;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -15,11 +20,13 @@ use model::proof;
 use train::{Metrics, Samples, Trainer};
 
 use run::Stopped;
-use run::recipe::Training;
+use run::recipe::{Training, Watching};
 use run::usage::{METRICS, Usage};
 
 use self::checkpoints::{clear_leftovers, found, prune};
-pub use self::data::{Data, Task};
+pub use self::data::{Data, STEPS, Task};
+use self::watch::Watcher;
+pub use self::watched::Watch;
 use crate::cards;
 use crate::error::{Error, Imbalance, Result};
 use crate::records::{read_rejected, write_rejected};
@@ -40,24 +47,30 @@ pub fn audit_captions(
     lengths::audit_captions(site, &source, &settings::config(training), max_bad)
 }
 
-/// The name of the unit that a training's progress counts.
-pub const STEPS: &str = "steps";
-
 /// Trains and saves `model` in the site's folder; goes on from the newest sound checkpoint there. Gives the counts.
 ///
 /// When the run is asked to stop, a checkpoint of the last whole step is saved first. The last checkpoints stay until
 /// the stage is noted as done and [`checkpoints::clear`] is called.
 pub fn train(site: &Site<'_>, task: &Task<'_>) -> Result<Trained> {
     let (folder, training) = (site.folder, task.training);
-    let samples = task.data.samples;
+    let (samples, held_back) = held_back::split(
+        task.data.samples,
+        &task.watched.settings.validation,
+        &task.watched.of_file,
+        &task.watched.kinship,
+    )?;
+    let samples: &[Sample] = &samples;
     let config = settings::config(training);
     clear_leftovers(folder)?;
     let (model, processor) = site.engine.open(task.base)?;
     let source = Samples::new(samples, processor.as_ref());
     let left_out = lengths::audit(site, &source, task, &config)?;
     planned::write(site.engine, task.base, training, folder)?;
+    let both = (model.as_ref(), processor.as_ref());
     let mut trainer = Trainer::new(model.as_ref(), &source, &config)?;
-    resume(site, &mut trainer)?;
+    trainer.measure_rate()?;
+    resume(site, &mut trainer, &task.watched.settings)?;
+    let mut watcher = Watcher::new(site, task.watched, &held_back, both, trainer.steps_done())?;
     let metrics_path = folder.join(METRICS);
     let mut stored: Vec<(Metrics, u64)> = read_prefix(&metrics_path)?;
     stored.retain(|(m, _)| m.step <= trainer.steps_done());
@@ -71,6 +84,7 @@ pub fn train(site: &Site<'_>, task: &Task<'_>) -> Result<Trained> {
     }
     let keep = stored.last().map_or(0, |(_, end)| *end);
     let mut metrics_file = Appender::open(&metrics_path, keep)?;
+    watcher.draw(folder, stored.iter().map(|(m, _)| m))?;
     let mut tokens: u64 = stored.iter().map(|(m, _)| m.tokens as u64).sum();
     let is_complete = stored.len() == trainer.steps_done();
     let mut counted: usize = stored.iter().map(|(m, _)| m.samples).sum();
@@ -79,11 +93,19 @@ pub fn train(site: &Site<'_>, task: &Task<'_>) -> Result<Trained> {
         .progress(STEPS, trainer.steps_done() as u64, total as u64);
     let checkpoint = |step: usize| folder.join(format!("checkpoint-{step}"));
     loop {
-        let metrics = match trainer.step_unless(site.stop.flag()) {
+        let stepped = match watcher.look(site, &trainer) {
+            Ok(true) => Ok(None),
+            Ok(false) => trainer.step_unless(site.stop.flag()).map_err(Error::from),
+            Err(error) => Err(error),
+        };
+        let metrics = match stepped {
             Ok(Some(metrics)) => metrics,
             Ok(None) => break,
             // What is done is worth keeping in both cases: more memory, or another day, and it goes on.
-            Err(error @ (train::Error::Stopped { .. } | train::Error::OutOfMemory(_))) => {
+            Err(
+                error @ (Error::Stopped(_)
+                | Error::Train(train::Error::Stopped { .. } | train::Error::OutOfMemory(_))),
+            ) => {
                 let step = trainer.steps_done();
                 if step > 0 && !checkpoint(step).exists() {
                     metrics_file.sync()?;
@@ -93,19 +115,31 @@ pub fn train(site: &Site<'_>, task: &Task<'_>) -> Result<Trained> {
                 site.report
                     .note(format!("saved after step {step} of {total}"));
                 return Err(match error {
-                    train::Error::Stopped { .. } => Stopped.into(),
-                    other => other.into(),
+                    Error::Train(train::Error::Stopped { .. }) => Stopped.into(),
+                    other => other,
                 });
             }
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(error),
         };
         tokens += metrics.tokens as u64;
         counted += metrics.samples;
         let step = metrics.step;
-        let numbers = BTreeMap::from([
+        if let Some(spike) = &metrics.skipped {
+            site.report.warn(format!(
+                "the batch of step {step} was left out: {} (loss {}, gradient norm {}); `{METRICS}` names its {} samples",
+                spike.why,
+                metrics.loss,
+                metrics.grad_norm,
+                spike.samples.len()
+            ));
+        }
+        let mut numbers = BTreeMap::from([
             ("loss".to_owned(), metrics.loss),
             ("grad_norm".to_owned(), metrics.grad_norm),
         ]);
+        // An event has no word for what is no number.
+        numbers.retain(|_, number| number.is_finite());
+        watcher.step(&metrics)?;
         metrics_file.write(&[metrics])?;
         site.report
             .measured(STEPS, step as u64, total as u64, numbers);
@@ -113,6 +147,7 @@ pub fn train(site: &Site<'_>, task: &Task<'_>) -> Result<Trained> {
             metrics_file.sync()?;
             trainer.save_checkpoint(&checkpoint(step))?;
             prune(folder, training.keep.max(1))?;
+            watcher.prune(folder)?;
         }
     }
     metrics_file.sync()?;
@@ -131,7 +166,7 @@ pub fn train(site: &Site<'_>, task: &Task<'_>) -> Result<Trained> {
     rejected.retain(|known| !dropped.contains(known));
     rejected.extend(dropped.iter().cloned());
     write_rejected(folder, site.stage(), &rejected)?;
-    let times = trainer.plan().times_drawn();
+    let times = trainer.plan().times_drawn_by(trainer.steps_done());
     let drawn = times.iter().filter(|&&times| times > 0).count();
     check_totals(
         samples,
@@ -140,6 +175,13 @@ pub fn train(site: &Site<'_>, task: &Task<'_>) -> Result<Trained> {
         trainer.dropped(),
         is_complete.then_some(counted),
     )?;
+    if let Some(best) = watcher.best() {
+        site.report.note(format!(
+            "the model is that of step {}: {}",
+            best.step,
+            best.text()
+        ));
+    }
     let used = drawn - dropped.len();
     if used == 0 {
         return Err(Error::AllLeftOut {
@@ -155,6 +197,12 @@ pub fn train(site: &Site<'_>, task: &Task<'_>) -> Result<Trained> {
             samples.len()
         ));
     }
+    let steps = trainer.steps_done();
+    // The optimizer's memory is not needed any more.
+    match watcher.weights(folder, steps)? {
+        Some(file) => trainer.end_with_weights(&file)?,
+        None => drop(trainer),
+    }
     let saved = folder.join("model");
     model::save(model.as_ref(), &saved, Some(task.base), site.engine.dtype).map_err(|source| {
         Error::Save {
@@ -164,9 +212,6 @@ pub fn train(site: &Site<'_>, task: &Task<'_>) -> Result<Trained> {
     })?;
     let extra_bos = Some(processor.extra_bos());
     processor::FolderSettings { extra_bos }.write(&saved)?;
-    let steps = trainer.steps_done();
-    // The optimizer's memory is not needed any more.
-    drop(trainer);
     proof::saved(model, processor.as_ref(), &saved, || {
         site.engine.open(&saved)
     })?;
@@ -183,10 +228,14 @@ pub fn train(site: &Site<'_>, task: &Task<'_>) -> Result<Trained> {
 }
 
 /// Goes on from the newest checkpoint of the folder that is sound.
-fn resume(site: &Site<'_>, trainer: &mut Trainer<'_>) -> Result<()> {
+fn resume(site: &Site<'_>, trainer: &mut Trainer<'_>, watching: &Watching) -> Result<()> {
     let mut checkpoints = found(site.folder);
     while let Some((step, path)) = checkpoints.pop() {
-        let error = match trainer.resume(&path) {
+        let resumed = match watch::problem(site.folder, watching, step) {
+            Some(problem) => Err(problem),
+            None => trainer.resume(&path).map_err(|error| error.to_string()),
+        };
+        let error = match resumed {
             Ok(()) => {
                 site.report.note(format!("going on from step {step}"));
                 break;

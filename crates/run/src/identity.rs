@@ -120,6 +120,7 @@ impl Manifest {
             ["metrics.jsonl", "planned-memory.json"]
                 .iter()
                 .any(|told| Path::new(name).ends_with(told))
+                || name.contains(".tfevents.")
                 || Path::new(name).extension().is_some_and(|e| e == "sums")
         };
         let outputs = self.outputs.iter();

@@ -10,6 +10,7 @@ pub mod folder;
 pub mod graph;
 pub mod hub;
 pub mod identity;
+pub mod looks;
 pub mod memory;
 pub mod plan;
 pub mod recipe;

@@ -9,6 +9,7 @@ mod size;
 mod fit_choice;
 mod shape;
 pub mod training;
+mod watching;
 
 mod control;
 mod dtype;
@@ -62,6 +63,7 @@ pub use shape::Shape;
 pub use size::bytes as size_in_bytes;
 pub use stages::{Pipeline, StageData, TrainStage};
 pub use training::Training;
+pub use watching::{BestBy, HeldBack, OnSpike, Watching};
 
 #[cfg(test)]
 mod tests;

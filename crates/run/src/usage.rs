@@ -24,6 +24,8 @@ struct Line {
     #[serde(default)]
     padding: f64,
     #[serde(default)]
+    mfu: f64,
+    #[serde(default)]
     peak_rss_bytes: u64,
     #[serde(default)]
     peak_memory_bytes: u64,
@@ -42,6 +44,8 @@ pub struct Usage {
     pub waiting: f64,
     /// Of what was computed, the share that was padding; steps count by their tokens.
     pub padding: f64,
+    /// Operations that were of use, as a share of what the machine's matrix products reach; 0 where that is not known.
+    pub mfu: f64,
     /// The largest resident memory of the program.
     pub peak_rss_bytes: u64,
     /// The largest memory that tensors were given.
@@ -66,11 +70,12 @@ impl Usage {
 
     fn of(lines: impl Iterator<Item = Line>) -> Option<Self> {
         let mut all = Self::default();
-        let (mut waited, mut padded) = (0.0, 0.0);
+        let (mut waited, mut padded, mut used) = (0.0, 0.0, 0.0);
         for line in lines {
             all.tokens += line.tokens;
             all.seconds += line.seconds;
             waited += line.data_wait_seconds;
+            used += line.mfu * line.seconds;
             padded += line.padding * line.tokens as f64;
             all.peak_rss_bytes = all.peak_rss_bytes.max(line.peak_rss_bytes);
             if line.peak_memory_bytes > all.peak_memory_bytes {
@@ -82,6 +87,7 @@ impl Usage {
             return None;
         }
         all.waiting = waited / all.seconds;
+        all.mfu = used / all.seconds;
         all.padding = padded / (all.tokens as f64).max(1.0);
         Some(all)
     }
@@ -105,8 +111,12 @@ impl Usage {
                 }
             ),
         };
+        let used = match 100.0 * self.mfu {
+            used if used > 0.0 => format!(", {used:.1} % of what matrix products reach here"),
+            _ => String::new(),
+        };
         format!(
-            "{:.0} tokens a second, {:.1} % of the time waiting for samples, {:.1} % of the computation padding, at most {} \
+            "{:.0} tokens a second{used}, {:.1} % of the time waiting for samples, {:.1} % of the computation padding, at most {} \
              of memory{held}",
             self.speed(),
             100.0 * self.waiting,
@@ -126,7 +136,7 @@ mod tests {
         assert_eq!(Usage::read(folder.path()), None);
         // The first line is an earlier version's; the last one is torn.
         let text = r#"{"step": 1, "loss": 2.0, "tokens": 100, "padding": 0.0, "seconds": 1.0, "data_wait_seconds": 0.5, "peak_rss_bytes": 3000000000}
-{"step": 2, "loss": 1.0, "tokens": 300, "padding": 0.2, "seconds": 3.0, "data_wait_seconds": 0.1, "peak_rss_bytes": 3100000000, "peak_memory_bytes": 2000000000, "wasted_memory_bytes": 50000000}
+{"step": 2, "loss": 1.0, "tokens": 300, "padding": 0.2, "seconds": 3.0, "data_wait_seconds": 0.1, "mfu": 0.4, "peak_rss_bytes": 3100000000, "peak_memory_bytes": 2000000000, "wasted_memory_bytes": 50000000}
 {"step": 3, "loss": 1.0, "tokens": 300, "padding": 0.2, "seconds": 4.0, "data_wait_seconds": 0.1, "peak_rss_bytes": 3100000000, "peak_memory_bytes": 1900000000, "wasted_memory_bytes": 90000000}
 {"step": 4, "lo"#;
         std::fs::write(folder.path().join(METRICS), text).expect("write");
@@ -136,7 +146,7 @@ mod tests {
         assert!((found.padding - 120.0 / 700.0).abs() < 1e-12, "{found:?}");
         assert_eq!(
             found.text(),
-            "88 tokens a second, 8.8 % of the time waiting for samples, 17.1 % of the computation padding, at most 3100 MB \
+            "88 tokens a second, 15.0 % of what matrix products reach here, 8.8 % of the time waiting for samples, 17.1 % of the computation padding, at most 3100 MB \
              of memory (2000 MB in tensors, of which 50 MB idle)"
         );
         let needs = Needs {

@@ -15,6 +15,7 @@ use torch::{Device, Tensor};
 
 use crate::choices::Choices;
 use crate::fit::Dropped;
+use crate::spike;
 use crate::state_file::{self, Stored, from_hex, hex};
 use crate::{Error, Trainer};
 
@@ -45,6 +46,8 @@ struct State {
     /// Absent in version 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     choices: Option<Choices>,
+    #[serde(default, skip_serializing_if = "spike::Watch::is_new")]
+    spikes: spike::Watch,
     /// SHA-256 of every other file.
     files: BTreeMap<String, String>,
 }
@@ -114,6 +117,7 @@ impl Trainer<'_> {
             updates,
             dropped: self.dropped.clone(),
             choices: Some(self.choices()),
+            spikes: self.spikes.clone(),
             files,
         };
         let path = aside.join(STATE);
@@ -194,6 +198,7 @@ impl Trainer<'_> {
         self.optimizer.clear()?;
         self.done = state.step;
         self.dropped = state.dropped;
+        self.spikes = state.spikes;
         self.feed.clear();
         Ok(())
     }

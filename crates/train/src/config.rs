@@ -3,6 +3,7 @@
 use model::{Group, Recompute};
 use serde::{Deserialize, Serialize};
 
+use crate::OnSpike;
 use crate::choices::{Choices, Gradients, Masters, OptimizerDevice, OptimizerState, StateBytes};
 
 /// Peak learning rates by group.
@@ -112,6 +113,9 @@ pub struct Config {
     /// Where masters and moments are.
     #[serde(default, skip_serializing_if = "is_preset")]
     pub optimizer_device: OptimizerDevice,
+    /// What becomes of a step whose loss or gradient norm is no number or jumps.
+    #[serde(default)]
+    pub on_spike: OnSpike,
 }
 
 /// Settings that came later are not written where they say what was always done: checkpoints from before stay usable.
@@ -145,6 +149,7 @@ impl Config {
             optimizer_state: OptimizerState::F32,
             masters: Masters::F32,
             optimizer_device: OptimizerDevice::Model,
+            on_spike: OnSpike::default(),
         }
     }
 

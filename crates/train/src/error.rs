@@ -31,18 +31,29 @@ pub enum Error {
         /// The limit.
         limit: usize,
     },
-    /// Loss or gradients are no numbers any more.
+    /// Loss or gradient norm of a step are no numbers, or jump. The weights are those before the step.
     #[error(
-        "step {step} has loss {loss} and gradient norm {grad_norm}; lower the learning rate, or check weights and data"
+        "step {step} has loss {loss} and gradient norm {grad_norm}: {why}; its samples are {}; {}",
+        named(samples),
+        remedy(*skipped)
     )]
-    NotFinite {
+    Spike {
         /// The step.
         step: usize,
         /// Its loss.
         loss: f64,
         /// Its norm before clipping.
         grad_norm: f64,
+        /// What was found.
+        why: String,
+        /// Ids of the samples of its batch.
+        samples: Vec<String>,
+        /// Batches that were left out before.
+        skipped: usize,
     },
+    /// Samples that the loss is to be watched on have no learned token that fits.
+    #[error("no sample of the validation has a learned token within `max_seq_len`")]
+    NothingToValidate,
     /// Every parameter is frozen.
     #[error(
         "every parameter is frozen; leave a group out of `freeze` or give one a `learning_rate` above 0"
@@ -97,6 +108,28 @@ pub enum Error {
         /// What is wrong.
         problem: String,
     },
+}
+
+/// Samples that a message names.
+const NAMED: usize = 8;
+
+fn named(samples: &[String]) -> String {
+    let first = samples.iter().take(NAMED);
+    let first: Vec<String> = first.map(|id| format!("`{id}`")).collect();
+    match samples.len().saturating_sub(NAMED) {
+        0 => first.join(", "),
+        more => format!("{} and {more} more", first.join(", ")),
+    }
+}
+
+fn remedy(skipped: usize) -> String {
+    if skipped == 0 {
+        return "lower the learning rate, check weights and data, or leave such batches out with `on_spike = \"skip\"`"
+            .to_owned();
+    }
+    format!(
+        "{skipped} batches were left out before, so lower the learning rate, or check weights and data"
+    )
 }
 
 impl From<torch::TchError> for Error {

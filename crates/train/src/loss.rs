@@ -28,14 +28,8 @@ pub(crate) fn backward(
     for (start, length) in chunks(hidden_nd, head_vd) {
         let rows = hidden_nd.f_narrow(0, start, length)?;
         let target = targets.f_narrow(0, start, length)?;
-        let mut logits = torch::linear(&rows, head_vd, None)?;
-        let losses = if fused::is_fused(&logits) {
-            fused::cross_entropy(&mut logits, &target)?
-        } else {
-            logits = logits.f_to_kind(Kind::Float)?;
-            composed(&mut logits, &target)?
-        };
-        sum += losses.f_sum(Kind::Double)?.f_double_value(&[])?;
+        let (losses, logits) = of_chunk(&rows, head_vd, &target)?;
+        sum += losses;
         let errors = logits.f_to_kind(head_vd.kind())?;
         drop(logits);
         if let Some(gradient) = head_gradient.as_deref_mut() {
@@ -47,6 +41,31 @@ pub(crate) fn backward(
             .f_copy_(&narrowed.f_mul_scalar_(scale)?)?;
     }
     Ok((sum, gradient_nd))
+}
+
+/// The summed loss in nats alone, as [`backward`] computes it.
+pub(crate) fn of(hidden_nd: &Tensor, head_vd: &Tensor, targets: &Tensor) -> Result<f64, Error> {
+    let _guard = torch::no_grad_guard();
+    let mut sum = 0.0;
+    for (start, length) in chunks(hidden_nd, head_vd) {
+        let rows = hidden_nd.f_narrow(0, start, length)?;
+        let target = targets.f_narrow(0, start, length)?;
+        sum += of_chunk(&rows, head_vd, &target)?.0;
+    }
+    Ok(sum)
+}
+
+/// The summed loss of a chunk, and its softmax minus the one-hot target.
+fn of_chunk(rows: &Tensor, head_vd: &Tensor, target: &Tensor) -> Result<(f64, Tensor), Error> {
+    let mut logits = torch::linear(rows, head_vd, None)?;
+    let losses = if fused::is_fused(&logits) {
+        fused::cross_entropy(&mut logits, target)?
+    } else {
+        logits = logits.f_to_kind(Kind::Float)?;
+        composed(&mut logits, target)?
+    };
+    let sum = losses.f_sum(Kind::Double)?.f_double_value(&[])?;
+    Ok((sum, logits))
 }
 
 /// Losses of the rows; the logits become softmax minus the one-hot target.

@@ -3,6 +3,8 @@
 
 mod slot;
 
+use std::collections::BTreeSet;
+
 use model::{Mllm, Parameter};
 use torch::{Kind, Tensor, compact};
 
@@ -91,20 +93,14 @@ impl Optimizer {
         self.slots
             .iter_mut()
             .try_for_each(|slot| slot.collect(part))?;
-        let (full, half): (Vec<Tensor>, Vec<Tensor>) = self
-            .slots
-            .iter()
-            .filter_map(|slot| slot.gradient().map(Tensor::shallow_clone))
-            .partition(|gradient| gradient.kind() == Kind::Float);
-        let norm = torch::foreach_norm(&full)?;
-        if half.is_empty() {
-            return Ok(norm);
-        }
-        let mut squares = norm * norm;
-        for gradient in half {
-            squares += compact::norm(&gradient)?.powi(2);
-        }
-        Ok(squares.sqrt())
+        norm_of_slots(self.slots.iter())
+    }
+
+    /// The L2 norm of the gradients of these parameters alone, after [`Optimizer::norm`].
+    pub fn norm_of(&self, names: &BTreeSet<&str>) -> Result<f64, Error> {
+        let _guard = torch::no_grad_guard();
+        let own = |slot: &&Slot| names.contains(slot.name.as_str());
+        norm_of_slots(self.slots.iter().filter(own))
     }
 
     /// Clips gradients of this norm, updates with the given factor of the peak rates, and forgets the gradients.
@@ -172,6 +168,26 @@ impl Optimizer {
         let _guard = torch::no_grad_guard();
         self.slots.iter().try_for_each(Slot::take_over)
     }
+}
+
+/// The L2 norm of the gradients of these parameters.
+fn norm_of_slots<'a>(slots: impl Iterator<Item = &'a Slot>) -> Result<f64, Error> {
+    let (full, half): (Vec<Tensor>, Vec<Tensor>) = slots
+        .filter_map(|slot| slot.gradient().map(Tensor::shallow_clone))
+        .partition(|gradient| gradient.kind() == Kind::Float);
+    let norm = if full.is_empty() {
+        0.0
+    } else {
+        torch::foreach_norm(&full)?
+    };
+    if half.is_empty() {
+        return Ok(norm);
+    }
+    let mut squares = norm * norm;
+    for gradient in half {
+        squares += compact::norm(&gradient)?.powi(2);
+    }
+    Ok(squares.sqrt())
 }
 
 #[cfg(test)]

@@ -89,11 +89,17 @@ impl Plan {
 
     /// How often each sample is drawn.
     pub fn times_drawn(&self) -> Vec<usize> {
-        let mut times = vec![self.drawn / self.samples.max(1); self.samples];
-        let rest = self.drawn % self.samples.max(1);
+        self.times_drawn_by(self.total)
+    }
+
+    /// How often each sample is drawn by the first steps.
+    pub fn times_drawn_by(&self, steps: usize) -> Vec<usize> {
+        let drawn = self.range(steps).start;
+        let mut times = vec![drawn / self.samples.max(1); self.samples];
+        let rest = drawn % self.samples.max(1);
         if rest > 0 {
             let mut last = Order::default();
-            for &sample in &last.of(self, self.drawn / self.samples)[..rest] {
+            for &sample in &last.of(self, drawn / self.samples)[..rest] {
                 times[sample] += 1;
             }
         }
@@ -223,6 +229,18 @@ mod tests {
             (c.epochs, c.max_steps) = (f64::from(u32::MAX), Some(2));
         });
         assert_eq!(plan.times_drawn(), [2, 2, 2]);
+    }
+
+    #[test]
+    fn draws_of_the_first_steps_are_counted() {
+        let plan = plan(10, |c| (c.epochs, c.seed) = (2.5, 7));
+        for steps in 0..=plan.total_steps() {
+            let mut times = vec![0; 10];
+            for &sample in GOLDEN[..steps].iter().copied().flatten() {
+                times[sample] += 1;
+            }
+            assert_eq!(plan.times_drawn_by(steps), times, "{steps} steps");
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The paper's trainings. A recipe has the same numbers by itself; a test of `pipeline` compares them.
 
 use crate::{
-    Config, Gradients, Masters, OptimizerDevice, OptimizerState, Rates, Scheduler, TooLong,
+    Config, Gradients, Masters, OnSpike, OptimizerDevice, OptimizerState, Rates, Scheduler, TooLong,
 };
 
 impl Config {
@@ -63,6 +63,7 @@ impl Config {
             optimizer_state: OptimizerState::F32,
             masters: Masters::F32,
             optimizer_device: OptimizerDevice::Model,
+            on_spike: OnSpike::default(),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The stepper: encode, pack, forward, backward, update.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
@@ -11,8 +11,10 @@ use torch::{Kind, Tensor};
 
 use crate::feed::{self, Feed, prepared};
 use crate::fit::Dropped;
+use crate::flops::{Flops, matrix_rate};
 use crate::optimizer::Optimizer;
 use crate::pack::num_learned;
+use crate::spike::{self, MOST_SKIPPED, OnSpike, Spike};
 use crate::{Config, Error, Plan, SampleSource, loss, pack};
 
 /// One line of `metrics.jsonl`.
@@ -21,9 +23,14 @@ pub struct Metrics {
     /// Optimizer steps done, from 1.
     pub step: usize,
     /// Nats per learned token of the global batch; 0 where every sample of it was dropped.
+    #[serde(deserialize_with = "number")]
     pub loss: f64,
     /// L2 norm of all gradients before clipping.
+    #[serde(deserialize_with = "number")]
     pub grad_norm: f64,
+    /// Likewise of the gradients of each group; empty where they were no numbers.
+    #[serde(default)]
+    pub grad_norm_by_group: BTreeMap<String, f64>,
     /// Rate of each group; 0 for a frozen one.
     pub learning_rate: BTreeMap<String, f64>,
     /// Samples of the batch.
@@ -39,6 +46,12 @@ pub struct Metrics {
     pub seconds: f64,
     /// Of it, waiting for samples.
     pub data_wait_seconds: f64,
+    /// Floating-point operations that the step is worth: forward and backward of what stands for something.
+    #[serde(default)]
+    pub flops: f64,
+    /// These in a second, as a share of what products of large matrices reach here; 0 where nobody measured that.
+    #[serde(default)]
+    pub mfu: f64,
     /// Largest resident memory so far.
     pub peak_rss_bytes: u64,
     /// The most that the allocator of CPU tensors held so far ([`torch::memory`]); 0 where that is not used.
@@ -47,6 +60,14 @@ pub struct Metrics {
     /// Of it, what no tensor had asked for: blocks kept for later ones, and what is lost by rounding.
     #[serde(default)]
     pub wasted_memory_bytes: u64,
+    /// Why the batch was left out, if it was: the step changed nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub skipped: Option<Spike>,
+}
+
+/// What is no number is written as `null`.
+fn number<'de, D: serde::Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
+    Ok(Option::deserialize(from)?.unwrap_or(f64::NAN))
 }
 
 /// Trains a model step by step.
@@ -73,6 +94,10 @@ pub struct Trainer<'a> {
     pub(crate) done: usize,
     pub(crate) feed: Feed,
     pub(crate) dropped: Vec<Dropped>,
+    pub(crate) spikes: spike::Watch,
+    flops: Flops,
+    /// Operations of a second that mean full use; 0 where that is not known.
+    rate: f64,
 }
 
 impl<'a> Trainer<'a> {
@@ -85,16 +110,26 @@ impl<'a> Trainer<'a> {
         if source.is_empty() {
             return Err(Error::NoSamples);
         }
+        let optimizer = Optimizer::new(model, config)?;
         Ok(Self {
             model,
             source,
             config: config.clone(),
             plan: Plan::new((0..source.len()).map(|i| source.id(i)), config),
-            optimizer: Optimizer::new(model, config)?,
+            flops: Flops::of(model, |tensor| optimizer.trains(tensor)),
+            rate: 0.0,
+            optimizer,
             done: 0,
             feed: Feed::of_machine(),
             dropped: Vec::new(),
+            spikes: spike::Watch::default(),
         })
+    }
+
+    /// Measures what the machine can do at most, so that steps tell what share of it they use.
+    pub fn measure_rate(&mut self) -> Result<(), Error> {
+        self.rate = matrix_rate(self.model.device(), self.model.kind())?;
+        Ok(())
     }
 
     /// Steps in all.
@@ -110,6 +145,11 @@ impl<'a> Trainer<'a> {
     /// Which samples come when, and at which rate.
     pub fn plan(&self) -> &Plan {
         &self.plan
+    }
+
+    /// Steps whose batches were left out so far (`on_spike`).
+    pub fn steps_skipped(&self) -> &[usize] {
+        self.spikes.skipped()
     }
 
     /// Samples that were left out so far, each once.
@@ -143,7 +183,7 @@ impl<'a> Trainer<'a> {
         let number = self.done + 1;
         self.feed.ask(&self.plan, self.done);
         let (source, config, feed) = (self.source, &self.config, &self.feed);
-        let (model, optimizer) = (self.model, &mut self.optimizer);
+        let (model, optimizer, flops) = (self.model, &mut self.optimizer, &self.flops);
         let prepare = |index| prepared(source, config, index);
         // The next step's samples are prepared while this one is computed.
         let (computed, joined) = feed.during(&prepare, || -> Result<_, Error> {
@@ -157,26 +197,28 @@ impl<'a> Trainer<'a> {
                     Err(out) => dropped.push(out),
                 }
             }
+            let worth: f64 = samples.iter().map(|s| flops.sample(model, s)).sum();
             let sums = accumulate(model, optimizer, samples, config, stop, feed)?;
-            Ok(sums.map(|sums| (sums, dropped, waited)))
+            Ok(sums.map(|sums| (sums, dropped, waited, worth)))
         });
-        let Some((sums, dropped, waited)) = computed? else {
+        let Some((sums, dropped, waited, worth)) = computed? else {
             return Err(Error::Stopped { step: number });
         };
         let learned = sums.learned;
         let factor = self.plan.rate(self.done);
-        let (mut loss, mut grad_norm) = (0.0, 0.0);
+        let (mut loss, mut grad_norm, mut skipped) = (0.0, 0.0, None);
+        let mut norms = BTreeMap::new();
         if learned > 0 {
             loss = sums.loss / learned as f64;
             grad_norm = self.optimizer.norm()?;
-            if !(loss.is_finite() && grad_norm.is_finite()) {
-                return Err(Error::NotFinite {
-                    step: number,
-                    loss,
-                    grad_norm,
-                });
+            if grad_norm.is_finite() {
+                norms = self.norms()?;
             }
-            self.optimizer.step(factor, grad_norm)?;
+            skipped = self.left_out(number, loss, grad_norm)?;
+            if skipped.is_none() {
+                self.optimizer.step(factor, grad_norm)?;
+                self.spikes.done(loss, grad_norm);
+            }
         }
         for dropped in dropped {
             if !self.dropped.contains(&dropped) {
@@ -191,21 +233,65 @@ impl<'a> Trainer<'a> {
             (group.as_str().to_owned(), rate)
         };
         let memory = torch::memory::stats();
+        let seconds = start.elapsed().as_secs_f64();
+        let possible = self.rate * seconds;
         Ok(Metrics {
             step: number,
             loss,
             grad_norm,
+            grad_norm_by_group: norms,
             learning_rate: Group::ALL.map(rate).into(),
             samples: sums.samples,
             tokens: sums.tokens,
             learned_tokens: learned,
             padding: sums.padding(),
-            seconds: start.elapsed().as_secs_f64(),
+            seconds,
             data_wait_seconds: waited + joined,
+            flops: worth,
+            mfu: if possible > 0.0 {
+                worth / possible
+            } else {
+                0.0
+            },
             peak_rss_bytes: peak_rss_bytes(),
             peak_memory_bytes: memory.peak,
             wasted_memory_bytes: memory.peak.saturating_sub(memory.peak_requested),
+            skipped,
         })
+    }
+
+    /// The norm of the gradients of each group.
+    fn norms(&self) -> Result<BTreeMap<String, f64>, Error> {
+        let norm = |group: Group| -> Result<(String, f64), Error> {
+            let own = self.model.parameters().iter().filter(|p| p.group == group);
+            let names: BTreeSet<&str> = own.map(|p| p.name.as_str()).collect();
+            let norm = self.optimizer.norm_of(&names)?;
+            Ok((group.as_str().to_owned(), norm))
+        };
+        Group::ALL.into_iter().map(norm).collect()
+    }
+
+    /// Looks whether a step is to be left out, before it changes any weight; an error where none may be, or no more.
+    fn left_out(&mut self, step: usize, loss: f64, grad_norm: f64) -> Result<Option<Spike>, Error> {
+        let Some(why) = self.spikes.look(loss, grad_norm) else {
+            return Ok(None);
+        };
+        let batch = self.plan.batch(self.done).into_iter();
+        let samples: Vec<String> = batch.map(|i| self.source.id(i).to_owned()).collect();
+        let skipped = self.spikes.skipped().len();
+        if self.config.on_spike == OnSpike::Stop || skipped >= MOST_SKIPPED {
+            return Err(Error::Spike {
+                step,
+                loss,
+                grad_norm,
+                why,
+                samples,
+                skipped,
+            });
+        }
+        self.optimizer.clear()?;
+        self.spikes.skip(step);
+        Ok(Some(Spike { why, samples }))
     }
 }
 

@@ -14,7 +14,7 @@ to be given, and with a model other than the demo base a synthesizer. `adamllm r
 key for one recipe with its origin; `--set section.key=value` changes one for once. An unknown key is an error.
 
 *Read by* names the stages that a key matters to. A changed key does these stages again, and what follows them. Not so those
-that change no result: `data.max_bad`, `model.memory`, `train.save_steps`, `train.keep` and `train.recompute` (of
+that change no result: `data.max_bad`, `model.memory`, `train.save_steps`, `train.keep`, `train.recompute`, `train.fit` and `train.tensorboard` (of
 `synthesizer.train` too), and the section `generate`. `answer` and `score` are stages of the group `evaluate`.
 
 With `model.checkpoint = \"demo\"` the presets of `model.dtype`, `synthesizer`, `filter` and `train` are those of
@@ -87,6 +87,7 @@ fn values(shape: &Shape) -> String {
         Shape::Texts
         | Shape::Integer(..)
         | Shape::Number(..)
+        | Shape::ShareOrPath
         | Shape::Rates
         | Shape::Two
         | Shape::Columns

@@ -20,7 +20,7 @@ use crate::samples;
 use crate::sources::Sources;
 use crate::stage::{Link, Site, Stage};
 use crate::trained::Trained;
-use crate::training::{self, Data, Task};
+use crate::training::{self, Data, Task, Watch};
 
 /// Its name.
 pub const NAME: &str = "train";
@@ -37,6 +37,7 @@ pub struct Train {
     /// The section of the recipe that `training` is.
     section: String,
     part: Part,
+    watch: Watch,
     /// What a control is trained for as many steps as.
     adapted: Option<Link<Train>>,
     /// Whether its samples are made of pairs.
@@ -58,6 +59,7 @@ impl Train {
             training: recipe.train.clone(),
             section: NAME.to_owned(),
             part: Part::default(),
+            watch: Watch::of(recipe, sources, &recipe.train.watching),
             adapted: None,
             of_pairs: true,
             reading: sources.reading.clone(),
@@ -85,6 +87,7 @@ impl Train {
                 ..stage.training.clone()
             },
             section: stage.section(),
+            watch: Watch::of(recipe, sources, &stage.training.watching),
             part,
             of_pairs: stage.data.is_some_and(|data| data != StageData::General),
             ..Self::of(recipe, sources, pairs, mix)
@@ -113,6 +116,7 @@ impl Train {
                 ..self.training.clone()
             },
             part: self.part.of_control(control),
+            watch: self.watch.of_control(),
             adapted: Some(Link::to(self)),
             ..self.clone()
         }
@@ -145,6 +149,7 @@ impl Stage for Train {
     fn reads(&self, reader: &mut Reader<'_>) -> Result<()> {
         reader.model_settings();
         reader.training(&self.section);
+        self.watch.reads(reader)?;
         if self.before.is_none() {
             reader.model("the model", "model.checkpoint", &self.base)?;
         }
@@ -173,6 +178,13 @@ impl Stage for Train {
             ..*estimate
         };
         Ok(own.training_of(samples, &self.training))
+    }
+
+    fn missing(&self) -> Vec<String> {
+        match self.adapted {
+            Some(_) => Vec::new(),
+            None => self.watch.missing(),
+        }
     }
 
     fn run(&self, site: &Site<'_>) -> Result<Trained> {
@@ -208,6 +220,9 @@ impl Stage for Train {
                 unusable,
             },
             training: &training,
+            watched: &self
+                .watch
+                .read(site, self.of_pairs.then_some(&self.pairs))?,
             max_bad: self.max_bad,
             card: &self.card,
         };

@@ -21,7 +21,7 @@ use crate::samples;
 use crate::sources::{Sources, Tuning};
 use crate::stage::{Site, Stage};
 use crate::trained::Trained;
-use crate::training::{self, Data, Task};
+use crate::training::{self, Data, Task, Watch};
 
 /// Its name.
 pub const NAME: &str = "tune-synthesizer";
@@ -34,6 +34,7 @@ pub struct TuneSynthesizer {
     input: Input,
     blank_images: f64,
     training: Training,
+    watch: Watch,
     prompts: Prompts,
     prompts_file: Option<PathBuf>,
     max_bad: f64,
@@ -67,6 +68,7 @@ impl TuneSynthesizer {
             input: settings.input,
             blank_images: settings.blank_images,
             training: settings.train.clone(),
+            watch: Watch::of(recipe, sources, &settings.train.watching),
             prompts: sources.prompts.clone(),
             prompts_file: settings.prompts.clone(),
             max_bad: recipe.max_bad,
@@ -100,6 +102,7 @@ impl TuneSynthesizer {
                 unusable,
             },
             training: &self.training,
+            watched: &self.watch.read(site, None)?,
             max_bad: self.max_bad,
             card: &self.card,
         };
@@ -122,6 +125,7 @@ impl Stage for TuneSynthesizer {
         };
         reader.model_settings();
         reader.training("synthesizer.train");
+        self.watch.reads(reader)?;
         reader.model("the model", "model.checkpoint", &self.base)?;
         let seeds = match tuning {
             Tuning::Seeds(seeds) => seeds,
@@ -150,6 +154,13 @@ impl Stage for TuneSynthesizer {
             }
         };
         Ok(estimate.training_of(records, &self.training))
+    }
+
+    fn missing(&self) -> Vec<String> {
+        match self.tuning {
+            Some(_) => self.watch.missing(),
+            None => Vec::new(),
+        }
     }
 
     fn run(&self, site: &Site<'_>) -> Result<Counts> {

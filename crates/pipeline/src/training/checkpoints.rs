@@ -1,13 +1,16 @@
 //! The checkpoints of a training in its stage's folder.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::best;
 use crate::error::{Error, Result};
 
 /// Removes the checkpoints of a stage that is done.
 pub fn clear(folder: &Path) -> Result<()> {
     clear_leftovers(folder)?;
+    best::prune(folder, &BTreeSet::new())?;
     prune(folder, 0)
 }
 

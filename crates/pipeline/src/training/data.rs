@@ -5,7 +5,11 @@ use std::path::Path;
 use corpus::Sample;
 use run::recipe::Training;
 
+use super::watched::Watched;
 use crate::cards::Card;
+
+/// The name of the unit that a training's progress counts.
+pub const STEPS: &str = "steps";
 
 /// The samples of a training, and what was lost of the records that they were made of.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +33,8 @@ pub struct Task<'a> {
     pub training: &'a Training,
     /// The largest share of records that may be lost (`data.max_bad`).
     pub max_bad: f64,
+    /// How it is watched.
+    pub watched: &'a Watched,
     /// What the cards beside the model say.
     pub card: &'a Card,
 }

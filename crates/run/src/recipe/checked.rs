@@ -404,9 +404,10 @@ impl Recipe {
     /// The values of these keys and sections (a name is a whole key, or what stands before a dot of others) but for
     /// files, folders and models: those change what a stage gives by what is in them, and not by where they lie.
     pub fn values(&self, names: &[&str]) -> BTreeMap<String, serde_json::Value> {
-        let is_place = |name: &str| {
+        let is_place = |name: &str, value: &Value| {
             key(name).is_some_and(|key| match key.shape {
                 Shape::Path | Shape::Paths | Shape::Model => true,
+                Shape::ShareOrPath => value.is_str(),
                 Shape::Text
                 | Shape::Texts
                 | Shape::Integer(..)
@@ -421,7 +422,7 @@ impl Recipe {
             })
         };
         self.among(names)
-            .filter(|(name, _)| !is_place(name))
+            .filter(|(name, value)| !is_place(name, value))
             .map(|(name, value)| {
                 let value = serde_json::to_value(value).expect("TOML values are JSON values");
                 (name.clone(), value)

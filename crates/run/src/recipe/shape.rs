@@ -22,6 +22,8 @@ pub enum Shape {
     Integer(i64, i64),
     /// A number in a closed range.
     Number(f64, f64),
+    /// A share of at least 0 and less than 1, or a file; the latter is asked for by content, too.
+    ShareOrPath,
     /// True or false.
     Flag,
     /// One of these words.
@@ -54,6 +56,9 @@ impl Shape {
                 .as_integer()
                 .is_some_and(|i| (*low..=*high).contains(&i)),
             Self::Number(low, high) => as_number(value).is_some_and(|x| x >= *low && x <= *high),
+            Self::ShareOrPath => {
+                value.is_str() || as_number(value).is_some_and(|x| (0.0..1.0).contains(&x))
+            }
             Self::Flag => value.is_bool(),
             Self::Word(words) => value.as_str().is_some_and(|w| words.contains(&w)),
             Self::Rates => match value {
@@ -89,6 +94,7 @@ impl Shape {
             Self::Texts => "a list of texts".to_owned(),
             Self::Integer(low, high) => format!("a whole number from {low} to {high}"),
             Self::Number(low, high) => format!("a number from {low} to {high}"),
+            Self::ShareOrPath => "a share from 0 to less than 1, or a file in quotes".to_owned(),
             Self::Flag => "true or false".to_owned(),
             Self::Word(words) => format!("one of {}", words.join(", ")),
             Self::Rates => {

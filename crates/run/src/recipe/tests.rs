@@ -157,6 +157,7 @@ fn every_word_of_a_recipe_is_a_variant() {
                     is::<training::OptimizerDevice>(word)
                 }
                 "train.fit" | "fit" => is::<training::FitChoice>(word),
+                "train.on_spike" | "on_spike" => is::<OnSpike>(word),
                 other => panic!("`{other}` takes words that are no enum's"),
             };
             assert!(known, "`{word}` of `{}`", key.name);
@@ -172,7 +173,7 @@ fn both_trainings_have_the_same_keys() {
         let names = names.filter(|name| !["pipeline", "stages"].contains(name));
         names.map(str::to_owned).collect()
     };
-    assert_eq!(of("train.").len(), 26);
+    assert_eq!(of("train.").len(), 33);
     assert_eq!(of("train."), of("synthesizer.train."));
 }
 

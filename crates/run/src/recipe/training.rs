@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 
 pub use super::fit_choice::FitChoice;
+use super::watching::Watching;
 
 /// Keys of a training that change nothing of what it gives: they are in no identity and on no card.
-pub const PASSING: [&str; 4] = ["save_steps", "keep", "recompute", "fit"];
+pub const PASSING: [&str; 5] = ["save_steps", "keep", "recompute", "fit", "tensorboard"];
 
 /// Part of the model that a parameter belongs to; learning rates and freezing are given per group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -207,4 +208,6 @@ pub struct Training {
     pub masters: Masters,
     /// Where masters and moments are kept and updated.
     pub optimizer_device: OptimizerDevice,
+    /// How it is watched.
+    pub watching: Watching,
 }

@@ -6,6 +6,7 @@ use super::shape::Shape;
 use super::training::{
     FitChoice, Gradients, Masters, OptimizerDevice, OptimizerState, Recompute, Scheduler, TooLong,
 };
+use super::watching::OnSpike;
 
 /// The keys of one training: the name of its section, the paper's table, its passes, its rates, decay and warm-up, where the
 /// presets of its checkpoints come from, and what `data` takes the place of.
@@ -177,6 +178,55 @@ macro_rules! training {
                 "\"model\"",
                 OURS,
                 "where masters and moments are: beside the model, or in the host's memory"
+            ),
+            key!(
+                concat!($section, ".validation"),
+                Shape::ShareOrPath,
+                "0",
+                OURS,
+                "share of the samples, by whole groups, that is held back and watched, or a sample file; 0 is off"
+            ),
+            key!(
+                concat!($section, ".eval_steps"),
+                Shape::Integer(0, MANY),
+                "0",
+                OURS,
+                "validation and tasks are looked at every so many steps, and at both ends; 0 is at the ends alone"
+            ),
+            key!(
+                concat!($section, ".eval_tasks"),
+                Shape::Texts,
+                "[]",
+                OURS,
+                "tasks of 64 questions at most that are asked then, none of which the run reports"
+            ),
+            key!(
+                concat!($section, ".best_by"),
+                Shape::Text,
+                "\"none\"",
+                OURS,
+                "whose weights become the model: the last step's (`none`), or the best one's by `loss` or a task of `eval_tasks`"
+            ),
+            key!(
+                concat!($section, ".patience"),
+                Shape::Integer(0, MANY),
+                "0",
+                OURS,
+                "training ends after so many looks without a better one by `best_by`; 0 is off"
+            ),
+            key!(
+                concat!($section, ".on_spike"),
+                Shape::Word(&OnSpike::WORDS),
+                "\"stop\"",
+                OURS,
+                "what becomes of a step whose loss or gradient norm is no number or jumps; `skip` leaves out three at most"
+            ),
+            key!(
+                concat!($section, ".tensorboard"),
+                Shape::Flag,
+                "false",
+                OURS,
+                "whether files for TensorBoard are written beside the metrics"
             ),
         ]
     };

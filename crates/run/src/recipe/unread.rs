@@ -347,6 +347,15 @@ fn of_training(recipe: Values<'_>, section: &str) -> Vec<Unread> {
         );
         add("min_lr", "scheduler", why);
     }
+    let watches = recipe.has(&key("validation")) && !recipe.is_zero(&key("validation"));
+    let eval_tasks = key("eval_tasks");
+    if !watches && recipe.list(&eval_tasks).next().is_none() {
+        let why = format!(
+            "it is for what `{}` holds back or `{eval_tasks}` names, and there is nothing of either",
+            key("validation")
+        );
+        add("eval_steps", "validation", why);
+    }
     let rates = recipe.get(&key("learning_rate")).and_then(Value::as_table);
     let named = |group: &&str| rates.is_some_and(|table| table.contains_key(*group));
     let freeze = key("freeze");

@@ -12,6 +12,7 @@ use super::resolution::Resolution;
 use super::shape::{as_number, listed};
 use super::size;
 use super::training::{Group, Rates, Training};
+use super::watching::{BestBy, HeldBack, Watching};
 use crate::hub::Hub;
 
 /// What the keys say, by type. A key without a value gives the type's own nothing; the presets leave none where that
@@ -236,6 +237,30 @@ impl<'a> Values<'a> {
             optimizer_state: self.word(&key("optimizer_state")),
             masters: self.word(&key("masters")),
             optimizer_device: self.word(&key("optimizer_device")),
+            watching: self.watching(section),
         }
+    }
+
+    fn watching(&mut self, section: &str) -> Watching {
+        let key = |name: &str| format!("{section}.{name}");
+        let validation = key("validation");
+        let held_back = match self.optional_number(&validation) {
+            Some(share) if share > 0.0 => HeldBack::Share(share),
+            Some(_) => HeldBack::Nothing,
+            None => self
+                .path(&validation)
+                .map_or(HeldBack::Nothing, HeldBack::File),
+        };
+        let watching = Watching {
+            validation: held_back,
+            eval_steps: self.integer(&key("eval_steps")) as usize,
+            eval_tasks: self.names_or_files(&key("eval_tasks")),
+            best_by: BestBy::named(&self.text(&key("best_by"))),
+            patience: self.integer(&key("patience")) as usize,
+            on_spike: self.word(&key("on_spike")),
+            tensorboard: self.flag(&key("tensorboard")),
+        };
+        self.errors.extend(watching.problems(section));
+        watching
     }
 }

@@ -87,6 +87,11 @@ impl Slot {
         })
     }
 
+    /// What the model computes with.
+    pub fn weight(&self) -> &Tensor {
+        &self.weight
+    }
+
     pub fn is_of(&self, tensor: &Tensor) -> bool {
         self.weight.data_ptr() == tensor.data_ptr()
     }

@@ -6,3 +6,4 @@ mod golden;
 mod recompute;
 mod support;
 mod training;
+mod watching;

@@ -190,6 +190,7 @@ fn config(asked: &BenchTrain, samples: usize) -> Config {
         optimizer_state: OptimizerState::F32,
         masters: Masters::F32,
         optimizer_device: OptimizerDevice::Model,
+        on_spike: train::OnSpike::default(),
     }
 }
 

@@ -54,7 +54,7 @@ fn where_the_plain_way_fits_nothing_changes() {
     let [fit] = &fitted.fits[..] else {
         panic!("one training: {:?}", fitted.fits);
     };
-    assert_eq!((fit.section, fit.is_chosen), ("train", false));
+    assert_eq!((fit.section.as_str(), fit.is_chosen), ("train", false));
     assert!(fit.why.starts_with("plain needs "), "{}", fit.why);
     assert!(before.fits.is_empty());
 }
