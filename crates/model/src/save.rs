@@ -102,6 +102,22 @@ fn write(
     limit: usize,
 ) -> Result<(), Error> {
     fs::create_dir_all(folder).map_err(writing(folder))?;
+    let mut finished = companions(folder, source)?;
+    finished.push(stage(
+        folder,
+        "config.json",
+        config_for(config, kind)?.as_bytes(),
+    )?);
+    let weights = save_tensors(parameters, folder, kind, limit)?;
+    let kept: Vec<PathBuf> = weights.iter().map(|staged| staged.place.clone()).collect();
+    for staged in finished.into_iter().chain(weights) {
+        staged.put()?;
+    }
+    remove_stale(folder, &kept)
+}
+
+/// Files of tokenizer and processor of `source`, beside their places in `folder`.
+pub(crate) fn companions(folder: &Path, source: Option<&Path>) -> Result<Vec<Staged>, Error> {
     let mut finished = Vec::new();
     for name in COMPANIONS {
         if let Some(from) = source
@@ -116,17 +132,7 @@ fn write(
             finished.push(stage(folder, name, &bytes)?);
         }
     }
-    finished.push(stage(
-        folder,
-        "config.json",
-        config_for(config, kind)?.as_bytes(),
-    )?);
-    let weights = save_tensors(parameters, folder, kind, limit)?;
-    let kept: Vec<PathBuf> = weights.iter().map(|staged| staged.place.clone()).collect();
-    for staged in finished.into_iter().chain(weights) {
-        staged.put()?;
-    }
-    remove_stale(folder, &kept)
+    Ok(finished)
 }
 
 /// A file that is complete but not yet at its place.

@@ -48,6 +48,18 @@ pub fn config(training: &Training) -> train::Config {
         betas: training.betas,
         eps: training.eps,
         max_grad_norm: training.max_grad_norm,
+        lora: training.lora.as_ref().map(lora),
+    }
+}
+
+/// The adapter that is trained.
+fn lora(lora: &training::Lora) -> model::Lora {
+    model::Lora {
+        rank: lora.rank,
+        alpha: lora.alpha,
+        dropout: lora.dropout,
+        targets: lora.targets.clone(),
+        rslora: lora.rslora,
     }
 }
 
@@ -89,6 +101,7 @@ pub fn engine(
         extra_bos: recipe
             .extra_bos
             .map(|says| (sources::folder_of(&recipe.checkpoint, run), says)),
+        base: Some(sources::folder_of(&recipe.checkpoint, run)),
     };
     let fitting = || {
         let named = [
@@ -153,6 +166,13 @@ mod tests {
             betas: [0.5, 0.75],
             eps: 10.0,
             max_grad_norm: 11.0,
+            lora: Some(training::Lora {
+                rank: 12,
+                alpha: 13.0,
+                dropout: 0.875,
+                targets: vec!["q_proj".to_owned()],
+                rslora: true,
+            }),
         }
     }
 
@@ -180,6 +200,7 @@ mod tests {
             "learning_rate": {"vision_tower": 0.25, "projector": 0.5, "language_model": 0.75},
             "freeze": [], "scheduler": "cosine", "warmup_ratio": 0.125, "min_lr": 0.0625, "weight_decay": 9.0,
             "betas": [0.5, 0.75], "eps": 10.0, "max_grad_norm": 11.0,
+            "lora": {"rank": 12, "alpha": 13.0, "dropout": 0.875, "targets": ["q_proj"], "rslora": true},
         });
         assert_eq!(written(&training()), expected);
     }

@@ -21,6 +21,7 @@ mod keys;
 mod resolution;
 
 mod checked;
+mod lora;
 mod unread;
 mod values;
 

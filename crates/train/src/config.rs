@@ -1,6 +1,6 @@
 //! The settings of a training.
 
-use model::Group;
+use model::{Group, Lora};
 use serde::{Deserialize, Serialize};
 
 /// Peak learning rates by group.
@@ -95,6 +95,9 @@ pub struct Config {
     pub eps: f64,
     /// Gradients are scaled down to this L2 norm; 0 is off.
     pub max_grad_norm: f64,
+    /// An adapter that is trained instead of the model's own weights.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lora: Option<Lora>,
 }
 
 impl Config {
@@ -118,6 +121,13 @@ impl Config {
             betas: [0.9, 0.99],
             eps: 1e-8,
             max_grad_norm: 1.0,
+            lora: None,
         }
+    }
+
+    /// Whether parameters of this group are trained. A rate of 0 freezes as well: weight decay is multiplied with it, so
+    /// nothing would move.
+    pub(crate) fn trains(&self, group: Group) -> bool {
+        self.learning_rate.of(group) > 0.0 && !self.freeze.contains(&group)
     }
 }

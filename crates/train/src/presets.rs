@@ -56,6 +56,7 @@ impl Config {
             betas: [0.9, 0.999],
             eps: 1e-8,
             max_grad_norm: 1.0,
+            lora: None,
         }
     }
 }

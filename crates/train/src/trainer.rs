@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+use model::adapter::{self, Draw};
 use model::{Group, Mllm, Patches};
 use processor::Encoded;
 use serde::{Deserialize, Serialize};
@@ -13,7 +14,7 @@ use crate::feed::{self, Feed, prepared};
 use crate::fit::Dropped;
 use crate::optimizer::Optimizer;
 use crate::pack::num_learned;
-use crate::{Config, Error, Plan, SampleSource, loss, pack};
+use crate::{Config, Error, Plan, SampleSource, lora, loss, pack};
 
 /// One line of `metrics.jsonl`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -85,6 +86,7 @@ impl<'a> Trainer<'a> {
         if source.is_empty() {
             return Err(Error::NoSamples);
         }
+        lora::check(model, config)?;
         Ok(Self {
             model,
             source,
@@ -157,7 +159,13 @@ impl<'a> Trainer<'a> {
                     Err(out) => dropped.push(out),
                 }
             }
-            let sums = accumulate(model, optimizer, samples, config.micro_tokens, stop, feed)?;
+            let draw = Draw {
+                seed: config.seed,
+                step: number as u64,
+                microbatch: 0,
+            };
+            let tokens = config.micro_tokens;
+            let sums = accumulate(model, optimizer, samples, tokens, draw, stop, feed)?;
             Ok(sums.map(|sums| (sums, dropped, waited)))
         });
         let Some((sums, dropped, waited)) = computed? else {
@@ -244,6 +252,7 @@ fn accumulate(
     optimizer: &mut Optimizer,
     samples: Vec<Encoded>,
     micro_tokens: usize,
+    mut draw: Draw,
     stop: &AtomicBool,
     feed: &Feed,
 ) -> Result<Option<Sums>, Error> {
@@ -265,6 +274,9 @@ fn accumulate(
             optimizer.clear()?;
             return Ok(None);
         }
+        // Until the backward is done, which may compute parts of the forward again.
+        let _dropping = adapter::dropping(model, draw);
+        draw.microbatch += 1;
         let rows = Tensor::f_from_slice(&packed.rows)?.f_to_device(model.device())?;
         let targets = Tensor::f_from_slice(&packed.targets)?.f_to_device(model.device())?;
         let hidden_nd = model

@@ -14,7 +14,7 @@ use super::source::WEIGHTS;
 use crate::error::Error;
 use crate::mllm::Mllm;
 use crate::parameter::Parameter;
-use crate::save::{Staged, stage, write_file};
+use crate::save::{Staged, companions, stage, write_file};
 
 /// The version of `peft` whose folders these are.
 const VERSION: &str = "0.21.2";
@@ -43,6 +43,21 @@ const OFF: &[&str] = &[
 /// Writes the adapter of `model` into `folder`. `base` is the name under which others find the base: a repository's, or a
 /// folder's.
 pub fn save(model: &dyn Mllm, folder: &Path, base: &str) -> Result<(), Error> {
+    save_beside(model, folder, base, None)
+}
+
+/// As [`save`], with the model's `config.json` and with tokenizer, processor and generation settings of the folder `source`
+/// beside it.
+pub fn save_with(model: &dyn Mllm, folder: &Path, base: &str, source: &Path) -> Result<(), Error> {
+    save_beside(model, folder, base, Some(source))
+}
+
+fn save_beside(
+    model: &dyn Mllm,
+    folder: &Path,
+    base: &str,
+    source: Option<&Path>,
+) -> Result<(), Error> {
     let layers = layers(model);
     if layers.is_empty() {
         return Err(AdapterError::Unsuited("the model has no adapter to save").into());
@@ -52,17 +67,22 @@ pub fn save(model: &dyn Mllm, folder: &Path, base: &str) -> Result<(), Error> {
         path: folder.to_owned(),
         source,
     })?;
-    let config = config(model, &layers, base)?;
-    let staged = stage(folder, CONFIG, format!("{config:#}\n").as_bytes())?;
+    let config = config(model, &layers, base);
+    let mut finished = vec![stage(folder, CONFIG, format!("{config:#}\n").as_bytes())?];
+    if source.is_some() {
+        finished.extend(companions(folder, source)?);
+        let config = model.config_text().as_bytes();
+        finished.push(stage(folder, "config.json", config)?);
+    }
     let adapter = model.parameters().iter().filter(|p| p.adapter.is_some());
     let parameters: Vec<&Parameter> = adapter.collect();
     let kind = parameters[0].tensor.kind();
     let about = json!({"format": "pt", RECORD: fingerprint(model)?});
-    let weights = write_file(&parameters, folder, WEIGHTS, kind, &about)?;
-    [weights, staged].into_iter().try_for_each(Staged::put)
+    finished.push(write_file(&parameters, folder, WEIGHTS, kind, &about)?);
+    finished.into_iter().try_for_each(Staged::put)
 }
 
-fn config(model: &dyn Mllm, layers: &[AdaptedLayer<'_>], base: &str) -> Result<Value, Error> {
+fn config(model: &dyn Mllm, layers: &[AdaptedLayer<'_>], base: &str) -> Value {
     let about: Value = serde_json::from_str(model.config_text()).unwrap_or_default();
     let class = about["architectures"][0].as_str().unwrap_or_default();
     let family = about["model_type"].as_str().unwrap_or_default();
@@ -125,7 +145,7 @@ fn config(model: &dyn Mllm, layers: &[AdaptedLayer<'_>], base: &str) -> Result<V
     for key in OFF {
         config[*key] = Value::Null;
     }
-    Ok(config)
+    config
 }
 
 /// A whole number as one, as people write alphas.
@@ -150,8 +170,8 @@ fn targets(model: &dyn Mllm, layers: &[AdaptedLayer<'_>]) -> BTreeSet<String> {
     let is_others = |end: &str| others.iter().any(|other| ends_with(other, end));
     let shortest = |layer: &AdaptedLayer<'_>| {
         let name = layer.part.module.as_str();
-        let starts = name.rmatch_indices('.').map(|(at, _)| &name[at + 1..]);
-        let found = starts.filter(|end| !is_others(end)).next();
+        let mut starts = name.rmatch_indices('.').map(|(at, _)| &name[at + 1..]);
+        let found = starts.find(|end| !is_others(end));
         found.unwrap_or(name).to_owned()
     };
     layers.iter().map(shortest).collect()

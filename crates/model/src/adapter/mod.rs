@@ -17,7 +17,7 @@ pub(crate) mod source;
 
 pub use dropout::{Draw, Dropping};
 pub use error::AdapterError;
-pub use folder::save;
+pub use folder::{save, save_with};
 pub use lora::Lora;
 pub use merge::merged;
 pub use peft::CONFIG;

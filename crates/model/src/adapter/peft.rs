@@ -334,6 +334,7 @@ mod tests {
 
     use super::*;
 
+    #[expect(clippy::needless_pass_by_value, reason = "written where it is used")]
     fn read(changes: Value) -> Result<PeftConfig, AdapterError> {
         let mut json = json!({
             "peft_type": "LORA", "r": 4, "lora_alpha": 8, "target_modules": ["q_proj", "v_proj"], "bias": "none",

@@ -9,8 +9,8 @@ use super::dropout::{Draw, Dropping};
 use super::error::AdapterError;
 use super::lora::{Lora, scale};
 use super::peft::CONFIG;
-use super::source::{AdapterSource, WEIGHTS};
-use crate::checkpoint::Checkpoint;
+use super::source::AdapterSource;
+use crate::checkpoint::{Checkpoint, INDEX, SINGLE};
 use crate::error::Error;
 use crate::families;
 use crate::mllm::Mllm;
@@ -49,6 +49,11 @@ pub fn adapted(model: &dyn Mllm, folder: &Path) -> Result<Box<dyn Mllm>, Error> 
     Ok(adapted)
 }
 
+/// As [`adapted`], for a model without values, whose names and shapes are all that can be compared.
+pub(crate) fn outlined(model: &dyn Mllm, folder: &Path) -> Result<Box<dyn Mllm>, Error> {
+    beside(model, AdapterSource::open(folder)?)
+}
+
 fn beside(model: &dyn Mllm, adapter: AdapterSource) -> Result<Box<dyn Mllm>, Error> {
     if has_adapter(model) {
         return Err(AdapterError::Unsuited(
@@ -69,8 +74,8 @@ fn beside(model: &dyn Mllm, adapter: AdapterSource) -> Result<Box<dyn Mllm>, Err
 
 /// Whether a folder is an adapter of `peft` and no model.
 pub fn is_folder(folder: &Path) -> bool {
-    folder.join(CONFIG).is_file()
-        && (folder.join(WEIGHTS).is_file() || !folder.join("config.json").is_file())
+    let has = |name: &str| folder.join(name).is_file();
+    has(CONFIG) && !has(SINGLE) && !has(INDEX)
 }
 
 /// Whether a model has an adapter.

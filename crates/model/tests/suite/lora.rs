@@ -210,7 +210,7 @@ fn an_adapter_that_is_not_what_it_says_is_refused() {
     );
     saved(folder, &["q_proj"]);
     edit(folder, |json| {
-        json["target_modules"] = json!(["q_proj", "k_proj"])
+        json["target_modules"] = json!(["q_proj", "k_proj"]);
     });
     let error = open();
     assert!(
@@ -218,7 +218,7 @@ fn an_adapter_that_is_not_what_it_says_is_refused() {
         "{error}"
     );
     edit(folder, |json| {
-        json["target_modules"] = json!(["self_attn.q_proj", "nothing"])
+        json["target_modules"] = json!(["self_attn.q_proj", "nothing"]);
     });
     adapter::adapted(base().as_ref(), folder).unwrap();
     edit(folder, |json| json["target_modules"] = json!(["v_proj"]));

@@ -198,6 +198,14 @@ fn all(recipe: Values<'_>, model_types: &[String]) -> Vec<Unread> {
         ));
     }
     for section in ["synthesizer.train", "train"] {
+        if !recipe.has(&format!("{section}.lora.rank")) {
+            let (keys, rank) = (format!("{section}.lora."), format!("{section}.lora.rank"));
+            all.push(unread(
+                &[&keys],
+                &[&rank],
+                "without a `lora.rank` all weights are trained and there is no adapter; give it a rank, or leave it out",
+            ));
+        }
         all.extend(of_training(recipe, section));
     }
     let sized = Family::Qwen2Vl.as_str();

@@ -2,5 +2,6 @@
 
 mod checkpoints;
 mod golden;
+mod lora;
 mod support;
 mod training;

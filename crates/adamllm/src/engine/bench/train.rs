@@ -164,6 +164,7 @@ fn config(asked: &BenchTrain, samples: usize) -> Config {
         betas: [0.9, 0.999],
         eps: 1e-8,
         max_grad_norm: 1.0,
+        lora: None,
     }
 }
 

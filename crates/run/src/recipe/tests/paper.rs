@@ -156,6 +156,7 @@ fn check_training(training: &Training, (rates, decay, warmup, epochs): Column) {
         betas: [0.9, 0.999],
         eps: 1e-8,
         max_grad_norm: 1.0,
+        lora: None,
     };
     assert_eq!(*training, expected);
 }
