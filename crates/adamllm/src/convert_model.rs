@@ -8,16 +8,20 @@ use clap::{Args, ValueEnum};
 /// A model in another layout, tensor by tensor.
 ///
 /// open-llava-next and hf: the original LLaVA-NeXT code's folders and `transformers`'. gguf to hf: a Llama of llama.cpp.
-/// hf to llava: a vision tower (--vision) and a Llama with a fresh projector between them.
+/// hf to llava: a vision tower (--vision) and a Llama with a fresh projector between them. --merge-lora ADAPTER BASE NEW:
+/// an adapter of `peft` into the weights of its base.
 /// Example: adamllm convert --from open-llava-next --to hf open-llava-next-llama3-8b model
 #[derive(Debug, Args)]
 pub struct ConvertModel {
     /// Layout of the input.
-    #[arg(long)]
-    pub from: Layout,
+    #[arg(long, required_unless_present = "merge_lora")]
+    pub from: Option<Layout>,
     /// Layout of the output.
-    #[arg(long)]
-    pub to: Layout,
+    #[arg(long, required_unless_present = "merge_lora")]
+    pub to: Option<Layout>,
+    /// Merge this adapter into the base that is the input; the output is a folder of `transformers`.
+    #[arg(long, value_name = "ADAPTER", conflicts_with_all = ["from", "to", "vision"])]
+    pub merge_lora: Option<PathBuf>,
     /// A model folder, or a GGUF file.
     pub input: PathBuf,
     /// The folder that is written; it must be empty or absent.
@@ -50,10 +54,12 @@ const MODEL_LAYOUTS: &[&str] = &["open-llava-next", "hf", "gguf"];
 /// conversion of models.
 pub fn routed(mut given: Vec<OsString>) -> Vec<OsString> {
     let names_model = |given: &[OsString]| {
-        given.windows(2).any(|pair| {
-            (pair[0] == "--to" || pair[0] == "--from")
-                && pair[1].to_str().is_some_and(|v| MODEL_LAYOUTS.contains(&v))
-        })
+        let merges = given.iter().any(|a| a == "--merge-lora");
+        merges
+            || given.windows(2).any(|pair| {
+                (pair[0] == "--to" || pair[0] == "--from")
+                    && pair[1].to_str().is_some_and(|v| MODEL_LAYOUTS.contains(&v))
+            })
     };
     let flat: Vec<OsString> = given
         .iter()

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use crate::Error;
+use crate::model_place::ModelPlace;
 use crate::sealed::{read_sealed, write_sealed};
 use crate::stamp::{Stamp, now};
 
@@ -53,6 +54,20 @@ impl Digests {
             self.is_new = true;
         }
         found.digest
+    }
+
+    /// One digest for a model: of its folder, or of base and adapter.
+    pub fn model(&mut self, named: &Path) -> Result<String, Error> {
+        let place = ModelPlace::of(named);
+        let base = self.folder(&place.base)?;
+        let Some(adapter) = &place.adapter else {
+            return Ok(base);
+        };
+        let adapter = self.folder(adapter)?;
+        let both = [("base".to_owned(), base), ("adapter".to_owned(), adapter)];
+        Ok(together(
+            both.iter().map(|(name, digest)| (name, digest.clone())),
+        ))
     }
 
     /// One digest for all files of a folder that are no hidden ones, by name and content; folders in it are left out.

@@ -20,6 +20,7 @@ pub mod inspect;
 pub mod jsonl;
 pub mod looks;
 pub mod mersenne;
+pub mod model_place;
 mod nearest;
 pub mod pictograms;
 pub mod record;
@@ -34,6 +35,7 @@ pub mod words;
 
 pub use causes::causes;
 pub use error::{BadRow, Error, Reason};
+pub use model_place::ModelPlace;
 pub use nearest::nearest;
 pub use record::{
     Completion, Consistency, Decoding, FinishReason, IMAGE_MARK, Label, LikelyToken, Open, Pair,

@@ -31,6 +31,8 @@ pub struct Checkpoint {
     tensors: BTreeMap<String, (usize, TensorInfo)>,
     /// Tensors that lie in memory instead; they hide those of the files.
     made: BTreeMap<String, Tensor>,
+    /// Whether tensors in memory are given out as they are, for models that share them.
+    shared: bool,
     read: BTreeSet<String>,
 }
 
@@ -58,6 +60,7 @@ impl Checkpoint {
             files: Vec::new(),
             tensors: BTreeMap::new(),
             made: BTreeMap::new(),
+            shared: false,
             read: BTreeSet::new(),
         };
         for name in names {
@@ -74,6 +77,7 @@ impl Checkpoint {
             files: Vec::new(),
             tensors: BTreeMap::new(),
             made: BTreeMap::new(),
+            shared: false,
             read: BTreeSet::new(),
         };
         checkpoint.add(path.to_owned())?;
@@ -107,8 +111,23 @@ impl Checkpoint {
             files: Vec::new(),
             tensors: BTreeMap::new(),
             made: BTreeMap::new(),
+            shared: false,
             read: BTreeSet::new(),
         }
+    }
+
+    /// One whose tensors are those of a model, under these names: what is built from it shares their memory.
+    pub(crate) fn sharing(tensors: impl Iterator<Item = (String, Tensor)>) -> Self {
+        Self {
+            made: tensors.collect(),
+            shared: true,
+            ..Self::empty(Path::new(""))
+        }
+    }
+
+    /// Whether it gives out tensors that others use too.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.shared
     }
 
     /// Puts a tensor there, in place of one of the same name.
@@ -187,6 +206,9 @@ impl Checkpoint {
     pub fn read(&mut self, name: &str, device: Device, kind: Kind) -> Result<Tensor, Error> {
         if let Some(tensor) = self.made.get(name) {
             self.read.insert(name.to_owned());
+            if self.shared && (tensor.kind(), tensor.device()) == (kind, device) {
+                return Ok(tensor.shallow_clone());
+            }
             return Ok(tensor.f_to_kind(kind)?.f_to_device(device)?.copy());
         }
         let (file, info) = &self.tensors[name];

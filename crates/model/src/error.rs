@@ -126,6 +126,9 @@ pub enum Error {
     /// A batch whose parts disagree.
     #[error("malformed batch: {0}")]
     Batch(String),
+    /// An adapter that cannot be, or not on this model.
+    #[error(transparent)]
+    Adapter(#[from] crate::adapter::error::AdapterError),
     /// A cache that is too short for what comes.
     #[error("the cache holds {capacity} tokens a sequence, sequence {row} needs {needed}")]
     CacheFull {

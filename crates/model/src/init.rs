@@ -11,6 +11,8 @@ pub enum Init {
     Normal(f64),
     /// Uniform within ±√(6 / (fan in + fan out)); Glorot and Bengio 2010.
     Xavier,
+    /// Uniform within ±1/√(fan in): what `peft` starts an adapter's A with (He et al. 2015 with a = √5).
+    Kaiming,
     /// Row 0 (the class token) zero, the other rows the two-dimensional sine-cosine code of a square grid; a start
     /// that a small tower needs to learn at all from few pictures.
     SinCos2d,
@@ -32,6 +34,12 @@ impl Init {
                     .map(|i| (bound * unit(key, i)) as f32)
                     .collect()
             }
+            Self::Kaiming => {
+                let bound = (shape[0] as f64 / length as f64).sqrt();
+                (0..length as u64)
+                    .map(|i| (bound * unit(key, i)) as f32)
+                    .collect()
+            }
             Self::SinCos2d => sin_cos_2d(shape[0] as usize, shape[1] as usize)
                 .unwrap_or_else(|| normals(key, length, 0.02)),
         }
@@ -48,14 +56,14 @@ pub fn hashed(name: &str, index: u64) -> f64 {
 }
 
 /// FNV-1a over the bytes of the name.
-fn key(name: &str) -> u64 {
+pub(crate) fn key(name: &str) -> u64 {
     name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     })
 }
 
 /// The output function of splitmix64.
-fn mix(x: u64) -> u64 {
+pub(crate) fn mix(x: u64) -> u64 {
     let x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     x ^ (x >> 31)
@@ -113,6 +121,16 @@ mod tests {
             "{mean} {variance}"
         );
         assert_ne!(values, Init::Normal(0.5).values(8, "w", &[100, 101]));
+    }
+
+    #[test]
+    fn an_adapter_starts_as_peft_starts_it() {
+        // Uniform within ±1/√64: a variance of 1/(3 · 64).
+        let values = Init::Kaiming.values(7, "a", &[100, 64]);
+        let largest = values.iter().fold(0.0, |most: f32, v| most.max(v.abs()));
+        let variance = values.iter().map(|v| v.powi(2)).sum::<f32>() / values.len() as f32;
+        assert!(largest <= 0.125 && largest > 0.1249, "{largest}");
+        assert!((variance * 192.0 - 1.0).abs() < 0.05, "{variance}");
     }
 
     #[test]

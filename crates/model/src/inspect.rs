@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use corpus::ModelPlace;
 use serde_json::{Value, json};
 
+use crate::adapter;
 use crate::checkpoint::Checkpoint;
 use crate::error::Error;
 use crate::families;
@@ -95,7 +97,11 @@ pub struct Inspection {
 }
 
 /// Looks at a folder with a `config.json`, from which the model is laid out, and the headers of its weight files.
+///
+/// `BASE+ADAPTER` is looked at as one model, whose adapter is counted with the groups of its layers.
 pub fn folder(folder: &Path) -> Result<Inspection, Error> {
+    let place = ModelPlace::of(folder);
+    let folder = place.base.as_path();
     let path = folder.join("config.json");
     let text = std::fs::read_to_string(&path).map_err(|source| Error::Io {
         action: "read",
@@ -110,7 +116,10 @@ pub fn folder(folder: &Path) -> Result<Inspection, Error> {
         Err(Error::NoWeights { .. }) => (None, None),
         Err(error) => return Err(error),
     };
-    let model = families::outline(&text, weights)?;
+    let mut model = families::outline(&text, weights)?;
+    if let Some(adapter) = &place.adapter {
+        model = adapter::put::outlined(model.as_ref(), adapter)?;
+    }
     let parameters = model.parameters();
     let entry = |p: &Parameter| TensorEntry {
         name: p.name.clone(),

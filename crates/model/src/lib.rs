@@ -5,6 +5,7 @@
 
 #![deny(missing_docs)]
 
+pub mod adapter;
 mod batch;
 mod cache;
 pub mod checkpoint;
@@ -23,6 +24,7 @@ mod recompute;
 pub mod save;
 pub mod weights;
 
+pub use adapter::Lora;
 pub use error::Error;
 pub use families::{fresh, load, outline, with_checkpoint};
 pub use mllm::{Batch, Cache, Group, Mllm, Parameter, Picture, Pool, Sequence, Slot, logits};

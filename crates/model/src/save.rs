@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value, json};
 use torch::{Device, Kind, Tensor};
 
+use crate::adapter::error::AdapterError;
 use crate::checkpoint::{Checkpoint, INDEX, SINGLE};
 use crate::error::Error;
 use crate::mllm::Mllm;
@@ -71,6 +72,12 @@ pub fn save_sharded(
     if model.config_text().is_empty() {
         return Err(Error::NoConfig);
     }
+    if model.parameters().iter().any(|p| p.adapter.is_some()) {
+        return Err(AdapterError::Unsuited(
+            "a model with an adapter is saved as its adapter, or merged; not as it is",
+        )
+        .into());
+    }
     let (parameters, config) = (model.parameters(), model.config_text());
     write(parameters, config, folder, source, kind, limit)
 }
@@ -95,6 +102,22 @@ fn write(
     limit: usize,
 ) -> Result<(), Error> {
     fs::create_dir_all(folder).map_err(writing(folder))?;
+    let mut finished = companions(folder, source)?;
+    finished.push(stage(
+        folder,
+        "config.json",
+        config_for(config, kind)?.as_bytes(),
+    )?);
+    let weights = save_tensors(parameters, folder, kind, limit)?;
+    let kept: Vec<PathBuf> = weights.iter().map(|staged| staged.place.clone()).collect();
+    for staged in finished.into_iter().chain(weights) {
+        staged.put()?;
+    }
+    remove_stale(folder, &kept)
+}
+
+/// Files of tokenizer and processor of `source`, beside their places in `folder`.
+pub(crate) fn companions(folder: &Path, source: Option<&Path>) -> Result<Vec<Staged>, Error> {
     let mut finished = Vec::new();
     for name in COMPANIONS {
         if let Some(from) = source
@@ -109,26 +132,23 @@ fn write(
             finished.push(stage(folder, name, &bytes)?);
         }
     }
-    finished.push(stage(
-        folder,
-        "config.json",
-        config_for(config, kind)?.as_bytes(),
-    )?);
-    let weights = save_tensors(parameters, folder, kind, limit)?;
-    let kept: Vec<PathBuf> = weights.iter().map(|staged| staged.place.clone()).collect();
-    for staged in finished.into_iter().chain(weights) {
-        fs::rename(&staged.written, &staged.place).map_err(writing(&staged.place))?;
-    }
-    remove_stale(folder, &kept)
+    Ok(finished)
 }
 
 /// A file that is complete but not yet at its place.
-struct Staged {
+pub(crate) struct Staged {
     written: PathBuf,
     place: PathBuf,
 }
 
-fn stage(folder: &Path, name: &str, bytes: &[u8]) -> Result<Staged, Error> {
+impl Staged {
+    /// Brings it there.
+    pub(crate) fn put(self) -> Result<(), Error> {
+        fs::rename(&self.written, &self.place).map_err(writing(&self.place))
+    }
+}
+
+pub(crate) fn stage(folder: &Path, name: &str, bytes: &[u8]) -> Result<Staged, Error> {
     let staged = Staged {
         written: folder.join(format!(".{name}.partial")),
         place: folder.join(name),
@@ -222,6 +242,17 @@ fn write_shard(
     name: &str,
     kind: Kind,
 ) -> Result<Staged, Error> {
+    write_file(parameters, folder, name, kind, &json!({"format": "pt"}))
+}
+
+/// One file of tensors, beside its place and read back, with what `about` says in its header.
+pub(crate) fn write_file(
+    parameters: &[&Parameter],
+    folder: &Path,
+    name: &str,
+    kind: Kind,
+    about: &Value,
+) -> Result<Staged, Error> {
     let staged = Staged {
         written: folder.join(format!(".{name}.partial")),
         place: folder.join(name),
@@ -237,12 +268,16 @@ fn write_shard(
         )
     });
     let mut header = Map::new();
-    header.insert("__metadata__".to_owned(), json!({"format": "pt"}));
+    header.insert("__metadata__".to_owned(), about.clone());
     let mut end = 0;
     for parameter in &ordered {
         let start = end;
         end += parameter.tensor.numel() * width;
-        let dtype = if kind == Kind::Float { "F32" } else { "BF16" };
+        let dtype = match kind {
+            Kind::Double => "F64",
+            Kind::Float => "F32",
+            _ => "BF16",
+        };
         header.insert(
             parameter.name.clone(),
             json!({"dtype": dtype, "shape": parameter.tensor.size(), "data_offsets": [start, end]}),

@@ -2,6 +2,8 @@
 
 use torch::{Device, Kind, Tensor};
 
+use crate::adapter::layer::LoraLayer;
+use crate::adapter::source::{AdapterSource, Builder, Module};
 use crate::checkpoint::Checkpoint;
 use crate::error::Error;
 use crate::init::Init;
@@ -19,6 +21,8 @@ pub enum Source {
     /// Shapes only, checked against a checkpoint if there is one: tensors of one value that is repeated, for looking at
     /// and counting.
     Outline(Option<Checkpoint>),
+    /// Another source, with an adapter on its linear layers.
+    Adapted(Box<Source>, AdapterSource),
 }
 
 impl Source {
@@ -26,6 +30,7 @@ impl Source {
     pub fn checkpoint(&self) -> Option<&Checkpoint> {
         match self {
             Self::Folder(checkpoint) | Self::Outline(Some(checkpoint)) => Some(checkpoint),
+            Self::Adapted(base, _) => base.checkpoint(),
             Self::Fresh { .. } | Self::Outline(None) => None,
         }
     }
@@ -42,6 +47,7 @@ pub struct Weights {
     pub group: Group,
     parameters: Vec<Parameter>,
     problems: Vec<String>,
+    adapter: Option<Builder>,
 }
 
 impl Weights {
@@ -52,6 +58,10 @@ impl Weights {
         device: Device,
         kind: Kind,
     ) -> Self {
+        let (source, adapter) = match source {
+            Source::Adapted(base, adapter) => (*base, Some(Builder::new(adapter))),
+            base => (base, None),
+        };
         Self {
             source,
             published,
@@ -60,7 +70,28 @@ impl Weights {
             group: Group::LanguageModel,
             parameters: Vec::new(),
             problems: Vec::new(),
+            adapter,
         }
+    }
+
+    /// The adapter of the linear layer `name`, if it has one.
+    pub(crate) fn adapter(
+        &mut self,
+        name: &str,
+        (inputs, outputs): (i64, i64),
+    ) -> Result<Option<LoraLayer>, Error> {
+        let Some(builder) = &mut self.adapter else {
+            return Ok(None);
+        };
+        let published = (self.published)(&format!("{name}.weight"));
+        let module = Module {
+            name,
+            published: published.trim_end_matches(".weight"),
+            group: self.group,
+            inputs,
+            outputs,
+        };
+        builder.layer(&module, self.kind, self.device)
     }
 
     /// The tensor `name`, which becomes a parameter. What is missing or of another shape is noted, and nothing
@@ -70,7 +101,7 @@ impl Weights {
         let outline = |kind, device| Tensor::f_zeros(1, (kind, device))?.f_expand(shape, false);
         let is_outline = matches!(self.source, Source::Outline(_));
         let tensor = match &mut self.source {
-            Source::Outline(None) => outline(self.kind, self.device)?,
+            Source::Outline(None) | Source::Adapted(..) => outline(self.kind, self.device)?,
             Source::Fresh { seed } => Tensor::f_from_slice(&init.values(*seed, name, shape))?
                 .f_reshape(shape)?
                 .f_to_kind(self.kind)?
@@ -97,7 +128,7 @@ impl Weights {
                     }
                     Some(_) => {
                         let tensor = checkpoint.read(&published, self.device, self.kind)?;
-                        if !is_finite(&tensor)? {
+                        if !checkpoint.is_shared() && !is_finite(&tensor)? {
                             self.problems.push(format!(
                                 "`{published}` {shape:?} holds values that are no finite numbers"
                             ));
@@ -113,11 +144,12 @@ impl Weights {
             group: self.group,
             decay: shape.iter().filter(|&&side| side > 1).count() > 1,
             reachable: true,
+            adapter: None,
         });
         Ok(tensor)
     }
 
-    /// All parameters in the order they were asked for; an error that lists what is missing, mis-shaped or left over.
+    /// All parameters in the order they were asked for, those of an adapter last; an error that lists what is missing, mis-shaped or left over.
     /// `tied` names pairs (left out, its twin): the first may be stored if it equals the second. `ignored` says which
     /// left-over names are harmless.
     pub fn finish(
@@ -125,8 +157,11 @@ impl Weights {
         tied: &[(String, String)],
         ignored: impl Fn(&str) -> bool,
     ) -> Result<Vec<Parameter>, Error> {
+        let adapted = self.adapter.take().map(Builder::finish);
         let (Source::Folder(checkpoint) | Source::Outline(Some(checkpoint))) = &mut self.source
         else {
+            self.parameters
+                .extend(adapted.transpose()?.unwrap_or_default());
             return Ok(self.parameters);
         };
         for (left_out, twin) in tied {
@@ -147,6 +182,9 @@ impl Weights {
                 .map(|name| format!("`{name}` is unexpected")),
         );
         if self.problems.is_empty() {
+            // What is wrong with the base is told first: its adapter would miss what it lacks.
+            self.parameters
+                .extend(adapted.transpose()?.unwrap_or_default());
             return Ok(self.parameters);
         }
         Err(Error::Tensors {

@@ -35,8 +35,8 @@ pub fn answerer(
 ) -> Result<Value> {
     let how = &engine.processing;
     Ok(json!({
-        "model": digests.folder(model)?,
-        "processor": digests.folder(processor)?,
+        "model": digests.model(&engine.place(model)?.path())?,
+        "processor": digests.folder(&engine.place(processor)?.base)?,
         "dtype": format!("{:?}", engine.dtype),
         "extra_bos": how.extra_bos,
         "template_date": how.template_date,

@@ -58,22 +58,14 @@ pub fn answer<E: From<Error>>(
     mut answered: impl FnMut(&Job, Result<()>) -> Result<(), E>,
 ) -> Result<(), E> {
     let (model_folder, processor_folder) = (answering.model, answering.processor);
-    let processor =
-        processor::load(processor_folder, &answering.engine.processing).map_err(|source| {
-            Error::ProcessorOfCheckpoint {
-                folder: processor_folder.to_owned(),
-                source,
-            }
-        })?;
-    let model = model::load(
-        model_folder,
-        answering.engine.device,
-        answering.engine.dtype,
-    )
-    .map_err(|source| Error::OpenModel {
-        folder: model_folder.to_owned(),
-        source,
+    let texts = answering.engine.place(processor_folder)?.base;
+    let processor = processor::load(&texts, &answering.engine.processing).map_err(|source| {
+        Error::ProcessorOfCheckpoint {
+            folder: processor_folder.to_owned(),
+            source,
+        }
     })?;
+    let model = answering.engine.model(model_folder)?;
     let mut digests = Digests::open(answering.run.digests());
     let how = asked::answerer(
         model_folder,
@@ -318,6 +310,7 @@ mod tests {
             generation: Generation::default(),
             processing: processor::Options::default(),
             extra_bos: None,
+            base: None,
         };
         let file = folder.path().join("slake.jsonl");
         std::fs::write(&file, "").expect("write");

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use corpus::ModelPlace;
 use corpus::digests::Digests;
 use model::checkpoint::Checkpoint;
 use run::events::{All, EventFile, Listener, Reporter, What};
@@ -280,7 +281,7 @@ pub(crate) fn without_weights(models: &[ModelRead]) -> Result<Vec<(String, PathB
     // What every recipe names comes first.
     models.sort_by_key(|model| model.key != MODEL);
     for ModelRead { key, folder } in models {
-        match Checkpoint::open(folder) {
+        match Checkpoint::open(&ModelPlace::texts(folder)) {
             Err(model::Error::NoWeights { .. }) => {}
             opened => {
                 opened.map_err(|source| Error::Weights { key, source })?;

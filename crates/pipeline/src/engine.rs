@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use model::Mllm;
+use corpus::ModelPlace;
+use model::{Mllm, adapter};
 use processor::Processor;
 use torch::{Device, Kind};
 
@@ -27,6 +28,8 @@ pub struct Engine {
     /// Whether conversations of the model in this folder begin with two begin-of-text tokens, whatever the folder itself
     /// says (`model.extra_bos`). Other models' folders speak for themselves.
     pub extra_bos: Option<(PathBuf, bool)>,
+    /// The general model of a run, which adapters of the run are on.
+    pub base: Option<PathBuf>,
 }
 
 impl Engine {
@@ -40,34 +43,145 @@ impl Engine {
             generation: Generation::default(),
             processing: processor::Options::default(),
             extra_bos: None,
+            base: None,
         }
+    }
+
+    /// Where a model lies: a folder, `BASE+ADAPTER`, or an adapter's folder alone, whose base is what it names or the run's.
+    ///
+    /// Gives [`Error::AdapterBase`], and [`Error::OpenModel`] for an adapter that cannot be read.
+    pub fn place(&self, named: &Path) -> Result<ModelPlace> {
+        let place = ModelPlace::of(named);
+        if place.adapter.is_some() || !adapter::is_folder(&place.base) {
+            return Ok(place);
+        }
+        let adapter = place.base;
+        let settings = adapter::peft::PeftConfig::open(&adapter).map_err(opening(&adapter))?;
+        let is_model = |base: &PathBuf| base.join("config.json").is_file();
+        let named = settings.base.as_ref().map(PathBuf::from).filter(is_model);
+        let Some(base) = named.or_else(|| self.base.clone()) else {
+            return Err(Error::AdapterBase {
+                folder: adapter,
+                base: settings.base,
+            });
+        };
+        Ok(ModelPlace {
+            base,
+            adapter: Some(adapter),
+        })
     }
 
     /// Opens a model and its processor.
     ///
-    /// Gives [`Error::OpenProcessor`] and [`Error::OpenModel`].
+    /// Gives [`Error::OpenProcessor`], [`Error::OpenModel`] and [`Error::AdapterBase`].
     pub fn open(&self, folder: &Path) -> Result<(Box<dyn Mllm>, Box<dyn Processor>)> {
         let processor = self.processor(folder)?;
-        let model =
-            model::load(folder, self.device, self.dtype).map_err(|source| Error::OpenModel {
-                folder: folder.to_owned(),
-                source,
-            })?;
-        Ok((model, processor))
+        Ok((self.model(folder)?, processor))
     }
 
-    /// Opens a model's processor alone.
+    /// Opens a model alone.
     ///
-    /// Gives [`Error::OpenProcessor`].
+    /// Gives [`Error::OpenModel`] and [`Error::AdapterBase`].
+    pub fn model(&self, folder: &Path) -> Result<Box<dyn Mllm>> {
+        let place = self.place(folder)?;
+        let base =
+            model::load(&place.base, self.device, self.dtype).map_err(opening(&place.base))?;
+        match &place.adapter {
+            Some(folder) => adapter::adapted(base.as_ref(), folder).map_err(opening(folder)),
+            None => Ok(base),
+        }
+    }
+
+    /// Opens a model's processor alone: its base's.
+    ///
+    /// Gives [`Error::OpenProcessor`] and [`Error::AdapterBase`].
     pub fn processor(&self, folder: &Path) -> Result<Box<dyn Processor>> {
-        let told = self.extra_bos.as_ref();
-        let options = processor::Options {
-            extra_bos: told.filter(|(of, _)| of == folder).map(|(_, says)| *says),
-            ..self.processing.clone()
-        };
-        processor::load(folder, &options).map_err(|source| Error::OpenProcessor {
+        let place = self.place(folder)?;
+        let failed = |source| Error::OpenProcessor {
             folder: folder.to_owned(),
             source,
-        })
+        };
+        let told = self.extra_bos.as_ref();
+        let told = told.filter(|(of, _)| *of == place.base || of == folder);
+        let extra_bos = match (told, &place.adapter) {
+            (Some((_, says)), _) => Some(*says),
+            // What it was trained with.
+            (None, Some(adapter)) => {
+                let settings = processor::FolderSettings::read(adapter).map_err(failed)?;
+                settings.extra_bos
+            }
+            (None, None) => None,
+        };
+        let options = processor::Options {
+            extra_bos,
+            ..self.processing.clone()
+        };
+        processor::load(&place.base, &options).map_err(failed)
+    }
+}
+
+fn opening(folder: &Path) -> impl FnOnce(model::Error) -> Error {
+    let folder = folder.to_owned();
+    move |source| Error::OpenModel { folder, source }
+}
+
+#[cfg(test)]
+mod tests {
+    use corpus::digests::Digests;
+    use model::Lora;
+
+    use super::*;
+
+    fn shipped() -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../assets/demo/base-model")
+    }
+
+    /// Whoever names a model may name a base with an adapter on it; a run's own adapters need no base beside them.
+    #[test]
+    fn a_base_with_an_adapter_is_opened_as_one() {
+        let root = tempfile::tempdir().expect("folder");
+        let (base, folder) = (shipped(), root.path().join("adapter"));
+        let engine = Engine::on(Device::Cpu, Kind::Float);
+        let plain = engine.model(&base).expect("the base");
+        let lora = Lora {
+            rank: 2,
+            alpha: 4.0,
+            dropout: 0.0,
+            targets: vec!["projector".to_owned()],
+            rslora: false,
+        };
+        let adapted = adapter::adapt(plain.as_ref(), &lora, 1).expect("an adapter");
+        adapter::save_with(adapted.as_ref(), &folder, "base-model", &base).expect("saved");
+        let named = ModelPlace {
+            base: base.clone(),
+            adapter: Some(folder.clone()),
+        };
+        let named = named.path();
+        let (model, processor) = engine.open(&named).expect("both");
+        assert_eq!(adapter::layers(model.as_ref()).len(), 2);
+        assert_eq!(
+            processor.extra_bos(),
+            engine.processor(&base).expect("the base's").extra_bos()
+        );
+
+        let error = engine.place(&folder).expect_err("no base").to_string();
+        assert!(
+            error.contains("its base `base-model` is no folder"),
+            "{error}"
+        );
+        let inside = Engine {
+            base: Some(base.clone()),
+            ..engine
+        };
+        assert_eq!(inside.place(&folder).expect("both").path(), named);
+        assert_eq!(inside.place(&base).expect("the base").adapter, None);
+
+        // The identity of both together is neither's.
+        let mut digests = Digests::default();
+        let of = |digests: &mut Digests, path: &Path| digests.model(path).expect("a digest");
+        let (both, alone) = (of(&mut digests, &named), of(&mut digests, &base));
+        assert_ne!(both, alone);
+        std::fs::write(folder.join("README.md"), "other").expect("file");
+        assert_ne!(of(&mut digests, &named), both);
     }
 }

@@ -219,6 +219,18 @@ pub enum Error {
         /// What is wrong with it.
         source: model::Error,
     },
+    /// An adapter that does not say where its base is.
+    #[error(
+        "`{}` is an adapter, and its base{} is no folder here; name both as BASE+ADAPTER",
+        folder.display(),
+        base.as_ref().map_or_else(String::new, |base| format!(" `{base}`"))
+    )]
+    AdapterBase {
+        /// Its folder.
+        folder: PathBuf,
+        /// The base that it names.
+        base: Option<String>,
+    },
     /// A model's processor cannot be opened.
     #[error("cannot open the processor of `{}`", folder.display())]
     OpenProcessor {

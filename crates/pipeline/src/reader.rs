@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use corpus::ModelPlace;
 use corpus::digests::{Digests, together};
 use corpus::formats::Loaded;
 use run::Reads;
@@ -96,8 +97,9 @@ impl<'a> Reader<'a> {
     /// Gives [`Error::ModelRole`] where it has no chat template, and [`Error::Corpus`].
     pub fn model(&mut self, role: &str, key: &'static str, folder: &Path) -> Result<()> {
         // Without a tokenizer there is nothing yet that a template could belong to; a plan does without both.
-        if folder.join("tokenizer.json").exists() && !processor::has_chat_template(folder)? {
-            let folder = folder.to_owned();
+        let texts = ModelPlace::texts(folder);
+        if texts.join("tokenizer.json").exists() && !processor::has_chat_template(&texts)? {
+            let folder = texts;
             return Err(Error::ModelRole {
                 key,
                 role: role.to_owned(),
@@ -114,7 +116,7 @@ impl<'a> Reader<'a> {
         if key == GENERAL {
             self.keys(&["model.extra_bos"]);
         }
-        let digest = self.digests.folder(folder)?;
+        let digest = self.digests.model(folder)?;
         self.reads.contents.insert(role.to_owned(), digest);
         self.models.push(ModelRead {
             key,

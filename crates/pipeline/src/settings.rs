@@ -74,6 +74,18 @@ pub fn config(training: &Training) -> train::Config {
             OnSpike::Stop => train::OnSpike::Stop,
             OnSpike::Skip => train::OnSpike::Skip,
         },
+        lora: training.lora.as_ref().map(lora),
+    }
+}
+
+/// The adapter that is trained.
+fn lora(lora: &training::Lora) -> model::Lora {
+    model::Lora {
+        rank: lora.rank,
+        alpha: lora.alpha,
+        dropout: lora.dropout,
+        targets: lora.targets.clone(),
+        rslora: lora.rslora,
     }
 }
 
@@ -132,6 +144,7 @@ pub fn engine(
         extra_bos: recipe
             .extra_bos
             .map(|says| (sources::folder_of(&recipe.checkpoint, run), says)),
+        base: Some(sources::folder_of(&recipe.checkpoint, run)),
     };
     let fitting = || {
         let named = [
@@ -209,6 +222,13 @@ mod tests {
                 on_spike: OnSpike::Skip,
                 ..Watching::default()
             },
+            lora: Some(training::Lora {
+                rank: 12,
+                alpha: 13.0,
+                dropout: 0.875,
+                targets: vec!["q_proj".to_owned()],
+                rslora: true,
+            }),
         }
     }
 
@@ -237,6 +257,7 @@ mod tests {
             "freeze": [], "scheduler": "cosine", "warmup_ratio": 0.125, "min_lr": 0.0625, "weight_decay": 9.0,
             "betas": [0.5, 0.75], "eps": 10.0, "max_grad_norm": 11.0, "recompute": "cheap",
             "on_spike": "skip",
+            "lora": {"rank": 12, "alpha": 13.0, "dropout": 0.875, "targets": ["q_proj"], "rslora": true},
         });
         assert_eq!(written(&training()), expected);
     }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use corpus::formats;
+use corpus::{ModelPlace, formats};
 use run::recipe::{DEMO, Recipe};
 use synthesis::Prompts;
 
@@ -44,8 +44,10 @@ const DEMO_SEEDS: &str = "demo/seeds.jsonl";
 
 /// The folder of a model that a recipe names, in the run folder `run`.
 pub(crate) fn folder_of(checkpoint: &Path, run: &Path) -> PathBuf {
-    if checkpoint == Path::new(DEMO) {
-        run.join(DEMO_BASE)
+    let place = ModelPlace::of(checkpoint);
+    if place.base == Path::new(DEMO) {
+        let base = run.join(DEMO_BASE);
+        ModelPlace { base, ..place }.path()
     } else {
         checkpoint.to_owned()
     }

@@ -1,5 +1,6 @@
 //! One training for synthesizer and adapted model alike: samples and a base in, a model folder out.
 
+mod adapter;
 mod best;
 pub mod checkpoints;
 mod data;
@@ -63,6 +64,7 @@ pub fn train(site: &Site<'_>, task: &Task<'_>) -> Result<Trained> {
     let config = settings::config(training);
     clear_leftovers(folder)?;
     let (model, processor) = site.engine.open(task.base)?;
+    let model = train::prepared(model, &config)?;
     let source = Samples::new(samples, processor.as_ref());
     let left_out = lengths::audit(site, &source, task, &config)?;
     planned::write(site.engine, task.base, training, folder)?;
@@ -204,16 +206,11 @@ pub fn train(site: &Site<'_>, task: &Task<'_>) -> Result<Trained> {
         None => drop(trainer),
     }
     let saved = folder.join("model");
-    model::save(model.as_ref(), &saved, Some(task.base), site.engine.dtype).map_err(|source| {
-        Error::Save {
-            folder: saved.clone(),
-            source,
-        }
-    })?;
+    adapter::save(model.as_ref(), &saved, task.base, site.engine.dtype)?;
     let extra_bos = Some(processor.extra_bos());
     processor::FolderSettings { extra_bos }.write(&saved)?;
     proof::saved(model, processor.as_ref(), &saved, || {
-        site.engine.open(&saved)
+        site.engine.open(&adapter::place(&saved, task.base))
     })?;
     let counts = Trained {
         samples: samples.len() as u64,

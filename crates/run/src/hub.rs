@@ -4,6 +4,9 @@
 
 use std::path::{Path, PathBuf};
 
+use corpus::ModelPlace;
+use corpus::model_place::ADAPTER;
+
 /// A model that is named as a repository and lies in no cache.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
@@ -48,6 +51,28 @@ impl Hub {
     pub fn place(&self, named: &str, folder: &Path) -> PathBuf {
         self.cached(Path::new(named))
             .unwrap_or_else(|| folder.join(named))
+    }
+
+    /// As [`Hub::place`], for what may be `BASE+ADAPTER`: the base in a cache or beside that file, the adapter beside it.
+    pub fn model_place(&self, named: &str, folder: &Path) -> ModelPlace {
+        let whole = self.place(named, folder);
+        let of = |at: usize| {
+            let (base, adapter) = (&named[..at], folder.join(&named[at + 1..]));
+            let base = self.place(base, folder);
+            adapter.join(ADAPTER).is_file().then_some(ModelPlace {
+                base,
+                adapter: Some(adapter),
+            })
+        };
+        let cut = if whole.exists() {
+            None
+        } else {
+            named.match_indices('+').find_map(|(at, _)| of(at))
+        };
+        cut.unwrap_or(ModelPlace {
+            base: whole,
+            adapter: None,
+        })
     }
 
     /// What a cache has under the name of a repository; none for a name of something that is there as a file.

@@ -33,6 +33,7 @@ mod resolution;
 mod checked;
 mod fitted;
 mod fitting;
+mod lora;
 mod optimizer_choices;
 mod stage_values;
 mod unread;

@@ -1,8 +1,9 @@
 //! Checkpoints that resume exactly.
 //!
 //! A checkpoint folder holds the weights and `config.json` as a Hugging Face folder, `optimizer.safetensors` with the
-//! moments as they are kept (and the f32 master weights where the model computes in less and has any), and `state.json` with
-//! cursor, plan, generator, what was chosen of the optimizer, and the checksum of every file. The cursor's unit is the optimizer step: which samples come next follows
+//! moments as they are kept (and the f32 master weights where the model computes in less and has any, or A and B of an adapter
+//! instead of all weights), and `state.json` with cursor, plan, generator, what was chosen of the optimizer, and the checksum of
+//! every file. The cursor's unit is the optimizer step: which samples come next follows
 //! from it.
 
 use std::collections::BTreeMap;
@@ -203,9 +204,10 @@ impl Trainer<'_> {
         Ok(())
     }
 
-    /// A model without a configuration cannot be saved as a folder; its trained weights go beside the moments.
+    /// A model without a configuration cannot be saved as a folder; its trained weights go beside the moments. So do an
+    /// adapter's, whose base is not written again.
     fn has_weight_files(&self) -> bool {
-        !self.model.config_text().is_empty()
+        !self.model.config_text().is_empty() && !model::adapter::has_adapter(self.model)
     }
 
     /// What `optimizer.safetensors` holds.

@@ -1,6 +1,6 @@
 //! The settings of a training.
 
-use model::{Group, Recompute};
+use model::{Group, Lora, Recompute};
 use serde::{Deserialize, Serialize};
 
 use crate::OnSpike;
@@ -116,6 +116,9 @@ pub struct Config {
     /// What becomes of a step whose loss or gradient norm is no number or jumps.
     #[serde(default)]
     pub on_spike: OnSpike,
+    /// An adapter that is trained instead of the model's own weights.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lora: Option<Lora>,
 }
 
 /// Settings that came later are not written where they say what was always done: checkpoints from before stay usable.
@@ -150,6 +153,7 @@ impl Config {
             masters: Masters::F32,
             optimizer_device: OptimizerDevice::Model,
             on_spike: OnSpike::default(),
+            lora: None,
         }
     }
 
@@ -166,5 +170,11 @@ impl Config {
             masters: self.masters,
             optimizer_device: self.optimizer_device,
         }
+    }
+
+    /// Whether parameters of this group are trained. A rate of 0 freezes as well: weight decay is multiplied with it, so
+    /// nothing would move.
+    pub(crate) fn trains(&self, group: Group) -> bool {
+        self.learning_rate.of(group) > 0.0 && !self.freeze.contains(&group)
     }
 }

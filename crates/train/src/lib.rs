@@ -11,6 +11,7 @@ mod error;
 mod feed;
 mod fit;
 mod flops;
+mod lora;
 mod loss;
 mod optimizer;
 mod pack;
@@ -28,6 +29,7 @@ pub use choices::{Gradients, Masters, OptimizerDevice, OptimizerState, StateByte
 pub use config::{Config, Rates, Scheduler, TooLong};
 pub use error::Error;
 pub use fit::{Dropped, left_out};
+pub use lora::prepared;
 pub use pack::{Packed, pack};
 pub use plan::Plan;
 pub use samples::Samples;

@@ -22,10 +22,10 @@ pub(crate) struct Optimizer {
     parts: usize,
 }
 
-/// A rate of 0 freezes as well: weight decay is multiplied with it, so nothing would move.
+/// With an adapter nothing but that is trained.
 fn trains(parameter: &Parameter, config: &Config) -> bool {
-    let rate = config.learning_rate.of(parameter.group);
-    parameter.reachable && rate > 0.0 && !config.freeze.contains(&parameter.group)
+    let is_asked = config.lora.is_some() == parameter.adapter.is_some();
+    is_asked && parameter.reachable && config.trains(parameter.group)
 }
 
 impl Optimizer {

@@ -64,6 +64,7 @@ impl Config {
             masters: Masters::F32,
             optimizer_device: OptimizerDevice::Model,
             on_spike: OnSpike::default(),
+            lora: None,
         }
     }
 }

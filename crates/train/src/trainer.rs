@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+use model::adapter::{self, Draw};
 use model::{Group, Mllm, Patches};
 use processor::Encoded;
 use serde::{Deserialize, Serialize};
@@ -15,7 +16,7 @@ use crate::flops::{Flops, matrix_rate};
 use crate::optimizer::Optimizer;
 use crate::pack::num_learned;
 use crate::spike::{self, MOST_SKIPPED, OnSpike, Spike};
-use crate::{Config, Error, Plan, SampleSource, loss, pack};
+use crate::{Config, Error, Plan, SampleSource, lora, loss, pack};
 
 /// One line of `metrics.jsonl`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -110,6 +111,7 @@ impl<'a> Trainer<'a> {
         if source.is_empty() {
             return Err(Error::NoSamples);
         }
+        lora::check(model, config)?;
         let optimizer = Optimizer::new(model, config)?;
         Ok(Self {
             model,
@@ -198,7 +200,12 @@ impl<'a> Trainer<'a> {
                 }
             }
             let worth: f64 = samples.iter().map(|s| flops.sample(model, s)).sum();
-            let sums = accumulate(model, optimizer, samples, config, stop, feed)?;
+            let draw = Draw {
+                seed: config.seed,
+                step: number as u64,
+                microbatch: 0,
+            };
+            let sums = accumulate(model, optimizer, samples, config, draw, stop, feed)?;
             Ok(sums.map(|sums| (sums, dropped, waited, worth)))
         });
         let Some((sums, dropped, waited, worth)) = computed? else {
@@ -330,6 +337,7 @@ fn accumulate(
     optimizer: &mut Optimizer,
     samples: Vec<Encoded>,
     config: &Config,
+    mut draw: Draw,
     stop: &AtomicBool,
     feed: &Feed,
 ) -> Result<Option<Sums>, Error> {
@@ -352,6 +360,9 @@ fn accumulate(
             optimizer.clear()?;
             return Ok(None);
         }
+        // Until the backward is done, which may compute parts of the forward again.
+        let _dropping = adapter::dropping(model, draw);
+        draw.microbatch += 1;
         let rows = Tensor::f_from_slice(&packed.rows)?.f_to_device(model.device())?;
         let targets = Tensor::f_from_slice(&packed.targets)?.f_to_device(model.device())?;
         let hidden_nd = model

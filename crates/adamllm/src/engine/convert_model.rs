@@ -3,7 +3,7 @@
 use adamllm::convert_model::{ConvertModel, Layout};
 use adamllm::flags::Shared;
 use adamllm::output::print;
-use anyhow::Result;
+use anyhow::{Result, bail};
 use model::convert;
 use serde_json::json;
 use torch::Kind;
@@ -13,7 +13,25 @@ use crate::device;
 /// Converts.
 pub fn run(shared: &Shared, asked: &ConvertModel) -> Result<()> {
     let device = device::ready_for_files(shared)?;
-    let input = match asked.from {
+    let dtype = match shared.dtype.as_deref() {
+        Some("bf16") => Some(Kind::BFloat16),
+        Some("f32") => Some(Kind::Float),
+        _ => None,
+    };
+    if let Some(adapter) = &asked.merge_lora {
+        let outcome = convert::merge(&convert::Merge {
+            base: &device::model_folder(&asked.input)?,
+            adapter,
+            output: &asked.output,
+            dtype,
+            device,
+        })?;
+        return tell(shared, asked, &outcome);
+    }
+    let (Some(from), Some(to)) = (asked.from, asked.to) else {
+        bail!("name the layouts of input and output with `--from` and `--to`");
+    };
+    let input = match from {
         Layout::Gguf => asked.input.clone(),
         _ => device::model_folder(&asked.input)?,
     };
@@ -23,19 +41,19 @@ pub fn run(shared: &Shared, asked: &ConvertModel) -> Result<()> {
         .map(device::model_folder)
         .transpose()?;
     let outcome = convert::run(&convert::Request {
-        from: layout(asked.from),
-        to: layout(asked.to),
+        from: layout(from),
+        to: layout(to),
         input,
         output: asked.output.clone(),
         vision,
         seed: asked.seed,
-        dtype: match shared.dtype.as_deref() {
-            Some("bf16") => Some(Kind::BFloat16),
-            Some("f32") => Some(Kind::Float),
-            _ => None,
-        },
+        dtype,
         device,
     })?;
+    tell(shared, asked, &outcome)
+}
+
+fn tell(shared: &Shared, asked: &ConvertModel, outcome: &convert::Outcome) -> Result<()> {
     for warning in &outcome.warnings {
         eprintln!("warning: {warning}");
     }

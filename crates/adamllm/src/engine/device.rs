@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use adamllm::flags::{Shared, threads};
 use adamllm::{environment, machine};
 use anyhow::{Context as _, Result, bail};
+use corpus::ModelPlace;
 use pipeline::generation::Generation;
 use pipeline::{Engine, settings};
 use run::recipe::{Automatic, DeviceKind, Dtype};
@@ -23,12 +24,19 @@ pub fn engine(shared: &Shared) -> Result<Engine> {
         generation: Generation::default(),
         processing: processor::Options::default(),
         extra_bos: None,
+        base: None,
     })
 }
 
 /// The folder of a model that is named on the command line.
 pub fn model_folder(named: &Path) -> Result<PathBuf> {
-    Ok(environment::hub().resolve(named)?)
+    let hub = environment::hub();
+    // A base with an adapter on it may be one of the cache, too.
+    if let Some(place) = ModelPlace::cut(named, |_| true) {
+        let base = hub.resolve(&place.base)?;
+        return Ok(ModelPlace { base, ..place }.path());
+    }
+    Ok(hub.resolve(named)?)
 }
 
 /// Makes libtorch ready and gives the device.

@@ -171,6 +171,7 @@ fn learn_in(folder: &Path, threads: usize) -> Result<Learned> {
         threads: 1,
         processing: processor::Options::default(),
         extra_bos: None,
+        base: None,
     };
     let (model, processor) = engine.open(&demo.join("base-model"))?;
     let picture = image::RgbImage::from_fn(72, 72, |x, y| {

@@ -258,6 +258,7 @@ fn write_tower(next: &Path, folder: &Path) {
         Some(Parameter {
             name: format!("vision_model.{rest}"),
             tensor: p.tensor.shallow_clone(),
+            adapter: None,
             ..*p
         })
     };

@@ -29,6 +29,22 @@ pub(super) fn write_file(folder: &Path, name: &str, content: &Value) -> Result<(
     std::fs::write(&path, text).map_err(|source| ConvertError::Unwritable { path, source })
 }
 
+/// An error if a folder that is to be written holds something.
+pub(super) fn refuse_filled(output: &Path) -> Result<(), ConvertError> {
+    if output.exists() {
+        let mut entries = std::fs::read_dir(output).map_err(|source| ConvertError::Unreadable {
+            path: output.to_owned(),
+            source,
+        })?;
+        if entries.next().is_some() {
+            return Err(ConvertError::NotEmpty {
+                folder: output.to_owned(),
+            });
+        }
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

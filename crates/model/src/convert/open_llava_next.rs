@@ -208,6 +208,7 @@ pub(super) fn from_hf(
         .map(|parameter| Parameter {
             name: to_original(&parameter.name),
             tensor: parameter.tensor.shallow_clone(),
+            adapter: None,
             ..*parameter
         })
         .collect();

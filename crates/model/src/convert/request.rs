@@ -7,7 +7,7 @@ use serde_json::Value;
 use torch::{Device, Kind};
 
 use super::error::ConvertError;
-use super::files::write_file;
+use super::files::{refuse_filled, write_file};
 use super::layout::Layout;
 use super::{gguf, llava, open_llava_next};
 use crate::checkpoint::Checkpoint;
@@ -53,17 +53,7 @@ pub struct Outcome {
 /// Gives every variant of [`ConvertError`]; which of them depends on the layouts.
 pub fn run(request: &Request) -> Result<Outcome, ConvertError> {
     let (input, output) = (&request.input, &request.output);
-    if output.exists() {
-        let mut entries = std::fs::read_dir(output).map_err(|source| ConvertError::Unreadable {
-            path: output.clone(),
-            source,
-        })?;
-        if entries.next().is_some() {
-            return Err(ConvertError::NotEmpty {
-                folder: output.clone(),
-            });
-        }
-    }
+    refuse_filled(output)?;
     let vision = request.vision.as_deref();
     let converted = match (request.from, request.to) {
         (Layout::OpenLlavaNext, Layout::Hf) => open_llava_next::to_hf(input, vision)?,
@@ -155,7 +145,7 @@ fn kind(request: &Request, half: bool) -> Kind {
 }
 
 /// Numbers of tensors and of values.
-fn counts(parameters: &[Parameter]) -> (usize, usize) {
+pub(super) fn counts(parameters: &[Parameter]) -> (usize, usize) {
     let values = parameters.iter().map(|p| p.tensor.numel());
     (parameters.len(), values.sum())
 }

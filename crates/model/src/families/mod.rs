@@ -102,6 +102,17 @@ pub fn with_checkpoint(
     )
 }
 
+/// A model of any source.
+pub(crate) fn of_source(
+    config: &str,
+    source: Source,
+    device: Device,
+    kind: Kind,
+) -> Result<Box<dyn Mllm>, Error> {
+    let parsed = parse(config)?;
+    build(config.to_owned(), &parsed, || Ok(source), device, kind)
+}
+
 fn parse(config: &str) -> Result<Value, Error> {
     serde_json::from_str(config).map_err(|source| Error::Json {
         path: "config.json".into(),

@@ -237,8 +237,7 @@ impl Layer {
         };
         let q = heads(&self.query.forward(x)?)?;
         // Its gradient is zero but for rounding; the noise must not reach an optimizer that scales it up.
-        let bias = self.key.bias.as_ref().map(Tensor::detach);
-        let k = heads(&torch::linear(x, &self.key.weight, bias.as_ref())?)?;
+        let k = heads(&self.key.forward_with_still_bias(x)?)?;
         let v = heads(&self.value.forward(x)?)?;
         let mixed = masked(&q, &k, &v, None)?;
         self.output

@@ -211,10 +211,9 @@ impl Layer {
                 .f_transpose(1, 2)
         };
         // As in CLIP, a bias on all keys has no gradient but rounding.
-        let bias = self.key.bias.as_ref().map(Tensor::detach);
         let mixed = masked(
             &heads(&self.query.forward(x)?)?,
-            &heads(&torch::linear(x, &self.key.weight, bias.as_ref())?)?,
+            &heads(&self.key.forward_with_still_bias(x)?)?,
             &heads(&self.value.forward(x)?)?,
             None,
         )?;

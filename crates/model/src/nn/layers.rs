@@ -2,22 +2,25 @@
 
 use torch::{Kind, Tensor, fused, products};
 
+use crate::adapter::layer::LoraLayer;
 use crate::error::Error;
 use crate::init::Init;
 use crate::recompute::Recompute;
 use crate::weights::Weights;
 
-/// `x · weightᵀ + bias`.
+/// `x · weightᵀ + bias`, and what an adapter adds to it.
 #[derive(Debug)]
 pub struct Linear {
     /// `[out, in]`.
     pub weight: Tensor,
     /// `[out]`.
     pub bias: Option<Tensor>,
+    /// On a layer that a model's adapter targets.
+    adapter: Option<LoraLayer>,
 }
 
 impl Linear {
-    /// Takes `name.weight` and, if asked, `name.bias`.
+    /// Takes `name.weight` and, if asked, `name.bias`; and the adapter of `name`, if it has one.
     pub fn new(
         weights: &mut Weights,
         name: &str,
@@ -32,12 +35,29 @@ impl Linear {
         } else {
             None
         };
-        Ok(Self { weight, bias })
+        Ok(Self {
+            weight,
+            bias,
+            adapter: weights.adapter(name, (inputs, outputs))?,
+        })
     }
 
     /// `[.., in]` to `[.., out]`.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor, Error> {
-        Ok(torch::linear(x, &self.weight, self.bias.as_ref())?)
+        self.with_bias(x, self.bias.as_ref())
+    }
+
+    /// As [`Linear::forward`], but no gradient comes to the bias.
+    pub fn forward_with_still_bias(&self, x: &Tensor) -> Result<Tensor, Error> {
+        self.with_bias(x, self.bias.as_ref().map(Tensor::detach).as_ref())
+    }
+
+    fn with_bias(&self, x: &Tensor, bias: Option<&Tensor>) -> Result<Tensor, Error> {
+        let base = torch::linear(x, &self.weight, bias)?;
+        match &self.adapter {
+            Some(adapter) => adapter.add(&base, x),
+            None => Ok(base),
+        }
     }
 
     /// Numbers of a result.
@@ -48,6 +68,9 @@ impl Linear {
     /// Several of the same rows `[m, in]` at once, their results side by side: while decoding, where that saves time; nothing
     /// elsewhere.
     pub fn joined(maps: &[&Self], x: &Tensor) -> Result<Option<Tensor>, Error> {
+        if maps.iter().any(|map| map.adapter.is_some()) {
+            return Ok(None);
+        }
         let maps: Vec<_> = maps.iter().map(|m| (&m.weight, m.bias.as_ref())).collect();
         Ok(products::joined(x, &maps)?)
     }

@@ -72,9 +72,9 @@ impl Picture {
 }
 
 #[derive(Deserialize)]
-struct Gradient {
-    norm: f64,
-    values: Vec<f64>,
+pub(crate) struct Gradient {
+    pub(crate) norm: f64,
+    pub(crate) values: Vec<f64>,
 }
 
 #[derive(Deserialize)]
@@ -98,7 +98,7 @@ impl Golden {
     }
 
     /// Mean nats of each next token of its own sequence that is no image token.
-    fn loss(&self, logits: &Tensor, batch: &Batch) -> Tensor {
+    pub(crate) fn loss(&self, logits: &Tensor, batch: &Batch) -> Tensor {
         let (mut rows, mut targets) = (Vec::new(), Vec::new());
         for span in batch.starts.windows(2) {
             for i in span[0]..span[1] - 1 {
@@ -124,7 +124,7 @@ pub fn packed<'a>(sequences: impl Iterator<Item = &'a Sequence>) -> Batch {
 }
 
 /// The values at the places that `make.py` drew for this name.
-fn at_places(name: &str, count: usize, tensor: &Tensor) -> Vec<f64> {
+pub(crate) fn at_places(name: &str, count: usize, tensor: &Tensor) -> Vec<f64> {
     let values: Vec<f64> =
         Vec::try_from(tensor.detach().to_kind(Kind::Double).flatten(0, -1)).unwrap();
     (0..count as u64)
@@ -132,22 +132,25 @@ fn at_places(name: &str, count: usize, tensor: &Tensor) -> Vec<f64> {
         .collect()
 }
 
-fn mean_square(values: impl ExactSizeIterator<Item = f64>) -> f64 {
+pub(crate) fn mean_square(values: impl ExactSizeIterator<Item = f64>) -> f64 {
     let count = values.len() as f64;
     values.map(|v| v * v).sum::<f64>() / count
 }
 
-fn difference<'a>(a: &'a [f64], b: &'a [f64]) -> impl ExactSizeIterator<Item = f64> + 'a {
+pub(crate) fn difference<'a>(
+    a: &'a [f64],
+    b: &'a [f64],
+) -> impl ExactSizeIterator<Item = f64> + 'a {
     assert_eq!(a.len(), b.len());
     a.iter().zip(b).map(|(a, b)| a - b)
 }
 
-fn assert_close(what: &str, ours: f64, theirs: f64) {
+pub(crate) fn assert_close(what: &str, ours: f64, theirs: f64) {
     assert_within(what, ours, theirs.max(FLOOR / 2.0), 2.0);
 }
 
 #[expect(clippy::print_stdout, reason = "the parity table of `--nocapture`")]
-fn assert_within(what: &str, ours: f64, theirs: f64, factor: f64) {
+pub(crate) fn assert_within(what: &str, ours: f64, theirs: f64, factor: f64) {
     println!("{what}: ours {ours:.2e}, transformers {theirs:.2e}");
     assert!(
         ours <= factor * theirs,

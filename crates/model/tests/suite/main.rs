@@ -7,6 +7,8 @@ mod conversions;
 mod forward;
 mod golden;
 mod hostile;
+mod lora;
+mod lora_golden;
 mod memory;
 mod patches;
 mod recompute;

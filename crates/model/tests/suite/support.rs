@@ -67,7 +67,7 @@ pub fn fill(model: &dyn Mllm) {
 }
 
 /// The rule of `tests/golden/make.py`.
-fn weight(name: &str, shape: &[i64], index: u64) -> f32 {
+pub fn weight(name: &str, shape: &[i64], index: u64) -> f32 {
     let unit = hashed(name, index);
     let value = match shape {
         [_] if name.ends_with("norm.weight")
@@ -174,4 +174,23 @@ pub fn train(model: &dyn Mllm, groups: &[Group]) {
             .tensor
             .set_requires_grad(groups.contains(&parameter.group) && parameter.reachable);
     }
+}
+
+/// A safetensors file of f32 tensors, for what no function of the crate writes.
+pub fn write_tensors(path: &std::path::Path, tensors: &[(String, Tensor)]) {
+    let (mut header, mut data) = (serde_json::Map::new(), Vec::new());
+    for (name, tensor) in tensors {
+        let start = data.len();
+        let values: Vec<f32> = Vec::try_from(tensor.flatten(0, -1)).unwrap();
+        data.extend(values.iter().flat_map(|value| value.to_le_bytes()));
+        header.insert(
+            name.clone(),
+            serde_json::json!({"dtype": "F32", "shape": tensor.size(), "data_offsets": [start, data.len()]}),
+        );
+    }
+    let text = serde_json::Value::Object(header).to_string();
+    let mut file = (text.len() as u64).to_le_bytes().to_vec();
+    file.extend(text.into_bytes());
+    file.extend(data);
+    std::fs::write(path, file).unwrap();
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Instant;
 
-use corpus::{Decoding, Open, Pair, Request, Role, Sample, Turn};
+use corpus::{Decoding, ModelPlace, Open, Pair, Request, Role, Sample, Turn};
 use generate::{Generator as _, LocalGenerator};
 use model::Mllm;
 use model::checkpoint::Checkpoint;
@@ -38,7 +38,7 @@ pub struct Measured {
 impl Measured {
     /// What a model is made of, by its `config.json` alone.
     pub fn sizes(engine: &Engine, config: &train::Config, folder: &Path) -> Result<Sizes> {
-        let path = folder.join("config.json");
+        let path = ModelPlace::texts(folder).join("config.json");
         let text = std::fs::read_to_string(&path).map_err(Error::io("read", &path))?;
         let model = model::outline(&text, None).map_err(|source| Error::Config { path, source })?;
         Ok(Sizes::of(engine, config, model.as_ref()))
@@ -93,17 +93,20 @@ impl Sizes {
     fn of(engine: &Engine, config: &train::Config, model: &dyn Mllm) -> Self {
         // An outline has tensors of another dtype than the run would load.
         let width = engine.dtype.elt_size_in_bytes() as u64;
+        let adapter = config.lora.as_ref().map(|lora| adapter_values(model, lora));
         let groups = model::inspect::groups(model);
         let all = groups.iter().map(|g| g.values as u64);
         let trained = groups.iter().filter(|g| !config.freeze.contains(&g.group));
         let cache = model.new_cache(1, 1);
         let cached = cache.pools[0].layers.iter().flat_map(|(k, v)| [k, v]);
-        let trained: u64 = trained.map(|g| g.values as u64).sum();
-        let state = config.state_bytes(trained, engine.dtype != Kind::Float);
+        let trained = adapter.unwrap_or_else(|| trained.map(|g| g.values as u64).sum());
+        // An adapter is in f32 itself.
+        let is_half = engine.dtype != Kind::Float && adapter.is_none();
+        let state = config.state_bytes(trained, is_half);
         let is_elsewhere =
             config.optimizer_device == OptimizerDevice::Cpu && engine.device != Device::Cpu;
         Self {
-            weights: width * all.sum::<u64>(),
+            weights: width * all.sum::<u64>() + 4 * adapter.unwrap_or(0),
             trained,
             elsewhere: if is_elsewhere {
                 state.masters + state.moments
@@ -141,7 +144,7 @@ pub struct Probe<'a> {
 impl Probe<'_> {
     /// Measures, or without weights finds out what can be known. What else is missing is added to `missing`.
     pub fn measure(&self, missing: &mut Vec<String>) -> Result<Measured> {
-        match Checkpoint::open(self.base) {
+        match Checkpoint::open(&ModelPlace::texts(self.base)) {
             Err(model::Error::NoWeights { .. }) => self.outline(missing),
             _ => self.with_weights(),
         }
@@ -190,6 +193,7 @@ impl Probe<'_> {
             ..self.config.clone()
         };
         let few = Few(&encoded);
+        let model = train::prepared(model, &config)?;
         let mut stepper = Trainer::new(model.as_ref(), &few, &config)?;
         stepper.step()?;
         let start = Instant::now();
@@ -235,6 +239,18 @@ impl Probe<'_> {
         })?;
         Ok(start.elapsed().as_secs_f64() / tokens.max(1) as f64)
     }
+}
+
+/// Values of an adapter; 0 where it cannot be, which whoever trains it will tell.
+fn adapter_values(model: &dyn Mllm, lora: &model::Lora) -> u64 {
+    let Ok(adapted) = model::adapter::adapt(model, lora, 0) else {
+        return 0;
+    };
+    let parts = adapted.parameters().iter();
+    let values = parts
+        .filter(|p| p.adapter.is_some())
+        .map(|p| p.tensor.numel());
+    values.sum::<usize>() as u64
 }
 
 /// Samples of pairs with their captions alone.

@@ -125,6 +125,7 @@ fn engine() -> Engine {
         generation: Generation::default(),
         processing: processor::Options::default(),
         extra_bos: None,
+        base: None,
     }
 }
 

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use synthesis::{Answers, CaptionPosition, Input, Joiner, JudgeKind, SameQuestion, WithoutTriplet};
 use toml::Value;
 
+use corpus::ModelPlace;
+
 use super::control::Control;
 use super::dtype::Dtype;
 use super::family::{self, Family, Found};
@@ -366,14 +368,15 @@ impl Recipe {
             if folder == Path::new(DEMO) {
                 return Some(Family::LlavaNext.as_str().to_owned());
             }
-            family::model_type(folder)
+            family::model_type(&ModelPlace::texts(folder))
         };
         models.into_iter().flatten().filter_map(type_of).collect()
     }
 
     /// What is wrong with the column of table 10 that presets are from.
     fn family_problem(&self) -> Option<String> {
-        if self.uses_demo_base() || !self.checkpoint.join("config.json").exists() {
+        let texts = ModelPlace::texts(&self.checkpoint);
+        if self.uses_demo_base() || !texts.join("config.json").exists() {
             // That it is not there is told of the checkpoint itself.
             return None;
         }
@@ -382,7 +385,7 @@ impl Recipe {
         let trains =
             !self.pairs.is_empty() || tunes.seed_data.is_none() && tunes.train.data.is_none();
         let named = self.resolution.get(FAMILY).and_then(|r| r.value.as_str());
-        match (Found::in_folder(&self.checkpoint), named) {
+        match (Found::in_folder(&texts), named) {
             (Found::Is(found), Some(named)) if found.as_str() != named => Some(format!(
                 "`{FAMILY}` is `{named}`, but `model.checkpoint` is a `{}`; leave the key out",
                 found.as_str()

@@ -165,7 +165,7 @@ fn family(
         let origin = Origin::Preset("what the demo base is".to_owned());
         return Some((Family::LlavaNext, origin));
     }
-    match Found::in_folder(&hub.place(checkpoint, folder)) {
+    match Found::in_folder(&hub.model_place(checkpoint, folder).base) {
         Found::Is(family) => {
             let origin = Origin::Preset("the checkpoint's `config.json`".to_owned());
             Some((family, origin))

@@ -210,4 +210,21 @@ pub struct Training {
     pub optimizer_device: OptimizerDevice,
     /// How it is watched.
     pub watching: Watching,
+    /// An adapter that is trained instead of the model's own weights.
+    pub lora: Option<Lora>,
+}
+
+/// A low-rank adapter.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Lora {
+    /// Rows of A and columns of B.
+    pub rank: i64,
+    /// The update is this over the rank, times B(A(x)).
+    pub alpha: f64,
+    /// Share of A's inputs that is left out while training.
+    pub dropout: f64,
+    /// Groups, and names of layers or their ends; nothing is the language model.
+    pub targets: Vec<String>,
+    /// Whether it is alpha over the rank's root.
+    pub rslora: bool,
 }

@@ -228,6 +228,32 @@ macro_rules! training {
                 OURS,
                 "whether files for TensorBoard are written beside the metrics"
             ),
+            key!(
+                concat!($section, ".lora.rank"),
+                Shape::Integer(1, 65_536),
+                "rank of an adapter that is trained instead of the model's weights; default: they are trained"
+            ),
+            key!(
+                concat!($section, ".lora.alpha"),
+                Shape::Number(0.0, 1e6),
+                "the adapter's update is alpha / rank times B(A(x)); above 0; default: twice the rank"
+            ),
+            key!(
+                concat!($section, ".lora.dropout"),
+                Shape::Number(0.0, 1.0),
+                "share of A's inputs that is left out while training, below 1; default: 0"
+            ),
+            key!(
+                concat!($section, ".lora.targets"),
+                Shape::Texts,
+                "what gets an adapter: groups (all their linear layers), and layers by name or by a name's end from a dot on; \
+                 default: language_model"
+            ),
+            key!(
+                concat!($section, ".lora.rslora"),
+                Shape::Flag,
+                "whether the update is alpha / √rank instead; default: false"
+            ),
         ]
     };
 }

@@ -336,6 +336,10 @@ fn of_training(recipe: Values<'_>, section: &str) -> Vec<Unread> {
             why,
         });
     };
+    if !recipe.has(&key("lora.rank")) {
+        let why = "without a `lora.rank` all weights are trained and there is no adapter; give it a rank, or leave it out";
+        add("lora.", "lora.rank", why.to_owned());
+    }
     if recipe.is_off(&key("shuffle")) {
         let why = format!("it is for a drawn order, and `{}` is off", key("shuffle"));
         add("seed", "shuffle", why);

@@ -8,10 +8,11 @@ use corpus::words::UnknownWord;
 use toml::Value;
 
 use super::keys::DEMO;
+use super::lora;
 use super::resolution::Resolution;
 use super::shape::{as_number, listed};
 use super::size;
-use super::training::{Group, Rates, Training};
+use super::training::{Group, Lora, Rates, Training};
 use super::watching::{BestBy, HeldBack, Watching};
 use crate::hub::Hub;
 
@@ -160,6 +161,19 @@ impl<'a> Values<'a> {
         if let Some(found) = self.hub.cached(Path::new(&text)) {
             return Some(found);
         }
+        let mut place = self.hub.model_place(&text, self.folder);
+        if text.split('+').next() == Some(DEMO) {
+            place.base = PathBuf::from(DEMO);
+        }
+        if place.adapter.is_some() {
+            if place.base != Path::new(DEMO) && !place.base.join("config.json").exists() {
+                self.errors.push(format!(
+                    "`{key}` names the base `{}`, which has no `config.json`",
+                    place.base.display()
+                ));
+            }
+            return Some(place.path());
+        }
         let path = self.path(key)?;
         if path.exists() && !path.join("config.json").exists() {
             self.errors.push(format!(
@@ -168,6 +182,24 @@ impl<'a> Values<'a> {
             ));
         }
         Some(path)
+    }
+
+    /// The adapter of a training; none where it has no rank.
+    fn lora(&mut self, section: &str, frozen: &[Group]) -> Option<Lora> {
+        let key = |name: &str| format!("{section}.lora.{name}");
+        self.value(&key("rank"))?;
+        let rank = self.integer(&key("rank"));
+        let lora = Lora {
+            rank,
+            alpha: self
+                .optional_number(&key("alpha"))
+                .unwrap_or(2.0 * rank as f64),
+            dropout: self.number(&key("dropout")),
+            targets: self.texts(&key("targets")),
+            rslora: self.flag(&key("rslora")),
+        };
+        self.errors.extend(lora::problems(&lora, section, frozen));
+        Some(lora)
     }
 
     pub fn training(&mut self, section: &str) -> Training {
@@ -199,6 +231,7 @@ impl<'a> Values<'a> {
                 )),
             }
         }
+        let lora = self.lora(section, &freeze);
         let max_steps = self.integer(&key("max_steps")) as usize;
         Training {
             data: self.path(&key("data")),
@@ -238,6 +271,7 @@ impl<'a> Values<'a> {
             masters: self.word(&key("masters")),
             optimizer_device: self.word(&key("optimizer_device")),
             watching: self.watching(section),
+            lora,
         }
     }
 

@@ -3,6 +3,7 @@
 mod checkpoints;
 mod choices;
 mod golden;
+mod lora;
 mod recompute;
 mod support;
 mod training;

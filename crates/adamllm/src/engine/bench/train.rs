@@ -191,6 +191,7 @@ fn config(asked: &BenchTrain, samples: usize) -> Config {
         masters: Masters::F32,
         optimizer_device: OptimizerDevice::Model,
         on_spike: train::OnSpike::default(),
+        lora: None,
     }
 }
 

@@ -82,7 +82,7 @@ impl LlavaNext {
         let mut parameters = weights.finish(&tied_names(config.tied, TEXT), is_buffer)?;
         let below = layout.published(&format!("{TOWER}."));
         for parameter in &mut parameters {
-            if let Some(name) = parameter.name.strip_prefix(&below) {
+            if let Some(name) = parameter.layer().strip_prefix(&below) {
                 parameter.reachable = tower.reads(name, config.keep_class);
             }
         }

@@ -163,6 +163,7 @@ fn check_training(training: &Training, (rates, decay, warmup, epochs): Column) {
         masters: training::Masters::F32,
         optimizer_device: training::OptimizerDevice::Model,
         watching: Watching::default(),
+        lora: None,
     };
     assert_eq!(*training, expected);
 }
