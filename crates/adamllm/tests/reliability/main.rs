@@ -8,3 +8,4 @@ mod plan;
 #[path = "../program/mod.rs"]
 mod program;
 mod run;
+mod watched;
