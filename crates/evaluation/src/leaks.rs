@@ -205,6 +205,17 @@ const STAGES: &str = "stages";
 /// A run's recipe, as it notes it.
 const RECIPE: &str = "recipe.json";
 
+/// The run folders that these are, or lie at most five folders below (as what stages and controls trained on), each once.
+pub fn runs_of(trained: &[PathBuf]) -> Vec<PathBuf> {
+    let is_run = |folder: &&Path| folder.join(RECIPE).is_file();
+    let runs = trained.iter().filter_map(|path| match path.is_dir() {
+        true => Some(path.as_path()),
+        false => path.ancestors().take(6).find(is_run),
+    });
+    let runs: BTreeSet<PathBuf> = runs.map(Path::to_owned).collect();
+    runs.into_iter().collect()
+}
+
 fn recipe_of(run: &Path) -> Result<serde_json::Value, LeaksError> {
     let path = run.join(RECIPE);
     let recipe = std::fs::read(&path).map_err(|source| LeaksError::RecipeUnreadable {

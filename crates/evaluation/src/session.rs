@@ -7,7 +7,7 @@ use corpus::looks::{self, Looks};
 
 use crate::benchmarks::{Benchmark, Keep};
 use crate::jobs::{self, Job, Reading};
-use crate::leaks::{LeaksError, TestPictures, TrainingData};
+use crate::leaks::{LeaksError, TestPictures, TrainingData, runs_of};
 use crate::results::{self, ResultsError};
 use crate::scored_task::{ScoredTask, TaskError, by_both};
 use crate::scoring::{Scored, Scorer, score};
@@ -175,8 +175,9 @@ fn looks_of(settings: &Settings) -> Looks {
     let own = own.map_or_else(Looks::default, |folder| {
         Looks::open(&folder.join(looks::FILE))
     });
-    let runs = settings.trained.iter().filter(|path| path.is_dir());
-    runs.fold(own, |known, run| known.and(&run.join(looks::FILE)))
+    let runs = runs_of(&settings.trained);
+    runs.iter()
+        .fold(own, |known, run| known.and(&run.join(looks::FILE)))
 }
 
 /// The strict scores of answers to blank pictures.

@@ -1,15 +1,13 @@
 //! `adamllm evaluate --model`: benchmarks through a generator, each task's answers and scores written as soon as it is
 //! done, then the pages that `adamllm score` writes.
 
-use std::path::PathBuf;
-
 use adamllm::flags::Shared;
 use adamllm::scores::{Benchmarks, Scoring};
 use adamllm::signals;
 use adamllm::terminal::Terminal;
 use anyhow::{Context as _, Result, bail};
 use evaluation::jobs::{self, Reading};
-use evaluation::leaks::trained_by;
+use evaluation::leaks::{runs_of, trained_by};
 use evaluation::session::Settings;
 use evaluation::tasks;
 use pipeline::benchmarks::{Answering, answer};
@@ -83,11 +81,7 @@ pub fn run(shared: &Shared, arguments: &Benchmarks) -> Result<()> {
         ..Reading::default()
     };
     // A run folder is named as what was trained on, too.
-    let runs: Vec<PathBuf> = trained
-        .iter()
-        .filter(|path| path.is_dir())
-        .cloned()
-        .collect();
+    let runs = runs_of(&trained);
     let settings = Settings {
         blind: blind.clone(),
         scorer: arguments.scorer.into(),

@@ -9,3 +9,4 @@ mod plan;
 mod program;
 mod run;
 mod stages;
+mod watched;

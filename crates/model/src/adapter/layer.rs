@@ -26,10 +26,15 @@ impl LoraLayer {
     /// `base`, the frozen layer's output for `x`, with the adapter's added to it. As in `peft`, a model in bf16 has its
     /// adapter computed in f32, and only the sum is rounded.
     pub fn add(&self, base: &Tensor, x: &Tensor) -> Result<Tensor, Error> {
-        let x = self
-            .dropout
-            .apply(&x.f_to_kind(self.a.kind())?, self.number)?;
-        let low = torch::linear(&x, &self.a, None)?;
+        let (dropout, number, kind) = (Arc::clone(&self.dropout), self.number, self.a.kind());
+        let seen = dropout.apply(&x.f_to_kind(kind)?, number)?;
+        let low = torch::linear(&seen, &self.a, None)?;
+        if low.requires_grad() && seen.data_ptr() != x.data_ptr() {
+            // Of a wider or thinned copy the numbers that it was made of are kept, which other layers share.
+            let x = x.shallow_clone();
+            let again = move || Ok::<_, Error>(dropout.apply(&x.f_to_kind(kind)?, number)?);
+            let _ = torch::remake(&seen, &low, again)?;
+        }
         let added = torch::linear(&low, &self.b, None)?.f_mul_scalar(self.scale)?;
         Ok(base.f_add(&added)?.f_to_kind(base.kind())?)
     }

@@ -20,8 +20,8 @@ const NOTE: &str = "best.json";
 #[derive(Serialize, Deserialize)]
 struct Note {
     step: usize,
-    /// Of the weights.
-    sha256: String,
+    /// SHA-256 of the file.
+    weights: String,
 }
 
 /// Writes the weights as they are: beside their place, then renamed.
@@ -32,8 +32,8 @@ pub fn save(trainer: &Trainer<'_>, folder: &Path, step: usize) -> Result<()> {
     let aside = PathBuf::from(aside);
     remove(&aside)?;
     fs::create_dir_all(&aside).map_err(Error::io("make", &aside))?;
-    let sha256 = trainer.save_weights(&aside.join(WEIGHTS))?;
-    write_sealed(&aside.join(NOTE), &Note { step, sha256 })?;
+    let weights = trainer.save_weights(&aside.join(WEIGHTS))?;
+    write_sealed(&aside.join(NOTE), &Note { step, weights })?;
     remove(&place)?;
     fs::rename(&aside, &place).map_err(Error::io("write", &place))
 }
@@ -45,7 +45,7 @@ pub fn sound(folder: &Path, step: usize) -> Result<PathBuf, String> {
     let note: Note = read_sealed(&place.join(NOTE)).ok_or_else(|| told("missing"))?;
     let file = place.join(WEIGHTS);
     match corpus::digest::file(&file) {
-        Ok(found) if found == note.sha256 && note.step == step => Ok(file),
+        Ok(found) if found == note.weights && note.step == step => Ok(file),
         _ => Err(told("damaged")),
     }
 }

@@ -4,20 +4,40 @@ use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 
 use super::device::Device;
-use crate::recipe::training::Training;
 pub use crate::recipe::training::{Gradients, Masters, OptimizerDevice, OptimizerState, Recompute};
+use crate::recipe::training::{Group, Training};
 use crate::recipe::{DeviceKind, Dtype};
 
-/// Small matrices that are trained beside the frozen weights.
+/// Small matrices that are trained beside the frozen weights. They are in f32 whatever the model is in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Lora {
     /// Columns of the first and rows of the second of them.
     pub rank: u64,
-    /// The linear maps that have them, by the last part of their names. They are those of the language model.
+    /// What has them: groups, and linear maps by their names, of which the last part counts; the language model where there
+    /// are none.
     pub targets: Vec<String>,
 }
 
+/// Matrices that are no linear maps, and the head, which takes no adapter by its group.
+const NO_TARGETS: [&str; 7] = [
+    "embed_tokens",
+    "lm_head",
+    "patch",
+    "position",
+    "class",
+    "mask",
+    "newline",
+];
+
 impl Lora {
+    /// What a training says of it.
+    pub fn of(lora: &crate::recipe::training::Lora) -> Self {
+        Self {
+            rank: lora.rank.unsigned_abs(),
+            targets: lora.targets.clone(),
+        }
+    }
+
     /// Its rank.
     pub fn rank(&self) -> u64 {
         self.rank
@@ -38,8 +58,22 @@ impl Lora {
     pub fn of_rank(rank: u64) -> Self {
         Self {
             rank,
-            targets: Self::TARGETS.map(str::to_owned).to_vec(),
+            targets: Vec::new(),
         }
+    }
+
+    /// Whether it is beside a linear map of this group and name.
+    pub fn takes(&self, group: Group, part: &str) -> bool {
+        let by_group = |group: Group| {
+            if self.targets.is_empty() {
+                group == Group::LanguageModel
+            } else {
+                self.targets.iter().any(|target| target == group.as_str())
+            }
+        };
+        let last = |target: &str| target.rsplit('.').next() == Some(part);
+        !NO_TARGETS.contains(&part) && by_group(group)
+            || self.targets.iter().any(|target| last(target))
     }
 }
 
@@ -91,8 +125,7 @@ impl Choices {
             optimizer_state: training.optimizer_state,
             masters: training.masters,
             optimizer_device: training.optimizer_device,
-            // set by `lora`, as it comes.
-            lora: None,
+            lora: training.lora.as_ref().map(Lora::of),
         }
     }
 

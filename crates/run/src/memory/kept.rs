@@ -6,6 +6,7 @@
 use super::architecture::{Architecture, Text, Tower, Vision};
 use super::choices::{Lora, Recompute};
 use super::load::Load;
+use crate::recipe::training::Group;
 use crate::recipe::{DeviceKind, Dtype};
 
 /// Bytes of an f32, which sums, norms' scales and attention's normalisers are in.
@@ -157,6 +158,9 @@ pub struct Flow {
     pub projector: bool,
 }
 
+/// Patches of a picture from which on attention in bf16 is libtorch's on a processor too.
+const LONG_IN_BF16: u64 = 640;
+
 /// What a forward of such a microbatch keeps.
 pub fn kept(
     model: &Architecture,
@@ -200,21 +204,71 @@ fn text_layer(text: &Text, load: &Load, numerics: Numerics, lora: Option<&Lora>)
     let (t, d, f) = (load.tokens, text.width, text.inner);
     let (q, kv) = (text.queries(), text.keys());
     let norm = numerics.norm(t * d, t);
-    // Rotated queries and keys, values, attention's output with its normalisers. Parts of several samples are put together,
-    // and the output's map keeps that.
-    let parts = if load.samples > 1 { 2 } else { 1 };
+    // Rotated queries and keys, values, attention's output with its normalisers. Where attention is libtorch's, parts of several
+    // samples are put together, and the output's map keeps that.
+    let parts = if load.samples > 1 && !numerics.is_fused() {
+        2
+    } else {
+        1
+    };
     let attention = s * t * (q + 2 * kv + parts * q) + F32 * t * text.heads;
-    // Of this rank, what lies between the two small maps.
-    let between = lora.map_or(0, |lora| s * t * lora.rank * lora.targets.len() as u64);
     // Both maps into the feed-forward part.
-    let maps = attention + 2 * s * t * f + between;
+    let maps = attention + 2 * s * t * f;
+    let beside = Beside::of(lora, numerics, (t, d, f));
     Block {
         input: s * t * d,
         // What enters, and the sum in the middle.
-        lean: 2 * norm.lean + maps,
-        whole: 2 * (norm.input + norm.output) + maps + gated(numerics, t * f),
+        lean: 2 * norm.lean + maps + beside.lean,
+        whole: 2 * norm.input + beside.normed * norm.output + maps + beside.whole,
         remade: s * t * f,
-        backward: fed_backward(s, t, d, f),
+        backward: fed_backward(s, t, d, f).max(beside.backward),
+    }
+}
+
+/// What maps of a decoder's layer keep of what they take.
+struct Beside {
+    /// Norms whose output is kept.
+    normed: u64,
+    /// Of products of gates, and between the small maps of an adapter.
+    whole: u64,
+    /// The same where cheap things are made again.
+    lean: u64,
+    /// The largest moment of an adapter's backward.
+    backward: u64,
+}
+
+impl Beside {
+    /// Frozen maps keep nothing; those with an adapter what they take, in the model's dtype, which cheap recomputation leaves
+    /// where it is in another one than the adapter's.
+    fn of(lora: Option<&Lora>, numerics: Numerics, (t, d, f): (u64, u64, u64)) -> Self {
+        let s = numerics.width();
+        let gates = gated(numerics, t * f);
+        let Some(lora) = lora else {
+            return Self {
+                normed: 2,
+                whole: gates,
+                lean: 0,
+                backward: 0,
+            };
+        };
+        let has = |part: &str| lora.takes(Group::LanguageModel, part);
+        let count = Lora::TARGETS.iter().filter(|part| has(part)).count() as u64;
+        let any = |parts: &[&str]| u64::from(parts.iter().any(|part| has(part)));
+        let normed = any(&["q_proj", "k_proj", "v_proj"]) + any(&["gate_proj", "up_proj"]);
+        let gates = if has("down_proj") { gates } else { 0 };
+        let between = F32 * t * lora.rank * count;
+        let shared = if s == F32 {
+            0
+        } else {
+            normed * s * t * d + gates
+        };
+        Self {
+            normed,
+            whole: gates + between,
+            lean: between + shared,
+            // What came in and goes out again in f32.
+            backward: s * t * (d + 2 * f) + F32 * t * (d + f),
+        }
     }
 }
 
@@ -246,13 +300,13 @@ fn cross_layer(
     let keys = numerics.norm(seen * kv, seen * text.key_heads);
     // Attention's output is always put together; the gates keep what they scale.
     let attention = 2 * s * t * q + F32 * t * text.heads + s * seen * kv;
-    let between = lora.map_or(0, |lora| s * t * lora.rank * lora.targets.len() as u64);
+    let beside = Beside::of(lora, numerics, (t, d, f));
     let inner = queries.input + queries.output + keys.input + keys.output;
-    let maps = inner + attention + 2 * s * t * (f + d) + between;
+    let maps = inner + attention + 2 * s * t * (f + d);
     Block {
         input: s * t * d,
-        lean: 2 * norm.lean + maps,
-        whole: 2 * (norm.input + norm.output) + maps + gated(numerics, t * f),
+        lean: 2 * norm.lean + maps + beside.lean,
+        whole: 2 * norm.input + beside.normed * norm.output + maps + beside.whole,
         remade: s * t * f,
         // The features' gradients of two layers are added.
         backward: fed_backward(s, t, d, f) + 2 * s * seen * d,
@@ -312,9 +366,13 @@ fn tower_layers(vision: &Vision, load: &Load, numerics: Numerics) -> Vec<(u64, B
         Tower::Tiles { run, dino, .. } => {
             vec![(run, if dino.is_some() { block(8) } else { plain })]
         }
-        // Values are a view of all three projections, which stay beside rotated queries and keys; parts of attention are put
-        // together.
-        Tower::Merged { .. } => vec![(vision.layers, block(9))],
+        // Values are a view of all three projections, which stay beside rotated queries and keys. Where attention is libtorch's,
+        // parts of several pictures are put together.
+        Tower::Merged { .. } => {
+            let is_long = numerics.dtype == Dtype::Bf16 && p > LONG_IN_BF16 * load.pictures;
+            let joins = load.pictures > 1 && (!numerics.is_fused() || is_long);
+            vec![(vision.layers, block(if joins { 9 } else { 8 }))]
+        }
         // The gates keep what they scale.
         Tower::Canvas { global, .. } => vec![(vision.layers, plain), (global, block(8))],
     }

@@ -138,12 +138,18 @@ impl Planner {
 
     /// Values of both small matrices beside each target.
     fn lora_parameters(&self, lora: &Lora) -> u64 {
-        let targets = self.parameters.iter().filter(|p| {
-            p.group == Group::LanguageModel
-                && p.inputs > 1
-                && lora.targets.iter().any(|name| name == p.part)
-        });
+        let is_target = |p: &&Parameter| p.inputs > 1 && lora.takes(p.group, p.part);
+        let targets = self.parameters.iter().filter(is_target);
         targets.map(|p| lora.rank * (p.inputs + p.outputs)).sum()
+    }
+
+    /// Whether something of a group is trained.
+    fn moves(&self, group: Group, lora: Option<&Lora>) -> bool {
+        match lora {
+            None => !self.freeze.contains(&group),
+            Some(lora) => (self.parameters.iter())
+                .any(|p| p.group == group && p.inputs > 1 && lora.takes(group, p.part)),
+        }
     }
 
     /// Whether the head takes a gradient of its own, in f32.
@@ -166,7 +172,7 @@ impl Planner {
         let sums = self.gradient_sums(choices, trained) / shards;
         let moment = self.largest(choices, numerics);
         Needs {
-            weights: s * (self.num_parameters() + own),
+            weights: s * self.num_parameters() + 4 * own,
             gradients: sums + moment.gradients,
             state: if on_host { 0 } else { state },
             activations: moment.activations,
@@ -186,7 +192,8 @@ impl Planner {
                 8 * small + 2 * (large + 4 * large.div_ceil(SCALED))
             }
         };
-        let has_masters = self.dtype == Dtype::Bf16 && choices.masters == Masters::F32;
+        let has_masters =
+            self.dtype == Dtype::Bf16 && choices.masters == Masters::F32 && choices.lora.is_none();
         moments + if has_masters { 4 * trained } else { 0 }
     }
 
@@ -205,8 +212,8 @@ impl Planner {
     /// Sums that are held from microbatch to microbatch.
     fn gradient_sums(&self, choices: &Choices, trained: u64) -> u64 {
         let each = match choices.gradients {
-            Gradients::F32 => 4,
-            Gradients::Bf16 => 2,
+            Gradients::Bf16 if choices.lora.is_none() => 2,
+            Gradients::F32 | Gradients::Bf16 => 4,
         };
         // The head's is in f32 and apart from the embedding's, be they one weight or not.
         let head = self.model.text.vocabulary * self.model.text.width;
@@ -225,13 +232,13 @@ impl Planner {
         let text = &self.model.text;
         let (t, d) = (self.load.tokens, text.width);
         let flow = Flow {
-            tower: lora.is_none() && !self.freeze.contains(&Group::VisionTower),
-            projector: lora.is_none() && !self.freeze.contains(&Group::Projector),
+            tower: self.moves(Group::VisionTower, lora),
+            projector: self.moves(Group::Projector, lora),
         };
         let kept: Kept = kept(&self.model, &self.load, numerics, flow, lora);
         let recompute = choices.recompute;
         // Gradients in half precision lie at the weights until the microbatch is done; those in f32 are added where they lie.
-        let waits = numerics.dtype == Dtype::Bf16;
+        let waits = numerics.dtype == Dtype::Bf16 && lora.is_none();
         let waiting = |counts: u64| if waits { s * counts } else { 0 };
         let (in_text, embedding) = self.leaves(lora);
         let in_vision = self.trained(lora) - in_text - embedding - self.head_alone(lora);
