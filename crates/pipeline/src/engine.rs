@@ -1,6 +1,6 @@
 //! Where models run, and how their folders are opened.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use corpus::ModelPlace;
 use model::{Mllm, adapter};
@@ -58,8 +58,14 @@ impl Engine {
         let adapter = place.base;
         let settings = adapter::peft::PeftConfig::open(&adapter).map_err(opening(&adapter))?;
         let is_model = |base: &PathBuf| base.join("config.json").is_file();
-        let named = settings.base.as_ref().map(PathBuf::from).filter(is_model);
-        let Some(base) = named.or_else(|| self.base.clone()) else {
+        // One of the same run is named from the adapter's folder.
+        let beside = settings
+            .base
+            .as_ref()
+            .map(|base| plain(&adapter.join(base)));
+        let named = settings.base.as_ref().map(PathBuf::from);
+        let mut found = beside.into_iter().chain(named).filter(is_model);
+        let Some(base) = found.next().or_else(|| self.base.clone()) else {
             return Err(Error::AdapterBase {
                 folder: adapter,
                 base: settings.base,
@@ -123,6 +129,19 @@ impl Engine {
 fn opening(folder: &Path) -> impl FnOnce(model::Error) -> Error {
     let folder = folder.to_owned();
     move |source| Error::OpenModel { folder, source }
+}
+
+/// The path without steps up, by its words alone: a link to a folder stays where it is named.
+fn plain(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        if part == Component::ParentDir && plain.file_name().is_some() {
+            plain.pop();
+        } else {
+            plain.push(part);
+        }
+    }
+    plain
 }
 
 #[cfg(test)]

@@ -63,11 +63,12 @@ pub fn train(site: &Site<'_>, task: &Task<'_>) -> Result<Trained> {
     let samples: &[Sample] = &samples;
     let config = settings::config(training);
     clear_leftovers(folder)?;
-    let (model, processor) = site.engine.open(task.base)?;
+    let base = &site.engine.place(task.base)?.path();
+    let (model, processor) = site.engine.open(base)?;
     let model = train::prepared(model, &config)?;
     let source = Samples::new(samples, processor.as_ref());
     let left_out = lengths::audit(site, &source, task, &config)?;
-    planned::write(site.engine, task.base, training, folder)?;
+    planned::write(site.engine, base, training, folder)?;
     let both = (model.as_ref(), processor.as_ref());
     let mut trainer = Trainer::new(model.as_ref(), &source, &config)?;
     trainer.measure_rate()?;
@@ -206,11 +207,11 @@ pub fn train(site: &Site<'_>, task: &Task<'_>) -> Result<Trained> {
         None => drop(trainer),
     }
     let saved = folder.join("model");
-    adapter::save(model.as_ref(), &saved, task.base, site.engine.dtype)?;
+    adapter::save(model.as_ref(), &saved, site.run, base, site.engine.dtype)?;
     let extra_bos = Some(processor.extra_bos());
     processor::FolderSettings { extra_bos }.write(&saved)?;
     proof::saved(model, processor.as_ref(), &saved, || {
-        site.engine.open(&adapter::place(&saved, task.base))
+        site.engine.open(&adapter::place(&saved, base))
     })?;
     let counts = Trained {
         samples: samples.len() as u64,

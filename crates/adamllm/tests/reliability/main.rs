@@ -1,5 +1,6 @@
 //! Never lost, never silent: the program is killed, stopped, starved of disk and fed bad input.
 
+mod adapters;
 mod bad_input;
 mod disk_full;
 mod interrupted;

@@ -8,11 +8,12 @@ use torch::Kind;
 
 use crate::error::{Error, Result};
 
-/// Saves a trained model, or the adapter that was trained on `base`, into `folder`.
-pub fn save(model: &dyn Mllm, folder: &Path, base: &Path, kind: Kind) -> Result<()> {
+/// Saves a trained model, or the adapter that was trained on `base`, into `folder` of a run's folder.
+pub fn save(model: &dyn Mllm, folder: &Path, run: &Path, base: &Path, kind: Kind) -> Result<()> {
     let saved = if adapter::has_adapter(model) {
         let texts = ModelPlace::texts(base);
-        adapter::save_with(model, folder, &published(&texts), &texts)
+        let name = within(run, folder, &texts).unwrap_or_else(|| published(&texts));
+        adapter::save_with(model, folder, &name, &texts)
     } else {
         model::save(model, folder, Some(base), kind)
     };
@@ -28,10 +29,18 @@ pub fn place(folder: &Path, base: &Path) -> PathBuf {
         return folder.to_owned();
     }
     let place = ModelPlace {
-        base: base.to_owned(),
+        base: ModelPlace::texts(base),
         adapter: Some(folder.to_owned()),
     };
     place.path()
+}
+
+/// The way from `folder` to a base that lies in the same run, which holds wherever the run is moved.
+fn within(run: &Path, folder: &Path, base: &Path) -> Option<String> {
+    let (folder, base) = (folder.strip_prefix(run).ok()?, base.strip_prefix(run).ok()?);
+    let up = folder.iter().map(|_| "..");
+    let down = base.iter().filter_map(|part| part.to_str());
+    Some(up.chain(down).collect::<Vec<_>>().join("/"))
 }
 
 /// The name of a base for others: its repository's where it lies in the hub's cache, else its folder's, without the places of
@@ -58,5 +67,15 @@ mod tests {
         ] {
             assert_eq!(published(Path::new(path)), name);
         }
+        let from = |base: &str| {
+            within(
+                Path::new("/r"),
+                Path::new("/r/train/model"),
+                Path::new(base),
+            )
+        };
+        let stage = from("/r/stages/a/train/model");
+        assert_eq!(stage.as_deref(), Some("../../stages/a/train/model"));
+        assert_eq!(from("/data/my-model"), None);
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::origin::Resolution;
 use super::shape::listed;
 use super::stages::{PIPELINE, Pipeline, STAGES, StageData, TrainStage, section_of};
-use super::training::Group;
+use super::training::{Group, Lora};
 use super::values::Values;
 
 impl Values<'_> {
@@ -47,6 +47,24 @@ pub(super) fn problems(
             "what `{PIPELINE}` stands for follows the family of the model, which nothing tells; name it with `model.family`, \
              or your own stages in `[[{STAGES}]]`"
         ));
+    }
+    for pair in stages.windows(2) {
+        let [before, stage] = pair else { continue };
+        let function = |lora: &Lora| {
+            (
+                lora.rank,
+                lora.alpha.to_bits(),
+                lora.targets.clone(),
+                lora.rslora,
+            )
+        };
+        let then = before.training.lora.as_ref().map(function);
+        if then.is_some() && stage.training.lora.as_ref().map(function) != then {
+            out.push(format!(
+                "the stage `{}` of `{STAGES}` goes on with the adapter of `{}`, and has to say the same of its `lora`",
+                stage.name, before.name
+            ));
+        }
     }
     for stage in stages {
         let (name, section) = (&stage.name, stage.section());
