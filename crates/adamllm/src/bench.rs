@@ -132,6 +132,9 @@ pub struct BenchTrain {
     /// What is computed again in the backward instead of being kept: `none`, `cheap` or `blocks`.
     #[arg(long, value_name = "WHAT", default_value = "none")]
     pub recompute: Recompute,
+    /// Train an adapter of this rank beside all linear layers of the language model instead of the weights.
+    #[arg(long, value_name = "RANK", value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    pub lora: Option<u32>,
     /// Write model, pictures and samples there for other programs to be measured with, and end.
     #[arg(long, value_name = "FOLDER")]
     pub write_inputs: Option<PathBuf>,

@@ -26,6 +26,7 @@ pub mod machine;
 pub mod output;
 pub mod plan;
 pub mod plan_pages;
+pub mod planned;
 pub mod program;
 mod reading;
 pub mod recipes;

@@ -4,14 +4,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use clap::Args;
-use run::memory::{Architecture, Device, Row};
-use run::plan::bytes;
+use run::memory::{Architecture, Device};
 use run::recipe::training::Group;
-use run::recipe::{Automatic, DeviceKind, Fitted, Fitting, Processor, Recipe};
+use run::recipe::{Automatic, DeviceKind, Fitting, Processor, Recipe};
 use serde_json::{Value, json};
 
 use crate::flags::Shared;
 use crate::output::print;
+use crate::planned::{Planned, rows};
 use crate::{machine, plan_pages, recipes};
 
 /// `adamllm plan`.
@@ -34,14 +34,6 @@ pub struct Plan {
     /// Tables of what fits where, one row a recipe, as in the documentation.
     #[arg(long)]
     pub markdown: bool,
-}
-
-/// One training of a recipe on one device.
-pub struct Planned {
-    /// The recipe's file.
-    pub recipe: PathBuf,
-    /// What was found.
-    pub fitted: Fitted,
 }
 
 /// Plans and tells.
@@ -146,13 +138,6 @@ fn why_nothing(path: &Path, recipe: &Recipe) -> anyhow::Error {
     }
 }
 
-/// Every way to train.
-pub fn rows(planned: &Planned) -> Vec<Row> {
-    let fitted = &planned.fitted;
-    let lora = fitted.row.choices.lora.as_ref();
-    fitted.planner.rows(&fitted.device, lora)
-}
-
 fn document(planned: &Planned) -> Value {
     let fitted = &planned.fitted;
     let groups = Group::ALL.map(|group| {
@@ -173,14 +158,6 @@ fn document(planned: &Planned) -> Value {
         "chosen": fitted.problem.is_none().then_some(&fitted.row),
         "why": fitted.why,
     })
-}
-
-/// Bytes in words.
-pub fn size(n: u64) -> String {
-    match n {
-        0 => "-".to_owned(),
-        n => bytes(n),
-    }
 }
 
 #[cfg(test)]

@@ -8,19 +8,19 @@ use run::memory::{
 };
 use run::plan::bytes;
 
-use crate::plan::{Planned, rows, size};
+use crate::planned::{Planned, rows};
 
 /// A training on a device, way by way.
 pub fn text(planned: &Planned) -> String {
     let fitted = &planned.fitted;
-    let (planner, device) = (&fitted.planner, &fitted.device);
-    let load = planner.load;
+    let (arithmetic, device) = (&fitted.planner, &fitted.device);
+    let load = arithmetic.load;
     let mut out = format!(
         "{} [{}]: {} parameters in {}, microbatches of at most {} tokens and {} patches\n{device} gives tensors {}\n",
         planned.recipe.display(),
         fitted.section,
-        count(planner.num_parameters()),
-        planner.dtype().as_str(),
+        count(arithmetic.num_parameters()),
+        arithmetic.dtype().as_str(),
         load.tokens,
         load.patches,
         bytes(device.for_tensors()),
@@ -186,4 +186,12 @@ pub fn markdown(all: &[Planned]) -> String {
         found.map_or("–".to_owned(), told)
     });
     format!("{full}\n{lora}")
+}
+
+/// Bytes in words.
+fn size(n: u64) -> String {
+    match n {
+        0 => "-".to_owned(),
+        n => bytes(n),
+    }
 }

@@ -46,12 +46,12 @@ fn every_recipe_of_the_paper_is_planned_without_weights() {
 fn check(recipe: &Path, run: &Path) {
     let tunes = recipe.parent().is_some_and(|p| p.ends_with("synthesizer"));
     // What would be chosen to fit is a matter of the machine that the test runs on.
-    let plain = if tunes {
+    let unfitted = if tunes {
         "synthesizer.train.fit=off"
     } else {
         "train.fit=off"
     };
-    let output = plan(recipe, run, &["--json", "--set", plain]);
+    let output = plan(recipe, run, &["--json", "--set", unfitted]);
     let name = recipe.display();
     assert!(output.status.success(), "{name}: {}", text(&output.stderr));
     let plan: Value = serde_json::from_slice(&output.stdout).expect("JSON");

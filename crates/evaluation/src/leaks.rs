@@ -208,11 +208,13 @@ const RECIPE: &str = "recipe.json";
 /// The run folders that these are, or lie at most five folders below (as what stages and controls trained on), each once.
 pub fn runs_of(trained: &[PathBuf]) -> Vec<PathBuf> {
     let is_run = |folder: &&Path| folder.join(RECIPE).is_file();
-    let runs = trained.iter().filter_map(|path| match path.is_dir() {
-        true => Some(path.as_path()),
-        false => path.ancestors().take(6).find(is_run),
-    });
-    let runs: BTreeSet<PathBuf> = runs.map(Path::to_owned).collect();
+    let run = |path: &'_ PathBuf| -> Option<PathBuf> {
+        let mut above = path.ancestors().take(6);
+        let run = path.is_dir().then_some(path.as_path());
+        Some(run.or_else(|| above.find(is_run))?.to_owned())
+    };
+    let runs = trained.iter().filter_map(run);
+    let runs: BTreeSet<PathBuf> = runs.collect();
     runs.into_iter().collect()
 }
 

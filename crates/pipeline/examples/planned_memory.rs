@@ -4,18 +4,20 @@
 //! cargo run --release -p adamllm-pipeline --example planned_memory -- benches/peers/configs/*-60m.json
 //! ```
 //!
-//! For each file, dtype and choice it prints what the plan says of the largest moment, part by part, what tensors asked for at
+//! With a word such as `lora` only the choices that have it in their names. For each file, dtype and choice it prints what the plan says of the largest moment, part by part, what tensors asked for at
 //! theirs, and how far they are apart.
+
+#![expect(clippy::print_stdout, reason = "an example talks to its user")]
 
 use std::error::Error;
 use std::sync::Arc;
 
 use processor::{Encoded, ImageGrid, ImageInput};
 use run::memory::{
-    Architecture, Choices, Gradients, Load, Masters, Needs, OptimizerState, Planner, Recompute,
-    Tower,
+    Architecture, Choices, Gradients, Load, Lora, Masters, Needs, OptimizerState, Planner,
+    Recompute, Tower,
 };
-use run::recipe::{DeviceKind, Dtype, Training};
+use run::recipe::{DeviceKind, Dtype, Training, training};
 use serde_json::Value;
 use torch::products::{Library, Product, Products};
 use train::{Config, SampleSource, Trainer};
@@ -33,7 +35,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     Products::default()
         .with(Product::WeightGradient, Library::OneDnn)
         .apply(0);
-    let files: Vec<String> = std::env::args().skip(1).collect();
+    let (words, files): (Vec<String>, Vec<String>) =
+        (std::env::args().skip(1)).partition(|word| !std::path::Path::new(word).exists());
     if files.is_empty() {
         return Err("name one `config.json` or more".into());
     }
@@ -45,6 +48,13 @@ fn main() -> Result<(), Box<dyn Error>> {
         let config = std::fs::read_to_string(&file)?;
         for dtype in Dtype::ALL {
             for choices in choices(dtype) {
+                // Of rows only those that have all words that are no files.
+                if !words
+                    .iter()
+                    .all(|word| choices.text().contains(word.as_str()))
+                {
+                    continue;
+                }
                 let (needs, measured) = case(&config, dtype, &choices)?;
                 let name = std::path::Path::new(&file);
                 let name = name.file_stem().unwrap_or_default().to_string_lossy();
@@ -89,6 +99,12 @@ fn choices(dtype: Dtype) -> Vec<Choices> {
         recomputed(Recompute::Blocks),
         small.clone(),
     ];
+    for recompute in [Recompute::None, Recompute::Blocks] {
+        all.push(Choices {
+            lora: Some(Lora::of_rank(16)),
+            ..recomputed(recompute)
+        });
+    }
     if dtype == Dtype::Bf16 {
         all.push(Choices {
             gradients: Gradients::Bf16,
@@ -146,9 +162,17 @@ fn case(config: &str, dtype: Dtype, choices: &Choices) -> Result<(Needs, u64), B
             optimizer_state: choices.optimizer_state,
             masters: choices.masters,
             optimizer_device: choices.optimizer_device,
+            lora: choices.lora.as_ref().map(|lora| training::Lora {
+                rank: lora.rank as i64,
+                alpha: 2.0 * lora.rank as f64,
+                dropout: 0.0,
+                targets: lora.targets.clone(),
+                rslora: false,
+            }),
             ..Training::synthesizer()
         })
     };
+    let model = train::prepared(model, &settings)?;
     let mut trainer = Trainer::new(model.as_ref(), &source, &settings)?;
     while trainer.step()?.is_some() {}
     let stats = torch::memory::stats();

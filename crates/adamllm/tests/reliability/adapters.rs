@@ -76,8 +76,7 @@ fn an_adapter_is_trained_killed_answered_with_and_merged() {
         let mut child = started.spawn().expect("the program starts");
         let file = small.path("killed/train/metrics.jsonl");
         let begun = Instant::now();
-        let lines =
-            || std::fs::read(&file).map_or(0, |all| all.iter().filter(|b| **b == b'\n').count());
+        let lines = || std::fs::read_to_string(&file).map_or(0, |all| all.matches('\n').count());
         while lines() < count && child.try_wait().expect("wait").is_none() {
             assert!(begun.elapsed() < Duration::from_mins(5), "no line {count}");
             std::thread::sleep(Duration::from_millis(2));

@@ -30,7 +30,7 @@ fn small() -> Small {
             {"role": "assistant", "text": caption, "learn": true},
         ]);
         let sample = json!({"id": format!("other-{i}"), "images": [name], "turns": turns});
-        samples += &format!("{sample}\n");
+        samples = format!("{samples}{sample}\n");
         let label = if i % 2 == 0 {
             "a red bowl"
         } else {
@@ -39,7 +39,7 @@ fn small() -> Small {
         let question = json!({
             "id": format!("q{i}"), "images": [name], "question": "Where is it?", "label": label, "metric": "rouge_l",
         });
-        questions += &format!("{question}\n");
+        questions = format!("{questions}{question}\n");
     }
     small.write("others.jsonl", samples.as_bytes());
     small.write("watched.jsonl", questions.as_bytes());
@@ -145,8 +145,7 @@ fn the_best_step_becomes_the_model_whatever_is_killed() {
         let mut child = started.spawn().expect("the program starts");
         let file = small.path("killed/train/validation.jsonl");
         let begun = Instant::now();
-        let lines =
-            || std::fs::read(&file).map_or(0, |all| all.iter().filter(|b| **b == b'\n').count());
+        let lines = || std::fs::read_to_string(&file).map_or(0, |all| all.matches('\n').count());
         while lines() <= count && child.try_wait().expect("wait").is_none() {
             assert!(begun.elapsed() < Duration::from_mins(5), "no line {count}");
             std::thread::sleep(Duration::from_millis(3));

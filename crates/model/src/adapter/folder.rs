@@ -5,8 +5,8 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
-use super::base::{RECORD, fingerprint};
 use super::error::AdapterError;
+use super::fingerprint::{RECORD, fingerprint};
 use super::lora::ends_with;
 use super::peft::CONFIG;
 use super::put::{AdaptedLayer, layers};

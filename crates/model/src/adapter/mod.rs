@@ -4,9 +4,9 @@
 //! [`adapt`] puts a new adapter on a model and [`adapted`] one from a folder; both share the model's tensors. [`save`] writes
 //! `peft`'s folder, [`merged`] adds the update to the weights.
 
-pub(crate) mod base;
 pub mod dropout;
 pub mod error;
+pub(crate) mod fingerprint;
 pub mod folder;
 pub(crate) mod layer;
 pub mod lora;

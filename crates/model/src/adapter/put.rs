@@ -4,9 +4,9 @@ use std::path::Path;
 
 use torch::Tensor;
 
-use super::base;
 use super::dropout::{Draw, Dropping};
 use super::error::AdapterError;
+use super::fingerprint;
 use super::lora::{Lora, scale};
 use super::peft::CONFIG;
 use super::source::AdapterSource;
@@ -41,11 +41,11 @@ pub fn adapt(model: &dyn Mllm, lora: &Lora, seed: u64) -> Result<Box<dyn Mllm>, 
 pub fn adapted(model: &dyn Mllm, folder: &Path) -> Result<Box<dyn Mllm>, Error> {
     let source = AdapterSource::open(folder)?;
     if let AdapterSource::Folder { config, .. } = &source {
-        base::check_class(model.config_text(), config, folder)?;
+        fingerprint::check_class(model.config_text(), config, folder)?;
     }
     // Names and shapes say more about what is wrong than two digests do.
     let adapted = beside(model, source)?;
-    base::check(model, folder)?;
+    fingerprint::check(model, folder)?;
     Ok(adapted)
 }
 

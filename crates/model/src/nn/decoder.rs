@@ -187,7 +187,7 @@ impl Decoder {
                     let (sum, more) =
                         layer
                             .get()
-                            .step(hidden, added.take(), pass, &cache.pools, text)?;
+                            .step(hidden, added.as_ref(), pass, &cache.pools, text)?;
                     (hidden, added) = (sum, Some(more));
                     text += 1;
                 }
@@ -324,12 +324,12 @@ impl Layer {
     fn step(
         &self,
         x: Tensor,
-        added: Option<Tensor>,
+        added: Option<&Tensor>,
         pass: &Pass,
         pools: &[Pool],
         layer: usize,
     ) -> Result<(Tensor, Tensor), Error> {
-        let (x, normed) = self.input_norm.forward_after(x, added.as_ref())?;
+        let (x, normed) = self.input_norm.forward_after(x, added)?;
         let maps = [&self.query, &self.key, &self.value];
         let (q, k, v) = match Linear::joined(&maps, &normed)? {
             Some(joined) => {

@@ -154,13 +154,11 @@ impl RmsNorm {
         x: Tensor,
         added: Option<&Tensor>,
     ) -> Result<(Tensor, Tensor), Error> {
-        match added {
-            Some(added) => self.forward_sum(&x, added, Recompute::None),
-            None => {
-                let normed = self.forward(&x)?;
-                Ok((x, normed))
-            }
+        if let Some(added) = added {
+            return self.forward_sum(&x, added, Recompute::None);
         }
+        let normed = self.forward(&x)?;
+        Ok((x, normed))
     }
 
     /// The sum of `x` and `added`, and its norm.

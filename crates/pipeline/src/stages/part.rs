@@ -37,13 +37,13 @@ impl Part {
             folder.extend([CONTROLS, control.as_str()]);
         }
         if let Some((nth, stage)) = &self.earlier {
-            own += &format!("-{nth}-{stage}");
+            own = format!("{own}-{nth}-{stage}");
             folder.extend([EARLIER, stage]);
         }
         folder.push(name);
         let group = match self.control {
             Some(control) => {
-                own += &format!("-{}", control.as_str());
+                own = format!("{own}-{}", control.as_str());
                 CONTROLS
             }
             None => name,

@@ -199,6 +199,10 @@ pub fn kept(
 }
 
 /// A layer that reads the text.
+#[expect(
+    clippy::many_single_char_names,
+    reason = "the shape letters of the field"
+)]
 fn text_layer(text: &Text, load: &Load, numerics: Numerics, lora: Option<&Lora>) -> Block {
     let s = numerics.width();
     let (t, d, f) = (load.tokens, text.width, text.inner);
@@ -285,6 +289,10 @@ fn fed_backward(s: u64, t: u64, d: u64, f: u64) -> u64 {
 }
 
 /// A layer that looks at so many vision tokens.
+#[expect(
+    clippy::many_single_char_names,
+    reason = "the shape letters of the field"
+)]
 fn cross_layer(
     text: &Text,
     load: &Load,
@@ -379,6 +387,10 @@ fn tower_layers(vision: &Vision, load: &Load, numerics: Numerics) -> Vec<(u64, B
 }
 
 /// What is kept before and behind a tower's layers; `(t, d)` are tokens and width of the text.
+#[expect(
+    clippy::many_single_char_names,
+    reason = "the shape letters of the field"
+)]
 fn around_tower(
     vision: &Vision,
     load: &Load,

@@ -129,19 +129,16 @@ fn see(taker: &mut Taker, vision: &Vision, d: u64) {
             taker.take("class", w, 1);
             taker.take("patch", w, pixels);
             taker.take("position", side * side + 1, w);
-            let bias = match dino {
-                Some((bias, masks)) => {
-                    taker.take("patch", w, 1);
-                    taker.reachable = false;
-                    if masks {
-                        taker.take("mask", w, 1);
-                    }
-                    bias
+            let bias = if let Some((bias, masks)) = dino {
+                taker.take("patch", w, 1);
+                taker.reachable = false;
+                if masks {
+                    taker.take("mask", w, 1);
                 }
-                None => {
-                    taker.norm(w);
-                    true
-                }
+                bias
+            } else {
+                taker.norm(w);
+                true
             };
             for layer in 0..vision.layers {
                 taker.reachable = layer < run;

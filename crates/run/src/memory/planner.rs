@@ -123,13 +123,11 @@ impl Planner {
 
     /// Parameters that an optimizer moves.
     pub fn trained(&self, lora: Option<&Lora>) -> u64 {
-        match lora {
-            Some(lora) => self.lora_parameters(lora),
-            None => {
-                let own = self.parameters.iter().filter(|p| self.trains(p));
-                own.map(Parameter::count).sum()
-            }
+        if let Some(lora) = lora {
+            return self.lora_parameters(lora);
         }
+        let own = self.parameters.iter().filter(|p| self.trains(p));
+        own.map(Parameter::count).sum()
     }
 
     fn trains(&self, parameter: &Parameter) -> bool {
@@ -199,14 +197,12 @@ impl Planner {
 
     /// Values of trained parameters that are too small for moments of 8 bits.
     fn small(&self, lora: Option<&Lora>) -> u64 {
-        match lora {
-            Some(_) => 0,
-            None => {
-                let own = self.parameters.iter().filter(|p| self.trains(p));
-                let counts = own.map(Parameter::count);
-                counts.filter(|&count| count < SMALL).sum()
-            }
+        if lora.is_some() {
+            return 0;
         }
+        let own = self.parameters.iter().filter(|p| self.trains(p));
+        let counts = own.map(Parameter::count);
+        counts.filter(|&count| count < SMALL).sum()
     }
 
     /// Sums that are held from microbatch to microbatch.
@@ -309,19 +305,13 @@ impl Planner {
     /// Gradients in half precision are added to their sums one after the other, to those in f32 each as a copy.
     fn collecting(&self, choices: &Choices) -> Moment {
         let s = width(self.dtype);
-        let lora = choices.lora.as_ref();
         let copied = match choices.gradients {
             Gradients::F32 => 4,
             Gradients::Bf16 => 0,
         };
-        let mut waiting: Vec<u64> = match lora {
-            Some(lora) => vec![self.lora_parameters(lora)],
-            None => {
-                let own = self.parameters.iter().filter(|p| self.trains(p));
-                let own = own.filter(|p| p.part != "lm_head");
-                own.map(Parameter::count).collect()
-            }
-        };
+        let own = self.parameters.iter().filter(|p| self.trains(p));
+        let own = own.filter(|p| p.part != "lm_head");
+        let mut waiting: Vec<u64> = own.map(Parameter::count).collect();
         waiting.reverse();
         // From the last one on, what is still there grows.
         let mut left = 0;

@@ -43,7 +43,9 @@ pub fn run(shared: &Shared, asked: &BenchTrain) -> Result<()> {
         None => draw(asked, &folder, scratch.path())?,
     };
     let source = Samples::new(&samples, processor.as_ref());
-    let mut trainer = Trainer::new(model.as_ref(), &source, &config(asked, samples.len()))?;
+    let settings = config(asked, samples.len());
+    let model = train::prepared(model, &settings)?;
+    let mut trainer = Trainer::new(model.as_ref(), &source, &settings)?;
     // Weights and the optimizer's state; the rest of the peak is gradients, activations and what passes.
     let resting = torch::memory::stats().in_use;
     let (mut all, mut before) = (Vec::with_capacity(steps), Usage::now()?);
@@ -86,7 +88,7 @@ pub fn run(shared: &Shared, asked: &BenchTrain) -> Result<()> {
         "model": inputs::told(&asked.measured, model.as_ref()),
         "settings": {
             "steps": steps, "warm_up": warm_up, "batch": asked.batch, "micro_tokens": asked.micro_tokens,
-            "learning_rate": asked.learning_rate, "data": asked.data, "recompute": asked.recompute.as_str(),
+            "learning_rate": asked.learning_rate, "data": asked.data, "recompute": asked.recompute.as_str(), "lora": asked.lora,
         },
         "load_seconds": load_seconds,
         "seconds": seconds,
@@ -191,7 +193,13 @@ fn config(asked: &BenchTrain, samples: usize) -> Config {
         masters: Masters::F32,
         optimizer_device: OptimizerDevice::Model,
         on_spike: train::OnSpike::default(),
-        lora: None,
+        lora: asked.lora.map(|rank| model::Lora {
+            rank: i64::from(rank),
+            alpha: 2.0 * f64::from(rank),
+            dropout: 0.0,
+            targets: Vec::new(),
+            rslora: false,
+        }),
     }
 }
 
