@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
-use run::recipe::training::Recompute;
+use run::recipe::training::{Gradients, Masters, OptimizerDevice, OptimizerState, Recompute};
 
 use crate::flags::positive;
 
@@ -132,6 +132,18 @@ pub struct BenchTrain {
     /// What is computed again in the backward instead of being kept: `none`, `cheap` or `blocks`.
     #[arg(long, value_name = "WHAT", default_value = "none")]
     pub recompute: Recompute,
+    /// In what gradients of a bf16 model are summed: `f32` or `bf16`.
+    #[arg(long, value_name = "DTYPE", default_value = "f32")]
+    pub gradients: Gradients,
+    /// In what AdamW's moments are kept: `f32`, `bf16` or `8bit`.
+    #[arg(long, value_name = "DTYPE", default_value = "f32")]
+    pub optimizer_state: OptimizerState,
+    /// What is updated in a bf16 model: a copy in `f32`, or with `none` the weights themselves.
+    #[arg(long, value_name = "WHAT", default_value = "f32")]
+    pub masters: Masters,
+    /// Where masters and moments are: beside the `model`, or in the memory of the `cpu`.
+    #[arg(long, value_name = "PLACE", default_value = "model")]
+    pub optimizer_device: OptimizerDevice,
     /// Train an adapter of this rank beside all linear layers of the language model instead of the weights.
     #[arg(long, value_name = "RANK", value_parser = clap::value_parser!(u32).range(1..=65_536))]
     pub lora: Option<u32>,

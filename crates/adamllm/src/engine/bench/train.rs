@@ -8,12 +8,10 @@ use adamllm::flags::Shared;
 use adamllm::output::print;
 use anyhow::{Result, bail};
 use corpus::Sample;
-use run::recipe::training::Recompute;
+use run::recipe::Training;
+use run::recipe::training::Lora;
 use serde_json::json;
-use train::{
-    Config, Gradients, Masters, Metrics, OptimizerDevice, OptimizerState, Rates, Samples,
-    Scheduler, TooLong, Trainer, peak_rss_bytes,
-};
+use train::{Config, Metrics, Rates, Samples, Scheduler, TooLong, Trainer, peak_rss_bytes};
 
 use super::inputs::{self, Scratch};
 use super::outcome::{gib, machine, spread, tell};
@@ -88,7 +86,9 @@ pub fn run(shared: &Shared, asked: &BenchTrain) -> Result<()> {
         "model": inputs::told(&asked.measured, model.as_ref()),
         "settings": {
             "steps": steps, "warm_up": warm_up, "batch": asked.batch, "micro_tokens": asked.micro_tokens,
-            "learning_rate": asked.learning_rate, "data": asked.data, "recompute": asked.recompute.as_str(), "lora": asked.lora,
+            "learning_rate": asked.learning_rate, "data": asked.data, "recompute": asked.recompute.as_str(), "gradients": asked.gradients.as_str(),
+            "optimizer_state": asked.optimizer_state.as_str(), "masters": asked.masters.as_str(),
+            "optimizer_device": asked.optimizer_device.as_str(), "lora": asked.lora,
         },
         "load_seconds": load_seconds,
         "seconds": seconds,
@@ -183,23 +183,21 @@ fn config(asked: &BenchTrain, samples: usize) -> Config {
         betas: [0.9, 0.999],
         eps: 1e-8,
         max_grad_norm: 1.0,
-        recompute: match asked.recompute {
-            Recompute::None => model::Recompute::None,
-            Recompute::Cheap => model::Recompute::Cheap,
-            Recompute::Blocks => model::Recompute::Blocks,
-        },
-        gradients: Gradients::F32,
-        optimizer_state: OptimizerState::F32,
-        masters: Masters::F32,
-        optimizer_device: OptimizerDevice::Model,
-        on_spike: train::OnSpike::default(),
-        lora: asked.lora.map(|rank| model::Lora {
-            rank: i64::from(rank),
-            alpha: 2.0 * f64::from(rank),
-            dropout: 0.0,
-            targets: Vec::new(),
-            rslora: false,
-        }),
+        ..pipeline::settings::config(&Training {
+            recompute: asked.recompute,
+            gradients: asked.gradients,
+            optimizer_state: asked.optimizer_state,
+            masters: asked.masters,
+            optimizer_device: asked.optimizer_device,
+            lora: asked.lora.map(|rank| Lora {
+                rank: i64::from(rank),
+                alpha: 2.0 * f64::from(rank),
+                dropout: 0.0,
+                targets: Vec::new(),
+                rslora: false,
+            }),
+            ..Training::synthesizer()
+        })
     }
 }
 
