@@ -130,15 +130,8 @@ void attend(const Attention<T>& head, float* room) {
       for (int64_t i = 0; i < count; ++i) {
         float* row = scores + i * line;
         const int64_t limit = head.causal && first + i + 1 < seen ? first + i + 1 : seen;
-        float highest = row[0];
-#pragma omp simd reduction(max : highest)
-        for (int64_t j = 0; j < limit; ++j) highest = highest > row[j] ? highest : row[j];
-        float mass = 0.0f;
-#pragma omp simd reduction(+ : mass)
-        for (int64_t j = 0; j < limit; ++j) {
-          row[j] = exponential(row[j] - highest);
-          mass += row[j];
-        }
+        float highest;
+        const float mass = exponentials(row, limit, highest);
         for (int64_t j = limit; j < seen; ++j) row[j] = 0.0f;
         masses[i] = mass;
         head.normalisers[own * head.nq + first + i] = highest + __builtin_logf(mass);

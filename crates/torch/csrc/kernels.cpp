@@ -254,17 +254,8 @@ void attend(const T* queries, const T* keys, const T* values, T* out, float* roo
     }
     float masses[4];
     for (int64_t head = 0; head < count; ++head) {
-      float* row = own + head * n;
-      float highest = row[0];
-#pragma omp simd reduction(max : highest)
-      for (int64_t j = 0; j < n; ++j) highest = highest > row[j] ? highest : row[j];
-      float mass = 0.0f;
-#pragma omp simd reduction(+ : mass)
-      for (int64_t j = 0; j < n; ++j) {
-        row[j] = exponential(row[j] - highest);
-        mass += row[j];
-      }
-      masses[head] = mass;
+      float highest;
+      masses[head] = exponentials(own + head * n, n, highest);
     }
     switch (count) {
       case 4:

@@ -74,5 +74,20 @@ inline Vector load16(const uint16_t* from) {
   return values;
 }
 
+// In place e to the power of each of n numbers less the largest, which is given too; their sum.
+inline float exponentials(float* row, int64_t n, float& highest) {
+  float most = row[0];
+#pragma omp simd reduction(max : most)
+  for (int64_t i = 0; i < n; ++i) most = most > row[i] ? most : row[i];
+  float mass = 0.0f;
+#pragma omp simd reduction(+ : mass)
+  for (int64_t i = 0; i < n; ++i) {
+    row[i] = exponential(row[i] - most);
+    mass += row[i];
+  }
+  highest = most;
+  return mass;
+}
+
 }  // namespace
 }  // namespace adm
