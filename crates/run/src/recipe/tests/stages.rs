@@ -107,8 +107,8 @@ fn the_papers_two_stages_have_its_values_in_every_family() {
             let recipe = read(&text, &[], folder.path()).expect("a recipe");
             let names: Vec<&str> = recipe.stages.iter().map(|s| s.name.as_str()).collect();
             assert_eq!(names, ["captions", "instructions"], "{family}");
-            let datas: Vec<_> = recipe.stages.iter().map(|s| s.data).collect();
-            assert_eq!(datas, [Some(StageData::Caption), Some(data)], "{family}");
+            let found: Vec<_> = recipe.stages.iter().map(|s| s.data).collect();
+            assert_eq!(found, [Some(StageData::Caption), Some(data)], "{family}");
             for (stage, rates) in recipe.stages.iter().zip([first, second]) {
                 let training = &stage.training;
                 let [vision_tower, projector, language_model] = rates;
