@@ -188,9 +188,10 @@ fn trained_files(named: &[PathBuf]) -> Result<Vec<PathBuf>, LeaksError> {
                 folder: path.clone(),
             });
         }
-        // A run that was damaged or is of another program has what lies where every run has it.
-        let recipe = recipe_of(path).unwrap_or_default();
-        files.extend(earlier(path, &stages_of(&recipe)));
+        // A folder without a recipe has what lies where every run has it.
+        if path.join(RECIPE).is_file() {
+            files.extend(earlier(path, &stages_of(&recipe_of(path)?)));
+        }
         files.push(mixed);
     }
     Ok(files)

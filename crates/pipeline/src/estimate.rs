@@ -56,7 +56,7 @@ impl Estimate<'_> {
         let seconds = self.measured.costs.as_ref();
         let cost = Cost {
             records: samples,
-            least_memory: sizes.weights + sizes.state.sum() - sizes.elsewhere,
+            least_memory: sizes.weights + sizes.beside(),
             seconds: seconds.map(|c| c.train * self.measured.sample_tokens * drawn as f64),
             disk: BTreeMap::from([("models".to_owned(), sizes.weights)]),
             passing_disk: BTreeMap::from([(

@@ -3,10 +3,10 @@
 
 mod slot;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
-use model::{Mllm, Parameter};
-use torch::{Kind, Tensor, compact};
+use model::{Group, Mllm, Parameter};
+use torch::{Argument, Kind, Tensor, compact};
 
 pub(crate) use self::slot::Slot;
 use self::slot::{Rule, update_plain};
@@ -86,21 +86,37 @@ impl Optimizer {
         slot.map_or(Ok(()), |slot| slot.add(gradient, self.parts))
     }
 
-    /// The L2 norm of all gradients.
-    pub fn norm(&mut self) -> Result<f64, Error> {
+    /// The L2 norm of all gradients, and of those of each group; each gradient is read once.
+    pub fn norms(&mut self) -> Result<(f64, BTreeMap<String, f64>), Error> {
         let _guard = torch::no_grad_guard();
         let part = self.parts + 1;
         self.slots
             .iter_mut()
             .try_for_each(|slot| slot.collect(part))?;
-        norm_of_slots(self.slots.iter())
-    }
-
-    /// The L2 norm of the gradients of these parameters alone, after [`Optimizer::norm`].
-    pub fn norm_of(&self, names: &BTreeSet<&str>) -> Result<f64, Error> {
-        let _guard = torch::no_grad_guard();
-        let own = |slot: &&Slot| names.contains(slot.name.as_str());
-        norm_of_slots(self.slots.iter().filter(own))
+        let (full, half): (Vec<_>, Vec<_>) = self
+            .slots
+            .iter()
+            .filter_map(|slot| Some((slot.group, slot.gradient()?.shallow_clone())))
+            .partition(|(_, gradient)| gradient.kind() == Kind::Float);
+        let (groups, full): (Vec<Group>, Vec<Tensor>) = full.into_iter().unzip();
+        let norms = if full.is_empty() {
+            Vec::new()
+        } else {
+            torch::call("aten::_foreach_norm", "Scalar", &[Argument::Tensors(&full)])?
+        };
+        let full: Vec<_> = groups.into_iter().zip(norms).collect();
+        let half: Vec<(Group, f64)> = half
+            .iter()
+            .map(|(group, gradient)| Ok((*group, compact::norm(gradient)?)))
+            .collect::<Result<_, Error>>()?;
+        let of = |is_own: &dyn Fn(Group) -> bool| {
+            let full = full.iter().filter(|(group, _)| is_own(*group));
+            let half = half.iter().filter(|(group, _)| is_own(*group));
+            together(full.map(|(_, norm)| norm), half.map(|(_, norm)| norm))
+        };
+        let own = |group: Group| Ok((group.as_str().to_owned(), of(&|other| other == group)?));
+        let groups: Result<_, Error> = Group::ALL.into_iter().map(own).collect();
+        Ok((of(&|_| true)?, groups?))
     }
 
     /// Clips gradients of this norm, updates with the given factor of the peak rates, and forgets the gradients.
@@ -170,24 +186,23 @@ impl Optimizer {
     }
 }
 
-/// The L2 norm of the gradients of these parameters.
-fn norm_of_slots<'a>(slots: impl Iterator<Item = &'a Slot>) -> Result<f64, Error> {
-    let (full, half): (Vec<Tensor>, Vec<Tensor>) = slots
-        .filter_map(|slot| slot.gradient().map(Tensor::shallow_clone))
-        .partition(|gradient| gradient.kind() == Kind::Float);
+/// The norm of gradients of these norms, those in f32 and those in half precision.
+fn together<'a>(
+    full: impl Iterator<Item = &'a Tensor>,
+    half: impl Iterator<Item = &'a f64>,
+) -> Result<f64, Error> {
+    let full: Vec<&Tensor> = full.collect();
     let norm = if full.is_empty() {
         0.0
     } else {
-        torch::foreach_norm(&full)?
+        Tensor::f_stack(&full, 0)?.f_norm()?.f_double_value(&[])?
     };
-    if half.is_empty() {
+    let mut half = half.peekable();
+    if half.peek().is_none() {
         return Ok(norm);
     }
-    let mut squares = norm * norm;
-    for gradient in half {
-        squares += compact::norm(&gradient)?.powi(2);
-    }
-    Ok(squares.sqrt())
+    let squares: f64 = half.map(|norm| norm * norm).sum();
+    Ok((norm * norm + squares).sqrt())
 }
 
 #[cfg(test)]

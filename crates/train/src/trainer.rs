@@ -1,6 +1,6 @@
 //! The stepper: encode, pack, forward, backward, update.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
@@ -217,9 +217,9 @@ impl<'a> Trainer<'a> {
         let mut norms = BTreeMap::new();
         if learned > 0 {
             loss = sums.loss / learned as f64;
-            grad_norm = self.optimizer.norm()?;
-            if grad_norm.is_finite() {
-                norms = self.norms()?;
+            (grad_norm, norms) = self.optimizer.norms()?;
+            if !grad_norm.is_finite() {
+                norms.clear();
             }
             skipped = self.left_out(number, loss, grad_norm)?;
             if skipped.is_none() {
@@ -265,17 +265,6 @@ impl<'a> Trainer<'a> {
             wasted_memory_bytes: memory.peak.saturating_sub(memory.peak_requested),
             skipped,
         })
-    }
-
-    /// The norm of the gradients of each group.
-    fn norms(&self) -> Result<BTreeMap<String, f64>, Error> {
-        let norm = |group: Group| -> Result<(String, f64), Error> {
-            let own = self.model.parameters().iter().filter(|p| p.group == group);
-            let names: BTreeSet<&str> = own.map(|p| p.name.as_str()).collect();
-            let norm = self.optimizer.norm_of(&names)?;
-            Ok((group.as_str().to_owned(), norm))
-        };
-        Group::ALL.into_iter().map(norm).collect()
     }
 
     /// Looks whether a step is to be left out, before it changes any weight; an error where none may be, or no more.

@@ -10,7 +10,6 @@ use generate::{Generator as _, LocalGenerator};
 use model::Mllm;
 use model::checkpoint::Checkpoint;
 use processor::{Encoded, Processor};
-use run::recipe::training::Group;
 use torch::{Device, Kind};
 use train::{OptimizerDevice, SampleSource, StateBytes, TooLong, Trainer, peak_rss_bytes};
 
@@ -44,18 +43,25 @@ impl Measured {
         Ok(Sizes::of(engine, config, model.as_ref()))
     }
 
-    /// The same, as far as sizes tell, of a training that leaves these groups as they are.
+    /// The same, as far as sizes tell, of another training of the model. Of an adapter that nobody has measured nothing is counted
+    /// but the weights beside it.
     #[must_use]
-    pub fn with_frozen(&self, frozen: &[Group]) -> Self {
-        let is_trained = |name: &&String| !frozen.iter().any(|group| group.as_str() == **name);
-        let parameters = &self.sizes.parameters;
-        let trained = parameters.iter().filter(|(name, _)| is_trained(name));
-        let sizes = Sizes {
-            trained: trained.map(|(_, values)| values).sum(),
-            ..self.sizes.clone()
+    pub fn of_training(&self, config: &train::Config) -> Self {
+        let trains = |name: &str| config.freeze.iter().all(|group| group.as_str() != name);
+        let parameters = self.sizes.parameters.iter();
+        let state = match (&config.lora, self.sizes.is_adapter) {
+            (Some(_), true) => self.sizes.state,
+            (Some(_), false) => config.state_bytes(0, false),
+            (None, _) => {
+                let trained = parameters.filter(|(name, _)| trains(name));
+                config.state_bytes(trained.map(|(_, values)| values).sum(), self.sizes.is_half)
+            }
         };
         Self {
-            sizes,
+            sizes: Sizes {
+                state,
+                ..self.sizes.clone()
+            },
             ..self.clone()
         }
     }
@@ -77,19 +83,30 @@ pub struct Costs {
 pub struct Sizes {
     /// Parameters by group.
     pub parameters: BTreeMap<String, u64>,
-    /// Parameters that are trained.
-    pub trained: u64,
+    /// Whether the weights are not in f32.
+    pub is_half: bool,
+    /// Whether an adapter is trained beside them.
+    pub is_adapter: bool,
     /// Bytes of the weights.
     pub weights: u64,
     /// Bytes of one cached token.
     pub cached_token: u64,
     /// What the optimizer keeps beside them.
     pub state: StateBytes,
-    /// Of that, what lies in the host's memory while the model is elsewhere.
-    pub elsewhere: u64,
+    /// Whether masters and moments of that lie in the host's memory, and the model elsewhere.
+    pub is_elsewhere: bool,
 }
 
 impl Sizes {
+    /// Bytes of the optimizer's that lie beside the model.
+    pub fn beside(&self) -> u64 {
+        if self.is_elsewhere {
+            self.state.gradients
+        } else {
+            self.state.sum()
+        }
+    }
+
     fn of(engine: &Engine, config: &train::Config, model: &dyn Mllm) -> Self {
         // An outline has tensors of another dtype than the run would load.
         let width = engine.dtype.elt_size_in_bytes() as u64;
@@ -100,19 +117,16 @@ impl Sizes {
         let cache = model.new_cache(1, 1);
         let cached = cache.pools[0].layers.iter().flat_map(|(k, v)| [k, v]);
         let trained = adapter.unwrap_or_else(|| trained.map(|g| g.values as u64).sum());
+        let is_half = engine.dtype != Kind::Float;
         // An adapter is in f32 itself.
-        let is_half = engine.dtype != Kind::Float && adapter.is_none();
-        let state = config.state_bytes(trained, is_half);
+        let state = config.state_bytes(trained, is_half && adapter.is_none());
         let is_elsewhere =
             config.optimizer_device == OptimizerDevice::Cpu && engine.device != Device::Cpu;
         Self {
             weights: width * all.sum::<u64>() + 4 * adapter.unwrap_or(0),
-            trained,
-            elsewhere: if is_elsewhere {
-                state.masters + state.moments
-            } else {
-                0
-            },
+            is_half,
+            is_adapter: adapter.is_some(),
+            is_elsewhere,
             state,
             cached_token: width * cached.map(|t| t.numel() as u64).sum::<u64>(),
             parameters: groups

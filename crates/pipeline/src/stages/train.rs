@@ -17,6 +17,7 @@ use crate::estimate::Estimate;
 use crate::reader::Reader;
 use crate::records::{read, write_rejected};
 use crate::samples;
+use crate::settings;
 use crate::sources::Sources;
 use crate::stage::{Link, Site, Stage};
 use crate::trained::Trained;
@@ -171,7 +172,9 @@ impl Stage for Train {
             Some(path) => samples::load(path, &self.reading, false)?.rows.len(),
             None => estimate.records(self.mix.name()),
         };
-        let measured = estimate.measured.with_frozen(&self.training.freeze);
+        let measured = estimate
+            .measured
+            .of_training(&settings::config(&self.training));
         let own = Estimate {
             measured: &measured,
             before: BTreeMap::new(),

@@ -1,7 +1,7 @@
 //! One trained parameter with its state.
 
 use corpus::seed::hash;
-use model::Parameter;
+use model::{Group, Parameter};
 use torch::compact::{self, Moment, Update};
 use torch::{AdamW, Device, Kind, Tensor};
 
@@ -12,6 +12,7 @@ use crate::{Config, Error};
 pub(crate) struct Slot {
     /// The published name.
     pub name: String,
+    pub group: Group,
     /// The leaf that the model computes with.
     weight: Tensor,
     /// f32, and what is updated; none where that is the leaf itself.
@@ -68,6 +69,7 @@ impl Slot {
         };
         Ok(Self {
             name: parameter.name.clone(),
+            group: parameter.group,
             average: moment()?,
             square: moment()?,
             updates: 0,
