@@ -12,6 +12,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("adamllm-processor", &["adamllm-corpus"]),
     ("adamllm-synthesis", &["adamllm-corpus"]),
     ("adamllm-evaluation", &["adamllm-corpus"]),
+    ("adamllm-endpoint", &["adamllm-corpus"]),
+    ("adamllm-faults", &[]),
     (
         "adamllm-report",
         &["adamllm-evaluation", "adamllm-synthesis", "adamllm-corpus"],
@@ -50,6 +52,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "adamllm-report",
             "adamllm-train",
             "adamllm-generate",
+            "adamllm-endpoint",
             "adamllm-model",
             "adamllm-processor",
             "adamllm-torch",
