@@ -19,6 +19,11 @@ pub struct Settings {
     pub model: String,
     /// The key, if there is one.
     pub key: Option<Secret>,
+    /// The environment variable that the key is looked for in, as errors name it.
+    pub key_variable: String,
+    /// Texts that the served model's tokenizer reads as control tokens wherever they stand. A request that holds one as
+    /// ordinary text is not sent: a caption could otherwise end its own turn.
+    pub control_tokens: Vec<String>,
     /// Whether pictures may leave this machine.
     pub send_images: bool,
     /// How pictures are sent.
