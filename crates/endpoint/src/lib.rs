@@ -3,6 +3,7 @@
 #![deny(missing_docs)]
 
 mod address;
+mod cache;
 mod failure;
 mod ledger;
 mod notice;
@@ -11,8 +12,11 @@ mod secret;
 mod settings;
 
 pub use address::{Address, AddressError};
-pub use ledger::Caps;
+pub use cache::{Cache, CacheError};
+pub use ledger::{
+    Amount, Caps, Exhausted, Ledger, LedgerError, Refusal, Settlement, Spent, Ticket,
+};
 pub use notice::Notice;
-pub use prices::{Money, Prices, Usage};
+pub use prices::{Money, MoneyError, PriceError, Prices, Usage};
 pub use secret::Secret;
 pub use settings::{Limits, PictureFormat, Pictures, Settings, Timeouts};
