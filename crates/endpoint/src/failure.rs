@@ -5,7 +5,7 @@ use std::time::Duration;
 
 /// How one try of a request ended without an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Failure {
+pub enum Failure {
     /// Nothing left this machine: no connection.
     Unreachable(String),
     /// The endpoint asks for patience (429, or 503 with `Retry-After`).
