@@ -135,8 +135,9 @@ impl Exchange {
         let told = self.clean(&format!("{}: {}", status.as_u16(), problem(&text)));
         match status {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Failure::Unauthorized(told),
-            StatusCode::NOT_FOUND => Failure::Hopeless(told),
-            StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => Failure::Hopeless(told),
+            StatusCode::NOT_FOUND
+            | StatusCode::METHOD_NOT_ALLOWED
+            | StatusCode::NOT_IMPLEMENTED => Failure::Hopeless(told),
             // No money is left there: patience does not help.
             StatusCode::TOO_MANY_REQUESTS if text.contains("insufficient_quota") => {
                 Failure::Hopeless(told)

@@ -9,9 +9,10 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::attempt::Exchange;
 use crate::cache::Cache;
-use crate::driver::{Driver, Learned};
+use crate::driver::Driver;
 use crate::error::Error;
-use crate::job::{Job, Kept, What};
+use crate::job::{Done, Job, Kept, What};
+use crate::learned::Learned;
 use crate::ledger::{Ledger, Spent};
 use crate::notice::Notice;
 use crate::probe;
@@ -58,7 +59,7 @@ pub struct Client {
     runtime: Runtime,
     learned: Learned,
     /// Answers that were taken from those that were kept.
-    from_cache: u64,
+    known: u64,
 }
 
 impl Client {
@@ -97,7 +98,9 @@ impl Client {
             })?;
             http = http.proxy(proxy);
         }
-        let client = http.build().map_err(|error| Error::Client(error.to_string()))?;
+        let client = http
+            .build()
+            .map_err(|error| Error::Client(error.to_string()))?;
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let runtime = Builder::new_current_thread()
             .enable_all()
@@ -117,7 +120,7 @@ impl Client {
             exchange,
             runtime,
             learned,
-            from_cache: 0,
+            known: 0,
         })
     }
 
@@ -153,9 +156,10 @@ impl Client {
         self.drive(&mut jobs, watch, &mut |job, outcome| {
             sink(match outcome {
                 Ok(Kept::Answer(answer)) => answer.completion(&job.request.id),
-                Ok(Kept::Likelihood { .. }) => {
-                    failed(&job.request.id, "a likelihood in place of an answer".to_owned())
-                }
+                Ok(Kept::Likelihood { .. }) => failed(
+                    &job.request.id,
+                    "a likelihood in place of an answer".to_owned(),
+                ),
                 Err(problem) => failed(&job.request.id, problem),
             })
         })
@@ -184,14 +188,17 @@ impl Client {
                 all.push((&one.request, answer, before));
             }
         }
-        let mut jobs = all.iter().enumerate().map(|(number, (request, answer, before))| Job {
-            number,
-            request: (*request).clone(),
-            what: What::Score {
-                answer: (*answer).clone(),
-                before: *before,
-            },
-        });
+        let mut jobs = all
+            .iter()
+            .enumerate()
+            .map(|(number, (request, answer, before))| Job {
+                number,
+                request: (*request).clone(),
+                what: What::Score {
+                    answer: (*answer).clone(),
+                    before: *before,
+                },
+            });
         self.drive(&mut jobs, watch, &mut |job, outcome| {
             if let Ok(Kept::Likelihood {
                 log_probability,
@@ -220,7 +227,9 @@ impl Client {
             None => one.prompt_tokens.filter(|count| *count > 0),
         };
         let mut before: Vec<Option<usize>> = asked.iter().map(known).collect();
-        let open: Vec<usize> = (0..asked.len()).filter(|&at| before[at].is_none()).collect();
+        let open: Vec<usize> = (0..asked.len())
+            .filter(|&at| before[at].is_none())
+            .collect();
         let mut jobs = open.iter().map(|&number| {
             let mut request = asked[number].request.clone();
             request.decoding.max_new_tokens = 1;
@@ -246,7 +255,7 @@ impl Client {
         &mut self,
         jobs: &mut dyn Iterator<Item = Job>,
         watch: &mut Watch<'_>,
-        done: &mut dyn FnMut(&Job, Result<Kept, String>) -> Result<(), String>,
+        done: &mut Done<'_>,
     ) -> Result<(), Error> {
         let mut driver = Driver::new(
             Arc::clone(&self.settings),
@@ -254,8 +263,8 @@ impl Client {
             self.exchange.clone(),
             &mut self.learned,
         );
-        let driven = self.runtime.block_on(driver.run(jobs, watch, done));
-        self.from_cache += driver.from_cache();
+        let ended = self.runtime.block_on(driver.run(jobs, watch, done));
+        self.known += driver.known();
         let scaled = driver.scaled();
         if let Some(side) = self.settings.pictures.max_side.filter(|_| scaled > 0) {
             (watch.notice)(Notice::ScaledDown {
@@ -263,7 +272,7 @@ impl Client {
                 side,
             });
         }
-        driven
+        ended
     }
 
     /// What was spent for this place so far, in this run and in those before it that kept the same ledger.
@@ -273,8 +282,8 @@ impl Client {
     }
 
     /// How many answers were taken from those that were kept.
-    pub fn from_cache(&self) -> u64 {
-        self.from_cache
+    pub fn known(&self) -> u64 {
+        self.known
     }
 
     /// The services that requests need.

@@ -5,19 +5,20 @@ use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
 use tokio::task::{Id, JoinError, JoinSet};
 
-use crate::attempt::{Exchange, Most};
+use crate::attempt::Exchange;
 use crate::client::{Books, Watch};
 use crate::error::Error;
 use crate::failure::Failure;
 use crate::fleet::{Fleet, Pick, Sent};
-use crate::job::{Job, Kept};
-use crate::ledger::{LedgerError, Refusal, Settlement, Ticket};
+use crate::job::{Done, Job, Kept};
+use crate::learned::Learned;
+use crate::ledger::{Refusal, Settlement, Ticket};
 use crate::notice::Notice;
 use crate::prices::Usage;
 use crate::settings::Settings;
+use crate::tries::{Due, Ended, Flight, Tried, Waiting, attempted};
 use crate::wire::question::LIMITS;
 use crate::{probe, retry};
 
@@ -27,90 +28,6 @@ const LOOK: Duration = Duration::from_millis(100);
 const GRACE: Duration = Duration::from_secs(15);
 /// So many requests that are refused before any is answered: it is not the requests.
 const REFUSED: usize = 5;
-
-/// What was found out of the endpoints so far.
-#[derive(Debug)]
-pub(crate) struct Learned {
-    /// The word for the most tokens.
-    limit: &'static str,
-    /// The most tokens that a picture took.
-    picture_tokens: u64,
-    /// Whether anything was answered.
-    answered: bool,
-    /// Whether a wrong count was told.
-    told_count: bool,
-}
-
-impl Learned {
-    pub fn new(settings: &Settings) -> Self {
-        Self {
-            limit: LIMITS[0],
-            picture_tokens: settings.pictures.tokens,
-            answered: false,
-            told_count: false,
-        }
-    }
-}
-
-/// A job that is to be sent, or sent again.
-#[derive(Debug)]
-struct Waiting {
-    job: Arc<Job>,
-    key: Arc<str>,
-    /// Tries that count.
-    tries: u32,
-    /// All of them, patience asked for included.
-    times: u32,
-    /// Where it failed last.
-    avoid: Option<usize>,
-}
-
-/// When a job is due again; the earliest first.
-#[derive(Debug)]
-struct Due(Instant, u64, Waiting);
-
-impl PartialEq for Due {
-    fn eq(&self, other: &Self) -> bool {
-        (self.0, self.1) == (other.0, other.1)
-    }
-}
-impl Eq for Due {}
-impl PartialOrd for Due {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-impl Ord for Due {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        (self.0, self.1).cmp(&(other.0, other.1))
-    }
-}
-
-/// A job on its way.
-#[derive(Debug)]
-struct Flight {
-    waiting: Waiting,
-    sent: Sent,
-}
-
-/// What came back of one try.
-#[derive(Debug)]
-struct Tried {
-    ticket: Option<Ticket>,
-    scaled: u64,
-    outcome: Result<Value, Ended>,
-}
-
-/// How a try ended without an answer.
-#[derive(Debug)]
-enum Ended {
-    /// At the endpoint.
-    Failure(Failure),
-    /// Before it left: the request itself is wrong.
-    Request(String),
-    /// The ledger cannot be kept.
-    Ledger(LedgerError),
-}
 
 /// Drives jobs.
 pub(crate) struct Driver<'a> {
@@ -129,14 +46,11 @@ pub(crate) struct Driver<'a> {
     /// Jobs that ask the same as one that is on its way or waits.
     same: HashMap<Arc<str>, Vec<Arc<Job>>>,
     refused: usize,
-    from_cache: u64,
+    known: u64,
     scaled: u64,
     count: u64,
     last_problem: String,
 }
-
-/// Takes what came of a job.
-type Done<'d> = dyn FnMut(&Job, Result<Kept, String>) -> Result<(), String> + 'd;
 
 impl<'a> Driver<'a> {
     pub fn new(
@@ -159,7 +73,7 @@ impl<'a> Driver<'a> {
             later: BinaryHeap::new(),
             same: HashMap::new(),
             refused: 0,
-            from_cache: 0,
+            known: 0,
             scaled: 0,
             count: 0,
             last_problem: String::new(),
@@ -167,8 +81,8 @@ impl<'a> Driver<'a> {
     }
 
     /// Answers that were kept already.
-    pub fn from_cache(&self) -> u64 {
-        self.from_cache
+    pub fn known(&self) -> u64 {
+        self.known
     }
 
     /// Pictures that were scaled down.
@@ -256,8 +170,8 @@ impl<'a> Driver<'a> {
                     self.next.push_front(waiting);
                     break;
                 }
-                Err(Refusal::Exhausted(told)) => return Err(Error::Spent(told.to_string())),
-                Err(Refusal::Ledger(error)) => return Err(error.into()),
+                Err(Refusal::Spent(cap)) => return Err(Error::Spent(cap)),
+                Err(Refusal::Failed(error)) => return Err(error.into()),
             };
             let sent = self.fleet.sent(now, index, tokens);
             self.send(waiting, sent, ticket);
@@ -296,7 +210,7 @@ impl<'a> Driver<'a> {
         if let Some(cache) = &self.books.cache {
             let kept = cache.get(&key)?;
             if let Some(kept) = kept.and_then(|kept| serde_json::from_value(kept).ok()) {
-                self.from_cache += 1;
+                self.known += 1;
                 done(&job, Ok(kept)).map_err(Error::Sink)?;
                 return Ok(None);
             }
@@ -328,45 +242,14 @@ impl<'a> Driver<'a> {
 
     /// Lets a job leave once its reservation is on the disk.
     fn send(&mut self, waiting: Waiting, sent: Sent, ticket: Option<Ticket>) {
-        let (exchange, settings) = (self.exchange.clone(), Arc::clone(&self.settings));
-        let (job, limit) = (Arc::clone(&waiting.job), self.learned.limit);
-        let index = sent.index();
-        let task = self.tries.spawn(async move {
-            let mut tried = Tried {
-                ticket,
-                scaled: 0,
-                outcome: Err(Ended::Request(String::new())),
-            };
-            let body = if job.request.images.is_empty() {
-                job.body(&settings, limit)
-            } else {
-                let (job, settings) = (Arc::clone(&job), Arc::clone(&settings));
-                let encoded = tokio::task::spawn_blocking(move || job.body(&settings, limit));
-                encoded.await.unwrap_or_else(|error| Err(error.to_string()))
-            };
-            let body = match body {
-                Ok(body) => body,
-                Err(problem) => {
-                    tried.outcome = Err(Ended::Request(problem));
-                    return tried;
-                }
-            };
-            tried.scaled = body.scaled;
-            if let Some(ticket) = &mut tried.ticket
-                && let Err(error) = ticket.synced().await
-            {
-                tried.outcome = Err(Ended::Ledger(error));
-                return tried;
-            }
-            let url = settings.addresses[index].of(job.service().path());
-            let most = Most {
-                bytes: job.most_bytes(),
-                stream: settings.stream,
-            };
-            let answered = exchange.post(&url, body.bytes, most).await;
-            tried.outcome = answered.map_err(Ended::Failure);
-            tried
-        });
+        let task = self.tries.spawn(attempted(
+            self.exchange.clone(),
+            Arc::clone(&self.settings),
+            Arc::clone(&waiting.job),
+            self.learned.limit,
+            sent.index(),
+            ticket,
+        ));
         self.flights.insert(task.id(), Flight { waiting, sent });
     }
 
@@ -446,9 +329,10 @@ impl<'a> Driver<'a> {
                 Err(error.into())
             }
             Err(Ended::Failure(failure)) => {
-                let settlement = match failure.may_be_paid() {
-                    true => Settlement::Uncertain,
-                    false => Settlement::Free,
+                let settlement = if failure.may_be_paid() {
+                    Settlement::Uncertain
+                } else {
+                    Settlement::Free
                 };
                 self.settle(tried.ticket, settlement)?;
                 let notices = self.fleet.ended(now, sent, Err(&failure));
@@ -472,7 +356,11 @@ impl<'a> Driver<'a> {
         let settlement = match (&wrong, usage) {
             (None, Some(usage)) => Settlement::Paid {
                 usage,
-                cost: self.settings.prices.map(|prices| prices.cost(&usage)).unwrap_or_default(),
+                cost: self
+                    .settings
+                    .prices
+                    .map(|prices| prices.cost(&usage))
+                    .unwrap_or_default(),
             },
             _ => Settlement::Uncounted,
         };
@@ -484,16 +372,11 @@ impl<'a> Driver<'a> {
                 (watch.notice)(Notice::WrongCount { problem });
             }
         } else if let Some(usage) = usage {
-            // What reservations go by: half as much again as the largest so far.
-            let pictures = waiting.job.request.images.len() as u64;
-            let text = waiting.job.most_read(0) / 4;
-            if let Some(each) = usage.prompt_tokens.saturating_sub(text).checked_div(pictures) {
-                let most = self.learned.picture_tokens.max(each + each / 2);
-                self.learned.picture_tokens = most;
-            }
+            self.learned.count(&waiting.job, &usage);
         }
         if let Some(cache) = &self.books.cache {
-            let value = serde_json::to_value(&kept).map_err(|error| Error::Sink(error.to_string()))?;
+            let value =
+                serde_json::to_value(&kept).map_err(|error| Error::Sink(error.to_string()))?;
             cache.put(&waiting.key, &value)?;
         }
         self.settle(ticket, settlement)?;
@@ -578,7 +461,8 @@ impl<'a> Driver<'a> {
                 let id = &waiting.job.request.id;
                 let pause = retry::pause(self.settings.seed, id, waiting.times, retry_after);
                 self.count += 1;
-                self.later.push(Reverse(Due(now + pause, self.count, waiting)));
+                self.later
+                    .push(Reverse(Due(now + pause, self.count, waiting)));
                 Ok(())
             }
         }

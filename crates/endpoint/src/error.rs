@@ -32,7 +32,9 @@ pub enum Error {
     #[error("no endpoint can be reached:\n{0}")]
     Unreachable(String),
     /// An endpoint wants a key and there is none.
-    #[error("the endpoint `{address}` wants a key; put it into the environment variable {variable}")]
+    #[error(
+        "the endpoint `{address}` wants a key; put it into the environment variable {variable}"
+    )]
     NoKey {
         /// Which one.
         address: String,
@@ -93,7 +95,7 @@ pub enum Error {
     },
     /// A cap is reached.
     #[error("{0}; what was answered is kept: raise the cap and the same command goes on")]
-    Spent(String),
+    Spent(crate::ledger::Exhausted),
     /// The ledger cannot be kept.
     #[error(transparent)]
     Ledger(#[from] crate::ledger::LedgerError),
@@ -107,7 +109,9 @@ pub enum Error {
     #[error("it was asked to stop")]
     Stopped,
     /// Pictures would leave the machine without a word that they may.
-    #[error("request `{id}` would send {pictures} pictures to `{address}`; allow it with `send_images = true`")]
+    #[error(
+        "request `{id}` would send {pictures} pictures to `{address}`; allow it with `send_images = true`"
+    )]
     PicturesStay {
         /// The request.
         id: String,

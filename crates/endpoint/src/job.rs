@@ -43,6 +43,9 @@ pub(crate) enum Kept {
     Likelihood { log_probability: f64, tokens: usize },
 }
 
+/// Takes what came of a job, or what is wrong with it.
+pub(crate) type Done<'d> = dyn FnMut(&Job, Result<Kept, String>) -> Result<(), String> + 'd;
+
 /// A body that is ready to leave.
 #[derive(Debug)]
 pub(crate) struct Body {
@@ -154,7 +157,10 @@ impl Job {
             cached_tokens: 0,
         };
         Amount {
-            cost: settings.prices.map(|prices| prices.cost(&usage)).unwrap_or_default(),
+            cost: settings
+                .prices
+                .map(|prices| prices.cost(&usage))
+                .unwrap_or_default(),
             tokens: usage.tokens(),
         }
     }
@@ -178,7 +184,11 @@ impl Job {
     }
 
     /// Reads what came, and what the endpoint counted.
-    pub fn read(&self, value: &Value, settings: &Settings) -> Result<(Kept, Option<Usage>), String> {
+    pub fn read(
+        &self,
+        value: &Value,
+        settings: &Settings,
+    ) -> Result<(Kept, Option<Usage>), String> {
         let expected = Expected {
             service: self.service(),
             model: &settings.model,
@@ -225,11 +235,15 @@ impl Job {
         };
         if usage.prompt_tokens == 0 || usage.prompt_tokens > read {
             let count = usage.prompt_tokens;
-            return Some(format!("it counts {count} tokens of a prompt that can have 1 to {read}"));
+            return Some(format!(
+                "it counts {count} tokens of a prompt that can have 1 to {read}"
+            ));
         }
         if usage.completion_tokens > written || (has_text && usage.completion_tokens == 0) {
             let count = usage.completion_tokens;
-            return Some(format!("it counts {count} tokens of an answer that can have 1 to {written}"));
+            return Some(format!(
+                "it counts {count} tokens of an answer that can have 1 to {written}"
+            ));
         }
         None
     }

@@ -1,5 +1,4 @@
 #![doc = include_str!("../README.md")]
-
 #![deny(missing_docs)]
 
 mod address;
@@ -11,6 +10,7 @@ mod error;
 mod failure;
 mod fleet;
 mod job;
+mod learned;
 mod ledger;
 mod notice;
 mod picture;
@@ -20,6 +20,7 @@ mod rates;
 mod retry;
 mod secret;
 mod settings;
+mod tries;
 mod window;
 mod wire;
 
@@ -27,7 +28,9 @@ pub use address::{Address, AddressError};
 pub use cache::{Cache, CacheError};
 pub use client::{Books, Client, Scored, Watch};
 pub use error::Error;
-pub use ledger::{Amount, Caps, Ledger, LedgerError, Spent};
+pub use ledger::{
+    Amount, Caps, Exhausted, Ledger, LedgerError, Refusal, Settlement, Spent, Ticket,
+};
 pub use notice::Notice;
 pub use prices::{Money, MoneyError, PriceError, Prices, Usage};
 pub use secret::Secret;

@@ -41,7 +41,9 @@ pub(crate) async fn look(
         }
     }
     if silent.len() == settings.addresses.len() {
-        let all = silent.iter().map(|(address, told)| format!("  {address}: {told}"));
+        let all = silent
+            .iter()
+            .map(|(address, told)| format!("  {address}: {told}"));
         return Err(Error::Unreachable(all.collect::<Vec<_>>().join("\n")));
     }
     for (address, problem) in silent {
@@ -75,7 +77,9 @@ pub(crate) fn key(settings: &Settings, address: &Address, problem: String) -> Er
 async fn models(exchange: &Exchange, address: &Address) -> Result<Option<Vec<String>>, Failure> {
     let value = match exchange.get(&address.of("models")).await {
         // It has no such list, or asks for patience: it is there.
-        Err(Failure::Hopeless(_) | Failure::Refused(_) | Failure::TooMany { .. }) => return Ok(None),
+        Err(Failure::Hopeless(_) | Failure::Refused(_) | Failure::TooMany { .. }) => {
+            return Ok(None);
+        }
         found => found?,
     };
     let all = value["data"].as_array().map(|all| {

@@ -48,6 +48,31 @@ pub struct Settings {
     pub caps: Caps,
 }
 
+impl Settings {
+    /// Of a model at these addresses, with nothing else said: no key, no prices, no caps, and no picture leaves.
+    pub fn new(addresses: Vec<Address>, model: &str) -> Self {
+        Self {
+            place: "endpoint".to_owned(),
+            addresses,
+            model: model.to_owned(),
+            key: None,
+            key_variable: "OPENAI_API_KEY".to_owned(),
+            control_tokens: Vec::new(),
+            send_images: false,
+            pictures: Pictures::default(),
+            stream: false,
+            accept_other_model: false,
+            seed: 0,
+            timeouts: Timeouts::default(),
+            limits: Limits::default(),
+            proxy: None,
+            ca_file: None,
+            prices: None,
+            caps: Caps::default(),
+        }
+    }
+}
+
 /// How pictures are sent: decoded and encoded anew, so that nothing but pixels leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pictures {

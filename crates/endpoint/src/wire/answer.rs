@@ -200,13 +200,14 @@ pub(crate) fn usage(value: &Value) -> Option<Usage> {
 /// The message of an endpoint's error, or what there is in its place.
 pub(crate) fn problem(text: &str) -> String {
     let value: Value = serde_json::from_str(text).unwrap_or_default();
-    let message = [&value["error"]["message"], &value["message"], &value["detail"], &value["error"]];
+    let message = [
+        &value["error"]["message"],
+        &value["message"],
+        &value["detail"],
+        &value["error"],
+    ];
     let told = message.into_iter().find_map(Value::as_str);
-    let told = told.unwrap_or(if is_page(text) {
-        "a web page"
-    } else {
-        text
-    });
+    let told = told.unwrap_or(if is_page(text) { "a web page" } else { text });
     shortened(told.trim())
 }
 
@@ -257,7 +258,7 @@ mod tests {
         logprobs: false,
     };
 
-    fn chat(message: Value, reason: &str) -> Value {
+    fn chat(message: &Value, reason: &str) -> Value {
         json!({
             "model": "gpt-4o-2024-08-06",
             "choices": [{"message": message, "finish_reason": reason}],
@@ -267,11 +268,16 @@ mod tests {
 
     #[test]
     fn a_chat_is_read_with_how_it_ended() {
-        let read = |message, reason: &str| CHAT.read(&chat(message, reason)).expect("answer");
+        let read = |message, reason: &str| CHAT.read(&chat(&message, reason)).expect("answer");
         let answer = read(json!({"role": "assistant", "content": "Tea."}), "stop");
         let found = answer.completion("7");
         assert_eq!(
-            (found.id.as_str(), found.text.as_str(), found.prompt_tokens, found.completion_tokens),
+            (
+                found.id.as_str(),
+                found.text.as_str(),
+                found.prompt_tokens,
+                found.completion_tokens
+            ),
             ("7", "Tea.", 9, 3)
         );
         assert_eq!(found.finish_reason, FinishReason::Stop);
@@ -279,7 +285,10 @@ mod tests {
         assert_eq!(cut.finish_reason, FinishReason::Length);
         let refused = read(json!({"content": null, "refusal": "I cannot."}), "stop");
         assert_eq!(refused.finish_reason, FinishReason::Refusal);
-        assert_eq!(refused.error.as_deref(), Some("the model refuses: I cannot."));
+        assert_eq!(
+            refused.error.as_deref(),
+            Some("the model refuses: I cannot.")
+        );
         let filtered = read(json!({"content": "Te"}), "content_filter");
         assert_eq!(filtered.finish_reason, FinishReason::ContentFilter);
     }
@@ -292,12 +301,14 @@ mod tests {
         assert!(error(json!({"choices": []})).contains("without `choices`"));
         let failed = json!({"error": {"message": "out of memory"}});
         assert!(error(failed).contains("out of memory"));
-        assert!(error(json!({"choices": [{"message": {"content": "x"}}]})).contains("finish_reason"));
+        assert!(
+            error(json!({"choices": [{"message": {"content": "x"}}]})).contains("finish_reason")
+        );
         let lacking = Expected {
             logprobs: true,
             ..CHAT
         };
-        let told = lacking.read(&chat(json!({"content": "x"}), "stop"));
+        let told = lacking.read(&chat(&json!({"content": "x"}), "stop"));
         assert!(told.expect_err("none").contains("no log-probabilities"));
     }
 
@@ -312,13 +323,16 @@ mod tests {
             logprobs: true,
             ..CHAT
         };
-        let mut value = chat(json!({"content": "Tea."}), "stop");
+        let mut value = chat(&json!({"content": "Tea."}), "stop");
         value["choices"][0]["logprobs"] = json!({"content": [
             {"token": "Tea", "logprob": -0.5, "top_logprobs": [{"token": "Tea", "logprob": -0.5}, {"token": "A", "logprob": -1.5}]},
         ]});
         let answer = expected.read(&value).expect("answer");
         assert_eq!(answer.logprobs, Some(vec![-0.5]));
-        assert_eq!(answer.top_logprobs, Some(vec![vec![likely("Tea", -0.5), likely("A", -1.5)]]));
+        assert_eq!(
+            answer.top_logprobs,
+            Some(vec![vec![likely("Tea", -0.5), likely("A", -1.5)]])
+        );
         let raw = json!({"model": "gpt-4o", "choices": [{"text": " yes", "finish_reason": "length", "logprobs":
             {"tokens": [" yes"], "token_logprobs": [-0.25], "top_logprobs": [{" no": -2.0, " yes": -0.25}]}}]});
         let expected = Expected {
@@ -327,13 +341,19 @@ mod tests {
         };
         let answer = expected.read(&raw).expect("answer");
         assert_eq!(answer.logprobs, Some(vec![-0.25]));
-        assert_eq!(answer.top_logprobs, Some(vec![vec![likely(" yes", -0.25), likely(" no", -2.0)]]));
+        assert_eq!(
+            answer.top_logprobs,
+            Some(vec![vec![likely(" yes", -0.25), likely(" no", -2.0)]])
+        );
         assert_eq!(answer.usage, None);
     }
 
     #[test]
     fn errors_of_servers_are_told_in_a_line() {
-        assert_eq!(problem(r#"{"error": {"message": "no  such\nmodel"}}"#), "no such model");
+        assert_eq!(
+            problem(r#"{"error": {"message": "no  such\nmodel"}}"#),
+            "no such model"
+        );
         assert_eq!(problem(r#"{"detail": "Not Found"}"#), "Not Found");
         assert_eq!(problem("<!DOCTYPE html><p>x"), "a web page");
         assert_eq!(problem(&"x".repeat(500)).chars().count(), 402);

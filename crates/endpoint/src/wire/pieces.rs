@@ -41,8 +41,8 @@ impl Pieces {
             self.ended = true;
             return Ok(());
         }
-        let piece: Value =
-            serde_json::from_slice(data).map_err(|error| format!("a piece that is no JSON ({error})"))?;
+        let piece: Value = serde_json::from_slice(data)
+            .map_err(|error| format!("a piece that is no JSON ({error})"))?;
         if let Some(message) = piece["error"]["message"].as_str() {
             return Err(format!("an error in the middle of an answer: {message}"));
         }
@@ -61,10 +61,9 @@ impl Pieces {
             self.finish_reason = choice["finish_reason"].clone();
         }
         for (key, part) in choice["logprobs"].as_object().into_iter().flatten() {
-            if let (Value::Array(all), Value::Array(part)) = (
-                self.logprobs.entry(key.clone()).or_insert(json!([])),
-                part,
-            ) {
+            if let (Value::Array(all), Value::Array(part)) =
+                (self.logprobs.entry(key.clone()).or_insert(json!([])), part)
+            {
                 all.extend(part.iter().cloned());
             }
         }
@@ -77,9 +76,10 @@ impl Pieces {
             return None;
         }
         let mut whole = self.whole;
-        let logprobs = match self.logprobs.is_empty() {
-            true => Value::Null,
-            false => Value::Object(self.logprobs),
+        let logprobs = if self.logprobs.is_empty() {
+            Value::Null
+        } else {
+            Value::Object(self.logprobs)
         };
         let message = json!({"content": self.text, "refusal": self.refusal});
         let choice = json!({

@@ -95,9 +95,9 @@ pub(crate) fn messages(
     request: &Request,
     picture: &mut dyn FnMut(&Path) -> Result<String, String>,
 ) -> Result<Value, String> {
-    let marks = |turn: &Turn| match turn.marks {
-        true => turn.text.matches(IMAGE_MARK).count(),
-        false => 0,
+    let marks = |turn: &Turn| {
+        let marked = turn.marks.then(|| turn.text.matches(IMAGE_MARK).count());
+        marked.unwrap_or_default()
     };
     let marked: usize = request.turns.iter().map(marks).sum();
     if marked != request.images.len() {
@@ -316,7 +316,10 @@ mod tests {
         let mut request = Request::question("1", vec!["a.png".into()], "What?");
         request.turns[0].marks = false;
         let error = body(&request, ASKING, &mut named).expect_err("no mark");
-        assert!(error.contains("0 `<image>` marks and 1 pictures"), "{error}");
+        assert!(
+            error.contains("0 `<image>` marks and 1 pictures"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -27,21 +27,18 @@ pub(crate) fn body(
     let mut body = serde_json::Map::new();
     body.insert("model".to_owned(), json!(asking.model));
     body.insert("temperature".to_owned(), json!(0.0));
-    match &request.prompt {
-        Some(prompt) => {
-            body.insert("prompt".to_owned(), json!(format!("{prompt}{answer}")));
-            body.insert("max_tokens".to_owned(), json!(1));
-            body.insert("echo".to_owned(), json!(true));
-            body.insert("logprobs".to_owned(), json!(1));
-        }
-        None => {
-            let whole = question::answered(request, answer);
-            let messages = question::messages(&whole, picture)?;
-            body.insert("messages".to_owned(), messages);
-            body.insert("add_generation_prompt".to_owned(), json!(false));
-            body.insert(asking.limit.to_owned(), json!(1));
-            body.insert("prompt_logprobs".to_owned(), json!(0));
-        }
+    if let Some(prompt) = &request.prompt {
+        body.insert("prompt".to_owned(), json!(format!("{prompt}{answer}")));
+        body.insert("max_tokens".to_owned(), json!(1));
+        body.insert("echo".to_owned(), json!(true));
+        body.insert("logprobs".to_owned(), json!(1));
+    } else {
+        let whole = question::answered(request, answer);
+        let messages = question::messages(&whole, picture)?;
+        body.insert("messages".to_owned(), messages);
+        body.insert("add_generation_prompt".to_owned(), json!(false));
+        body.insert(asking.limit.to_owned(), json!(1));
+        body.insert("prompt_logprobs".to_owned(), json!(0));
     }
     Ok(Value::Object(body))
 }
@@ -105,7 +102,11 @@ fn counted_offsets(logprobs: &Value) -> Option<Vec<usize>> {
         end += token.as_str()?.chars().count();
         Some(start)
     };
-    logprobs["tokens"].as_array()?.iter().map(&mut place).collect()
+    logprobs["tokens"]
+        .as_array()?
+        .iter()
+        .map(&mut place)
+        .collect()
 }
 
 /// The prompt's tokens one by one, as vLLM gives them for turns: what follows the first `before`, without the blank that some
