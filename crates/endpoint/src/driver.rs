@@ -12,7 +12,7 @@ use crate::client::{Books, Watch};
 use crate::error::Error;
 use crate::failure::Failure;
 use crate::fleet::{Fleet, Pick, Sent};
-use crate::job::{Done, Job, Kept};
+use crate::job::{Done, Job, Kept, What};
 use crate::learned::Learned;
 use crate::ledger::{Refusal, Settlement, Ticket};
 use crate::notice::Notice;
@@ -304,12 +304,21 @@ impl<'a> Driver<'a> {
         };
         self.scaled += tried.scaled;
         let index = sent.index();
-        let outcome = match tried.outcome {
-            Ok(value) => match waiting.job.read(&value, &self.settings) {
-                Ok(read) => Ok(read),
-                Err(problem) => Err(Ended::Failure(Failure::Broken(self.clean(&problem)))),
-            },
-            Err(ended) => Err(ended),
+        let outcome = tried.outcome.and_then(|value| {
+            let read = waiting.job.read(&value, &self.settings);
+            read.map_err(|problem| Ended::Unsound(self.clean(&problem)))
+        });
+        let outcome = match outcome {
+            Err(Ended::Unsound(problem)) if self.lacks_likelihoods(&waiting.job) => {
+                self.settle(tried.ticket, Settlement::Uncertain)?;
+                self.fleet.abandoned(now, sent);
+                return Err(Error::NoLikelihoods {
+                    address: self.settings.addresses[index].to_string(),
+                    problem,
+                });
+            }
+            Err(Ended::Unsound(problem)) => Err(Ended::Failure(Failure::Broken(problem))),
+            outcome => outcome,
         };
         match outcome {
             Ok((kept, usage)) => {
@@ -323,6 +332,10 @@ impl<'a> Driver<'a> {
                 self.fleet.abandoned(now, sent);
                 self.settle(tried.ticket, Settlement::Free)?;
                 self.finish(&waiting, &Err(problem), done)
+            }
+            Err(Ended::Unsound(problem)) => {
+                self.fleet.abandoned(now, sent);
+                Err(Error::Client(problem))
             }
             Err(Ended::Ledger(error)) => {
                 self.fleet.abandoned(now, sent);
@@ -342,6 +355,15 @@ impl<'a> Driver<'a> {
         }
     }
 
+    /// Whether none of the first answers that should have told a likelihood did: it is not chance.
+    fn lacks_likelihoods(&mut self, job: &Job) -> bool {
+        if !matches!(job.what, What::Score { .. }) || self.learned.scored {
+            return false;
+        }
+        self.learned.unscored += 1;
+        self.learned.unscored >= REFUSED
+    }
+
     /// Keeps an answer, settles what it cost, and gives it to all who asked for it.
     fn keep(
         &mut self,
@@ -352,6 +374,7 @@ impl<'a> Driver<'a> {
         watch: &mut Watch<'_>,
         done: &mut Done<'_>,
     ) -> Result<(), Error> {
+        self.learned.scored |= matches!(kept, Kept::Likelihood { .. });
         let wrong = waiting.job.wrong_count(usage, &kept);
         let settlement = match (&wrong, usage) {
             (None, Some(usage)) => Settlement::Paid {

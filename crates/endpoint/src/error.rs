@@ -82,6 +82,14 @@ pub enum Error {
         /// What it says.
         problem: String,
     },
+    /// An endpoint does not tell how likely given answers are.
+    #[error("the endpoint `{address}` does not tell how likely a given answer is: {problem}")]
+    NoLikelihoods {
+        /// Which one.
+        address: String,
+        /// What is missing.
+        problem: String,
+    },
     /// Nothing was answered for long.
     #[error(
         "no endpoint has answered for {} s: {problem}; what was answered is kept, and the same command goes on (`endpoints.patience`)",

@@ -14,6 +14,10 @@ pub(crate) struct Learned {
     pub picture_tokens: u64,
     /// Whether anything was answered.
     pub answered: bool,
+    /// Whether the likelihood of any given answer was told.
+    pub scored: bool,
+    /// How many answers lacked it before one had it.
+    pub unscored: usize,
     /// Whether a wrong count was told.
     pub told_count: bool,
 }
@@ -24,6 +28,8 @@ impl Learned {
             limit: LIMITS[0],
             picture_tokens: settings.pictures.tokens,
             answered: false,
+            scored: false,
+            unscored: 0,
             told_count: false,
         }
     }
