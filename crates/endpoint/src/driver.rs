@@ -278,8 +278,7 @@ impl<'a> Driver<'a> {
             }
             Some(probed) = self.probes.join_next() => {
                 if let Ok((index, lives)) = probed {
-                    let notices = self.fleet.probed(Instant::now(), index, lives);
-                    notices.into_iter().for_each(&mut *watch.notice);
+                    self.fleet.probed(Instant::now(), index, lives);
                 }
             }
             () = tokio::time::sleep_until(wake.into()) => {}
@@ -304,21 +303,19 @@ impl<'a> Driver<'a> {
         };
         self.scaled += tried.scaled;
         let index = sent.index();
-        let outcome = tried.outcome.and_then(|value| {
-            let read = waiting.job.read(&value, &self.settings);
-            read.map_err(|problem| Ended::Unsound(self.clean(&problem)))
-        });
-        let outcome = match outcome {
-            Err(Ended::Unsound(problem)) if self.lacks_likelihoods(&waiting.job) => {
-                self.settle(tried.ticket, Settlement::Uncertain)?;
-                self.fleet.abandoned(now, sent);
+        let read = tried
+            .outcome
+            .map(|value| waiting.job.read(&value, &self.settings));
+        let outcome = match read {
+            Ok(Ok(read)) => Ok(read),
+            Ok(Err(problem)) if self.lacks_likelihoods(&waiting.job) => {
                 return Err(Error::NoLikelihoods {
                     address: self.settings.addresses[index].to_string(),
-                    problem,
+                    problem: self.clean(&problem),
                 });
             }
-            Err(Ended::Unsound(problem)) => Err(Ended::Failure(Failure::Broken(problem))),
-            outcome => outcome,
+            Ok(Err(problem)) => Err(Ended::Failure(Failure::Broken(self.clean(&problem)))),
+            Err(ended) => Err(ended),
         };
         match outcome {
             Ok((kept, usage)) => {
@@ -332,10 +329,6 @@ impl<'a> Driver<'a> {
                 self.fleet.abandoned(now, sent);
                 self.settle(tried.ticket, Settlement::Free)?;
                 self.finish(&waiting, &Err(problem), done)
-            }
-            Err(Ended::Unsound(problem)) => {
-                self.fleet.abandoned(now, sent);
-                Err(Error::Client(problem))
             }
             Err(Ended::Ledger(error)) => {
                 self.fleet.abandoned(now, sent);
@@ -375,32 +368,27 @@ impl<'a> Driver<'a> {
         done: &mut Done<'_>,
     ) -> Result<(), Error> {
         self.learned.scored |= matches!(kept, Kept::Likelihood { .. });
-        let wrong = waiting.job.wrong_count(usage, &kept);
-        let settlement = match (&wrong, usage) {
-            (None, Some(usage)) => Settlement::Paid {
-                usage,
-                cost: self
-                    .settings
-                    .prices
-                    .map(|prices| prices.cost(&usage))
-                    .unwrap_or_default(),
-            },
-            _ => Settlement::Uncounted,
+        let settlement = match waiting.job.settlement(usage, &kept, &self.settings) {
+            Ok(settlement) => {
+                if let Some(usage) = usage {
+                    self.learned.count(&waiting.job, &usage);
+                }
+                settlement
+            }
+            Err(problem) => {
+                if let Kept::Answer(answer) = &mut kept {
+                    answer.usage = None;
+                }
+                if !std::mem::replace(&mut self.learned.told_count, true) {
+                    (watch.notice)(Notice::WrongCount { problem });
+                }
+                Settlement::Uncounted
+            }
         };
-        if let Some(problem) = wrong {
-            if let Kept::Answer(answer) = &mut kept {
-                answer.usage = None;
-            }
-            if !std::mem::replace(&mut self.learned.told_count, true) {
-                (watch.notice)(Notice::WrongCount { problem });
-            }
-        } else if let Some(usage) = usage {
-            self.learned.count(&waiting.job, &usage);
-        }
         if let Some(cache) = &self.books.cache {
-            let value =
-                serde_json::to_value(&kept).map_err(|error| Error::Sink(error.to_string()))?;
-            cache.put(&waiting.key, &value)?;
+            let unreadable = |error: serde_json::Error| Error::Sink(error.to_string());
+            let value = serde_json::to_value(&kept).map_err(unreadable)?;
+            kept = serde_json::from_value(cache.put(&waiting.key, &value)?).map_err(unreadable)?;
         }
         self.settle(ticket, settlement)?;
         self.finish(waiting, &Ok(kept), done)

@@ -133,7 +133,13 @@ impl Fleet {
         let problem = match result {
             Err(Failure::Unreachable(problem) | Failure::Broken(problem)) => problem,
             Err(Failure::Server { problem, .. }) => problem,
-            Ok(_) | Err(Failure::TooMany { .. } | Failure::Refused(_) | Failure::Hopeless(_)) => {
+            Ok(_)
+            | Err(
+                Failure::TooMany { .. }
+                | Failure::Refused(_)
+                | Failure::Unauthorized(_)
+                | Failure::Hopeless(_),
+            ) => {
                 self.silent_since = None;
                 if let Some(Change::Back) = member.health.lives(now, sent.generation) {
                     notices.push(Notice::Back {

@@ -6,7 +6,7 @@ use corpus::Request;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::ledger::Amount;
+use crate::ledger::{Amount, Settlement};
 use crate::picture;
 use crate::prices::Usage;
 use crate::settings::Settings;
@@ -65,7 +65,8 @@ impl Job {
     pub fn key(&self, settings: &Settings) -> Result<String, String> {
         let pictures = settings.pictures;
         let mut named = |path: &Path| {
-            let digest = corpus::digest::file(path).map_err(|error| error.to_string())?;
+            let read = corpus::digest::file(path);
+            let digest = read.map_err(|error| corpus::causes(&error))?;
             let side = pictures.max_side.unwrap_or_default();
             Ok(format!("{digest} {} {side}", pictures.format.as_str()))
         };
@@ -221,30 +222,35 @@ impl Job {
         }
     }
 
-    /// What is wrong with what an endpoint counted, if it cannot be.
-    pub fn wrong_count(&self, usage: Option<Usage>, kept: &Kept) -> Option<String> {
+    /// What an answer costs by what the endpoint counted, or what is wrong with its count.
+    pub fn settlement(
+        &self,
+        usage: Option<Usage>,
+        kept: &Kept,
+        settings: &Settings,
+    ) -> Result<Settlement, String> {
         // A picture may take more than anybody expects, but not all that there is.
         const PICTURE: u64 = 100_000;
         let Some(usage) = usage else {
-            return Some("it counts no tokens".to_owned());
+            return Err("it counts no tokens".to_owned());
         };
         let (read, written) = (self.most_read(PICTURE), self.most_written());
-        let has_text = match kept {
-            Kept::Answer(answer) => !answer.text.is_empty(),
-            Kept::Likelihood { .. } => false,
-        };
-        if usage.prompt_tokens == 0 || usage.prompt_tokens > read {
-            let count = usage.prompt_tokens;
-            return Some(format!(
-                "it counts {count} tokens of a prompt that can have 1 to {read}"
+        let has_text = matches!(kept, Kept::Answer(answer) if !answer.text.is_empty());
+        let (prompt, completion) = (usage.prompt_tokens, usage.completion_tokens);
+        if prompt == 0 || prompt > read {
+            return Err(format!(
+                "it counts {prompt} tokens of a prompt that can have 1 to {read}"
             ));
         }
-        if usage.completion_tokens > written || (has_text && usage.completion_tokens == 0) {
-            let count = usage.completion_tokens;
-            return Some(format!(
-                "it counts {count} tokens of an answer that can have 1 to {written}"
+        if completion > written || (has_text && completion == 0) {
+            return Err(format!(
+                "it counts {completion} tokens of an answer that can have 1 to {written}"
             ));
         }
-        None
+        let cost = settings.prices.map(|prices| prices.cost(&usage));
+        Ok(Settlement::Paid {
+            usage,
+            cost: cost.unwrap_or_default(),
+        })
     }
 }

@@ -26,7 +26,7 @@ pub(crate) struct Sent {
 /// Reads a picture and encodes it anew: pixels as a model of this program would see them (turned as the file says, transparent
 /// parts on white), without EXIF, profiles or texts.
 pub(crate) fn encode(path: &Path, pictures: Pictures) -> Result<Sent, String> {
-    let picture = images::decode(path).map_err(|error| error.to_string())?;
+    let picture = images::decode(path).map_err(|error| corpus::causes(&error))?;
     let (picture, scaled) = fitted(picture, pictures.max_side);
     let mut bytes = Cursor::new(Vec::new());
     let (kind, written) = match pictures.format {

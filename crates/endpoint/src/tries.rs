@@ -66,8 +66,6 @@ pub(crate) struct Tried {
 pub(crate) enum Ended {
     /// At the endpoint.
     Failure(Failure),
-    /// With an answer that is none, by what it says.
-    Unsound(String),
     /// Before it left: the request itself is wrong.
     Request(String),
     /// The ledger cannot be kept.
