@@ -73,7 +73,7 @@ pub(crate) fn key(settings: &Settings, address: &Address, problem: String) -> Er
     }
 }
 
-/// The names of an endpoint's models; none if it does not tell.
+/// The names of an endpoint's models; none if it tells none.
 async fn models(exchange: &Exchange, address: &Address) -> Result<Option<Vec<String>>, Failure> {
     let value = match exchange.get(&address.of("models")).await {
         // It has no such list, or asks for patience: it is there.
@@ -82,11 +82,9 @@ async fn models(exchange: &Exchange, address: &Address) -> Result<Option<Vec<Str
         }
         found => found?,
     };
-    let all = value["data"].as_array().map(|all| {
-        let names = all.iter().filter_map(|one| one["id"].as_str());
-        names.map(str::to_owned).collect()
-    });
-    Ok(all)
+    let all = value["data"].as_array().into_iter().flatten();
+    let names: Vec<String> = all.filter_map(|one| Some(one["id"].as_str()?.to_owned())).collect();
+    Ok((!names.is_empty()).then_some(names))
 }
 
 /// Asks a service for nothing: one that is there says what is missing.
