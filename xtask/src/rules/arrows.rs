@@ -89,6 +89,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "adamllm-train",
             "adamllm-generate",
             "adamllm-pipeline",
+            "adamllm-endpoint",
             "adamllm-demo",
         ],
     ),
