@@ -125,6 +125,15 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
+    /// A model that is asked at an endpoint, by the name that it has there: the only thing that tells one from another. `section`
+    /// is that of the recipe; how pictures are sent counts where any are.
+    pub fn endpoint(&mut self, section: &str, sends_pictures: bool) {
+        self.keys(&[&format!("{section}.endpoint_model")]);
+        if sends_pictures {
+            self.keys(&["endpoints.picture_format", "endpoints.max_picture_side"]);
+        }
+    }
+
     /// A file, by its bytes.
     ///
     /// Gives [`Error::Corpus`].

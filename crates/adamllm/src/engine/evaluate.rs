@@ -21,6 +21,9 @@ use crate::device;
 
 /// Answers every task, writes its predictions and scores, and at the end the tables and pages of all.
 pub fn run(shared: &Shared, arguments: &Benchmarks) -> Result<()> {
+    if arguments.endpoint.asked()?.is_some() {
+        bail!("models at endpoints are not asked yet");
+    }
     let mut engine = device::engine(shared)?;
     let (Some(model_folder), Some(output)) = (&arguments.model, &arguments.output) else {
         bail!("`--model` needs `--output`, the folder for predictions, scores and pages");

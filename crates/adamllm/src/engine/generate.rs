@@ -54,8 +54,12 @@ pub fn read(path: &Path) -> Result<Vec<Request>> {
 pub fn run(shared: &Shared, arguments: &Generate) -> Result<()> {
     // A file that is wrong is told before a model is opened.
     let requests = arguments.requests.as_deref().map(read).transpose()?;
+    let asked = arguments.endpoint.asked()?;
+    let (Some(folder), None) = (&arguments.model, asked) else {
+        bail!("models at endpoints are not asked yet");
+    };
     let engine = device::engine(shared)?;
-    let (model, processor) = engine.open(&device::model_folder(&arguments.model)?)?;
+    let (model, processor) = engine.open(&device::model_folder(folder)?)?;
     let mut generator = LocalGenerator::new(
         model.as_ref(),
         processor.as_ref(),
