@@ -12,6 +12,7 @@ mod listening;
 mod log;
 mod picture;
 mod proxy;
+mod refusing;
 mod request;
 mod schedule;
 mod server;

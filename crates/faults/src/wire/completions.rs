@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::Served;
+use super::served::Served;
 use crate::answer::Answer;
 use crate::request::Request;
 use crate::tokens::{self, Scored};
