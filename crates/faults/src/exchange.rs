@@ -10,12 +10,11 @@ use tokio::time::sleep;
 use crate::answer::{Answer, Finish};
 use crate::delivery::{Reply, deliver};
 use crate::fault::{Fault, KeyPlace, WrongCount};
+use crate::fields;
 use crate::http::{Head, Wire};
 use crate::log::{Arrival, KeySeen};
-use crate::refusing::{
-    Elsewhere, no_key, no_model, refused, too_large, too_long, too_many, unknown_field,
-};
-use crate::request::{Request, Service, Unfit};
+use crate::refusing::{Elsewhere, no_key, no_model, refused, too_large, too_long, too_many, unfit};
+use crate::request::{Request, Service};
 use crate::setup::Setup;
 use crate::state::State;
 use crate::wire::{self, Served};
@@ -182,6 +181,7 @@ async fn refuse<C: AsyncRead + AsyncWrite + Unpin>(
     state
         .log()
         .more(asked.place, |arrival| arrival.status = status);
+    let reply = reply.worded(state.setup.wording);
     deliver(connection, reply, None, asked.head.closes).await
 }
 
@@ -197,13 +197,7 @@ fn admitted(body: &[u8], asked: &Asked, state: &State) -> Result<Vec<Request>, R
     if setup.max_body.is_some_and(|most| body.len() > most) {
         return Err(too_large());
     }
-    let requests = Request::read(asked.service, body).map_err(|unfit: Unfit| {
-        let kind = "invalid_request_error";
-        Reply::json(
-            unfit.status,
-            &wire::error(kind, Some(unfit.code), &unfit.message),
-        )
-    })?;
+    let requests = Request::read(asked.service, body).map_err(|told| unfit(&told))?;
     let first = &requests[0];
     let (digest, pictures) = (first.digest.clone(), first.pictures().count());
     let pictures_with_more = first
@@ -225,10 +219,9 @@ fn admitted(body: &[u8], asked: &Asked, state: &State) -> Result<Vec<Request>, R
     if !setup.models.is_empty() && !setup.models.contains(&first.model) {
         return Err(no_model(&first.model));
     }
-    if setup.is_strict
-        && let Some(field) = wire::unknown_field(asked.service, &first.body)
-    {
-        return Err(unknown_field(&field));
+    if setup.is_strict {
+        let is_chat = asked.service == Service::Chat;
+        fields::strange(is_chat, &first.body).map_err(|told| unfit(&told))?;
     }
     if let Some(context) = setup.context {
         let needs = |request: &Request| request.prompt_tokens() + request.max_tokens().unwrap_or(0);
@@ -332,6 +325,7 @@ async fn beside<C: AsyncRead + AsyncWrite + Unpin>(
         arrival.status = status;
         arrival.received = body.len() as u64;
     });
+    let reply = reply.worded(setup.wording);
     let outcome = deliver(connection, reply, fault, head.closes).await;
     let mut log = state.log();
     log.more(place, |arrival| {

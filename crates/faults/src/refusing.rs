@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 
 use crate::delivery::{Body, Reply};
 use crate::fault::{Fault, KeyPlace};
+use crate::fields::Unfit;
 use crate::http::Head;
+use crate::setup::Wording;
 use crate::wire;
 
 /// What whoever follows a redirect is sent to.
@@ -28,7 +30,10 @@ pub(crate) fn refused(fault: Option<Fault>, head: &Head, elsewhere: &Elsewhere) 
         Fault::NoSuchModel => no_model("the one you asked for"),
         Fault::ContextTooLong => too_long(4096, 5000),
         Fault::TooLarge => too_large(),
-        Fault::UnknownField => unknown_field("top_k"),
+        Fault::UnknownField => {
+            let message = "Unrecognized request argument supplied: top_k";
+            Reply::json(400, &wire::error("invalid_request_error", None, message))
+        }
         Fault::Html => Reply {
             content_type: "text/html",
             ..Reply::json(200, &Value::Null)
@@ -81,9 +86,10 @@ pub(crate) fn too_large() -> Reply {
     Reply::json(413, &wire::error("invalid_request_error", None, message))
 }
 
-pub(crate) fn unknown_field(field: &str) -> Reply {
-    let message = format!("Unrecognized request argument supplied: {field}");
-    Reply::json(400, &wire::error("invalid_request_error", None, &message))
+/// What a body is answered with that asks nothing.
+pub(crate) fn unfit(unfit: &Unfit) -> Reply {
+    let error = wire::error("invalid_request_error", None, &unfit.message);
+    Reply::json(unfit.status, &error)
 }
 
 pub(crate) fn too_many(retry_after: Option<Duration>) -> Reply {
@@ -110,6 +116,19 @@ fn redirect(status: u16, to: String) -> Reply {
 impl Reply {
     fn with_text(mut self, text: &str) -> Self {
         self.body = Body::Whole(text.as_bytes().to_vec());
+        self
+    }
+
+    /// In the words of whom the server plays.
+    pub(crate) fn worded(mut self, wording: Wording) -> Self {
+        if wording != Wording::OpenAi
+            && let Body::Whole(body) = &self.body
+            && let Ok(error) = serde_json::from_slice::<Value>(body)
+            && error.get("error").is_some()
+        {
+            let error = wire::worded(wording, self.status, &error);
+            self.body = Body::Whole(error.to_string().into_bytes());
+        }
         self
     }
 

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::request::Service;
 
-pub(crate) use refusals::{error, unknown_field};
+pub(crate) use refusals::{error, worded};
 use served::CREATED;
 pub(crate) use served::Served;
 

@@ -99,7 +99,7 @@ fn a_prompt_is_repeated_with_its_log_probabilities() {
         json!({
             "tokens": ["Is", " ", "it", "?", " ", "Yes"],
             "token_logprobs": [null, -21.0, -32.0, -51.0, -61.0, -73.0],
-            "top_logprobs": [null, {}, {}, {}, {}, {}],
+            "top_logprobs": [null, {" ": -21.0}, {"it": -32.0}, {"?": -51.0}, {" ": -61.0}, {"Yes": -73.0}],
             "text_offset": [0, 2, 3, 5, 6, 7],
         })
     );
@@ -115,7 +115,7 @@ fn a_prompt_is_repeated_with_its_log_probabilities() {
             .as_object()
             .unwrap()
             .len(),
-        1
+        2
     );
 }
 

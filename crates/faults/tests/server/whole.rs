@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::net::TcpStream;
 use std::time::Duration;
 
-use faults::{Answer, Arrival, Fault, Faults, Server, Setup};
+use faults::{Answer, Arrival, Fault, Faults, Server, Setup, Wording};
 use serde_json::json;
 
 use crate::raw::{ask, connect, post, read, wait_until};
@@ -140,6 +140,29 @@ fn the_list_of_models_has_faults_of_its_own() {
         .map(|arrival| arrival.number)
         .collect();
     assert_eq!((numbers, server.totals().arrivals), (vec![0, 1], 1));
+}
+
+#[test]
+fn errors_are_worded_as_vllm_does() {
+    let server = Server::start(Setup {
+        wording: Wording::Vllm,
+        key: Some("sk-0123456789".to_owned()),
+        context: Some(10),
+        ..Setup::default()
+    })
+    .unwrap();
+    let list = b"GET /v1/models HTTP/1.1\r\n\r\n";
+    let refused = crate::raw::sent(server.address(), list);
+    assert_eq!(
+        (refused.status, refused.json()),
+        (401, json!({"error": "Unauthorized"}))
+    );
+    let long = ask(server.address(), "hello", &json!({"max_tokens": 9}));
+    let error = long.json()["error"].clone();
+    assert_eq!(
+        (&error["code"], &error["type"]),
+        (&json!(400), &json!("BadRequestError"))
+    );
 }
 
 #[test]
