@@ -131,17 +131,15 @@ async fn answered<C: AsyncRead + AsyncWrite + Unpin>(
         _ => Duration::ZERO,
     };
     let wait = state.latency(asked.number) + late;
-    if !wait.is_zero() {
-        sleep(wait).await;
-    }
-    let is_dropped = fault == Some(Fault::DropAfterReading);
+    let stays = wait.is_zero() || connection.stays_for(wait).await;
+    let is_sent = stays && fault != Some(Fault::DropAfterReading);
     state.log().more(*place, |arrival| {
         arrival.prompt_tokens = read;
         arrival.completion_tokens = written;
-        arrival.status = if is_dropped { 0 } else { 200 };
-        arrival.sound = is_sound(fault, &requests);
+        arrival.status = if is_sent { 200 } else { 0 };
+        arrival.sound = is_sent && is_sound(fault, &requests);
     });
-    if is_dropped {
+    if !is_sent {
         return Ok(false);
     }
     let served = Served {

@@ -1,11 +1,12 @@
 //! Each fault, as bytes show it.
 
+use std::io::{Read as _, Write as _};
 use std::time::Duration;
 
 use faults::{Answer, Arrival, Fault, Faults, KeyPlace, Server, Setup, WrongCount};
 use serde_json::{Value, json};
 
-use crate::raw::{Outcome, ask, sent, wait_until};
+use crate::raw::{Outcome, ask, connect, post, read, sent, wait_until};
 
 /// The key that `ask` sends.
 const KEY: &str = "sk-0123456789";
@@ -178,6 +179,36 @@ fn bodies_are_not_what_they_should_be() {
     let (outcome, _) = plain(Fault::WrongContentType);
     assert_eq!(outcome.header("content-type"), Some("text/plain"));
     assert_eq!(outcome.json(), clean.json());
+}
+
+#[test]
+fn nothing_and_errors_come_with_a_good_status() {
+    let (outcome, arrival) = plain(Fault::Empty);
+    assert!(outcome.is_whole && outcome.status == 200 && outcome.body.is_empty());
+    assert!(!arrival.sound);
+    let (outcome, _) = stream(Fault::Empty);
+    assert!(outcome.is_whole && outcome.status == 200 && outcome.body.is_empty());
+    let (outcome, arrival) = plain(Fault::ErrorInside);
+    assert_eq!((outcome.status, arrival.sound), (200, false));
+    assert!(outcome.json()["error"]["message"].is_string());
+    let (outcome, _) = stream(Fault::ErrorInside);
+    let (events, is_done) = outcome.events();
+    assert!(is_done && events[0]["choices"].is_array());
+    assert!(events.last().unwrap()["error"]["message"].is_string());
+}
+
+#[test]
+fn a_connection_closes_and_nobody_was_told() {
+    let server = server(Fault::SilentClose);
+    let mut stream = connect(server.address());
+    let body = json!({"model": "model", "prompt": "hello"});
+    let bytes = post("/v1/completions", None, &body);
+    stream.write_all(&bytes).unwrap();
+    let outcome = read(&mut stream);
+    assert!(outcome.is_whole && outcome.header("connection").is_none());
+    let mut byte = [0];
+    assert_eq!(stream.read(&mut byte).unwrap(), 0);
+    assert!(server.arrivals()[0].sound);
 }
 
 #[test]

@@ -37,6 +37,33 @@ fn more_than_the_limit_at_once_are_too_many() {
 }
 
 #[test]
+fn whoever_leaves_is_billed_and_makes_room() {
+    let minute = Duration::from_mins(1);
+    for fault in [Fault::Late(minute), Fault::Pause(minute)] {
+        let server = Server::start(Setup {
+            at_once: Some(1),
+            ..Setup::default()
+                .answering(|_| Answer::text("yes"))
+                .with_faults(Faults::default().and_at(1, fault))
+        })
+        .unwrap();
+        let mut stream = connect(server.address());
+        let body = json!({"model": "model", "prompt": "hello"});
+        stream
+            .write_all(&post("/v1/completions", None, &body))
+            .unwrap();
+        wait_until(|| !server.arrivals().is_empty() && server.arrivals()[0].received > 0);
+        assert_eq!(ask(server.address(), "x", &json!({})).status, 429);
+        drop(stream);
+        wait_until(|| server.arrivals()[0].gone > 0.0);
+        let first = &server.arrivals()[0];
+        // Five bytes were read and three written.
+        assert_eq!((first.billed(), first.sound), (3, false));
+        assert_eq!(ask(server.address(), "x", &json!({})).status, 200);
+    }
+}
+
+#[test]
 fn a_patient_client_gets_over_the_mix_and_gets_the_same() {
     let quick: Vec<Fault> = Fault::PASSING
         .into_iter()
