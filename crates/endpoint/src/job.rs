@@ -66,7 +66,7 @@ impl Job {
         let pictures = settings.pictures;
         let mut named = |path: &Path| {
             let read = corpus::digest::file(path);
-            let digest = read.map_err(|error| corpus::causes(&error))?;
+            let digest = read.map_err(|error| format!("`{}`: {error}", path.display()))?;
             let side = pictures.max_side.unwrap_or_default();
             Ok(format!("{digest} {} {side}", pictures.format.as_str()))
         };
