@@ -254,7 +254,7 @@ mod tests {
         check(0.000_000_5, 500_000, "0.000001");
         check(1e-12, 1, "0.000001");
         check(f64::MIN_POSITIVE, 1, "0.000001");
-        assert_eq!(Money::MAX.to_string(), "18446744.073710");
+        assert_eq!(Money::MAX.to_string(), "18446744.07371");
         assert_eq!(format!("{:.0} {:.1}", Money(ONE / 2), Money(ONE)), "1 1.0");
         assert_eq!(format!("{:.40}", Money(12)), "0.000000000012");
     }
