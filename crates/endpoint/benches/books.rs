@@ -1,4 +1,5 @@
-//! The ledger with 64 requests at once, and a cache of half a million answers: what opening it takes in time and memory.
+//! The ledger with 64 requests at once and with half a million behind it, and a cache of half a million answers: what
+//! opening it takes in time and memory.
 
 use std::fs;
 use std::path::Path;
@@ -6,12 +7,26 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use endpoint::{Amount, Cache, Caps, Ledger, Money, Settlement, Usage};
+use endpoint::{Amount, Cache, Caps, Ledger, Money, Settlement, Spent, Usage};
 use serde_json::json;
 
 const ANSWERS: u64 = 500_000;
 
 const AT_ONCE: u64 = 64;
+
+const MOST: Amount = Amount {
+    cost: Money(1000),
+    tokens: 100,
+};
+
+const PAID: Settlement = Settlement::Paid {
+    usage: Usage {
+        prompt_tokens: 50,
+        completion_tokens: 10,
+        cached_tokens: 0,
+    },
+    cost: Money(500),
+};
 
 fn key(number: u64) -> String {
     corpus::digest::bytes(&number.to_le_bytes())
@@ -87,14 +102,6 @@ fn requests(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("64 requests at once");
     group.throughput(Throughput::Elements(AT_ONCE));
     group.measurement_time(Duration::from_secs(5));
-    let most = Amount {
-        cost: Money(1000),
-        tokens: 100,
-    };
-    let settlement = Settlement::Paid {
-        usage: Usage::default(),
-        cost: Money(500),
-    };
     let answer = json!({"text": "x".repeat(1000)});
     let mut number = 0;
     group.bench_function("reserved, synced, put and settled", |bencher| {
@@ -107,7 +114,7 @@ fn requests(criterion: &mut Criterion) {
             |keys| {
                 runtime.block_on(async {
                     let reserve = |key: &String| {
-                        let ticket = ledger.reserve("p", &Caps::default(), key, most);
+                        let ticket = ledger.reserve("p", &Caps::default(), key, MOST);
                         ticket.expect("room")
                     };
                     let mut tickets: Vec<_> = keys.iter().map(reserve).collect();
@@ -116,7 +123,7 @@ fn requests(criterion: &mut Criterion) {
                     }
                     for (key, ticket) in keys.iter().zip(tickets) {
                         cache.put(key, &answer).expect("put");
-                        ledger.settle(ticket, settlement).expect("settled");
+                        ledger.settle(ticket, PAID).expect("settled");
                     }
                 });
             },
@@ -126,5 +133,22 @@ fn requests(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, answers, requests);
+fn replay(criterion: &mut Criterion) {
+    let folder = tempfile::tempdir().expect("folder");
+    let path = folder.path().join("ledger.jsonl");
+    let ledger = Ledger::open(&path, Caps::default(), None).expect("a ledger");
+    for number in 0..ANSWERS {
+        let ticket = ledger.reserve("p", &Caps::default(), &key(number), MOST);
+        ledger.settle(ticket.expect("room"), PAID).expect("settled");
+    }
+    drop(ledger);
+    let mut group = criterion.benchmark_group("a ledger of 500,000 requests");
+    group.sample_size(10);
+    group.bench_function("read", |bencher| {
+        bencher.iter(|| Spent::read(&path).expect("a sound ledger"));
+    });
+    group.finish();
+}
+
+criterion_group!(benches, answers, requests, replay);
 criterion_main!(benches);

@@ -76,7 +76,7 @@ impl Slot {
 
 impl Cache {
     /// Opens the folder of a run, and one that runs share, making what is not there. A shared folder that cannot be written is
-    /// read all the same.
+    /// read all the same. What others put there later is not seen before the next opening.
     pub fn open(own: &Path, shared: Option<&Path>) -> Result<Self, CacheError> {
         let mut shelves = Shelves {
             own: Shelf::new(own),

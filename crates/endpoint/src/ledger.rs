@@ -78,7 +78,12 @@ impl Ledger {
                     path: path.to_owned(),
                 });
             }
-            Err(TryLockError::Error(source)) => return Err(writing(source)),
+            Err(TryLockError::Error(source)) => {
+                return Err(LedgerError::Lock {
+                    path: path.to_owned(),
+                    source: Arc::new(source),
+                });
+            }
         }
         let Replay {
             mut accounts,

@@ -76,7 +76,8 @@ impl Writing {
             .unwrap_or_default();
         let (time, process) = (now.as_millis(), std::process::id());
         // Processes of several machines may share the folder, and their numbers may be equal.
-        for attempt in 0.. {
+        let mut attempt = 0;
+        loop {
             let path = folder.join(format!("{time:014}-{process}-{attempt}.{ENDING}"));
             let mut options = OpenOptions::new();
             match options.create_new(true).append(true).open(&path) {
@@ -90,11 +91,10 @@ impl Writing {
                         torn: false,
                     });
                 }
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => attempt += 1,
                 Err(error) => return Err(CacheError::writing(&path)(error)),
             }
         }
-        unreachable!("some number is free")
     }
 
     /// Appends a line, usually with one write.

@@ -1,5 +1,6 @@
 use std::fs;
 
+use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
@@ -172,4 +173,63 @@ fn what_cannot_be_read_or_is_no_key_is_refused() {
         error.to_string(),
         "`abc` is no key of an answer; keys are 64 hexadecimal digits in lower case"
     );
+}
+
+/// What can happen to the bytes of a file.
+#[derive(Clone, Debug)]
+enum Harm {
+    Change(u8),
+    Remove(usize),
+    Insert(Vec<u8>),
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_harmed_file_never_gives_another_answer(
+        harms in proptest::collection::vec(
+            (
+                0.0..1.0_f64,
+                prop_oneof![
+                    (1..=255_u8).prop_map(Harm::Change),
+                    (1..400_usize).prop_map(Harm::Remove),
+                    proptest::collection::vec(any::<u8>(), 1..20).prop_map(Harm::Insert),
+                    Just(Harm::Insert(b"\n".to_vec())),
+                ],
+            ),
+            1..4,
+        ),
+    ) {
+        let folder = tempfile::tempdir().expect("folder");
+        let cache = open(folder.path());
+        for number in 0..8 {
+            cache.put(&key(number), &json!({"n": number, "text": "x".repeat(20)})).expect("put");
+        }
+        let file = only_file(folder.path());
+        let mut bytes = fs::read(&file).expect("read");
+        for (place, harm) in &harms {
+            let at = (place * bytes.len() as f64) as usize;
+            match harm {
+                Harm::Change(by) => {
+                    if let Some(byte) = bytes.get_mut(at) {
+                        *byte ^= by;
+                    }
+                }
+                Harm::Remove(length) => drop(bytes.drain(at..bytes.len().min(at + length))),
+                Harm::Insert(what) => drop(bytes.splice(at..at, what.iter().copied())),
+            }
+        }
+        fs::write(&file, bytes).expect("written");
+        let cache = open(folder.path());
+        let mut found = 0;
+        for number in 0..8 {
+            if let Some(answer) = cache.get(&key(number)).expect("no error") {
+                prop_assert_eq!(answer, json!({"n": number, "text": "x".repeat(20)}));
+                found += 1;
+            }
+        }
+        // A harm reaches a few lines and no more.
+        prop_assert!(found + 4 * harms.len() >= 8, "{} found", found);
+    }
 }
