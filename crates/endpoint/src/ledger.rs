@@ -20,6 +20,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use crate::cache::Cache;
+use crate::durable;
 
 pub use amount::{Amount, Caps, Settlement, Spent};
 pub use error::{Exhausted, LedgerError, Refusal};
@@ -62,11 +63,8 @@ impl Ledger {
     /// A last line that was torn off while it was written is cut away: nobody has acted on it.
     pub fn open(path: &Path, caps: Caps, answers: Option<Arc<Cache>>) -> Result<Self, LedgerError> {
         let writing = LedgerError::writing(path);
-        let folder = match path.parent() {
-            Some(folder) if folder != Path::new("") => folder,
-            _ => Path::new("."),
-        };
-        fs::create_dir_all(folder).map_err(LedgerError::writing(folder))?;
+        let folder = durable::parent(path);
+        durable::make_folder(folder).map_err(LedgerError::writing(folder))?;
         refuse_all_but_files(path)?;
         let mut options = OpenOptions::new();
         let file = options.create(true).read(true).append(true).open(path);
@@ -108,7 +106,7 @@ impl Ledger {
             .set_len(whole)
             .and_then(|()| file.write_all(&first))
             .and_then(|()| file.sync_all())
-            .and_then(|()| File::open(folder)?.sync_all());
+            .and_then(|()| durable::sync_folder(folder));
         written.map_err(&writing)?;
         let outbox = Arc::new(Outbox::default());
         let writer = writer::start(Arc::clone(&outbox), file, path.to_owned(), answers);

@@ -4,6 +4,7 @@
 
 mod address;
 mod cache;
+mod durable;
 mod failure;
 mod ledger;
 mod notice;

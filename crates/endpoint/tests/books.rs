@@ -504,6 +504,11 @@ fn kills_under_a_narrow_cap_never_exceed_it() {
 
 // A disk that is full.
 
+/// Tells the parent.
+fn tell(text: &str) {
+    std::io::stdout().write_all(text.as_bytes()).expect("told");
+}
+
 /// Reserves and puts until nothing can be written.
 fn fill(folder: &Path) {
     let path = folder.join("ledger.jsonl");
@@ -522,7 +527,7 @@ fn fill(folder: &Path) {
         }
         sent += 1;
     };
-    println!("\nledger {sent} {error}");
+    tell(&format!("\nledger {sent} {error}\n"));
     for _ in 0..3 {
         let refused = ledger.reserve("p", &Caps::default(), "x", MOST);
         assert_eq!(refused.expect_err("full").to_string(), error);
@@ -537,7 +542,7 @@ fn fill(folder: &Path) {
             Err(error) => break error,
         }
     };
-    println!("cache {kept} {error}");
+    tell(&format!("cache {kept} {error}\n"));
     for item in 0..kept {
         let found = cache.get(&key(item)).expect("read");
         assert_eq!(found.as_ref(), Some(&text));

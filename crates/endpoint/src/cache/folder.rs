@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use crate::durable;
+
 use super::error::CacheError;
 use super::line;
 
@@ -15,7 +17,7 @@ const ENDING: &str = "jsonl";
 /// The files of a folder in the order in which they were begun.
 pub(super) fn files(folder: &Path) -> Result<Vec<PathBuf>, CacheError> {
     let reading = CacheError::reading(folder);
-    fs::create_dir_all(folder).map_err(CacheError::writing(folder))?;
+    durable::make_folder(folder).map_err(CacheError::writing(folder))?;
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).map_err(&reading)? {
         let path = entry.map_err(&reading)?.path();
@@ -82,8 +84,7 @@ impl Writing {
             let mut options = OpenOptions::new();
             match options.create_new(true).append(true).open(&path) {
                 Ok(file) => {
-                    let synced = File::open(folder).and_then(|folder| folder.sync_all());
-                    synced.map_err(CacheError::writing(folder))?;
+                    durable::sync_folder(folder).map_err(CacheError::writing(folder))?;
                     return Ok(Self {
                         path,
                         file: Arc::new(file),
