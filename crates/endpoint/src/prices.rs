@@ -223,6 +223,8 @@ mod tests {
     use super::*;
 
     proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
         #[test]
         fn decimals_of_six_places_are_exact(millionths in 0..1_000_000_000_000_u64) {
             let text = format!("{}.{:06}", millionths / 1_000_000, millionths % 1_000_000);
