@@ -6,6 +6,7 @@ mod attempt;
 mod cache;
 mod client;
 mod driver;
+mod durable;
 mod error;
 mod failure;
 mod fleet;
