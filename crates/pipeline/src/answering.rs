@@ -10,6 +10,7 @@ use model::Mllm;
 use processor::Processor;
 
 use crate::by_likelihood::ByLikelihood;
+use crate::endpoints::AskedThere;
 use crate::error::{Error, Result};
 use crate::generation::Generation;
 use crate::likelihood;
@@ -155,6 +156,14 @@ impl Answerer<'_> {
                 let found = runner::run(generator, requests, file, there.block, progress);
                 there.answered(found, progress)
             }
+        }
+    }
+
+    /// What a model at an endpoint was asked, and how its answers ended; none of a model of this machine.
+    pub fn asked_there(&self, completions: &[Completion]) -> Option<AskedThere> {
+        match self {
+            Self::Local(_) => None,
+            Self::Endpoint(there) => Some(AskedThere::count(&there.client, completions)),
         }
     }
 

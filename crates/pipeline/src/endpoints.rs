@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use corpus::FinishReason;
+use corpus::{Completion, FinishReason};
 use endpoint::{
     Address, Books, Cache, Caps, Client, Ledger, Limits, Money, Notice, Pictures, Prices, Secret,
-    Service, Settings, Timeouts,
+    Service, Settings, Spent, Timeouts,
 };
 use run::events::Reporter;
 use run::recipe::{EndpointPlace, EndpointPrices, EndpointSettings, PictureFormat};
@@ -48,6 +48,8 @@ pub struct Endpoints {
 /// What was asked of a model at an endpoint, as a stage counts it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AskedThere {
+    /// What it cost, in this attempt and in those before it.
+    pub spent: Spent,
     /// Answers that were kept from before, which cost nothing.
     pub known: u64,
     /// Requests that the model refused or a filter of contents stopped.
@@ -59,14 +61,16 @@ pub struct AskedThere {
 }
 
 impl AskedThere {
-    /// Counts how answers ended.
-    pub fn count(known: u64, completions: &[corpus::Completion]) -> Self {
+    /// Counts what a client spent and how answers ended.
+    pub fn count(client: &Client, completions: &[Completion]) -> Self {
         let ended = |reasons: &[FinishReason]| {
             let some = completions.iter();
-            some.filter(|one| reasons.contains(&one.finish_reason)).count() as u64
+            some.filter(|one| reasons.contains(&one.finish_reason))
+                .count() as u64
         };
         Self {
-            known,
+            spent: client.spent(),
+            known: client.known(),
             refused: ended(&[FinishReason::Refusal, FinishReason::ContentFilter]),
             cut: ended(&[FinishReason::Length]),
             failed: ended(&[FinishReason::Error]),
@@ -85,6 +89,17 @@ pub struct Place<'a> {
     pub seed: u64,
     /// What the served model's tokenizer reads as control tokens, where that is known.
     pub control_tokens: &'a [String],
+}
+
+/// A model at an endpoint that a stage will ask.
+#[derive(Clone, Copy, Debug)]
+pub struct AskedPlace<'a> {
+    /// Its section of the recipe.
+    pub section: &'static str,
+    /// The model.
+    pub place: &'a EndpointPlace,
+    /// What it is asked.
+    pub service: Service,
 }
 
 impl Endpoints {
@@ -131,8 +146,7 @@ impl Endpoints {
     fn settings(&self, of: Place<'_>) -> Result<Settings> {
         let (place, section, common) = (of.place, of.section, &self.settings);
         let addresses = place.addresses.iter().map(|address| {
-            Address::parse(address)
-                .map_err(|error| wrong(format!("{section}.endpoint"), &error))
+            Address::parse(address).map_err(|error| wrong(format!("{section}.endpoint"), &error))
         });
         let variable = place.key_variable.as_deref().unwrap_or(KEY);
         Ok(Settings {

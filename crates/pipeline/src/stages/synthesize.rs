@@ -3,16 +3,19 @@
 use std::path::PathBuf;
 
 use corpus::{Decoding, Pair, Triplet, jsonl};
+use endpoint::Service;
+use processor::Processor;
 use run::plan::Cost;
-use run::recipe::{Recipe, StageData, Training};
-use run::{Node, Place};
+use run::recipe::{EndpointPlace, Recipe, StageData, Training};
+use run::{Node, Place as NodePlace};
 use serde::{Deserialize, Serialize};
 use synthesis::{Input, ParseOptions, Prompts, SameQuestion};
 
 use super::pairs::{self, PAIRS, Pairs};
 use super::tune_synthesizer::TuneSynthesizer;
-use crate::answering::Answerer;
+use crate::answering::{Answerer, Local, There};
 use crate::bad_records::tell_left_out;
+use crate::endpoints::{AskedPlace, AskedThere, Place};
 use crate::error::{Imbalance, Result};
 use crate::estimate::{Estimate, caption_samples};
 use crate::reader::Reader;
@@ -30,6 +33,9 @@ pub const TRIPLETS: &str = "triplets.jsonl";
 /// The file of what the synthesizer wrote.
 pub const COMPLETIONS: &str = "completions.jsonl";
 
+/// Its section of the recipe.
+const SECTION: &str = "synthesizer";
+
 /// Writes triplets.
 #[derive(Clone, Debug)]
 pub struct Synthesize {
@@ -37,6 +43,8 @@ pub struct Synthesize {
     tuned: Link<TuneSynthesizer>,
     /// A synthesizer that was tuned before.
     checkpoint: Option<PathBuf>,
+    /// One that is asked at an endpoint.
+    endpoint: Option<EndpointPlace>,
     enabled: bool,
     input: Input,
     same_question: SameQuestion,
@@ -61,6 +69,9 @@ pub struct Counts {
     pub requests: u64,
     /// Triplets that could be read from its answers.
     pub triplets: u64,
+    /// What a synthesizer at an endpoint was asked.
+    #[serde(flatten)]
+    pub endpoint: Option<AskedThere>,
 }
 
 impl Synthesize {
@@ -76,6 +87,7 @@ impl Synthesize {
             pairs,
             tuned,
             checkpoint: sources.synthesizer.clone(),
+            endpoint: settings.endpoint.clone(),
             enabled: recipe.mix.synthetic,
             input: settings.input,
             same_question: settings.same_question,
@@ -115,7 +127,7 @@ impl Stage for Synthesize {
     fn node(&self) -> Node {
         Node::of(
             NAME,
-            Place::Blocks,
+            NodePlace::Blocks,
             &[
                 (pairs::NAME, self.pairs.name()),
                 ("synthesizer", self.tuned.name()),
@@ -147,10 +159,24 @@ impl Stage for Synthesize {
         if let Some(path) = &self.prompts_file {
             reader.file("the prompts", path)?;
         }
+        if self.endpoint.is_some() {
+            reader.endpoint(SECTION, self.sends_pictures());
+            // Its chat template is taken to be that of the general model, which its answers are read by.
+            return reader.texts("the synthesizer's template", "model.checkpoint", &self.base);
+        }
         match &self.checkpoint {
             Some(folder) => reader.model("the synthesizer", "synthesizer.checkpoint", folder),
             None => Ok(()),
         }
+    }
+
+    fn endpoint(&self) -> Option<AskedPlace<'_>> {
+        let place = self.endpoint.as_ref().filter(|_| self.enabled)?;
+        Some(AskedPlace {
+            section: SECTION,
+            place,
+            service: Service::Chat,
+        })
     }
 
     fn cost(&self, estimate: &Estimate<'_>) -> Result<Cost> {
@@ -175,11 +201,39 @@ impl Stage for Synthesize {
             let samples = caption_samples(&pairs, &self.prompts.synthesizer.caption_request);
             audit_captions(site, &samples, &self.base, training, self.max_bad)?;
         }
-        let model_folder = match &self.checkpoint {
-            Some(folder) => folder.clone(),
-            None => site.of(&self.tuned, "model"),
+        let (opened, processor, author);
+        let mut answerer = if let Some(place) = &self.endpoint {
+            processor = site.engine.processor(&self.base)?;
+            // Who wrote it is told by the name that it has there.
+            author = place.model.clone();
+            Answerer::Endpoint(There {
+                section: SECTION.to_owned(),
+                client: site.engine.endpoints.client(
+                    Place {
+                        section: SECTION,
+                        place,
+                        seed: self.seed,
+                        control_tokens: &control_tokens(processor.as_ref())?,
+                    },
+                    site.run,
+                )?,
+                block: site.engine.generation.block,
+            })
+        } else {
+            let folder = match &self.checkpoint {
+                Some(folder) => folder.clone(),
+                None => site.of(&self.tuned, "model"),
+            };
+            (opened, processor) = site.engine.open(&folder)?;
+            // Who wrote it is told by content: a folder's name is this machine's.
+            author = site.digests.borrow_mut().folder(&folder)?;
+            Answerer::Local(Local {
+                model: opened.as_ref(),
+                processor: processor.as_ref(),
+                generation: site.engine.generation,
+                seed: self.seed,
+            })
         };
-        let (model, processor) = site.engine.open(&model_folder)?;
         let decoding = Decoding {
             max_new_tokens: self.max_new_tokens,
             temperature: self.temperature,
@@ -199,12 +253,6 @@ impl Stage for Synthesize {
             return Err(found.into());
         }
         write(&folder.join("requests.jsonl"), &requests)?;
-        let answerer = Answerer {
-            model: model.as_ref(),
-            processor: processor.as_ref(),
-            generation: site.engine.generation,
-            seed: self.seed,
-        };
         let progress = Progress {
             label: site.stage(),
             report: site.report,
@@ -218,8 +266,6 @@ impl Stage for Synthesize {
             prompts: &self.prompts.synthesizer,
             same_question: self.same_question,
         };
-        // Who wrote it is told by content: a folder's name is this machine's.
-        let author = site.digests.borrow_mut().folder(&model_folder)?;
         let parsed = synthesis::triplets(&requests, &completions, parsing, &author);
         let unparsed = parsed.rejected.len();
         rejected.extend(parsed.rejected);
@@ -243,6 +289,32 @@ impl Stage for Synthesize {
         Ok(Counts {
             requests: requests.len() as u64,
             triplets: parsed.items.len() as u64,
+            endpoint: answerer.asked_there(&completions),
         })
     }
+}
+
+impl Synthesize {
+    /// Whether pictures go to the endpoint.
+    fn sends_pictures(&self) -> bool {
+        matches!(self.input, Input::Both | Input::Image)
+    }
+}
+
+/// What the synthesizer's tokenizer reads as control tokens wherever it stands: the marks of its turns, and those of pictures.
+fn control_tokens(processor: &dyn Processor) -> Result<Vec<String>> {
+    let markers = processor.markers()?;
+    let mut all = vec![corpus::IMAGE_MARK.to_owned()];
+    for text in [
+        markers.end_of_turn,
+        markers.user_header,
+        markers.assistant_header,
+        markers.end_of_text,
+    ] {
+        let text = text.trim().to_owned();
+        if !text.is_empty() && !all.contains(&text) {
+            all.push(text);
+        }
+    }
+    Ok(all)
 }
