@@ -8,34 +8,17 @@ use reqwest::{Certificate, Proxy, redirect};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::attempt::Exchange;
-use crate::cache::Cache;
+use crate::books::{Books, Watch};
 use crate::driver::Driver;
 use crate::error::Error;
 use crate::job::{Done, Job, Kept, What};
 use crate::learned::Learned;
-use crate::ledger::{Ledger, Spent};
+use crate::ledger::Spent;
 use crate::notice::Notice;
 use crate::probe;
 use crate::settings::Settings;
 use crate::wire::scoring::Likelihood;
 use crate::wire::{Service, question};
-
-/// Where answers are kept and money is counted.
-#[derive(Clone, Debug, Default)]
-pub struct Books {
-    /// What is spent; without one nothing is counted and no cap holds.
-    pub ledger: Option<Arc<Ledger>>,
-    /// Answers by content; without one everything is asked.
-    pub cache: Option<Arc<Cache>>,
-}
-
-/// Who hears how it goes, and who may stop it.
-pub struct Watch<'a> {
-    /// Whether it is asked to stop; looked at ten times a second.
-    pub stop: &'a dyn Fn() -> bool,
-    /// Hears what happens.
-    pub notice: &'a mut dyn FnMut(Notice),
-}
 
 /// A request and the answers whose likelihood is asked for.
 #[derive(Clone, Debug, PartialEq)]

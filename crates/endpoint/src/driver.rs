@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::task::{Id, JoinError, JoinSet};
 
 use crate::attempt::Exchange;
-use crate::client::{Books, Watch};
+use crate::books::{Books, Watch};
 use crate::error::Error;
 use crate::failure::Failure;
 use crate::fleet::{Fleet, Pick, Sent};

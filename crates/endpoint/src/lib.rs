@@ -3,6 +3,7 @@
 
 mod address;
 mod attempt;
+mod books;
 mod cache;
 mod client;
 mod driver;
@@ -26,8 +27,9 @@ mod window;
 mod wire;
 
 pub use address::{Address, AddressError};
+pub use books::{Books, Watch};
 pub use cache::{Cache, CacheError};
-pub use client::{Books, Client, Scored, Watch};
+pub use client::{Client, Scored};
 pub use error::Error;
 pub use ledger::{
     Amount, Caps, Exhausted, Ledger, LedgerError, Refusal, Settlement, Spent, Ticket,

@@ -83,7 +83,9 @@ async fn models(exchange: &Exchange, address: &Address) -> Result<Option<Vec<Str
         found => found?,
     };
     let all = value["data"].as_array().into_iter().flatten();
-    let names: Vec<String> = all.filter_map(|one| Some(one["id"].as_str()?.to_owned())).collect();
+    let names: Vec<String> = all
+        .filter_map(|one| Some(one["id"].as_str()?.to_owned()))
+        .collect();
     Ok((!names.is_empty()).then_some(names))
 }
 

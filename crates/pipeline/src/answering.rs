@@ -103,6 +103,32 @@ impl Answerer<'_> {
         }
     }
 
+    /// Completes one request, and keeps nothing.
+    ///
+    /// Gives [`Error::NoAnswer`], [`Error::Generate`] and [`Error::Endpoint`].
+    pub fn complete(&mut self, request: Request, progress: Progress<'_>) -> Result<Completion> {
+        let id = request.id.clone();
+        let mut answer = None;
+        let mut sink = |completion| {
+            answer = Some(completion);
+            Ok(())
+        };
+        let mut one = std::iter::once(request);
+        match self {
+            Self::Local(local) => {
+                let options = local.generation.options(local.seed);
+                let mut generator = LocalGenerator::new(local.model, local.processor, options);
+                generator.generate(&mut one, &mut sink)?;
+            }
+            Self::Endpoint(there) => {
+                let client = &mut there.client;
+                let asked = Remote { client, progress }.generate(&mut one, &mut sink);
+                there.answered(asked.map_err(Error::from), progress)?;
+            }
+        }
+        answer.ok_or(Error::NoAnswer { request: id })
+    }
+
     /// Answers requests, one an item, into a file of completions; what is there already is kept. With `ranks` options are
     /// ranked by likelihood. Requests that fail are told.
     pub fn answer(

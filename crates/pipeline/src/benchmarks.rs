@@ -19,7 +19,7 @@ use serde_json::Value;
 
 use crate::answering::{Answerer, Local, There};
 use crate::asked::{self, Asked, Question};
-use crate::endpoints::Place;
+use crate::endpoints::{FOLDER, Place};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::records::{remove_rejected, write_rejected};
@@ -111,7 +111,9 @@ pub fn answer<E: From<Error>>(
                 .probe(asked, &[Service::Chat], answering.report)?;
             let there = There {
                 section: SECTION.to_owned(),
-                client: engine.endpoints.client(asked, &answering.run.path)?,
+                client: engine
+                    .endpoints
+                    .client(asked, &answering.run.path.join(FOLDER))?,
                 block: engine.generation.block,
             };
             (

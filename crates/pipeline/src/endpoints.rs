@@ -103,16 +103,15 @@ pub struct AskedPlace<'a> {
 }
 
 impl Endpoints {
-    /// A client with its books in a run folder.
+    /// A client with its books in a folder: a run's [`FOLDER`], or one beside what is written.
     ///
     /// Gives [`Error::EndpointSetting`] and [`Error::Endpoint`].
-    pub fn client(&self, place: Place<'_>, run: &Path) -> Result<Client> {
+    pub fn client(&self, place: Place<'_>, folder: &Path) -> Result<Client> {
         let settings = self.settings(place)?;
         let failed = |source: endpoint::Error| Error::Endpoint {
             section: place.section.to_owned(),
             source,
         };
-        let folder = run.join(FOLDER);
         let cache = Cache::open(&folder.join(ANSWERS), self.settings.cache.as_deref());
         let cache = Arc::new(cache.map_err(|error| failed(error.into()))?);
         let caps = caps(
@@ -127,6 +126,17 @@ impl Endpoints {
             cache: Some(cache),
         };
         Client::open(settings, books).map_err(failed)
+    }
+
+    /// A client that keeps nothing and counts nothing, for a single question.
+    ///
+    /// Gives [`Error::EndpointSetting`] and [`Error::Endpoint`].
+    pub fn client_without_books(&self, place: Place<'_>) -> Result<Client> {
+        let client = Client::open(self.settings(place)?, Books::default());
+        client.map_err(|source| Error::Endpoint {
+            section: place.section.to_owned(),
+            source,
+        })
     }
 
     /// Looks whether a model can be asked, before anything is.

@@ -1,7 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![deny(missing_docs)]
 
-mod answering;
+pub mod answering;
 mod asked;
 mod bad_records;
 pub mod benchmarks;

@@ -16,7 +16,7 @@ use synthesis::{JudgeKind, JudgeOptions, KeepRule, Prompts};
 use super::synthesize::{Synthesize, TRIPLETS};
 use crate::answering::{Answerer, Local, There};
 use crate::bad_records::tell_left_out;
-use crate::endpoints::{AskedPlace, AskedThere, Place};
+use crate::endpoints::{self, AskedPlace, AskedThere, Place};
 use crate::error::{Error, Imbalance, Result};
 use crate::estimate::Estimate;
 use crate::reader::Reader;
@@ -184,7 +184,7 @@ impl Stage for Filter {
                         seed: self.seed,
                         control_tokens: &[],
                     },
-                    site.run,
+                    &site.run.join(endpoints::FOLDER),
                 )?,
                 block: site.engine.generation.block,
             })

@@ -15,7 +15,7 @@ use super::pairs::{self, PAIRS, Pairs};
 use super::tune_synthesizer::TuneSynthesizer;
 use crate::answering::{Answerer, Local, There};
 use crate::bad_records::tell_left_out;
-use crate::endpoints::{AskedPlace, AskedThere, Place};
+use crate::endpoints::{self, AskedPlace, AskedThere, Place};
 use crate::error::{Imbalance, Result};
 use crate::estimate::{Estimate, caption_samples};
 use crate::reader::Reader;
@@ -215,7 +215,7 @@ impl Stage for Synthesize {
                         seed: self.seed,
                         control_tokens: &control_tokens(processor.as_ref())?,
                     },
-                    site.run,
+                    &site.run.join(endpoints::FOLDER),
                 )?,
                 block: site.engine.generation.block,
             })
