@@ -14,7 +14,7 @@ const ROW: u32 = 4;
 
 /// How long an endpoint rests that refuses everything and does not say for how long: doubled each time.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
-const LONGEST_PAUSE: Duration = Duration::from_mins(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// After a pause one may go, and twice as many each time this has passed without a refusal.
 const DOUBLES: Duration = Duration::from_millis(500);
@@ -24,6 +24,9 @@ const DOUBLES: Duration = Duration::from_millis(500);
 const FIRST_TRIAL: Duration = Duration::from_secs(5);
 const LONGEST_TRIAL: Duration = Duration::from_mins(1);
 const ANSWERS_BETWEEN: usize = 150;
+
+/// After a refusal of as many as were taken before, the limit may have been lower for a moment only, and fewer answers have to do.
+const ANSWERS_AFTER_FALL: usize = 10;
 
 #[derive(Debug)]
 pub(super) struct Ceiling {
@@ -45,6 +48,7 @@ struct Trial {
     wait: Duration,
     not_before: Option<Instant>,
     answers: usize,
+    needed: usize,
 }
 
 /// Refusals without anything taken in between.
@@ -79,6 +83,7 @@ impl Ceiling {
                 wait: FIRST_TRIAL,
                 not_before: None,
                 answers: 0,
+                needed: ANSWERS_BETWEEN,
             },
             row: None,
             pause: None,
@@ -108,7 +113,7 @@ impl Ceiling {
 
     fn may_try(&self, now: Instant) -> bool {
         let trial = &self.trial;
-        trial.answers >= ANSWERS_BETWEEN && trial.not_before.is_some_and(|it| now >= it)
+        trial.answers >= trial.needed && trial.not_before.is_some_and(|it| now >= it)
     }
 
     /// When the limit rises by itself, given how many are wanted.
@@ -123,8 +128,7 @@ impl Ceiling {
             }
         }
         let trial = &self.trial;
-        let is_near =
-            trial.answers >= ANSWERS_BETWEEN && self.learned.is_some_and(|it| it < wanted);
+        let is_near = trial.answers >= trial.needed && self.learned.is_some_and(|it| it < wanted);
         trial.not_before.filter(|&it| is_near && it > now)
     }
 
@@ -168,13 +172,13 @@ impl Ceiling {
         true
     }
 
-    /// A request was refused that left at `sent` as one of `at_once`; so many are on their way now, it among them. Says for how long
-    /// the endpoint is to be left alone, if it is.
+    /// A request was refused that left at `sent` when the endpoint had taken so many at most; so many are on their way now, it
+    /// among them. Says for how long the endpoint is to be left alone, if it is.
     pub(super) fn refused(
         &mut self,
         now: Instant,
         sent: Instant,
-        at_once: usize,
+        taken: usize,
         in_flight: usize,
         asked: Option<Duration>,
     ) -> Option<Duration> {
@@ -185,8 +189,7 @@ impl Ceiling {
             }
             return None;
         }
-        // When it left the endpoint had at most so many; so it has when it refuses. Of the two the larger one is safe.
-        let taken = at_once.max(in_flight).saturating_sub(1).max(1);
+        let taken = taken.max(1);
         let before = self.learned;
         let row = self.row.get_or_insert(Row {
             since: now,
@@ -213,9 +216,9 @@ impl Ceiling {
         }
         let learned = before.map_or(taken, |it| it.min(taken));
         let is_new = before.is_none_or(|it| learned < it);
-        self.trial.wait = match is_new {
-            true => FIRST_TRIAL,
-            false => (2 * self.trial.wait).min(LONGEST_TRIAL),
+        (self.trial.wait, self.trial.needed) = match is_new {
+            true => (FIRST_TRIAL, ANSWERS_AFTER_FALL),
+            false => ((2 * self.trial.wait).min(LONGEST_TRIAL), ANSWERS_BETWEEN),
         };
         self.learned = Some(learned);
         self.trial.step = 1;

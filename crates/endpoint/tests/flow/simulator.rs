@@ -16,6 +16,8 @@ pub struct Server {
     pub storm: Option<(f64, f64, f64)>,
     /// This share of requests ends with a failure of the server.
     pub fails: f64,
+    /// How long it takes until a refusal is back, in seconds.
+    pub lag: f64,
 }
 
 #[derive(Clone, Debug)]
@@ -28,11 +30,13 @@ pub enum Kind {
         spread: f64,
         retry_after: Option<f64>,
     },
-    /// A batch of at most so many, the rest waits in line; a token of each takes `step + grows * batch` seconds.
+    /// A batch of at most so many, the rest waits in line; a token of each takes `step + grows * batch` seconds, and `chokes` more
+    /// for the square of all that are there.
     Batch {
         slots: Vec<(f64, usize)>,
         step: f64,
         grows: f64,
+        chokes: f64,
     },
     /// So many a minute by the clock, each takes `mean` seconds evenly up to `spread` more or less.
     Minute {
@@ -108,6 +112,7 @@ impl Server {
             dead: None,
             storm: None,
             fails: 0.0,
+            lag: 0.001,
         }
     }
 
@@ -164,6 +169,8 @@ struct Batch {
     /// Tokens that each sequence has got since the beginning.
     progress: f64,
     moved: f64,
+    /// Seconds a token since then.
+    pace: f64,
     running: BTreeMap<(u64, usize), ()>,
     waiting: VecDeque<usize>,
     version: u64,
@@ -352,7 +359,7 @@ impl Simulation<'_> {
             && (from..to).contains(&now)
             && self.rng.chance(share)
         {
-            self.times.add(now + 0.001, refuse(None));
+            self.times.add(now + it.lag, refuse(None));
             return;
         }
         if self.rng.chance(it.fails) {
@@ -373,7 +380,7 @@ impl Simulation<'_> {
                 retry_after,
             } => {
                 if self.taken[server] >= at(at_once, now) {
-                    self.times.add(now + 0.001, refuse(*retry_after));
+                    self.times.add(now + it.lag, refuse(*retry_after));
                     return;
                 }
                 let took = mean + spread * (2.0 * self.rng.unit() - 1.0);
@@ -423,15 +430,23 @@ impl Simulation<'_> {
 
     /// Moves a batch to now, lets in who waits, and says when the next is ready.
     fn advance(&mut self, server: usize) {
-        let Kind::Batch { slots, step, grows } = &self.scenario.servers[server].kind else {
+        let Kind::Batch {
+            slots,
+            step,
+            grows,
+            chokes,
+        } = &self.scenario.servers[server].kind
+        else {
             return;
         };
         let batch = &mut self.batches[server];
-        let token = |running: usize| step + grows * running as f64;
-        batch.progress += (self.now - batch.moved) / token(batch.running.len());
+        if batch.pace > 0.0 {
+            batch.progress += (self.now - batch.moved) / batch.pace;
+        }
         batch.moved = self.now;
         while let Some((&(until, id), ())) = batch.running.first_key_value() {
-            if until as f64 / 1e6 > batch.progress + 1e-6 {
+            // Events are told apart by nanoseconds.
+            if (until as f64 / 1e6 - batch.progress) * batch.pace > 2e-9 {
                 break;
             }
             batch.running.remove(&(until, id));
@@ -451,10 +466,15 @@ impl Simulation<'_> {
             let until = (batch.progress + tokens as f64) * 1e6;
             batch.running.insert((until as u64, id), ());
         }
+        let (running, all) = (
+            batch.running.len(),
+            batch.running.len() + batch.waiting.len(),
+        );
+        batch.pace = step + grows * running as f64 + chokes * (all * all) as f64;
         batch.version += 1;
         if let Some((&(until, _), ())) = batch.running.first_key_value() {
             let rest = (until as f64 / 1e6 - batch.progress).max(0.0);
-            let ready = self.now + rest * token(batch.running.len());
+            let ready = self.now + rest * batch.pace;
             let version = batch.version;
             self.times.add(ready, Event::Ready { server, version });
         }
