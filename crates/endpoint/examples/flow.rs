@@ -17,7 +17,7 @@ use simulator::{Outcome, Scenario};
 /// A name and what it stands for.
 type Named = (&'static str, fn() -> Scenario);
 
-const ALL: [Named; 20] = [
+const ALL: [Named; 22] = [
     ("limit of 32 at once", || scenarios::limit_of_32(None)),
     ("limit of 32 at once, Retry-After: 1", || {
         scenarios::limit_of_32(Some(1.0))
@@ -40,6 +40,8 @@ const ALL: [Named; 20] = [
     ("choking", scenarios::choking),
     ("batch in step", scenarios::batch_in_step),
     ("batch of all lengths", scenarios::batch_of_all_lengths),
+    ("one of twenty refused", scenarios::sporadic),
+    ("bucket of 20 a second", scenarios::bucket_of_20),
     ("one by one", scenarios::one_by_one),
     ("fleet of batches", scenarios::fleet_of_batches),
 ];

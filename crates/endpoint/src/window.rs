@@ -137,7 +137,7 @@ impl Window {
                 let tokens = tokens.max(1) as f64;
                 self.climb.answered(now, tokens, took, state);
                 let (sent, at_once) = (slot.sent, slot.at_once);
-                let took_more = self.ceiling.answered(sent, at_once, slot.is_trial);
+                let took_more = self.ceiling.answered(now, sent, at_once, slot.is_trial);
                 if took_more && is_bound {
                     self.climb.follow(2 * at_once);
                 }

@@ -180,3 +180,21 @@ pub fn fleet_of_batches() -> Scenario {
         ..scenario(servers, 600.0)
     }
 }
+
+/// One of twenty requests is refused, whatever is on its way.
+pub fn sporadic() -> Scenario {
+    let mut server = limited(vec![(0.0, 64)], None);
+    server.storm = Some((0.0, 120.0, 0.05));
+    scenario(vec![server], 120.0)
+}
+
+/// 20 requests a second, 40 of them at a time, as a bucket has it.
+pub fn bucket_of_20() -> Scenario {
+    let kind = Kind::Bucket {
+        a_second: 20.0,
+        holds: 40.0,
+        mean: 2.0,
+        spread: 1.0,
+    };
+    scenario(vec![Server::new(kind)], 300.0)
+}

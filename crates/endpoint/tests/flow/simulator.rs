@@ -38,6 +38,14 @@ pub enum Kind {
         grows: f64,
         chokes: f64,
     },
+    /// So many a second in a bucket that holds so many, as hosted services have it; each takes `mean` seconds, evenly up to `spread`
+    /// more or less. A refusal says how long it takes until there is one.
+    Bucket {
+        a_second: f64,
+        holds: f64,
+        mean: f64,
+        spread: f64,
+    },
     /// So many a minute by the clock, each takes `mean` seconds evenly up to `spread` more or less.
     Minute {
         requests: u64,
@@ -215,6 +223,7 @@ struct Simulation<'a> {
     /// How many a server has taken.
     taken: Vec<usize>,
     minutes: Vec<(u64, u64)>,
+    buckets: Vec<Option<(f64, f64)>>,
     batches: Vec<Batch>,
     looks: Option<f64>,
     outcome: Outcome,
@@ -244,6 +253,7 @@ pub fn play(scenario: &Scenario) -> Outcome {
         done: BTreeSet::new(),
         taken: vec![0; count],
         minutes: vec![(0, 0); count],
+        buckets: vec![None; count],
         batches: (0..count).map(|_| Batch::default()).collect(),
         looks: None,
         outcome: Outcome {
@@ -417,6 +427,25 @@ impl Simulation<'_> {
                         how: How::Answered,
                     },
                 );
+            }
+            Kind::Bucket {
+                a_second,
+                holds,
+                mean,
+                spread,
+            } => {
+                let (left, filled) = self.buckets[server].unwrap_or((*holds, now));
+                let left = holds.min(left + (now - filled) * a_second);
+                self.buckets[server] = Some((left, now));
+                if left < 1.0 {
+                    let wait = (1.0 - left) / a_second;
+                    self.times.add(now + it.lag, refuse(Some(wait)));
+                    return;
+                }
+                self.buckets[server] = Some((left - 1.0, now));
+                let took = mean + spread * (2.0 * self.rng.unit() - 1.0);
+                let how = How::Answered;
+                self.times.add(now + took, Event::Ends { id, how });
             }
             Kind::Batch { .. } => {
                 self.batches[server].waiting.push_back(id);
