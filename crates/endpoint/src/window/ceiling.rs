@@ -34,7 +34,7 @@ const SPORADIC: f64 = 0.15;
 const LAST: f64 = 50.0;
 
 /// "Lately".
-const PROVES: Duration = Duration::from_secs(30);
+const PROVES: Duration = Duration::from_mins(1);
 
 /// After this time without a refusal the next one is not of the same fall.
 const FALL_ENDS: Duration = Duration::from_secs(5);
@@ -308,7 +308,7 @@ impl Ceiling {
         let is_new_fall = self.fall.is_none_or(|it| now >= it + FALL_ENDS);
         self.fall = Some(now);
         let was_raised = self.trial.raised.is_some_and(|it| now < it + HOLDS);
-        if was_raised && row_length > 1 {
+        if was_raised && is_moment {
             self.trial.careful = CAREFUL;
         }
         if is_new_fall || before.is_none() {

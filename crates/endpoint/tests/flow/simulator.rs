@@ -105,6 +105,21 @@ impl Tally {
         tokens.sum::<u64>() as f64 / (to - from)
     }
 
+    /// How many requests were on their way at most, and at least, at the whole seconds between two.
+    pub fn most_on_way(&self, from: usize, to: usize) -> usize {
+        self.at_once[from..to].iter().copied().max().unwrap_or(0)
+    }
+
+    pub fn least_on_way(&self, from: usize, to: usize) -> usize {
+        self.at_once[from..to].iter().copied().min().unwrap_or(0)
+    }
+
+    /// How many requests arrived between two seconds.
+    pub fn arrivals(&self, from: f64, to: f64) -> usize {
+        let inside = |it: &&f64| (from..to).contains(*it);
+        self.arrived.iter().filter(inside).count()
+    }
+
     /// Which share of the requests that arrived between two seconds was refused.
     pub fn refused_share(&self, from: f64, to: f64) -> f64 {
         let count = |times: &[f64]| times.iter().filter(|it| (from..to).contains(*it)).count();
