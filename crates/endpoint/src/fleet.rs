@@ -105,7 +105,7 @@ impl Fleet {
             index,
             tokens,
             slot: member.window.sent(now),
-            generation: member.health.sent(),
+            generation: member.health.sent(now),
         }
     }
 
@@ -239,6 +239,9 @@ impl Member {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;
 
 fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
     match (one, other) {

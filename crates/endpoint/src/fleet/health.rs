@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 /// So many failures in a row are needed to leave an endpoint out.
 const FEW: u32 = 3;
 
-/// If it did answer a moment ago, or did let itself be reached, so many are: one request of five that goes wrong is no reason.
+/// If it could be reached and did answer a moment ago, so many are: one request of five that goes wrong is no reason.
 const MANY: u32 = 8;
 const MOMENT: Duration = Duration::from_secs(1);
 
@@ -19,6 +19,7 @@ pub(super) struct Health {
     state: State,
     failures: u32,
     unreachable: u32,
+    /// The last sign of life, or when it was asked for one first.
     last_life: Option<Instant>,
     /// How long it is left alone the next time that it goes down.
     wait: Duration,
@@ -90,7 +91,8 @@ impl Health {
     }
 
     /// A request leaves; what is returned goes back with its end.
-    pub(super) fn sent(&mut self) -> u32 {
+    pub(super) fn sent(&mut self, now: Instant) -> u32 {
+        self.last_life.get_or_insert(now);
         if matches!(self.state, State::OnTrial { .. }) {
             self.state = State::OnTrial { is_out: true };
         }
@@ -108,6 +110,7 @@ impl Health {
         self.last_life = Some(now);
         (self.failures, self.unreachable) = (0, 0);
         match self.state {
+            // With one answer alone it may be down again at once, and is to be asked less and less often.
             State::Up => {
                 self.wait = FIRST_PROBE;
                 None

@@ -326,7 +326,9 @@ impl Ceiling {
         self.learned = Some(learned);
         self.trial.step = 1;
         self.trial.left = 0;
-        self.put_off(now);
+        if before != Some(learned) {
+            self.put_off(now);
+        }
         None
     }
 

@@ -28,6 +28,12 @@ const SURE: f64 = 1.5;
 /// A try that stays undecided ends after so many rounds (a round is as many answers as requests at once).
 const LONGEST_TRY: usize = 10;
 
+/// A round is no fewer answers.
+const SMALLEST_ROUND: usize = 8;
+
+/// Rounds after which more at once may turn out to be of no use; that they are of use may show earlier.
+const SHORTEST_REFUSAL: usize = 3;
+
 /// Rounds between two tries that changed nothing, at first and after many.
 const SHORTEST_REST: usize = 4;
 const LONGEST_REST: usize = 64;
@@ -169,8 +175,8 @@ impl Climb {
     /// Answers that are one round.
     fn round(&self, at_once: usize) -> usize {
         match self.is_first {
-            true => at_once.div_ceil(2).max(4),
-            false => at_once.max(8),
+            true => at_once.div_ceil(2).max(SMALLEST_ROUND),
+            false => at_once.max(SMALLEST_ROUND),
         }
     }
 
@@ -190,7 +196,7 @@ impl Climb {
         }
         if is_up == (above > 0.0) {
             self.take(to, growth);
-        } else {
+        } else if !is_up || speed.answers() >= SHORTEST_REFUSAL * round {
             self.keep_level();
         }
     }
