@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 const FEW: u32 = 3;
 
 /// If it could be reached and did answer a moment ago, so many are: one request of five that goes wrong is no reason.
-const MANY: u32 = 8;
+const MANY: u32 = 16;
 const MOMENT: Duration = Duration::from_secs(1);
 
 /// When it is asked again for the first time, and at the longest.
@@ -40,12 +40,13 @@ enum State {
     },
 }
 
-/// What became of an endpoint.
+/// It is left out from now on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Change {
-    Down,
-    Back,
-}
+pub(super) struct Down;
+
+/// It takes part again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Back;
 
 impl Health {
     pub(super) fn new() -> Self {
@@ -105,8 +106,8 @@ impl Health {
         }
     }
 
-    /// A request got an answer, if only that there are too many.
-    pub(super) fn lives(&mut self, now: Instant, generation: u32) -> Option<Change> {
+    /// A request got an answer, if only that there are too many. Something if the endpoint is back by that.
+    pub(super) fn lives(&mut self, now: Instant, generation: u32) -> Option<Back> {
         self.last_life = Some(now);
         (self.failures, self.unreachable) = (0, 0);
         match self.state {
@@ -122,19 +123,19 @@ impl Health {
             }
             State::OnTrial { .. } if generation == self.generation => {
                 self.state = State::Up;
-                Some(Change::Back)
+                Some(Back)
             }
             _ => None,
         }
     }
 
-    /// A request came to nothing.
+    /// A request came to nothing. Something if the endpoint is down by that.
     pub(super) fn failed(
         &mut self,
         now: Instant,
         generation: u32,
         is_unreachable: bool,
-    ) -> Option<Change> {
+    ) -> Option<Down> {
         if generation != self.generation {
             return None;
         }
@@ -152,7 +153,7 @@ impl Health {
                     return None;
                 }
                 self.down(now);
-                Some(Change::Down)
+                Some(Down)
             }
             // Whoever watches knows already that it is down.
             State::OnTrial { .. } => {

@@ -126,8 +126,7 @@ fn the_least_busy_goes_first_and_the_one_that_failed_last() {
     assert_eq!(play.pick(Some(0)), Pick::Go(1));
     let all = |play: &mut Play, index: usize| {
         while play.fleet.limit(play.now, index) > play.fleet.members[index].window.in_flight() {
-            let sent = play.send(index);
-            std::mem::forget(sent);
+            let _on_its_way = play.send(index);
         }
     };
     all(&mut play, 1);
@@ -186,7 +185,7 @@ fn an_answer_or_a_refusal_in_between_is_a_sign_of_life() {
 #[test]
 fn an_endpoint_that_answered_a_moment_ago_is_given_more_time() {
     let mut play = Play::new(1);
-    let sent: Vec<Sent> = (0..8).map(|_| play.send(0)).collect();
+    let sent: Vec<Sent> = (0..16).map(|_| play.send(0)).collect();
     play.pass(0.1);
     let sure = play.send(0);
     play.end(sure, Ok(100));
@@ -194,7 +193,7 @@ fn an_endpoint_that_answered_a_moment_ago_is_given_more_time() {
         assert_eq!(play.told, [], "{at}");
         play.end(sent, Err(&broken()));
     }
-    assert_eq!(play.told, [down(0, "half an answer")], "eight are enough");
+    assert_eq!(play.told, [down(0, "half an answer")], "sixteen are enough");
 }
 
 #[test]

@@ -199,7 +199,7 @@ impl Ceiling {
         if let Some(row) = &mut self.row {
             row.sent += 1;
         }
-        if !self.learned.is_some_and(|it| at_once > it) {
+        if self.learned.is_none_or(|it| at_once <= it) {
             return false;
         }
         if self.trial.left == 0 {
@@ -243,7 +243,7 @@ impl Ceiling {
             self.trial.careful -= 1;
             self.put_off(now);
         } else {
-            self.trial.step = 2 * self.trial.step;
+            self.trial.step *= 2;
             self.trial.left = self.trial.step;
         }
         self.trial.raised = Some(now);
@@ -297,9 +297,10 @@ impl Ceiling {
             self.put_off(now);
             return Some(length);
         }
-        let floor = match self.refused_share < SPORADIC {
-            true => self.proved.this.max(self.proved.before).div_ceil(2),
-            false => 1,
+        let floor = if self.refused_share < SPORADIC {
+            self.proved.this.max(self.proved.before).div_ceil(2)
+        } else {
+            1
         };
         // What is refused again after it was tried with less is met with a margin.
         let margin = if row_length > 1 { taken / 16 } else { 0 };
@@ -313,9 +314,10 @@ impl Ceiling {
         }
         if is_new_fall || before.is_none() {
             let is_less = before.is_none_or(|it| learned < it);
-            (self.trial.wait, self.trial.needed) = match is_less && !was_raised {
-                true => (FIRST_TRIAL, ANSWERS_AFTER_FALL),
-                false => ((2 * self.trial.wait).min(LONGEST_TRIAL), ANSWERS_BETWEEN),
+            (self.trial.wait, self.trial.needed) = if is_less && !was_raised {
+                (FIRST_TRIAL, ANSWERS_AFTER_FALL)
+            } else {
+                ((2 * self.trial.wait).min(LONGEST_TRIAL), ANSWERS_BETWEEN)
             };
         }
         if let Some(asked) = asked.filter(|&it| it < MOMENT) {

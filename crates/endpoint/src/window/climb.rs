@@ -39,7 +39,7 @@ const SHORTEST_REST: usize = 4;
 const LONGEST_REST: usize = 64;
 
 /// After this time so many rounds are enough.
-const REST_ENDS: Duration = Duration::from_secs(60);
+const REST_ENDS: Duration = Duration::from_mins(1);
 const LATE: usize = 16;
 
 /// Going down is left out so often after it proved not to be worth it many times.
@@ -174,10 +174,12 @@ impl Climb {
 
     /// Answers that are one round.
     fn round(&self, at_once: usize) -> usize {
-        match self.is_first {
-            true => at_once.div_ceil(2).max(SMALLEST_ROUND),
-            false => at_once.max(SMALLEST_ROUND),
-        }
+        let answers = if self.is_first {
+            at_once.div_ceil(2)
+        } else {
+            at_once
+        };
+        answers.max(SMALLEST_ROUND)
     }
 
     fn judge(&mut self, to: usize, round: usize) {
@@ -265,9 +267,10 @@ impl Climb {
             (new, old) => new.or(old),
         };
         self.trying = Some(to);
-        self.next = match to > self.level {
-            true => Direction::Down,
-            false => Direction::Up,
+        self.next = if to > self.level {
+            Direction::Down
+        } else {
+            Direction::Up
         };
         if to < self.level {
             self.limit = to;
@@ -278,13 +281,15 @@ impl Climb {
     /// What was tried is the level from now on, and the next try goes the same way.
     fn take(&mut self, to: usize, growth: Growth) {
         let is_up = to > self.level;
-        self.factor = match is_up && growth.exponent > STRAIGHT {
-            true => FAR,
-            false => NEAR,
+        self.factor = if is_up && growth.exponent > STRAIGHT {
+            FAR
+        } else {
+            NEAR
         };
-        self.next = match is_up {
-            true => Direction::Up,
-            false => Direction::Down,
+        self.next = if is_up {
+            Direction::Up
+        } else {
+            Direction::Down
         };
         (self.level, self.limit) = (to, to);
         self.trying = None;

@@ -194,7 +194,7 @@ struct Batch {
     moved: f64,
     /// Seconds a token since then.
     pace: f64,
-    running: BTreeMap<(u64, usize), ()>,
+    running: BTreeSet<(u64, usize)>,
     waiting: VecDeque<usize>,
     version: u64,
 }
@@ -488,7 +488,7 @@ impl Simulation<'_> {
             batch.progress += (self.now - batch.moved) / batch.pace;
         }
         batch.moved = self.now;
-        while let Some((&(until, id), ())) = batch.running.first_key_value() {
+        while let Some(&(until, id)) = batch.running.first() {
             // Events are told apart by nanoseconds.
             if (until as f64 / 1e6 - batch.progress) * batch.pace > 2e-9 {
                 break;
@@ -508,7 +508,7 @@ impl Simulation<'_> {
             };
             let tokens = self.on_way.get(&id).map_or(1, |it| it.0.tokens);
             let until = (batch.progress + tokens as f64) * 1e6;
-            batch.running.insert((until as u64, id), ());
+            batch.running.insert((until as u64, id));
         }
         let (running, all) = (
             batch.running.len(),
@@ -516,7 +516,7 @@ impl Simulation<'_> {
         );
         batch.pace = step + grows * running as f64 + chokes * (all * all) as f64;
         batch.version += 1;
-        if let Some((&(until, _), ())) = batch.running.first_key_value() {
+        if let Some(&(until, _)) = batch.running.first() {
             let rest = (until as f64 / 1e6 - batch.progress).max(0.0);
             let ready = self.now + rest * batch.pace;
             let version = batch.version;
