@@ -12,6 +12,7 @@ pub mod driver;
 pub mod engine;
 pub mod error;
 pub mod estimate;
+pub mod forecast;
 pub mod generation;
 mod imbalance;
 mod length_error;

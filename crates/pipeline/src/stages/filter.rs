@@ -5,9 +5,10 @@ use std::path::PathBuf;
 
 use corpus::{Request, Triplet, jsonl};
 use run::plan::Cost;
-use run::recipe::Recipe;
+use run::recipe::{EndpointPlace, Recipe};
 use run::{Node, Place};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use synthesis::judge::RAW_YES;
 use synthesis::{JudgeKind, JudgeOptions, KeepRule, Prompts};
 
@@ -15,7 +16,7 @@ use super::synthesize::{Synthesize, TRIPLETS};
 use crate::answering::Answerer;
 use crate::bad_records::tell_left_out;
 use crate::error::{Imbalance, Result};
-use crate::estimate::Estimate;
+use crate::estimate::{Asked, Estimate};
 use crate::likelihood;
 use crate::reader::Reader;
 use crate::records::{write, write_rejected};
@@ -42,6 +43,8 @@ pub struct Filter {
     synthetic: bool,
     judge: PathBuf,
     judge_key: &'static str,
+    /// A judge that is asked at an endpoint.
+    endpoint: Option<EndpointPlace>,
     /// Whether no judge is named and the general model of the user judges.
     is_general: bool,
     kind: JudgeKind,
@@ -74,6 +77,7 @@ impl Filter {
             } else {
                 "model.checkpoint"
             },
+            endpoint: settings.endpoint.clone(),
             is_general: sources.judge.is_none() && !recipe.uses_demo_base(),
             kind: settings.judge,
             threshold: settings.threshold,
@@ -81,6 +85,32 @@ impl Filter {
             prompts_file: recipe.synthesizer.prompts.clone(),
             seed: recipe.seed,
         }
+    }
+}
+
+impl Filter {
+    /// What asking about so many triplets takes at an endpoint. Each is asked for a verdict, and how likely yes is.
+    fn asked(&self, place: &EndpointPlace, estimate: &Estimate<'_>, triplets: usize) -> Cost {
+        let options = JudgeOptions::new(self.kind);
+        // What they will say is not known yet, but how long it will be.
+        let empty = Triplet {
+            id: String::new(),
+            pair: String::new(),
+            instruction: String::new(),
+            informative: String::new(),
+            precise: String::new(),
+            origin: Value::Null,
+        };
+        estimate.asked(&Asked {
+            stage: NAME,
+            section: "filter",
+            place,
+            answers: triplets,
+            requests_each: 2,
+            few: &synthesis::judge_requests(&[empty], options, &self.prompts),
+            beside: estimate.prompts.map_or(0.0, |prompts| prompts.task_tokens),
+            max_new_tokens: options.max_new_tokens,
+        })
     }
 }
 
@@ -116,7 +146,10 @@ impl Stage for Filter {
         if !self.enabled || !self.synthetic {
             return Ok(Cost::nothing(triplets));
         }
-        let cost = estimate.answers_of(triplets, ANSWER_TOKENS);
+        let cost = match &self.endpoint {
+            None => estimate.answers_of(triplets, ANSWER_TOKENS),
+            Some(place) => self.asked(place, estimate, triplets),
+        };
         Ok(cost.with("judged", triplets))
     }
 

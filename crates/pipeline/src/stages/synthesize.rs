@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use corpus::{Decoding, Pair, Triplet, jsonl};
 use run::plan::Cost;
-use run::recipe::{Recipe, StageData, Training};
+use run::recipe::{EndpointPlace, Recipe, StageData, Training};
 use run::{Node, Place};
 use serde::{Deserialize, Serialize};
 use synthesis::{Input, ParseOptions, Prompts, SameQuestion};
@@ -14,7 +14,7 @@ use super::tune_synthesizer::TuneSynthesizer;
 use crate::answering::Answerer;
 use crate::bad_records::tell_left_out;
 use crate::error::{Imbalance, Result};
-use crate::estimate::{Estimate, caption_samples};
+use crate::estimate::{Asked, Estimate, caption_samples};
 use crate::reader::Reader;
 use crate::records::{read, write, write_rejected};
 use crate::runner::Progress;
@@ -37,6 +37,8 @@ pub struct Synthesize {
     tuned: Link<TuneSynthesizer>,
     /// A synthesizer that was tuned before.
     checkpoint: Option<PathBuf>,
+    /// One that is asked at an endpoint.
+    endpoint: Option<EndpointPlace>,
     enabled: bool,
     input: Input,
     same_question: SameQuestion,
@@ -76,6 +78,7 @@ impl Synthesize {
             pairs,
             tuned,
             checkpoint: sources.synthesizer.clone(),
+            endpoint: settings.endpoint.clone(),
             enabled: recipe.mix.synthetic,
             input: settings.input,
             same_question: settings.same_question,
@@ -158,7 +161,24 @@ impl Stage for Synthesize {
             return Ok(Cost::nothing(0));
         }
         let pairs = estimate.records(self.pairs.name());
-        let cost = estimate.answers_of(pairs, self.max_new_tokens as f64);
+        let cost = match &self.endpoint {
+            None => estimate.answers_of(pairs, self.max_new_tokens as f64),
+            Some(place) => {
+                let few = estimate.prompts.map_or(&[][..], |prompts| &prompts.pairs);
+                let decoding = Decoding::default();
+                let few = synthesis::synthesis_requests(few, self.input, &decoding, &self.prompts);
+                estimate.asked(&Asked {
+                    stage: NAME,
+                    section: "synthesizer",
+                    place,
+                    answers: pairs,
+                    requests_each: 1,
+                    few: &few.items,
+                    beside: 0.0,
+                    max_new_tokens: self.max_new_tokens,
+                })
+            }
+        };
         Ok(cost.with("requests", pairs))
     }
 
