@@ -13,6 +13,7 @@ pub mod endpoints;
 pub mod engine;
 pub mod error;
 pub mod estimate;
+pub mod forecast;
 pub mod generation;
 mod imbalance;
 mod length_error;

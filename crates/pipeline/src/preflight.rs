@@ -217,6 +217,7 @@ fn costs(
         training: 1,
         held_out: 0,
         measured: &measured,
+        prompts: None,
         before: BTreeMap::new(),
     };
     let mut costs = Vec::new();

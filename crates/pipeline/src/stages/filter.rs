@@ -10,6 +10,7 @@ use run::plan::Cost;
 use run::recipe::{EndpointPlace, Recipe};
 use run::{Node, Place as NodePlace};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use synthesis::judge::RAW_YES;
 use synthesis::{JudgeKind, JudgeOptions, KeepRule, Prompts};
 
@@ -18,7 +19,7 @@ use crate::answering::{Answerer, Local, There};
 use crate::bad_records::tell_left_out;
 use crate::endpoints::{self, AskedPlace, AskedThere, Place};
 use crate::error::{Error, Imbalance, Result};
-use crate::estimate::Estimate;
+use crate::estimate::{Asked, Estimate};
 use crate::reader::Reader;
 use crate::records::{write, write_rejected};
 use crate::runner::Progress;
@@ -100,6 +101,32 @@ impl Filter {
     }
 }
 
+impl Filter {
+    /// What asking about so many triplets takes at an endpoint. Each is asked for a verdict, and how likely yes is.
+    fn asked(&self, place: &EndpointPlace, estimate: &Estimate<'_>, triplets: usize) -> Cost {
+        let options = JudgeOptions::new(self.kind);
+        // What they will say is not known yet, but how long it will be.
+        let empty = Triplet {
+            id: String::new(),
+            pair: String::new(),
+            instruction: String::new(),
+            informative: String::new(),
+            precise: String::new(),
+            origin: Value::Null,
+        };
+        estimate.asked(&Asked {
+            stage: NAME,
+            section: "filter",
+            place,
+            answers: triplets,
+            requests_each: 2,
+            few: &synthesis::judge_requests(&[empty], options, &self.prompts),
+            beside: estimate.prompts.map_or(0.0, |prompts| prompts.task_tokens),
+            max_new_tokens: options.max_new_tokens,
+        })
+    }
+}
+
 impl Stage for Filter {
     type Counts = Counts;
     const KIND: &'static str = NAME;
@@ -140,7 +167,10 @@ impl Stage for Filter {
         if !self.enabled || !self.synthetic {
             return Ok(Cost::nothing(triplets));
         }
-        let cost = estimate.answers_of(triplets, ANSWER_TOKENS);
+        let cost = match &self.endpoint {
+            None => estimate.answers_of(triplets, ANSWER_TOKENS),
+            Some(place) => self.asked(place, estimate, triplets),
+        };
         Ok(cost.with("judged", triplets))
     }
 

@@ -17,7 +17,7 @@ use crate::answering::{Answerer, Local, There};
 use crate::bad_records::tell_left_out;
 use crate::endpoints::{self, AskedPlace, AskedThere, Place};
 use crate::error::{Imbalance, Result};
-use crate::estimate::{Estimate, caption_samples};
+use crate::estimate::{Asked, Estimate, caption_samples};
 use crate::reader::Reader;
 use crate::records::{read, write, write_rejected};
 use crate::runner::Progress;
@@ -184,7 +184,24 @@ impl Stage for Synthesize {
             return Ok(Cost::nothing(0));
         }
         let pairs = estimate.records(self.pairs.name());
-        let cost = estimate.answers_of(pairs, self.max_new_tokens as f64);
+        let cost = match &self.endpoint {
+            None => estimate.answers_of(pairs, self.max_new_tokens as f64),
+            Some(place) => {
+                let few = estimate.prompts.map_or(&[][..], |prompts| &prompts.pairs);
+                let decoding = Decoding::default();
+                let few = synthesis::synthesis_requests(few, self.input, &decoding, &self.prompts);
+                estimate.asked(&Asked {
+                    stage: NAME,
+                    section: "synthesizer",
+                    place,
+                    answers: pairs,
+                    requests_each: 1,
+                    few: &few.items,
+                    beside: 0.0,
+                    max_new_tokens: self.max_new_tokens,
+                })
+            }
+        };
         Ok(cost.with("requests", pairs))
     }
 

@@ -61,7 +61,7 @@ impl Shape {
     /// The value if it fits (a file's `8` is taken where a number is expected), else what is wrong, to follow the key's name.
     pub fn check(&self, value: &Value) -> Result<Value, String> {
         let fits = match self {
-            Self::Text | Self::Path | Self::Model => value.is_str(),
+            Self::Text | Self::Path | Self::Model | Self::Address => value.is_str(),
             Self::Paths => match value.as_array() {
                 Some(list) => !list.is_empty() && list.iter().all(Value::is_str),
                 None => value.is_str(),
@@ -95,7 +95,6 @@ impl Shape {
             Self::Stages => value
                 .as_array()
                 .is_some_and(|list| list.iter().all(Value::is_table)),
-            Self::Address => value.is_str(),
             Self::Addresses => Self::Paths.check(value).is_ok(),
             Self::Variable => value.as_str().is_some_and(address::is_variable),
             Self::Prices => value.as_table().is_some_and(are_prices),
