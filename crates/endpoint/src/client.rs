@@ -17,8 +17,8 @@ use crate::ledger::Spent;
 use crate::notice::Notice;
 use crate::probe;
 use crate::settings::Settings;
+use crate::wire::Need;
 use crate::wire::scoring::Likelihood;
-use crate::wire::{Service, question};
 
 /// A request and the answers whose likelihood is asked for.
 #[derive(Clone, Debug, PartialEq)]
@@ -111,10 +111,11 @@ impl Client {
     /// that cannot be reached is told and left out until it answers.
     ///
     /// Gives [`Error::Unreachable`], [`Error::NoKey`], [`Error::WrongKey`], [`Error::NoModel`], [`Error::NoService`] and
-    /// [`Error::Hopeless`].
-    pub fn probe(&self, needs: &[Service], notice: &mut dyn FnMut(Notice)) -> Result<(), Error> {
+    /// [`Error::NoOpenTurns`].
+    pub fn probe(&mut self, needs: &[Need], notice: &mut dyn FnMut(Notice)) -> Result<(), Error> {
         let looking = probe::look(&self.exchange, &self.settings, needs, notice);
-        self.runtime.block_on(looking)
+        self.learned.speaks_more = self.runtime.block_on(looking)?;
+        Ok(())
     }
 
     /// Gives every request one completion, in any order. One that fails, or that the model or the endpoint refuses, gets a
@@ -267,14 +268,6 @@ impl Client {
     /// How many answers were taken from those that were kept.
     pub fn known(&self) -> u64 {
         self.known
-    }
-
-    /// The services that requests need.
-    pub fn services<'a>(requests: impl Iterator<Item = &'a Request>) -> Vec<Service> {
-        let mut all: Vec<Service> = requests.map(question::service).collect();
-        all.sort();
-        all.dedup();
-        all
     }
 }
 

@@ -246,7 +246,7 @@ impl<'a> Driver<'a> {
             self.exchange.clone(),
             Arc::clone(&self.settings),
             Arc::clone(&waiting.job),
-            self.learned.limit,
+            self.learned.words(),
             sent.index(),
             ticket,
         ));

@@ -3,14 +3,15 @@
 use std::path::Path;
 
 use corpus::{Completion, Request, Sample};
-use endpoint::Client;
+use endpoint::{Client, Need, Notice};
 use evaluation::tasks::Item;
 use generate::{Generator, Likelihood, LocalGenerator};
 use model::Mllm;
 use processor::Processor;
+use run::events::Reporter;
 
 use crate::by_likelihood::ByLikelihood;
-use crate::endpoints::AskedThere;
+use crate::endpoints::{AskedThere, tell};
 use crate::error::{Error, Result};
 use crate::generation::Generation;
 use crate::likelihood;
@@ -50,6 +51,18 @@ pub struct There {
 }
 
 impl There {
+    /// Looks whether the model can be asked, and what its endpoints know.
+    ///
+    /// Gives [`Error::Endpoint`].
+    pub fn probe(&mut self, need: Need, report: Reporter<'_>) -> Result<()> {
+        let mut tell = |notice: Notice| tell(report, &notice);
+        let probed = self.client.probe(&[need], &mut tell);
+        probed.map_err(|source| Error::Endpoint {
+            section: self.section.clone(),
+            source,
+        })
+    }
+
     /// The error of a client; a stop is one of the run.
     fn failed(&self, error: endpoint::Error, progress: Progress<'_>) -> Error {
         match (error, progress.stop.check()) {

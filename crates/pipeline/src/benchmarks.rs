@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use corpus::digests::Digests;
 use corpus::rejects::Groups;
 use corpus::{Prediction, Rejected, Request, jsonl};
-use endpoint::Service;
+use endpoint::Need;
 use evaluation::benchmarks::Keep;
 use evaluation::jobs::{self, Job, Reading};
 use evaluation::predictions::Reason;
@@ -106,16 +106,15 @@ pub fn answer<E: From<Error>>(
                 seed,
                 control_tokens: &[],
             };
-            engine
+            let client = engine
                 .endpoints
-                .probe(asked, &[Service::Chat], answering.report)?;
-            let there = There {
+                .client(asked, &answering.run.path.join(FOLDER))?;
+            let mut there = There {
                 section: SECTION.to_owned(),
-                client: engine
-                    .endpoints
-                    .client(asked, &answering.run.path.join(FOLDER))?,
+                client,
                 block: engine.generation.block,
             };
+            there.probe(Need::Chat, answering.report)?;
             (
                 Answerer::Endpoint(there),
                 asked::answerer_there(place, seed, &engine.endpoints),

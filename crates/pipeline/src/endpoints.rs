@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use corpus::{Completion, FinishReason};
 use endpoint::{
-    Address, Books, Cache, Caps, Client, Ledger, Limits, Money, Notice, Pictures, Prices, Secret,
-    Service, Settings, Spent, Timeouts,
+    Address, Books, Cache, Caps, Client, Ledger, Limits, Money, Need, Notice, Pictures, Prices,
+    Secret, Settings, Spent, Timeouts,
 };
 use run::events::Reporter;
 use run::recipe::{EndpointPlace, EndpointPrices, EndpointSettings, PictureFormat};
@@ -98,8 +98,8 @@ pub struct AskedPlace<'a> {
     pub section: &'static str,
     /// The model.
     pub place: &'a EndpointPlace,
-    /// What it is asked.
-    pub service: Service,
+    /// What it has to be able to.
+    pub need: Need,
 }
 
 impl Endpoints {
@@ -142,12 +142,12 @@ impl Endpoints {
     /// Looks whether a model can be asked, before anything is.
     ///
     /// Gives [`Error::EndpointSetting`] and [`Error::Endpoint`].
-    pub fn probe(&self, place: Place<'_>, needs: &[Service], report: Reporter<'_>) -> Result<()> {
+    pub fn probe(&self, place: Place<'_>, needs: &[Need], report: Reporter<'_>) -> Result<()> {
         let failed = |source: endpoint::Error| Error::Endpoint {
             section: place.section.to_owned(),
             source,
         };
-        let client = Client::open(self.settings(place)?, Books::default()).map_err(failed)?;
+        let mut client = Client::open(self.settings(place)?, Books::default()).map_err(failed)?;
         let mut tell = |notice| tell(report, &notice);
         client.probe(needs, &mut tell).map_err(failed)
     }

@@ -109,7 +109,7 @@ fn of_endpoints(driver: &Driver<'_>, span: &Span) -> Result<Vec<String>> {
         };
         let report = Reporter::new(&node.name, driver.listener);
         let endpoints = &driver.engine.endpoints;
-        if let Err(error) = endpoints.probe(place, &[asked.service], report) {
+        if let Err(error) = endpoints.probe(place, &[asked.need], report) {
             all.push(corpus::causes(&error));
         }
     }

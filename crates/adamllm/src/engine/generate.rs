@@ -11,6 +11,7 @@ use adamllm::terminal::Terminal;
 use anyhow::{Result, bail};
 use corpus::rejects::{self, Groups};
 use corpus::{Decoding, Open, Request, Role, Turn, jsonl};
+use endpoint::Need;
 use pipeline::Engine;
 use pipeline::answering::{Answerer, Local, There};
 use pipeline::endpoints::Place;
@@ -60,8 +61,13 @@ pub fn run(shared: &Shared, arguments: &Generate) -> Result<()> {
     let asked = arguments.endpoint.asked()?;
     let engine = device::engine(shared)?;
     let (model, processor);
+    let terminal = Terminal::new(shared);
+    let report = Reporter::new("generate", &terminal);
     let mut answerer = match (&asked, &arguments.model) {
-        (Some(asked), _) => Answerer::Endpoint(there(asked, arguments, &engine)?),
+        (Some(asked), _) => {
+            let need = requests.as_deref().map_or(Need::Chat, need);
+            Answerer::Endpoint(there(asked, arguments, &engine, need, report)?)
+        }
         (None, Some(folder)) => {
             (model, processor) = engine.open(&device::model_folder(folder)?)?;
             Answerer::Local(Local {
@@ -74,10 +80,9 @@ pub fn run(shared: &Shared, arguments: &Generate) -> Result<()> {
         (None, None) => bail!("name a model: `--model` or `--endpoint-model`"),
     };
     signals::take_over()?;
-    let terminal = Terminal::new(shared);
     let progress = Progress {
         label: "generate",
-        report: Reporter::new("generate", &terminal),
+        report,
         stop: signals::stop(),
     };
     if let (Some(all), Some(output)) = (requests, &arguments.output) {
@@ -132,8 +137,25 @@ pub fn run(shared: &Shared, arguments: &Generate) -> Result<()> {
     })
 }
 
+/// What an endpoint has to be able to for these requests.
+fn need(requests: &[Request]) -> Need {
+    if requests.iter().any(|one| one.prompt.is_some()) {
+        Need::Completions
+    } else if requests.iter().any(|one| one.open == Open::User) {
+        Need::OpenTurns
+    } else {
+        Need::Chat
+    }
+}
+
 /// A client of a model at an endpoint; its books lie beside the output.
-fn there(asked: &AskedEndpoint, arguments: &Generate, engine: &Engine) -> Result<There> {
+fn there(
+    asked: &AskedEndpoint,
+    arguments: &Generate,
+    engine: &Engine,
+    need: Need,
+    report: Reporter<'_>,
+) -> Result<There> {
     const SECTION: &str = "generate";
     let place = Place {
         section: SECTION,
@@ -153,9 +175,11 @@ fn there(asked: &AskedEndpoint, arguments: &Generate, engine: &Engine) -> Result
         ),
         None => endpoints.client_without_books(place)?,
     };
-    Ok(There {
+    let mut there = There {
         section: SECTION.to_owned(),
         client,
         block: engine.generation.block,
-    })
+    };
+    there.probe(need, report)?;
+    Ok(there)
 }

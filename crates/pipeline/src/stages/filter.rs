@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use corpus::{Request, Triplet, jsonl};
-use endpoint::Service;
+use endpoint::Need;
 use generate::Likelihood;
 use run::plan::Cost;
 use run::recipe::{EndpointPlace, Recipe};
@@ -116,7 +116,7 @@ impl Filter {
         };
         estimate.asked(&Asked {
             stage: NAME,
-            section: "filter",
+            section: SECTION,
             place,
             answers: triplets,
             requests_each: 2,
@@ -180,10 +180,7 @@ impl Stage for Filter {
         Some(AskedPlace {
             section: SECTION,
             place,
-            service: match self.kind {
-                JudgeKind::Verdict => Service::Completions,
-                JudgeKind::TunedVerdict | JudgeKind::Extraction => Service::Chat,
-            },
+            need: self.need(),
         })
     }
 
@@ -205,7 +202,7 @@ impl Stage for Filter {
         }
         let opened;
         let mut answerer = if let Some(place) = &self.endpoint {
-            Answerer::Endpoint(There {
+            let mut there = There {
                 section: SECTION.to_owned(),
                 client: site.engine.endpoints.client(
                     Place {
@@ -217,7 +214,9 @@ impl Stage for Filter {
                     &site.run.join(endpoints::FOLDER),
                 )?,
                 block: site.engine.generation.block,
-            })
+            };
+            there.probe(self.need(), site.report)?;
+            Answerer::Endpoint(there)
         } else {
             opened = site.engine.open(&self.judge)?;
             Answerer::Local(Local {
@@ -284,6 +283,14 @@ impl Stage for Filter {
 }
 
 impl Filter {
+    /// What is asked of a judge at an endpoint.
+    fn need(&self) -> Need {
+        match self.kind {
+            JudgeKind::Verdict => Need::Completions,
+            JudgeKind::TunedVerdict | JudgeKind::Extraction => Need::Chat,
+        }
+    }
+
     /// The likelihoods of a judge. One at an endpoint that gives none judges by its words alone, unless a threshold asks for
     /// them.
     fn told(

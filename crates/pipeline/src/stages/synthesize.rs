@@ -3,8 +3,7 @@
 use std::path::PathBuf;
 
 use corpus::{Decoding, Pair, Triplet, jsonl};
-use endpoint::Service;
-use processor::Processor;
+use endpoint::Need;
 use run::plan::Cost;
 use run::recipe::{EndpointPlace, Recipe, StageData, Training};
 use run::{Node, Place as NodePlace};
@@ -175,7 +174,7 @@ impl Stage for Synthesize {
         Some(AskedPlace {
             section: SECTION,
             place,
-            service: Service::Chat,
+            need: Need::OpenTurns,
         })
     }
 
@@ -192,7 +191,7 @@ impl Stage for Synthesize {
                 let few = synthesis::synthesis_requests(few, self.input, &decoding, &self.prompts);
                 estimate.asked(&Asked {
                     stage: NAME,
-                    section: "synthesizer",
+                    section: SECTION,
                     place,
                     answers: pairs,
                     requests_each: 1,
@@ -221,21 +220,25 @@ impl Stage for Synthesize {
         let (opened, processor, author);
         let mut answerer = if let Some(place) = &self.endpoint {
             processor = site.engine.processor(&self.base)?;
+            let mut control_tokens = processor.control_tokens();
+            control_tokens.push(corpus::IMAGE_MARK.to_owned());
             // Who wrote it is told by the name that it has there.
             author = place.model.clone();
-            Answerer::Endpoint(There {
+            let mut there = There {
                 section: SECTION.to_owned(),
                 client: site.engine.endpoints.client(
                     Place {
                         section: SECTION,
                         place,
                         seed: self.seed,
-                        control_tokens: &control_tokens(processor.as_ref())?,
+                        control_tokens: &control_tokens,
                     },
                     &site.run.join(endpoints::FOLDER),
                 )?,
                 block: site.engine.generation.block,
-            })
+            };
+            there.probe(Need::OpenTurns, site.report)?;
+            Answerer::Endpoint(there)
         } else {
             let folder = match &self.checkpoint {
                 Some(folder) => folder.clone(),
@@ -316,22 +319,4 @@ impl Synthesize {
     fn sends_pictures(&self) -> bool {
         matches!(self.input, Input::Both | Input::Image)
     }
-}
-
-/// What the synthesizer's tokenizer reads as control tokens wherever it stands: the marks of its turns, and those of pictures.
-fn control_tokens(processor: &dyn Processor) -> Result<Vec<String>> {
-    let markers = processor.markers()?;
-    let mut all = vec![corpus::IMAGE_MARK.to_owned()];
-    for text in [
-        markers.end_of_turn,
-        markers.user_header,
-        markers.assistant_header,
-        markers.end_of_text,
-    ] {
-        let text = text.trim().to_owned();
-        if !text.is_empty() && !all.contains(&text) {
-            all.push(text);
-        }
-    }
-    Ok(all)
 }
