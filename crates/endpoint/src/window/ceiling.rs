@@ -22,7 +22,7 @@ const DOUBLES: Duration = Duration::from_millis(500);
 /// How long it takes until one more than was learned is tried, at first and after many that were refused, and how many answers,
 /// so that slow endpoints are not asked for every tenth request.
 const FIRST_TRIAL: Duration = Duration::from_secs(5);
-const LONGEST_TRIAL: Duration = Duration::from_mins(1);
+const LONGEST_TRIAL: Duration = Duration::from_secs(30);
 const ANSWERS_BETWEEN: usize = 150;
 
 /// After a refusal of as many as were taken before, the limit may have been lower for a moment only, and fewer answers have to do.
@@ -116,10 +116,20 @@ struct Pause {
 }
 
 impl Pause {
-    /// How often the number at once has doubled since its end.
-    fn doublings(&self, now: Instant) -> u32 {
-        let since = now.saturating_duration_since(self.ends).as_millis();
-        u32::try_from(since / DOUBLES.as_millis()).unwrap_or(u32::MAX)
+    /// How many may be on their way by now. The number grows evenly, so that not many leave at the same moment.
+    fn allows(&self, now: Instant) -> usize {
+        if now < self.ends {
+            return 0;
+        }
+        let doublings = (now - self.ends).as_secs_f64() / DOUBLES.as_secs_f64();
+        doublings.min(30.0).exp2() as usize
+    }
+
+    /// When one more than so many may be.
+    fn allows_more(&self, than: usize) -> Instant {
+        let doublings = (than as f64 + 1.0).log2();
+        // A little later, so that rounding does not make it one less.
+        self.ends + DOUBLES.mul_f64(doublings) + Duration::from_micros(1)
     }
 }
 
@@ -165,8 +175,7 @@ impl Ceiling {
         }
         match &self.pause {
             None => taken,
-            Some(pause) if now < pause.ends => 0,
-            Some(pause) => taken.min(1 << pause.doublings(now).min(30)),
+            Some(pause) => taken.min(pause.allows(now)),
         }
     }
 
@@ -184,9 +193,9 @@ impl Ceiling {
             if now < pause.ends {
                 return Some(pause.ends);
             }
-            let doublings = pause.doublings(now);
-            if doublings < 30 && (1 << doublings) < wanted {
-                return Some(pause.ends + DOUBLES * (doublings + 1));
+            let allowed = pause.allows(now);
+            if allowed < wanted {
+                return Some(pause.allows_more(allowed));
             }
         }
         let trial = &self.trial;
@@ -284,7 +293,8 @@ impl Ceiling {
         let is_alone = in_flight <= 1;
         let row_length = row.length;
         let is_moment = asked.is_some_and(|it| it < MOMENT);
-        let is_row = row.length >= ROW && 2 * row.length > row.sent && !is_moment;
+        let is_dense = 2 * row.length > row.sent;
+        let is_row = row.length >= ROW && is_dense && !is_moment;
         let is_minute = is_row || is_alone && !is_moment || asked.is_some_and(|it| it > LONG);
         if is_minute {
             self.learned = row.learned_before;
@@ -297,7 +307,8 @@ impl Ceiling {
             self.put_off(now);
             return Some(length);
         }
-        let floor = if self.refused_share < SPORADIC {
+        let is_again = row_length > 2 && is_dense;
+        let floor = if self.refused_share < SPORADIC && !is_again {
             self.proved.this.max(self.proved.before).div_ceil(2)
         } else {
             1
