@@ -12,12 +12,12 @@ mod scenarios;
 #[path = "../tests/flow/simulator.rs"]
 mod simulator;
 
-use simulator::{Outcome, Scenario};
+use simulator::{Outcome, Says, Scenario};
 
 /// A name and what it stands for.
 type Named = (&'static str, fn() -> Scenario);
 
-const ALL: [Named; 22] = [
+const ALL: [Named; 24] = [
     ("limit of 32 at once", || scenarios::limit_of_32(None)),
     ("limit of 32 at once, Retry-After: 1", || {
         scenarios::limit_of_32(Some(1.0))
@@ -41,7 +41,15 @@ const ALL: [Named; 22] = [
     ("batch in step", scenarios::batch_in_step),
     ("batch of all lengths", scenarios::batch_of_all_lengths),
     ("one of twenty refused", scenarios::sporadic),
-    ("bucket of 20 a second", scenarios::bucket_of_20),
+    ("bucket of 20 a second", || {
+        scenarios::bucket_of_20(Says::Exactly)
+    }),
+    ("bucket of 20 a second, whole seconds", || {
+        scenarios::bucket_of_20(Says::WholeSeconds)
+    }),
+    ("bucket of 20 a second, silent", || {
+        scenarios::bucket_of_20(Says::Nothing)
+    }),
     ("one by one", scenarios::one_by_one),
     ("fleet of batches", scenarios::fleet_of_batches),
 ];

@@ -7,7 +7,7 @@ mod scenarios;
 mod simulator;
 
 use endpoint::Notice;
-use simulator::{Outcome, Scenario, play};
+use simulator::{Outcome, Says, Scenario, play};
 
 fn seeded(scenario: &Scenario) -> impl Iterator<Item = (u64, Outcome)> {
     (1..=3).map(|seed| {
@@ -171,7 +171,7 @@ fn a_limit_a_minute_is_waited_for() {
 
 #[test]
 fn a_bucket_is_emptied_as_fast_as_it_fills() {
-    let outcome = play(&scenarios::bucket_of_20());
+    let outcome = play(&scenarios::bucket_of_20(Says::Exactly));
     let server = &outcome.per_server[0];
     at_least("answers a second", server.rate(30.0, 300.0), 0.85, 20.0);
     at_most("refused", server.refused_share(0.0, 300.0), 0.03);
@@ -194,13 +194,13 @@ fn a_minute_of_refusals_is_sat_out_and_then_all_goes_on() {
 }
 
 #[test]
-fn refusals_that_have_nothing_to_do_with_how_many_are_sent_cost_half() {
+fn refusals_that_have_nothing_to_do_with_how_many_are_sent_stop_nothing() {
     for (_, outcome) in seeded(&scenarios::sporadic()) {
         let server = &outcome.per_server[0];
         at_least(
             "answers a second",
             server.rate(40.0, 120.0),
-            0.35,
+            0.15,
             2.0 * OF_32,
         );
     }

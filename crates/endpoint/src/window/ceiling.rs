@@ -42,11 +42,18 @@ const FALL_ENDS: Duration = Duration::from_secs(5);
 /// A refusal within this time shows that what was taken last was taken as an exception.
 const HOLDS: Duration = Duration::from_secs(30);
 
-/// So many trials go up by one each after that.
-const CAREFUL: u32 = 8;
+/// So long trials go up by one each after that, except where that would take long, and up to 40 % of what was taken lately.
+const CAREFUL: Duration = Duration::from_mins(2);
+const FEW: usize = 8;
 
 /// A pause that an endpoint asks for and that is shorter than this is a moment: all it needs is not to be asked meanwhile.
 const MOMENT: Duration = Duration::from_secs(1);
+
+/// At least so long it is waited for a refusal.
+const SHORTEST_LAG: Duration = Duration::from_millis(5);
+
+/// That of an endpoint that does not ask for any.
+const SILENT_MOMENT: Duration = Duration::from_millis(100);
 
 #[derive(Debug)]
 pub(super) struct Ceiling {
@@ -77,8 +84,8 @@ struct Trial {
     needed: usize,
     /// When one more was taken last.
     raised: Option<Instant>,
-    /// So many trials go up by one only, since what was taken last time was refused soon after.
-    careful: u32,
+    /// Until when trials go up by one only, since what was taken last time was refused soon after.
+    careful: Option<Instant>,
 }
 
 /// The most at once of which one was answered lately: in this span of [`PROVES`] and the one before.
@@ -97,6 +104,10 @@ impl Proved {
         }
         self.this = self.this.max(at_once);
     }
+
+    fn most(&self) -> usize {
+        self.this.max(self.before)
+    }
 }
 
 /// Refusals without anything taken in between.
@@ -107,6 +118,8 @@ struct Row {
     length: u32,
     /// Requests that left since.
     sent: u32,
+    /// How long it is waited for a refusal: about twice as long as one took.
+    lag: Duration,
     learned_before: Option<usize>,
 }
 
@@ -145,7 +158,7 @@ impl Ceiling {
                 answers: 0,
                 needed: ANSWERS_BETWEEN,
                 raised: None,
-                careful: 0,
+                careful: None,
             },
             fall: None,
             proved: Proved::default(),
@@ -207,6 +220,11 @@ impl Ceiling {
     pub(super) fn sent(&mut self, now: Instant, at_once: usize) -> bool {
         if let Some(row) = &mut self.row {
             row.sent += 1;
+            if row.length > 1 {
+                // Whether it is taken shows before the next one leaves.
+                let next = now + row.lag;
+                self.moment = Some(self.moment.map_or(next, |it| it.max(next)));
+            }
         }
         if self.learned.is_none_or(|it| at_once <= it) {
             return false;
@@ -248,8 +266,8 @@ impl Ceiling {
             return false;
         }
         self.learned = Some(at_once);
-        if self.trial.careful > 0 {
-            self.trial.careful -= 1;
+        let is_known = learned < FEW || 5 * learned < 2 * self.proved.most();
+        if self.trial.careful.is_some_and(|it| now < it) && !is_known {
             self.put_off(now);
         } else {
             self.trial.step *= 2;
@@ -284,8 +302,10 @@ impl Ceiling {
             last: now,
             length: 1,
             sent: 0,
+            lag: SHORTEST_LAG,
             learned_before: before,
         });
+        row.lag = (2 * now.saturating_duration_since(sent)).clamp(SHORTEST_LAG, MOMENT);
         if sent >= row.last && now > row.since {
             row.length += 1;
             row.last = now;
@@ -307,9 +327,8 @@ impl Ceiling {
             self.put_off(now);
             return Some(length);
         }
-        let is_again = row_length > 2 && is_dense;
-        let floor = if self.refused_share < SPORADIC && !is_again {
-            self.proved.this.max(self.proved.before).div_ceil(2)
+        let floor = if self.refused_share < SPORADIC && !(row_length > 2 && is_dense) {
+            self.proved.most().div_ceil(2)
         } else {
             1
         };
@@ -320,8 +339,10 @@ impl Ceiling {
         let is_new_fall = self.fall.is_none_or(|it| now >= it + FALL_ENDS);
         self.fall = Some(now);
         let was_raised = self.trial.raised.is_some_and(|it| now < it + HOLDS);
-        if was_raised && is_moment {
-            self.trial.careful = CAREFUL;
+        // Fewer at once did not help: what runs out is requests a second.
+        let is_rate = is_moment || row_length > 1 && is_dense;
+        if was_raised && (is_moment || row_length > 2 && is_dense) {
+            self.trial.careful = Some(now + CAREFUL);
         }
         if is_new_fall || before.is_none() {
             let is_less = before.is_none_or(|it| learned < it);
@@ -331,9 +352,10 @@ impl Ceiling {
                 ((2 * self.trial.wait).min(LONGEST_TRIAL), ANSWERS_BETWEEN)
             };
         }
-        if let Some(asked) = asked.filter(|&it| it < MOMENT) {
+        if is_rate {
             // What it asks for is enough for one request, and there are many that wait.
-            let longer = asked * (1 << (row_length - 1).min(10));
+            let longer =
+                asked.unwrap_or(SILENT_MOMENT).min(MOMENT) * (1 << (row_length - 1).min(10));
             self.moment = Some(now + longer.min(2 * MOMENT));
         }
         self.learned = Some(learned);
