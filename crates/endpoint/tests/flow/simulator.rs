@@ -116,11 +116,17 @@ impl Tally {
 
     /// How many requests were on their way at most, and at least, at the whole seconds between two.
     pub fn most_on_way(&self, from: usize, to: usize) -> usize {
-        self.at_once[from..to].iter().copied().max().unwrap_or(0)
+        self.on_way(from, to).iter().copied().max().unwrap_or(0)
     }
 
     pub fn least_on_way(&self, from: usize, to: usize) -> usize {
-        self.at_once[from..to].iter().copied().min().unwrap_or(0)
+        self.on_way(from, to).iter().copied().min().unwrap_or(0)
+    }
+
+    /// Nothing after the end.
+    fn on_way(&self, from: usize, to: usize) -> &[usize] {
+        let end = self.at_once.len();
+        &self.at_once[from.min(end)..to.min(end)]
     }
 
     /// How many requests arrived between two seconds.
