@@ -125,8 +125,9 @@ impl Window {
     pub(crate) fn ended(&mut self, now: Instant, slot: &Slot, ending: Ending) -> Option<Duration> {
         self.climb.pass(now, self.in_flight);
         let learned = self.ceiling.learned();
+        let limit = self.limit(now);
         let state = State {
-            is_full: self.in_flight + 1 >= self.limit(now),
+            is_full: limit > 0 && self.in_flight >= limit,
             learned,
         };
         let is_bound = learned.is_some_and(|it| it <= self.climb.limit());
