@@ -10,7 +10,7 @@ mod speed;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use ceiling::Ceiling;
+use ceiling::{Ceiling, Refusal};
 use climb::{Climb, State};
 
 /// How many are tried first.
@@ -145,11 +145,14 @@ impl Window {
             }
             Ending::Wasted => self.climb.answered(now, 0.0, took, state),
             Ending::TooMany(asked) => {
-                let taken = self.bursts.refused(slot.burst).unwrap_or(slot.at_once - 1);
-                let in_flight = self.in_flight;
-                pause = self
-                    .ceiling
-                    .refused(now, slot.sent, taken, in_flight, asked);
+                let taken = self.bursts.refused(slot.burst);
+                let refusal = Refusal {
+                    sent: slot.sent,
+                    taken: taken.unwrap_or(slot.at_once - 1),
+                    is_alone: self.in_flight <= 1,
+                    asked,
+                };
+                pause = self.ceiling.refused(now, refusal);
                 match self.ceiling.learned().filter(|_| pause.is_none()) {
                     Some(learned) => self.climb.follow(learned + 1),
                     None => self.climb.disturbed(),
