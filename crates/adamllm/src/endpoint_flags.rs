@@ -21,14 +21,18 @@ pub struct EndpointFlags {
     #[arg(long, help_heading = HEADING, value_name = "NAME", group = ANSWERER)]
     pub endpoint_model: Option<String>,
     /// Where it is served, such as http://host:8000/v1; repeatable, several share the work. Default: OPENAI_BASE_URL.
-    #[arg(long = "endpoint", help_heading = HEADING,
+    #[arg(
+        long = "endpoint",
+        help_heading = HEADING,
         value_name = "URL",
         requires = "endpoint_model",
         conflicts_with = "model"
     )]
     pub endpoints: Vec<String>,
     /// The environment variable that holds its key; default: OPENAI_API_KEY, if it is set.
-    #[arg(long, help_heading = HEADING,
+    #[arg(
+        long,
+        help_heading = HEADING,
         value_name = "VARIABLE",
         requires = "endpoint_model",
         conflicts_with = "model"
@@ -38,23 +42,45 @@ pub struct EndpointFlags {
     #[arg(long, help_heading = HEADING, requires = "endpoint_model", conflicts_with = "model")]
     pub send_images: bool,
     /// Scale pictures with a longer side down to it before they are sent.
-    #[arg(long, help_heading = HEADING,
+    #[arg(
+        long,
+        help_heading = HEADING,
         value_name = "PIXELS",
         requires = "send_images",
         conflicts_with = "model"
     )]
     pub max_picture_side: Option<u32>,
     /// Price of a million tokens that are read.
-    #[arg(long, help_heading = HEADING, value_name = "PRICE", requires_all = ["endpoint_model", "output_price"], conflicts_with = "model")]
+    #[arg(
+        long,
+        help_heading = HEADING,
+        value_name = "PRICE",
+        requires_all = ["endpoint_model", "output_price"],
+        conflicts_with = "model"
+    )]
     pub input_price: Option<f64>,
     /// Price of a million tokens that are written.
-    #[arg(long, help_heading = HEADING, value_name = "PRICE", requires_all = ["endpoint_model", "input_price"], conflicts_with = "model")]
+    #[arg(
+        long,
+        help_heading = HEADING,
+        value_name = "PRICE",
+        requires_all = ["endpoint_model", "input_price"],
+        conflicts_with = "model"
+    )]
     pub output_price: Option<f64>,
     /// Most that the answers may cost; needs both prices.
-    #[arg(long, help_heading = HEADING, value_name = "AMOUNT", requires_all = ["endpoint_model", "input_price"], conflicts_with = "model")]
+    #[arg(
+        long,
+        help_heading = HEADING,
+        value_name = "AMOUNT",
+        requires_all = ["endpoint_model", "input_price"],
+        conflicts_with = "model"
+    )]
     pub max_cost: Option<f64>,
     /// Most tokens of questions and answers together.
-    #[arg(long, help_heading = HEADING,
+    #[arg(
+        long,
+        help_heading = HEADING,
         value_name = "N",
         requires = "endpoint_model",
         conflicts_with = "model"
