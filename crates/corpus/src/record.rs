@@ -410,53 +410,6 @@ impl Request {
     }
 }
 
-/// Why a completion ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum FinishReason {
-    /// A stop token or string.
-    Stop,
-    /// `max_new_tokens` or the context is used up.
-    Length,
-    /// It failed; see `error`.
-    Error,
-}
-
-/// What a generator wrote for a request.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Completion {
-    /// Id of the request.
-    pub id: String,
-    /// The text, without the stop string.
-    pub text: String,
-    /// Why it ended.
-    pub finish_reason: FinishReason,
-    /// Tokens of the prompt, image tokens included.
-    pub prompt_tokens: usize,
-    /// Tokens written, the stop token included.
-    pub completion_tokens: usize,
-    /// What went wrong.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub error: Option<String>,
-    /// Log-probability (nats) of each written token, when asked for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub logprobs: Option<Vec<f64>>,
-    /// The likeliest tokens at the place of each written token, the likeliest first, when asked for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub top_logprobs: Option<Vec<Vec<LikelyToken>>>,
-}
-
-/// A token that could have been written.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct LikelyToken {
-    /// Its id.
-    pub id: i64,
-    /// Its text by itself; half a character is told as `�`.
-    pub token: String,
-    /// Its log-probability in nats, at temperature 1 and before any filter.
-    pub logprob: f64,
-}
-
 /// The label of a prediction: one text or a list of names.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]

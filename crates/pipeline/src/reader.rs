@@ -109,6 +109,23 @@ impl<'a> Reader<'a> {
         self.raw_model(role, key, folder)
     }
 
+    /// A model of which only tokenizer and templates are used.
+    ///
+    /// Gives [`Error::ModelRole`] where it has no chat template, and [`Error::Corpus`].
+    pub fn texts(&mut self, role: &str, key: &'static str, folder: &Path) -> Result<()> {
+        let texts = ModelPlace::texts(folder);
+        if !processor::has_chat_template(&texts)? {
+            return Err(Error::ModelRole {
+                key,
+                role: role.to_owned(),
+                source: processor::Error::NoTemplate { folder: texts },
+            });
+        }
+        let digest = self.digests.model(folder)?;
+        self.reads.contents.insert(role.to_owned(), digest);
+        Ok(())
+    }
+
     /// A model that is given raw prompts, for which it needs no chat template.
     ///
     /// Gives [`Error::Corpus`].

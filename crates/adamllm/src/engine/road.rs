@@ -116,7 +116,7 @@ fn stages(shared: &Shared, stage: &Stage, asked: &Invocation) -> Result<()> {
     let (recipe, mut errors) = recipes::load_most(&stage.recipe, &stage.set, automatic, fitting)?;
     if !errors.is_empty() {
         // What else would end the run is told along with them.
-        let engine = engine(shared, &recipe, &stage.run_dir, device, kept);
+        let engine = engine(shared, &recipe, &stage.run_dir, device, kept)?;
         errors.extend(preflight::of_most(&recipe, &engine, &stage.run_dir));
         return Err(recipes::refused(&stage.recipe, &errors));
     }
@@ -198,15 +198,17 @@ fn engine(
     run: &Path,
     device: torch::Device,
     kept: Kept,
-) -> Engine {
-    settings::engine(
+) -> Result<Engine> {
+    let mut engine = settings::engine(
         recipe,
         run,
         device,
         kept.threads(shared),
         device::total_memory(device),
         kept.generation(),
-    )
+    );
+    engine.endpoints.keys = device::keys(recipe.endpoint_places().map(|(_, place)| place))?;
+    Ok(engine)
 }
 
 fn walk(
@@ -224,7 +226,7 @@ fn walk(
     run.refuse_earlier_layout(folders)?;
     refuse_another_recipe(recipe, run, graph)?;
     let kept = Kept::of(&run.path);
-    let engine = engine(shared, recipe, &run.path, device, kept);
+    let engine = engine(shared, recipe, &run.path, device, kept)?;
     torch::set_threads(engine.threads);
     memory::bound(device, engine.memory);
     let driver = Driver {

@@ -97,6 +97,32 @@ pub struct EndpointSettings {
     pub picture_tokens: u64,
 }
 
+impl Default for EndpointSettings {
+    /// As where a recipe says nothing.
+    fn default() -> Self {
+        Self {
+            max_cost: None,
+            max_tokens: None,
+            concurrency: 256,
+            requests_per_minute: None,
+            tokens_per_minute: None,
+            attempts: 10,
+            patience: Duration::from_mins(10),
+            connect_timeout: Duration::from_secs(10),
+            first_byte_timeout: Duration::from_mins(10),
+            between_bytes_timeout: Duration::from_mins(2),
+            stream: false,
+            accept_other_model: false,
+            proxy: None,
+            ca_file: None,
+            cache: None,
+            picture_format: PictureFormat::Png,
+            max_picture_side: None,
+            picture_tokens: 1600,
+        }
+    }
+}
+
 impl Values<'_> {
     /// The model that a section asks at an endpoint; none where it names no address.
     pub fn endpoint(&self, section: &str) -> Option<EndpointPlace> {
