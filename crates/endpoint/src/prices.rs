@@ -100,10 +100,9 @@ impl fmt::Display for Money {
             Some(_) => &fraction[..places],
             None => fraction.trim_end_matches('0'),
         };
-        match fraction {
-            "" => write!(formatter, "{whole}"),
-            _ => write!(formatter, "{whole}.{fraction}"),
-        }
+        let point = if fraction.is_empty() { "" } else { "." };
+        // Padded as numbers are.
+        formatter.pad_integral(true, "", &format!("{whole}{point}{fraction}"))
     }
 }
 
@@ -287,6 +286,10 @@ mod tests {
         assert_eq!(Money::MAX.to_string(), "18446744.07371");
         assert_eq!(format!("{:.0} {:.1}", Money(ONE / 2), Money(ONE)), "1 1.0");
         assert_eq!(format!("{:.40}", Money(12)), "0.000000000012");
+        assert_eq!(
+            format!("{:>6}|{:<6.1}|", Money(ONE), Money(ONE)),
+            "     1|1.0   |"
+        );
     }
 
     #[test]

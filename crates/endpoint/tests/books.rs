@@ -276,6 +276,7 @@ fn child() {
             seed.parse().expect("a seed"),
             cap.parse().expect("a cap"),
         ),
+        ["share", number] => share(folder, number),
         _ => fill(folder),
     }
 }
@@ -500,6 +501,73 @@ fn kills_under_a_narrow_cap_never_exceed_it() {
     let cap = MOST.cost.0 * ITEMS / 2;
     let spent = killed(8, cap);
     assert!(spent.at_most().cost.0 > cap - MOST.cost.0, "{spent:?}");
+}
+
+// Processes that share answers.
+
+/// Answers that each process puts; half of them are put by all.
+const SHARED: u64 = 600;
+
+fn answer(item: u64) -> Value {
+    json!({ "item": item, "text": "x".repeat(200 + item as usize) })
+}
+
+/// Puts its own answers and those of all into a folder that others put into at the same time.
+fn share(folder: &Path, number: &str) {
+    let shared = folder.join("shared");
+    let cache = Cache::open(&folder.join(number), Some(&shared)).expect("a cache");
+    let number: u64 = number.parse().expect("a number");
+    for item in 0..SHARED {
+        let item = if item % 2 == 0 {
+            item
+        } else {
+            item + number * SHARED
+        };
+        cache.put(&key(item), &answer(item)).expect("put");
+        assert_eq!(cache.get(&key(item)).expect("read"), Some(answer(item)));
+    }
+    cache.sync().expect("on the disk");
+}
+
+#[test]
+fn processes_share_a_folder_and_one_that_is_killed_harms_nobody() {
+    let folder = tempfile::tempdir().expect("folder");
+    let folder = folder.path();
+    let shared = folder.join("shared");
+    let spawn = |number: u64| start(&format!("share {number}"), folder).spawn();
+    let mut children: Vec<Child> = (1..=3)
+        .map(|number| spawn(number).expect("a child"))
+        .collect();
+    let started = Instant::now();
+    let has_answers = |folder: &Path| {
+        let files = fs::read_dir(folder).into_iter().flatten().flatten();
+        files
+            .map(|file| file.metadata().map_or(0, |file| file.len()))
+            .sum::<u64>()
+            > 0
+    };
+    while !has_answers(&folder.join("3")) {
+        assert!(started.elapsed() < Duration::from_mins(1), "nothing is put");
+        thread::sleep(Duration::from_millis(1));
+    }
+    let mut last = children.pop().expect("the third");
+    last.kill().expect("killed");
+    last.wait().expect("ended");
+    for mut child in children {
+        assert!(child.wait().expect("ended").success());
+    }
+    let cache = Cache::open(&folder.join("4"), Some(&shared)).expect("a cache");
+    assert_eq!(cache.damaged(), 0);
+    for item in (0..SHARED).step_by(2) {
+        assert_eq!(cache.get(&key(item)).expect("read"), Some(answer(item)));
+    }
+    for item in (1..SHARED)
+        .step_by(2)
+        .flat_map(|item| [item + SHARED, item + 2 * SHARED])
+    {
+        assert_eq!(cache.get(&key(item)).expect("read"), Some(answer(item)));
+    }
+    assert_eq!(cache.damaged(), 0);
 }
 
 // A disk that is full.

@@ -217,6 +217,13 @@ fn admitted(body: &[u8], asked: &Asked, state: &State) -> Result<Vec<Request>, R
     if !setup.models.is_empty() && !setup.models.contains(&first.model) {
         return Err(no_model(&first.model));
     }
+    let open = &first.body["chat_template_kwargs"]["open"];
+    let is_known = ["user", "assistant", "none"]
+        .iter()
+        .any(|known| open == known);
+    if setup.knows_open && !open.is_null() && !is_known {
+        return Err(unfit(&fields::unfit("`open` is user, assistant or none")));
+    }
     if setup.is_strict {
         let is_chat = asked.service == Service::Chat;
         fields::strange(is_chat, &first.body).map_err(|told| unfit(&told))?;

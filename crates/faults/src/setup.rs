@@ -50,6 +50,9 @@ pub struct Setup {
     pub max_body: Option<usize>,
     /// Whether fields that OpenAI's own service does not know get 400.
     pub is_strict: bool,
+    /// Whether the chat template knows the variable `open` and refuses all but `user`, `assistant` and `none`, as that of a tuned
+    /// synthesizer of AdaMLLM does. One that does not passes over it.
+    pub knows_open: bool,
     /// Whose words errors have.
     pub wording: Wording,
     /// Whether there is `/v1/completions`.
@@ -79,6 +82,7 @@ impl Default for Setup {
             context: None,
             max_body: None,
             is_strict: false,
+            knows_open: true,
             wording: Wording::OpenAi,
             has_completions: true,
             tls: false,

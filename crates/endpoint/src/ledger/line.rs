@@ -9,6 +9,9 @@ use crate::prices::{Money, Usage};
 /// The layout of the lines that this program writes and reads.
 pub(super) const FORMAT: u32 = 1;
 
+/// What lines begin with.
+pub(super) const BEGINNINGS: [&[u8]; 3] = [b"{\"opened\":{", b"{\"reserved\":{", b"{\"settled\":{"];
+
 /// A line; money is in units of 10^-12.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase", deny_unknown_fields)]

@@ -7,7 +7,7 @@ use std::path::Path;
 use super::account::Accounts;
 use super::amount::{Amount, Settlement};
 use super::error::LedgerError;
-use super::line::{FORMAT, How, Line};
+use super::line::{BEGINNINGS, FORMAT, How, Line};
 
 /// What was read.
 #[derive(Debug, Default)]
@@ -46,7 +46,7 @@ impl Replay {
                     replay.unended = !ended;
                 }
                 // A line is on the disk before anybody acts on it, so nothing was spent by one that is not whole.
-                Err(_) if !ended => break,
+                Err(_) if !ended && is_torn(&line) => break,
                 Err(problem) => {
                     return Err(LedgerError::Line {
                         path: path.to_owned(),
@@ -59,6 +59,7 @@ impl Replay {
         Ok(replay)
     }
 
+    /// Takes a line into account.
     fn take(&mut self, text: &[u8]) -> Result<(), Cow<'static, str>> {
         let line = serde_json::from_slice(text)
             .map_err(|error| Cow::from(format!("not a line of a ledger ({error})")))?;
@@ -122,4 +123,14 @@ impl Replay {
         }
         Ok(())
     }
+}
+
+/// Whether bytes without an end may be the beginning of a line, and not something else whose loss would be felt. What a
+/// machine that fails has not written reads as zeros.
+fn is_torn(bytes: &[u8]) -> bool {
+    let zeros = bytes.iter().rev().take_while(|&&byte| byte == 0).count();
+    let written = &bytes[..bytes.len() - zeros];
+    BEGINNINGS
+        .iter()
+        .any(|begin| written.starts_with(begin) || begin.starts_with(written))
 }

@@ -253,6 +253,56 @@ fn a_line_that_was_torn_off_is_cut_away() {
 }
 
 #[test]
+fn only_what_was_torn_off_is_cut_away() {
+    let desk = Desk::new();
+    let ledger = desk.open(Caps::default());
+    let ticket = reserve(&ledger, "a", "x", amount(1, 2));
+    ledger.settle(ticket, paid(1, 2, 0)).expect("settled");
+    drop(ledger);
+    let whole = desk.text();
+    for tail in [
+        "\0\0\0\0",
+        "{",
+        "{\"res\0\0",
+        "{\"settled\":{\"number\":2,\0",
+    ] {
+        desk.write(&format!("{whole}{tail}"));
+        let read = Spent::read(&desk.path()).expect("read");
+        assert_eq!(desk.open(Caps::default()).spent("a"), read["a"]);
+        let text = desk.text();
+        let added = text.strip_prefix(&whole).expect("all lines");
+        assert!(added.starts_with("{\"opened\":{\"format\":1,\"process\":2,"));
+        assert_eq!(added.lines().count(), 1);
+    }
+    // Neither is another file, nor the change of another hand.
+    for (before, tail) in [
+        ("", "a letter"),
+        (&whole, "{\"reversed\":1"),
+        (&whole, "\0{\"res"),
+    ] {
+        desk.write(&format!("{before}{tail}"));
+        let line = before.lines().count() + 1;
+        let error = desk.refusal();
+        assert!(
+            error.contains(&format!(", line {line}: not a line of a ledger")),
+            "{error}"
+        );
+        assert_eq!(desk.text(), format!("{before}{tail}"));
+    }
+}
+
+#[test]
+fn what_lines_begin_with_is_known() {
+    let desk = Desk::new();
+    let ledger = desk.open(Caps::default());
+    drop(reserve(&ledger, "a", "x", amount(1, 2)));
+    drop(ledger);
+    for (line, begin) in desk.text().lines().zip(line::BEGINNINGS) {
+        assert!(line.as_bytes().starts_with(begin), "{line}");
+    }
+}
+
+#[test]
 fn a_damaged_line_is_an_error_with_its_number() {
     let desk = Desk::new();
     let opened = r#"{"opened":{"format":1,"process":1,"pid":9,"time":"2026-01-01T00:00:00.000Z"}}"#;
