@@ -10,17 +10,20 @@ use crate::secrets;
 /// Who answers: a model folder or a model at an endpoint, and not both.
 pub const ANSWERER: &str = "answerer";
 
+/// What help calls them.
+const HEADING: &str = "A model at an endpoint";
+
 /// Flags of a model at an endpoint. Beside `--model` the command line does without what a flag requires, so that each says itself
 /// that it is against that.
 #[derive(Clone, Debug, Default, Args)]
-#[command(next_help_heading = "A model at an endpoint")]
 pub struct EndpointFlags {
     /// The model's name at an endpoint with OpenAI's interface, instead of --model.
-    #[arg(long, value_name = "NAME", group = ANSWERER)]
+    #[arg(long, help_heading = HEADING, value_name = "NAME", group = ANSWERER)]
     pub endpoint_model: Option<String>,
     /// Where it is served, such as http://host:8000/v1; repeatable, several share the work. Default: OPENAI_BASE_URL.
     #[arg(
         long = "endpoint",
+        help_heading = HEADING,
         value_name = "URL",
         requires = "endpoint_model",
         conflicts_with = "model"
@@ -29,34 +32,55 @@ pub struct EndpointFlags {
     /// The environment variable that holds its key; default: OPENAI_API_KEY, if it is set.
     #[arg(
         long,
+        help_heading = HEADING,
         value_name = "VARIABLE",
         requires = "endpoint_model",
         conflicts_with = "model"
     )]
     pub endpoint_key: Option<String>,
     /// Let pictures leave this machine, encoded anew and without what else their files hold.
-    #[arg(long, requires = "endpoint_model", conflicts_with = "model")]
+    #[arg(long, help_heading = HEADING, requires = "endpoint_model", conflicts_with = "model")]
     pub send_images: bool,
     /// Scale pictures with a longer side down to it before they are sent.
     #[arg(
         long,
+        help_heading = HEADING,
         value_name = "PIXELS",
         requires = "send_images",
         conflicts_with = "model"
     )]
     pub max_picture_side: Option<u32>,
     /// Price of a million tokens that are read.
-    #[arg(long, value_name = "PRICE", requires_all = ["endpoint_model", "output_price"], conflicts_with = "model")]
+    #[arg(
+        long,
+        help_heading = HEADING,
+        value_name = "PRICE",
+        requires_all = ["endpoint_model", "output_price"],
+        conflicts_with = "model"
+    )]
     pub input_price: Option<f64>,
     /// Price of a million tokens that are written.
-    #[arg(long, value_name = "PRICE", requires_all = ["endpoint_model", "input_price"], conflicts_with = "model")]
+    #[arg(
+        long,
+        help_heading = HEADING,
+        value_name = "PRICE",
+        requires_all = ["endpoint_model", "input_price"],
+        conflicts_with = "model"
+    )]
     pub output_price: Option<f64>,
     /// Most that the answers may cost; needs both prices.
-    #[arg(long, value_name = "AMOUNT", requires_all = ["endpoint_model", "input_price"], conflicts_with = "model")]
+    #[arg(
+        long,
+        help_heading = HEADING,
+        value_name = "AMOUNT",
+        requires_all = ["endpoint_model", "input_price"],
+        conflicts_with = "model"
+    )]
     pub max_cost: Option<f64>,
     /// Most tokens of questions and answers together.
     #[arg(
         long,
+        help_heading = HEADING,
         value_name = "N",
         requires = "endpoint_model",
         conflicts_with = "model"

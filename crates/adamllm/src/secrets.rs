@@ -36,3 +36,20 @@ fn text(variable: &str) -> Result<Option<String>> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_named_variable_has_to_hold_a_key() {
+        let error = key(Some("ADAMLLM_NO_SUCH_KEY")).expect_err("not set");
+        assert!(
+            error.to_string().contains("`ADAMLLM_NO_SUCH_KEY`"),
+            "{error}"
+        );
+        // Every process has this one; what it holds is not shown.
+        let found = key(Some("PATH")).expect("set").expect("not empty");
+        assert_eq!(format!("{found:?}"), "***");
+    }
+}

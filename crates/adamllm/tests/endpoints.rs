@@ -136,6 +136,22 @@ fn a_cap_below_the_forecast_is_refused_before_the_start() {
     }
 }
 
+/// Where nobody listens a run ends, but not for its cap.
+#[test]
+fn a_cap_below_the_forecast_may_be_wanted() {
+    let small = Small::new();
+    let sets = [
+        "endpoints.max_tokens=5000",
+        "endpoints.patience=1",
+        "endpoints.attempts=1",
+    ];
+    let sets = sets.map(|set| ["--set", set]).concat();
+    let output = small.run("synthesize", &[&["--yes"], &sets[..]].concat());
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(!said.contains("begin all the same"), "{said}");
+}
+
 #[test]
 fn what_would_leave_the_machine_is_said_before_the_start() {
     let small = Small::new();

@@ -63,7 +63,7 @@ fn a_model_folder_or_an_endpoint_answers() {
         ("evaluate --output OUT --tasks slake", "--model"),
         (
             "evaluate --endpoint-model m --output OUT --min-pixels 9",
-            "--model",
+            "cannot be used with",
         ),
         (
             "generate --prompt hello --endpoint-model m --max-cost 3",

@@ -160,7 +160,7 @@ pub struct Benchmarks {
     #[command(flatten)]
     pub endpoint: EndpointFlags,
     /// Where tokenizer and processor are, if not in the model's folder.
-    #[arg(long, requires = "model")]
+    #[arg(long, requires = "model", conflicts_with = "endpoint_model")]
     pub processor: Option<PathBuf>,
     /// Tasks, or task files of your own (TOML), with commas; all that --data has a folder of when absent.
     #[arg(long, value_delimiter = ',', requires = ANSWERER)]
@@ -178,10 +178,10 @@ pub struct Benchmarks {
     #[arg(long, requires = ANSWERER, value_parser = crate::flags::positive)]
     pub max_new_tokens: Option<usize>,
     /// Fewest pixels of a resized picture; of Qwen2-VL 224² when absent, as in the paper's evaluation.
-    #[arg(long, requires = "model", value_parser = crate::flags::positive)]
+    #[arg(long, requires = "model", conflicts_with = "endpoint_model", value_parser = crate::flags::positive)]
     pub min_pixels: Option<usize>,
     /// Most pixels of a resized picture; of Qwen2-VL 1280 × 28² when absent.
-    #[arg(long, requires = "model", value_parser = crate::flags::positive)]
+    #[arg(long, requires = "model", conflicts_with = "endpoint_model", value_parser = crate::flags::positive)]
     pub max_pixels: Option<usize>,
     /// Ask every question a second time with a blank picture: what the questions alone give away.
     #[arg(long, requires = ANSWERER)]

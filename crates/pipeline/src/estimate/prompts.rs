@@ -64,10 +64,16 @@ impl Prompts {
     pub fn new(recipe: &Recipe, pairs: &[Pair], processor: Option<Box<dyn Processor>>) -> Self {
         let mut drawn: Vec<&Pair> = pairs.iter().collect();
         Rng::new(recipe.seed).shuffle(&mut drawn);
+        let asked = recipe.synthesizer.endpoint.as_ref();
+        let sends = asked.is_some_and(|place| place.send_images);
         Self {
             pairs: drawn.into_iter().take(PAIRS).cloned().collect(),
             processor,
-            picture_tokens: recipe.endpoints.picture_tokens,
+            picture_tokens: if sends {
+                recipe.endpoints.picture_tokens
+            } else {
+                0
+            },
             task_tokens: SHARE * recipe.synthesizer.max_new_tokens as f64,
             answered: BTreeMap::new(),
         }

@@ -469,14 +469,16 @@ impl Recipe {
         }
     }
 
-    /// The models that are asked at endpoints, each with its section of the recipe.
+    /// The models that are asked at endpoints, each with its section of the recipe; not those that are named and turned off.
     pub fn endpoint_places(&self) -> impl Iterator<Item = (&'static str, &EndpointPlace)> {
+        let synthetic = self.mix.synthetic && !self.pairs.is_empty();
+        let (synthesizer, filter) = (&self.synthesizer.endpoint, &self.filter.endpoint);
         let both = [
-            ("synthesizer", &self.synthesizer.endpoint),
-            ("filter", &self.filter.endpoint),
+            ("synthesizer", synthesizer.as_ref(), synthetic),
+            ("filter", filter.as_ref(), synthetic && self.filter.enabled),
         ];
-        let named = both.into_iter();
-        named.filter_map(|(section, place)| Some((section, place.as_ref()?)))
+        let asked = both.into_iter().filter(|(_, _, is_asked)| *is_asked);
+        asked.filter_map(|(section, place, _)| Some((section, place?)))
     }
 
     /// Whether there is something to tune a synthesizer on.

@@ -7,6 +7,9 @@ use super::shape::Shape;
 /// More than anybody can pay.
 const MUCH: f64 = 1e9;
 
+/// More tokens than anybody asks for.
+const TOKENS: i64 = 1_000_000_000_000_000;
+
 /// The keys of one place where a model may be asked, beside those that only it has.
 macro_rules! of_place {
     ($section:literal, $whose:literal $(, $own:expr)*) => {
@@ -39,7 +42,7 @@ macro_rules! of_place {
             ),
             key!(
                 concat!($section, ".max_tokens"),
-                Shape::Integer(1, i64::MAX),
+                Shape::Integer(1, TOKENS),
                 "most tokens that its requests and answers may have together"
             ),
         ]
@@ -68,7 +71,7 @@ pub(super) const OF_ENDPOINTS: &[Key] = &[
     ),
     key!(
         "endpoints.max_tokens",
-        Shape::Integer(1, i64::MAX),
+        Shape::Integer(1, TOKENS),
         "most tokens of the whole run at endpoints"
     ),
     key!(
@@ -85,7 +88,7 @@ pub(super) const OF_ENDPOINTS: &[Key] = &[
     ),
     key!(
         "endpoints.tokens_per_minute",
-        Shape::Integer(1, i64::MAX),
+        Shape::Integer(1, TOKENS),
         "most tokens a minute at one endpoint"
     ),
     key!(

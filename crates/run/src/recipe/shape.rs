@@ -141,7 +141,7 @@ impl Shape {
         let expected = self.expected();
         match self {
             // What was written may be a key.
-            Self::Address | Self::Addresses => format!("is no address, expected {expected}"),
+            Self::Address | Self::Addresses => format!("cannot be used, expected {expected}"),
             Self::Variable => format!(
                 "is no name of an environment variable (and is not repeated here, since it may be a key), expected {expected}"
             ),
@@ -171,9 +171,9 @@ impl Shape {
             Self::Columns => "a table of our key = your column".to_owned(),
             Self::Size => size::EXPECTED.to_owned(),
             Self::Stages => "tables in a list".to_owned(),
-            Self::Address => "such as \"http://host:8000/v1\" in quotes".to_owned(),
+            Self::Address => "an address in quotes, such as \"http://host:8000/v1\"".to_owned(),
             Self::Addresses => {
-                "such as \"http://host:8000/v1\" in quotes, or a list of them".to_owned()
+                "an address in quotes, such as \"http://host:8000/v1\", or a list of them".to_owned()
             }
             Self::Variable => {
                 "a name of capital letters, digits and `_`, such as \"OPENAI_API_KEY\"".to_owned()

@@ -46,3 +46,75 @@ fn row(spending: Spending, forecast: Option<EndpointCost>, model: &str) -> Endpo
         }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use endpoint::{Amount, Money, Spent, Usage};
+
+    use super::*;
+    use crate::endpoints::AskedThere;
+    use crate::stages::synthesize::Counts;
+
+    /// What a stage counts is what the report reads, through the manifest's JSON.
+    #[test]
+    fn counts_of_a_client_become_a_row() {
+        let money = |amount: f64| Money::new(amount).expect("an amount");
+        let spent = Spent {
+            paid: Amount {
+                cost: money(1.25),
+                tokens: 30,
+            },
+            uncertain: Amount {
+                cost: money(0.5),
+                tokens: 7,
+            },
+            usage: Usage {
+                prompt_tokens: 20,
+                completion_tokens: 10,
+                cached_tokens: 4,
+            },
+            requests: 5,
+            answered: 3,
+            ..Spent::default()
+        };
+        let counts = Counts {
+            requests: 4,
+            triplets: 3,
+            endpoint: Some(AskedThere {
+                spent,
+                known: 1,
+                ..AskedThere::default()
+            }),
+        };
+        let written = serde_json::to_value(counts).expect("JSON");
+        let spending = Spending::of(&written).expect("asked at an endpoint");
+        let forecast = EndpointCost {
+            place: "synthesizer".to_owned(),
+            requests: 4,
+            prompt_tokens: 25,
+            completion_tokens: 12,
+            cost: Some(1.5),
+            ..EndpointCost::default()
+        };
+        let expected = EndpointRow {
+            model: "tuned".to_owned(),
+            requests: 3,
+            known: 1,
+            prompt_tokens: 20,
+            completion_tokens: 10,
+            cost: Some(1.25),
+            uncertain_cost: Some(0.5),
+            uncertain_tokens: 7,
+            forecast: Some(ForecastRow {
+                requests: 4,
+                prompt_tokens: 25,
+                completion_tokens: 12,
+                cost: Some(1.5),
+            }),
+        };
+        assert_eq!(row(spending, Some(forecast), "tuned"), expected);
+        // A model that is loaded spends nothing, and nobody tells of it.
+        let loaded = serde_json::to_value(Counts::default()).expect("JSON");
+        assert_eq!(Spending::of(&loaded), None);
+    }
+}
