@@ -412,7 +412,7 @@ impl Request {
 
 /// Why a completion ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 pub enum FinishReason {
     /// A stop token or string.
     Stop,
@@ -420,7 +420,19 @@ pub enum FinishReason {
     Length,
     /// It failed; see `error`.
     Error,
+    /// A model at an endpoint would not answer; see `error`.
+    Refusal,
+    /// An endpoint's filter of contents stopped it; see `error`.
+    ContentFilter,
 }
+
+crate::words!(FinishReason {
+    Stop = "stop",
+    Length = "length",
+    Error = "error",
+    Refusal = "refusal",
+    ContentFilter = "content_filter",
+});
 
 /// What a generator wrote for a request.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -446,10 +458,29 @@ pub struct Completion {
     pub top_logprobs: Option<Vec<Vec<LikelyToken>>>,
 }
 
+impl Completion {
+    /// Why there is no text to read, if so: the reason that a record of what was left out bears, and what is known of it.
+    ///
+    /// ```
+    /// let line = r#"{"id": "1", "text": "", "finish_reason": "refusal", "prompt_tokens": 3, "completion_tokens": 1, "error": "no"}"#;
+    /// let completion: corpus::Completion = serde_json::from_str(line).unwrap();
+    /// assert_eq!(completion.failure(), Some(("refusal", "no")));
+    /// ```
+    pub fn failure(&self) -> Option<(&'static str, &str)> {
+        let reason = match self.finish_reason {
+            FinishReason::Stop | FinishReason::Length => return None,
+            FinishReason::Error => "generation-error",
+            FinishReason::Refusal => "refusal",
+            FinishReason::ContentFilter => "content-filter",
+        };
+        Some((reason, self.error.as_deref().unwrap_or_default()))
+    }
+}
+
 /// A token that could have been written.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LikelyToken {
-    /// Its id.
+    /// Its id; -1 where an endpoint tells none.
     pub id: i64,
     /// Its text by itself; half a character is told as `�`.
     pub token: String,

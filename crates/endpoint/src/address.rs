@@ -53,24 +53,22 @@ impl Address {
     pub fn parse(text: &str) -> Result<Self, AddressError> {
         let text = text.trim();
         if !text.contains("://") {
-            return Err(match text.contains(['@', '?', '#']) {
-                true => AddressError::Credentials {
-                    host: "?".to_owned(),
-                },
-                false => AddressError::NoScheme {
-                    text: text.to_owned(),
-                },
+            if text.contains(['@', '?', '#']) {
+                return Err(unshown());
+            }
+            return Err(AddressError::NoScheme {
+                text: text.to_owned(),
             });
         }
         let url = Url::parse(text.trim_end_matches('/'));
-        let url = url.map_err(|error| match text.contains('@') {
-            true => AddressError::Credentials {
-                host: "?".to_owned(),
-            },
-            false => AddressError::Unreadable {
+        let url = url.map_err(|error| {
+            if text.contains('@') {
+                return unshown();
+            }
+            AddressError::Unreadable {
                 text: text.to_owned(),
                 problem: error.to_string(),
-            },
+            }
         })?;
         let is_bare = url.username().is_empty() && url.password().is_none();
         if !is_bare || url.query().is_some() || url.fragment().is_some() {
@@ -89,6 +87,13 @@ impl Address {
     /// The address of one of its services, such as `chat/completions`.
     pub(crate) fn of(&self, service: &str) -> String {
         format!("{self}/{service}")
+    }
+}
+
+/// The error of a text that may hold a password anywhere.
+fn unshown() -> AddressError {
+    AddressError::Credentials {
+        host: "?".to_owned(),
     }
 }
 

@@ -19,6 +19,11 @@ pub struct Settings {
     pub model: String,
     /// The key, if there is one.
     pub key: Option<Secret>,
+    /// The environment variable that the key is looked for in, as errors name it.
+    pub key_variable: String,
+    /// Texts that the served model's tokenizer reads as control tokens wherever they stand. A request that holds one as
+    /// ordinary text is not sent: a caption could otherwise end its own turn.
+    pub control_tokens: Vec<String>,
     /// Whether pictures may leave this machine.
     pub send_images: bool,
     /// How pictures are sent.
@@ -41,6 +46,31 @@ pub struct Settings {
     pub prices: Option<Prices>,
     /// What the answers of this place may cost together.
     pub caps: Caps,
+}
+
+impl Settings {
+    /// Of a model at these addresses, with nothing else said: no key, no prices, no caps, and no picture leaves.
+    pub fn new(addresses: Vec<Address>, model: &str) -> Self {
+        Self {
+            place: "endpoint".to_owned(),
+            addresses,
+            model: model.to_owned(),
+            key: None,
+            key_variable: "OPENAI_API_KEY".to_owned(),
+            control_tokens: Vec::new(),
+            send_images: false,
+            pictures: Pictures::default(),
+            stream: false,
+            accept_other_model: false,
+            seed: 0,
+            timeouts: Timeouts::default(),
+            limits: Limits::default(),
+            proxy: None,
+            ca_file: None,
+            prices: None,
+            caps: Caps::default(),
+        }
+    }
 }
 
 /// How pictures are sent: decoded and encoded anew, so that nothing but pixels leaves.

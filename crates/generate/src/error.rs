@@ -14,6 +14,9 @@ pub enum Error {
     /// A completion could not be stored.
     #[error("a completion could not be stored: {0}")]
     Sink(String),
+    /// Who answers in place of a model of this program cannot go on.
+    #[error(transparent)]
+    Outside(Box<dyn std::error::Error + Send + Sync>),
     /// A picture was not decoded in time. An answer without it would depend on how busy the machine was.
     #[error("request `{id}`: {source}")]
     Unfinished {

@@ -2,20 +2,31 @@
 
 use std::path::Path;
 
-use corpus::{Completion, Request};
+use corpus::{Completion, Request, Sample};
+use endpoint::Client;
 use evaluation::tasks::Item;
-use generate::{Generator, LocalGenerator};
+use generate::{Generator, Likelihood, LocalGenerator};
 use model::Mllm;
 use processor::Processor;
 
 use crate::by_likelihood::ByLikelihood;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::generation::Generation;
+use crate::likelihood;
+use crate::remote::{Remote, RemoteRanking};
 use crate::runner::{self, Progress};
 
 /// Who answers, and how.
+pub enum Answerer<'a> {
+    /// A model of this machine.
+    Local(Local<'a>),
+    /// A model at an endpoint.
+    Endpoint(There),
+}
+
+/// A model of this machine.
 #[derive(Clone, Copy)]
-pub struct Answerer<'a> {
+pub struct Local<'a> {
     /// The model.
     pub model: &'a dyn Mllm,
     /// Its processor.
@@ -26,33 +37,75 @@ pub struct Answerer<'a> {
     pub seed: u64,
 }
 
-impl Answerer<'_> {
-    /// Completes requests into a file; what is there already is kept.
-    pub fn write(
-        &self,
-        requests: &[Request],
-        file: &Path,
-        progress: Progress<'_>,
-    ) -> Result<Vec<Completion>> {
-        let options = self.generation.options(self.seed);
-        let mut local = LocalGenerator::new(self.model, self.processor, options);
-        self.complete(&mut local, requests, file, progress)
+/// A model at an endpoint.
+#[derive(Debug)]
+pub struct There {
+    /// What it answers for, as errors name it.
+    pub section: String,
+    /// Its client.
+    pub client: Client,
+    /// Requests whose completions are made durable together.
+    pub block: usize,
+}
+
+impl There {
+    /// The error of a client; a stop is one of the run.
+    fn failed(&self, error: endpoint::Error, progress: Progress<'_>) -> Error {
+        match (error, progress.stop.check()) {
+            (endpoint::Error::Stopped, Err(stopped)) => stopped.into(),
+            (source, _) => Error::Endpoint {
+                section: self.section.clone(),
+                source,
+            },
+        }
     }
 
-    fn complete(
-        &self,
-        generator: &mut dyn Generator,
+    /// The error of answering, with what the client said of it.
+    fn answered<T>(&self, outcome: Result<T>, progress: Progress<'_>) -> Result<T> {
+        outcome.map_err(|error| match error {
+            Error::Generate(generate::Error::Outside(outside)) => {
+                match outside.downcast::<endpoint::Error>() {
+                    Ok(source) => self.failed(*source, progress),
+                    Err(outside) => Error::Generate(generate::Error::Outside(outside)),
+                }
+            }
+            other => other,
+        })
+    }
+}
+
+impl Answerer<'_> {
+    /// Completes requests into a file; what is there already is kept.
+    ///
+    /// Gives [`Error::Endpoint`] and what [`runner::run`] gives.
+    pub fn write(
+        &mut self,
         requests: &[Request],
         file: &Path,
         progress: Progress<'_>,
     ) -> Result<Vec<Completion>> {
-        runner::run(generator, requests, file, self.generation.block, progress)
+        match self {
+            Self::Local(local) => {
+                let options = local.generation.options(local.seed);
+                let mut generator = LocalGenerator::new(local.model, local.processor, options);
+                let block = local.generation.block;
+                runner::run(&mut generator, requests, file, block, progress)
+            }
+            Self::Endpoint(there) => {
+                let mut remote = Remote {
+                    client: &mut there.client,
+                    progress,
+                };
+                let found = runner::run(&mut remote, requests, file, there.block, progress);
+                there.answered(found, progress)
+            }
+        }
     }
 
     /// Answers requests, one an item, into a file of completions; what is there already is kept. With `ranks` options are
     /// ranked by likelihood. Requests that fail are told.
     pub fn answer(
-        &self,
+        &mut self,
         task: &str,
         items: &[&Item],
         requests: &[Request],
@@ -61,13 +114,7 @@ impl Answerer<'_> {
         progress: Progress<'_>,
     ) -> Result<Vec<Completion>> {
         let completions = if ranks {
-            let mut ranking = ByLikelihood::new(
-                self.model,
-                self.processor,
-                self.generation.cache_tokens,
-                items,
-            )?;
-            self.complete(&mut ranking, requests, file, progress)?
+            self.rank(items, requests, file, progress)?
         } else {
             self.write(requests, file, progress)?
         };
@@ -82,5 +129,79 @@ impl Answerer<'_> {
             ));
         }
         Ok(completions)
+    }
+
+    fn rank(
+        &mut self,
+        items: &[&Item],
+        requests: &[Request],
+        file: &Path,
+        progress: Progress<'_>,
+    ) -> Result<Vec<Completion>> {
+        match self {
+            Self::Local(local) => {
+                let room = local.generation.cache_tokens;
+                let mut ranking = ByLikelihood::new(local.model, local.processor, room, items)?;
+                let block = local.generation.block;
+                runner::run(&mut ranking, requests, file, block, progress)
+            }
+            Self::Endpoint(there) => {
+                let remote = Remote {
+                    client: &mut there.client,
+                    progress,
+                };
+                let mut ranking = RemoteRanking::new(remote, items)?;
+                let generator: &mut dyn Generator = &mut ranking;
+                let found = runner::run(generator, requests, file, there.block, progress);
+                there.answered(found, progress)
+            }
+        }
+    }
+
+    /// How likely the model goes on with `answer` after each request; none where it cannot read both together.
+    ///
+    /// Gives [`Error::Processor`], [`Error::Generate`] and [`Error::Endpoint`].
+    pub fn likely(
+        &mut self,
+        requests: &[&Request],
+        answer: &str,
+        progress: Progress<'_>,
+    ) -> Result<Vec<Option<Likelihood>>> {
+        match self {
+            Self::Local(local) => {
+                let room = local.generation.cache_tokens;
+                likelihood::of_answers(local.model, local.processor, requests, answer, room)
+            }
+            Self::Endpoint(there) => {
+                let client = &mut there.client;
+                let found = Remote { client, progress }.of_answers(requests, answer);
+                found.map_err(|error| there.failed(error, progress))
+            }
+        }
+    }
+
+    /// How likely the model finds what is learned of each sample: the last turn, which `requests` of the same ids ask for and
+    /// `completions` answered. None where it cannot read it.
+    ///
+    /// Gives [`Error::Processor`], [`Error::Generate`] and [`Error::Endpoint`].
+    pub fn likely_turns(
+        &mut self,
+        samples: &[Sample],
+        requests: &[Request],
+        completions: &[Completion],
+        progress: Progress<'_>,
+    ) -> Result<Vec<Option<Likelihood>>> {
+        match self {
+            Self::Local(local) => {
+                let room = local.generation.cache_tokens;
+                let found = likelihood::of_samples(local.model, local.processor, samples, room)?;
+                Ok(found.into_iter().map(Some).collect())
+            }
+            Self::Endpoint(there) => {
+                let client = &mut there.client;
+                let found = Remote { client, progress }.of_samples(samples, requests, completions);
+                found.map_err(|error| there.failed(error, progress))
+            }
+        }
     }
 }

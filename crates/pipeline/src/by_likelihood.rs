@@ -8,11 +8,60 @@ use generate::{Error, Generator, Likelihood, Likelihoods};
 use model::Mllm;
 use processor::Processor;
 
+/// Letters and texts of items' options.
+#[derive(Debug)]
+pub struct Options(BTreeMap<String, (Vec<String>, Vec<String>)>);
+
+impl Options {
+    /// Of these items.
+    pub fn of(items: &[&Item]) -> Result<Self, ItemError> {
+        let mut options = BTreeMap::new();
+        for item in items {
+            options.insert(item.id.clone(), item.choices()?.into_iter().unzip());
+        }
+        Ok(Self(options))
+    }
+
+    /// The texts of an item's options.
+    pub fn texts(&self, id: &str) -> &[String] {
+        self.0.get(id).map_or(&[], |(_, texts)| texts)
+    }
+
+    /// The option of the smallest loss a token as an answer, such as `(A)`.
+    pub fn ranked(&self, id: &str, found: &[Likelihood]) -> Completion {
+        let letters = self.0.get(id).map_or(&[][..], |(letters, _)| letters);
+        let chosen = most_likely(found.iter().map(Likelihood::loss_per_token));
+        let Some(letter) = chosen.and_then(|chosen| letters.get(chosen)) else {
+            return Self::unranked(id, "no option has a finite loss".to_owned());
+        };
+        Completion {
+            text: format!("({letter})"),
+            finish_reason: FinishReason::Stop,
+            logprobs: Some(found.iter().map(|one| one.log_probability).collect()),
+            error: None,
+            ..Self::unranked(id, String::new())
+        }
+    }
+
+    /// The answer to a question whose options could not be ranked.
+    pub fn unranked(id: &str, problem: String) -> Completion {
+        Completion {
+            id: id.to_owned(),
+            text: String::new(),
+            finish_reason: FinishReason::Error,
+            prompt_tokens: 0,
+            completion_tokens: 0,
+            error: Some(problem),
+            logprobs: None,
+            top_logprobs: None,
+        }
+    }
+}
+
 /// Answers multiple choice with the option of the smallest loss a token, as `(A)`.
 pub struct ByLikelihood<'a> {
     likelihoods: Likelihoods<'a>,
-    /// Letters and texts of the options by the item's id.
-    options: BTreeMap<String, (Vec<String>, Vec<String>)>,
+    options: Options,
 }
 
 impl<'a> ByLikelihood<'a> {
@@ -24,47 +73,18 @@ impl<'a> ByLikelihood<'a> {
         cache_tokens: usize,
         items: &[&Item],
     ) -> Result<Self, ItemError> {
-        let mut options = BTreeMap::new();
-        for item in items {
-            options.insert(item.id.clone(), item.choices()?.into_iter().unzip());
-        }
         Ok(Self {
             likelihoods: Likelihoods::new(model, processor, cache_tokens),
-            options,
+            options: Options::of(items)?,
         })
     }
 
     fn rank(&mut self, request: &Request) -> Result<Completion, Error> {
-        let mut completion = Completion {
-            id: request.id.clone(),
-            text: String::new(),
-            finish_reason: FinishReason::Error,
-            prompt_tokens: 0,
-            completion_tokens: 0,
-            error: None,
-            logprobs: None,
-            top_logprobs: None,
-        };
-        let (letters, texts) = self
-            .options
-            .get(&request.id)
-            .map_or((&[][..], &[][..]), |(letters, texts)| (letters, texts));
-        let found = match self.likelihoods.score(request, texts) {
-            Err(Error::Score { problem, .. }) => {
-                completion.error = Some(problem);
-                return Ok(completion);
-            }
-            found => found?,
-        };
-        match most_likely(found.iter().map(Likelihood::loss_per_token)) {
-            Some(chosen) => {
-                completion.text = format!("({})", letters[chosen]);
-                completion.finish_reason = FinishReason::Stop;
-                completion.logprobs = Some(found.iter().map(|one| one.log_probability).collect());
-            }
-            None => completion.error = Some("no option has a finite loss".to_owned()),
+        let texts = self.options.texts(&request.id);
+        match self.likelihoods.score(request, texts) {
+            Err(Error::Score { problem, .. }) => Ok(Options::unranked(&request.id, problem)),
+            found => Ok(self.options.ranked(&request.id, &found?)),
         }
-        Ok(completion)
     }
 }
 

@@ -46,6 +46,22 @@ pub enum Error {
         /// The stage before it.
         stage: String,
     },
+    /// An address, price or cap of a model at an endpoint cannot be used.
+    #[error("`{key}`: {problem}")]
+    EndpointSetting {
+        /// The recipe key or flag.
+        key: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A model at an endpoint cannot be asked, or the books of what it costs cannot be kept.
+    #[error("{section}")]
+    Endpoint {
+        /// What it answers for, such as `synthesizer`.
+        section: String,
+        /// Why.
+        source: endpoint::Error,
+    },
     /// A file of prompts cannot be used.
     #[error("prompts `{}`", path.display())]
     Prompts {

@@ -78,10 +78,10 @@ pub(crate) fn conversations(
             outcome.rejected.push(reject(id, "no-completion", ""));
             continue;
         };
-        let found = match completion.finish_reason {
-            FinishReason::Error => Err("generation-error"),
-            FinishReason::Length => Err("unfinished"),
-            FinishReason::Stop => exchanges(&completion.text, labels).and_then(&clean),
+        let found = match (completion.failure(), completion.finish_reason) {
+            (Some((reason, _)), _) => Err(reason),
+            (None, FinishReason::Length) => Err("unfinished"),
+            (None, _) => exchanges(&completion.text, labels).and_then(&clean),
         };
         match found {
             Ok(exchanges) => outcome.items.push(SyntheticTask {

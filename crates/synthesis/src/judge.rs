@@ -131,11 +131,12 @@ pub fn verdicts(
             ));
             continue;
         };
-        if completion.finish_reason == FinishReason::Error {
-            let detail = completion.error.as_deref().unwrap_or_default();
-            outcome
-                .rejected
-                .push(reject(&triplet.id, "judge-error", detail));
+        if let Some((reason, detail)) = completion.failure() {
+            let reason = match completion.finish_reason {
+                FinishReason::Error => "judge-error",
+                _ => reason,
+            };
+            outcome.rejected.push(reject(&triplet.id, reason, detail));
             continue;
         }
         let verdict = match kind {

@@ -38,6 +38,10 @@ pub enum Reason {
     NoCompletion,
     /// The generator failed.
     GenerationError,
+    /// The model would not answer.
+    Refusal,
+    /// A filter of contents stopped the answer.
+    ContentFilter,
     /// Nothing was written.
     NoTurns,
     /// The only turn has no end.
@@ -57,6 +61,8 @@ pub enum Reason {
 corpus::words!(Reason {
     NoCompletion = "no-completion",
     GenerationError = "generation-error",
+    Refusal = "refusal",
+    ContentFilter = "content-filter",
     NoTurns = "no-turns",
     Unfinished = "unfinished",
     BadTurn = "bad-turn",
@@ -217,13 +223,13 @@ pub fn triplets(
                 reason: Reason::NoCompletion,
                 detail: String::new(),
             }),
-            Some(Completion {
-                finish_reason: FinishReason::Error,
-                error,
-                ..
-            }) => Err(Unparsed {
-                reason: Reason::GenerationError,
-                detail: error.clone().unwrap_or_default(),
+            Some(completion) if completion.failure().is_some() => Err(Unparsed {
+                reason: match completion.finish_reason {
+                    FinishReason::Refusal => Reason::Refusal,
+                    FinishReason::ContentFilter => Reason::ContentFilter,
+                    _ => Reason::GenerationError,
+                },
+                detail: completion.error.clone().unwrap_or_default(),
             }),
             Some(completion) => parse(&completion.text, options).map(|parsed| (parsed, completion)),
         };

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use corpus::{Completion, Decoding, FinishReason, Open, Request, Role, Turn};
+use corpus::{Completion, Decoding, Open, Request, Role, Turn};
 use serde::{Deserialize, Serialize};
 
 use crate::outcome::{Outcome, reject};
@@ -128,11 +128,9 @@ pub fn quality_grades(
         let id = format!("{}/{}", quality.as_str(), item.id);
         let (reason, detail) = match by_id.get(id.as_str()) {
             None => ("no-completion", ""),
-            Some(Completion {
-                finish_reason: FinishReason::Error,
-                error,
-                ..
-            }) => ("generation-error", error.as_deref().unwrap_or_default()),
+            Some(completion) if completion.failure().is_some() => {
+                completion.failure().unwrap_or_default()
+            }
             Some(completion) => {
                 let number = completion.text.trim().trim_end_matches('.').parse().ok();
                 if let Some(number) = number.filter(|n| (1..=highest).contains(n)) {

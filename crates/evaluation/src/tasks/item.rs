@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use corpus::{Completion, FinishReason, IMAGE_MARK, Label, Open, Prediction, Request, Role, Turn};
+use corpus::{Completion, IMAGE_MARK, Label, Open, Prediction, Request, Role, Turn};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -244,11 +244,7 @@ impl Item {
         let failed = completion.error.is_some();
         let text = (!failed).then(|| completion.text.trim().to_owned());
         let mut prediction = self.answered(text);
-        let reason = match completion.finish_reason {
-            FinishReason::Stop => "stop",
-            FinishReason::Length => "length",
-            FinishReason::Error => "error",
-        };
+        let reason = completion.finish_reason.as_str();
         let meta = &mut prediction.meta;
         meta.insert("finish_reason".to_owned(), reason.into());
         prediction

@@ -1,0 +1,124 @@
+//! How many requests may be on their way to one endpoint at once.
+//!
+//! Two things bound it beside what the user allows: where more of them bring no more work ([`climb`]), and what the endpoint
+//! refuses ([`ceiling`]).
+
+mod ceiling;
+mod climb;
+mod speed;
+
+use std::time::{Duration, Instant};
+
+use ceiling::Ceiling;
+use climb::{Climb, State};
+
+/// How many are tried first.
+const FIRST: usize = 8;
+
+#[derive(Debug)]
+pub(crate) struct Window {
+    in_flight: usize,
+    climb: Climb,
+    ceiling: Ceiling,
+}
+
+/// One request on its way.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    sent: Instant,
+    /// How many were on their way when it left, it among them.
+    at_once: usize,
+    is_trial: bool,
+}
+
+/// How a request ended, as far as the number at once goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// With an answer of so many tokens.
+    Answer(u64),
+    /// With a refusal for there being too many, and how long to wait if it says so.
+    TooMany(Option<Duration>),
+    /// Without an answer, though it took time there.
+    Wasted,
+    /// In a way that says nothing.
+    Nothing,
+}
+
+impl Window {
+    /// Never more than `most`.
+    pub(crate) fn new(most: usize) -> Self {
+        Self {
+            in_flight: 0,
+            climb: Climb::new(FIRST, most.max(1)),
+            ceiling: Ceiling::new(),
+        }
+    }
+
+    /// How many may be on their way now.
+    pub(crate) fn limit(&self, now: Instant) -> usize {
+        self.ceiling.limit(now, self.climb.limit())
+    }
+
+    /// When the limit rises though nothing ends.
+    pub(crate) fn next_event(&self, now: Instant) -> Option<Instant> {
+        self.ceiling.next_event(now, self.climb.limit())
+    }
+
+    pub(crate) fn in_flight(&self) -> usize {
+        self.in_flight
+    }
+
+    pub(crate) fn sent(&mut self, now: Instant) -> Slot {
+        self.climb.pass(now, self.in_flight);
+        self.in_flight += 1;
+        Slot {
+            sent: now,
+            at_once: self.in_flight,
+            is_trial: self.ceiling.sent(now, self.in_flight),
+        }
+    }
+
+    /// A request ended. Says for how long the endpoint is left alone, if it asks for that.
+    pub(crate) fn ended(&mut self, now: Instant, slot: &Slot, ending: Ending) -> Option<Duration> {
+        self.climb.pass(now, self.in_flight);
+        let learned = self.ceiling.learned();
+        let state = State {
+            is_full: self.in_flight + 1 >= self.limit(now),
+            learned,
+        };
+        let is_bound = learned.is_some_and(|it| it <= self.climb.limit());
+        let took = now.saturating_duration_since(slot.sent);
+        let mut pause = None;
+        match ending {
+            Ending::Answer(tokens) => {
+                let tokens = tokens.max(1) as f64;
+                self.climb.answered(now, tokens, took, state);
+                let (sent, at_once) = (slot.sent, slot.at_once);
+                let took_more = self.ceiling.answered(sent, at_once, slot.is_trial);
+                if took_more && is_bound {
+                    self.climb.follow(2 * at_once);
+                }
+            }
+            Ending::Wasted => self.climb.answered(now, 0.0, took, state),
+            Ending::TooMany(asked) => {
+                let (at_once, in_flight) = (slot.at_once, self.in_flight);
+                pause = self
+                    .ceiling
+                    .refused(now, slot.sent, at_once, in_flight, asked);
+                match self.ceiling.learned().filter(|_| pause.is_none()) {
+                    Some(learned) => self.climb.follow(learned + 1),
+                    None => self.climb.disturbed(),
+                }
+            }
+            Ending::Nothing => {}
+        }
+        self.in_flight = self.in_flight.saturating_sub(1);
+        pause
+    }
+
+    /// The endpoint was away: begins with one request and soon has as many as before.
+    pub(crate) fn returned(&mut self, now: Instant) {
+        self.ceiling.returned(now);
+        self.climb.disturbed();
+    }
+}

@@ -1,0 +1,176 @@
+//! Log-probabilities of given continuations.
+
+use corpus::Request;
+use serde_json::{Value, json};
+
+use super::Service;
+use super::question::{self, Asking};
+
+/// How likely a model goes on with a given text.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Likelihood {
+    /// The log-probability of its tokens in nats, summed.
+    pub log_probability: f64,
+    /// Their number.
+    pub tokens: usize,
+}
+
+/// The body that asks for the log-probability of `answer` after a request: the prompt is given with the answer and echoed.
+///
+/// After turns an answer is a whole turn and its end of turn counts, as where a model of this program is asked.
+pub(crate) fn body(
+    request: &Request,
+    answer: &str,
+    asking: Asking<'_>,
+    picture: &mut dyn FnMut(&std::path::Path) -> Result<String, String>,
+) -> Result<Value, String> {
+    let mut body = serde_json::Map::new();
+    body.insert("model".to_owned(), json!(asking.model));
+    body.insert("temperature".to_owned(), json!(0.0));
+    if let Some(prompt) = &request.prompt {
+        body.insert("prompt".to_owned(), json!(format!("{prompt}{answer}")));
+        body.insert("max_tokens".to_owned(), json!(1));
+        body.insert("echo".to_owned(), json!(true));
+        body.insert("logprobs".to_owned(), json!(1));
+    } else {
+        let whole = question::answered(request, answer);
+        let messages = question::messages(&whole, picture)?;
+        body.insert("messages".to_owned(), messages);
+        body.insert("add_generation_prompt".to_owned(), json!(false));
+        body.insert(asking.limit.to_owned(), json!(1));
+        body.insert("prompt_logprobs".to_owned(), json!(0));
+    }
+    Ok(Value::Object(body))
+}
+
+/// Reads the log-probability of what follows the prompt's `before` characters (of a raw prompt) or tokens (of turns).
+pub(crate) fn read(
+    value: &Value,
+    service: Service,
+    before: usize,
+    answer: &str,
+) -> Result<Likelihood, String> {
+    match service {
+        Service::Completions => of_echo(value, before, answer),
+        Service::Chat => of_prompt(value, before),
+    }
+}
+
+/// An echoed prompt: the tokens that reach beyond its beginning and begin before its end. One that both share belongs to the
+/// answer.
+fn of_echo(value: &Value, before: usize, answer: &str) -> Result<Likelihood, String> {
+    let logprobs = &value["choices"][0]["logprobs"];
+    let Some(values) = logprobs["token_logprobs"].as_array() else {
+        return Err("no log-probabilities of an echoed prompt, which were asked for".to_owned());
+    };
+    let offsets = told_offsets(logprobs).or_else(|| counted_offsets(logprobs));
+    let offsets = offsets.filter(|offsets| offsets.len() == values.len());
+    let Some(offsets) = offsets else {
+        return Err("no tokens beside the log-probabilities of an echoed prompt".to_owned());
+    };
+    let end = before + answer.chars().count();
+    let mut found = Likelihood::default();
+    for (at, &start) in offsets.iter().enumerate() {
+        let next = offsets.get(at + 1).copied().unwrap_or(usize::MAX);
+        if next <= before || start >= end {
+            continue;
+        }
+        let Some(logprob) = values[at].as_f64() else {
+            return Err("a token of the answer without its log-probability".to_owned());
+        };
+        found.log_probability += logprob;
+        found.tokens += 1;
+    }
+    if found.tokens == 0 {
+        return Err("no token of the answer among those that were echoed".to_owned());
+    }
+    Ok(found)
+}
+
+/// Where each token begins, in characters.
+fn told_offsets(logprobs: &Value) -> Option<Vec<usize>> {
+    let offsets = logprobs["text_offset"].as_array()?.iter();
+    let read = |offset: &Value| usize::try_from(offset.as_u64()?).ok();
+    offsets.map(read).collect()
+}
+
+/// The same from the tokens' own texts: SGLang tells -1 for every place.
+fn counted_offsets(logprobs: &Value) -> Option<Vec<usize>> {
+    let mut end = 0;
+    let mut place = |token: &Value| {
+        let start = end;
+        end += token.as_str()?.chars().count();
+        Some(start)
+    };
+    logprobs["tokens"]
+        .as_array()?
+        .iter()
+        .map(&mut place)
+        .collect()
+}
+
+/// The prompt's tokens one by one, as vLLM gives them for turns: what follows the first `before`, without the blank that some
+/// templates write after the last turn.
+fn of_prompt(value: &Value, before: usize) -> Result<Likelihood, String> {
+    let Some(tokens) = value["prompt_logprobs"].as_array() else {
+        return Err("no `prompt_logprobs`: it cannot tell how likely a given answer is".to_owned());
+    };
+    let mut own = tokens.get(before..).unwrap_or_default();
+    let read = |token: &Value| -> Option<(f64, String)> {
+        // The token that stands there comes first.
+        let one = token.as_object()?.values().next()?;
+        let text = one["decoded_token"].as_str().unwrap_or_default();
+        Some((one["logprob"].as_f64()?, text.to_owned()))
+    };
+    while let Some((last, rest)) = own.split_last() {
+        let blank = read(last).is_some_and(|(_, text)| text.trim().is_empty() && !text.is_empty());
+        if !blank || rest.is_empty() {
+            break;
+        }
+        own = rest;
+    }
+    let found: Option<Vec<(f64, String)>> = own.iter().map(read).collect();
+    match found {
+        Some(found) if !found.is_empty() => Ok(Likelihood {
+            log_probability: found.iter().map(|(logprob, _)| logprob).sum(),
+            tokens: found.len(),
+        }),
+        _ => Err("no log-probability of the answer's tokens".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_of_the_answer_are_summed() {
+        let echoed = json!({"choices": [{"logprobs": {
+            "tokens": ["Is", " it", "?", " y", "es", "!"],
+            "text_offset": [0, 2, 5, 6, 8, 10],
+            "token_logprobs": [null, -4.0, -3.0, -0.5, -0.25, -9.0],
+        }}]});
+        let found = of_echo(&echoed, 6, " yes").expect("found");
+        assert_eq!((found.log_probability, found.tokens), (-0.75, 2));
+        // A token that both share belongs to the answer.
+        let found = of_echo(&echoed, 7, "yes").expect("found");
+        assert_eq!(found.tokens, 2);
+        let mut untold = echoed.clone();
+        untold["choices"][0]["logprobs"]["text_offset"] = json!([-1, -1, -1, -1, -1, -1]);
+        let found = of_echo(&untold, 6, " yes").expect("found");
+        assert_eq!((found.log_probability, found.tokens), (-0.75, 2));
+        assert!(of_echo(&json!({"choices": [{"logprobs": null}]}), 6, " yes").is_err());
+    }
+
+    #[test]
+    fn tokens_of_a_turn_are_summed_without_the_blank_after_it() {
+        let token = |text: &str, logprob: f64| json!({"5": {"logprob": logprob, "rank": 1, "decoded_token": text}});
+        let value = json!({"prompt_logprobs": [
+            null, token("a", -7.0), token("Tea", -0.5), token("<end>", -0.25), token("\n", -3.0),
+        ]});
+        let found = of_prompt(&value, 2).expect("found");
+        assert_eq!((found.log_probability, found.tokens), (-0.75, 2));
+        assert!(of_prompt(&json!({}), 2).is_err());
+        assert!(of_prompt(&value, 9).is_err());
+    }
+}
