@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgGroup, Args, Parser, Subcommand};
 use corpus::pictograms::{DOMAINS, Domain};
 
 use crate::bench::Bench;
 use crate::convert::Convert;
+use crate::endpoint_flags::{ANSWERER, EndpointFlags};
 use crate::flags::{Shared, positive};
 use crate::inspect_data::InspectData;
 use crate::plan::Plan;
@@ -66,7 +67,7 @@ pub enum Command {
     Train(Stage),
     /// Stage 6: answer the tasks before and after; or a model on benchmarks.
     ///
-    /// With --model the benchmarks of --data are answered, scored and shown; --list shows all of them.
+    /// With --model or --endpoint-model the benchmarks of --data are answered, scored and shown; --list shows all of them.
     /// Example: adamllm evaluate --model DIR --tasks slake,pmc-vqa --data benchmarks --output scores
     Evaluate(Evaluate),
     /// Stage 7: numbers and the HTML page.
@@ -180,6 +181,9 @@ pub struct Stage {
     /// Override of a recipe key; repeatable.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub set: Vec<String>,
+    /// Begin although endpoints are forecast to take more than a cap (`max_cost`, `max_tokens`) allows.
+    #[arg(long)]
+    pub yes: bool,
     /// Go on where an earlier attempt stopped (always done).
     #[arg(long, hide = true)]
     pub resume: bool,
@@ -202,12 +206,17 @@ pub struct Synthesize {
 
 /// `adamllm evaluate`.
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new(ANSWERER).requires("output")))]
 pub struct Evaluate {
     /// List the benchmarks with their sizes, metrics and prompts.
-    #[arg(long)]
+    #[arg(long, conflicts_with = ANSWERER)]
     pub list: bool,
     /// The recipe, a TOML file: answers its own tasks before and after.
-    #[arg(required_unless_present_any = ["list", "model"], requires = "run_dir")]
+    #[arg(
+        required_unless_present_any = ["list", ANSWERER],
+        requires = "run_dir",
+        conflicts_with = ANSWERER
+    )]
     pub recipe: Option<PathBuf>,
     /// The recipe's run folder.
     #[arg(long, requires = "recipe")]
@@ -215,6 +224,9 @@ pub struct Evaluate {
     /// Override of a recipe key; repeatable.
     #[arg(long = "set", value_name = "KEY=VALUE", requires = "recipe")]
     pub set: Vec<String>,
+    /// Begin although endpoints are forecast to take more than a cap (`max_cost`, `max_tokens`) allows.
+    #[arg(long, requires = "recipe")]
+    pub yes: bool,
     /// Go on where an earlier attempt stopped (always done).
     #[arg(long, hide = true)]
     pub resume: bool,
@@ -231,6 +243,7 @@ impl Evaluate {
             run_dir: self.run_dir.clone()?,
             limit: self.benchmarks.limit,
             set: self.set.clone(),
+            yes: self.yes,
             resume: self.resume,
         })
     }
@@ -257,10 +270,14 @@ pub struct Run {
 
 /// `adamllm generate`.
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new(ANSWERER).required(true)))]
 pub struct Generate {
     /// A model folder.
-    #[arg(long)]
-    pub model: PathBuf,
+    #[arg(long, group = ANSWERER)]
+    pub model: Option<PathBuf>,
+    /// A model at an endpoint instead.
+    #[command(flatten)]
+    pub endpoint: EndpointFlags,
     /// Requests, one JSON object a line.
     #[arg(long, requires = "output", conflicts_with = "prompt")]
     pub requests: Option<PathBuf>,

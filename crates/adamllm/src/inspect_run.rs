@@ -8,7 +8,8 @@ use corpus::Rejected;
 use corpus::rejects::{self, Group, Groups};
 use run::events::{self, Event, What};
 use run::looks;
-use run::plan::size_of_folder;
+use run::plan::{Forecast, size_of_folder};
+use run::spending::Spending;
 use run::usage::{METRICS, Usage};
 use run::{Graph, Node};
 use serde_json::{Map, Value, json};
@@ -46,7 +47,9 @@ pub fn run(shared: &Shared, folder: &Path) -> Result<()> {
         .collect();
     let bytes = size_of_folder(folder);
     let documents: Vec<&Value> = stages.iter().map(|(stage, _)| stage).collect();
-    let document = json!({"stages": documents, "chosen": chosen, "bytes": bytes});
+    let forecast = Forecast::read(folder);
+    let document =
+        json!({"stages": documents, "chosen": chosen, "bytes": bytes, "forecast": forecast});
     print(shared, &document, || {
         println!("`{}`, {:.1} MB\n", folder.display(), bytes as f64 / 1e6);
         let chosen: Vec<(&String, String)> = chosen
@@ -55,6 +58,9 @@ pub fn run(shared: &Shared, folder: &Path) -> Result<()> {
             .collect();
         let rows: Vec<[&str; 2]> = chosen.iter().map(|(k, v)| [k.as_str(), v]).collect();
         println!("{}", table(&rows, &[32], width()));
+        for place in forecast.iter().flat_map(|forecast| &forecast.places) {
+            println!("forecast of `{}.endpoint`: {}", place.place, place.text());
+        }
         for (stage, left_out) in &stages {
             let text = |key: &str| stage[key].as_str().unwrap_or_default();
             let row = ["stage", "state", "shown"].map(text);
@@ -84,6 +90,7 @@ fn look(run: &Path, graph: &Graph, node: &Node, told: &[Event]) -> Result<(Value
     let (standing, mut shown) = match &manifest {
         Some(manifest) => {
             let counts = manifest.counts.as_object().into_iter().flatten();
+            let counts = counts.filter(|(_, n)| !n.is_object());
             let counts: Vec<String> = counts.map(|(name, n)| format!("{n} {name}")).collect();
             (
                 "done",
@@ -110,9 +117,13 @@ fn look(run: &Path, graph: &Graph, node: &Node, told: &[Event]) -> Result<(Value
     if let Some(usage) = &usage {
         shown = format!("{shown}; {}", usage.text());
     }
+    let spending = manifest.as_ref().and_then(|m| Spending::of(&m.counts));
+    if let Some(spending) = &spending {
+        shown = format!("{shown}; {}", spending.text());
+    }
     let document = json!({
         "stage": node.name, "state": standing, "shown": shown, "rejected": rejected, "last_step": training,
-        "usage": usage, "validation": seen,
+        "usage": usage, "validation": seen, "spending": spending,
         "seconds": manifest.as_ref().map(|m| m.seconds), "counts": manifest.map(|m| m.counts),
     });
     Ok((document, lines))

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};
 use run::events::{Event, Listener, What};
+use run::spending::Spending;
 use serde_json::Value;
 
 use crate::flags::Shared;
@@ -138,8 +139,12 @@ impl Listener for Terminal {
 
 /// Counts as one reads them.
 fn told(counts: &Value) -> String {
+    let spending = Spending::of(counts);
     let counts = counts.as_object().into_iter().flatten();
-    let each: Vec<String> = counts.map(|(name, n)| format!("{name} {n}")).collect();
+    // What was spent is told in words.
+    let counts = counts.filter(|(_, n)| !n.is_object());
+    let mut each: Vec<String> = counts.map(|(name, n)| format!("{name} {n}")).collect();
+    each.extend(spending.map(|spending| spending.text()));
     each.join(", ")
 }
 

@@ -8,6 +8,7 @@
 #[cfg(not(all(feature = "tables", feature = "codecs")))]
 mod absent;
 mod causes;
+mod completion;
 pub mod convert;
 pub mod digest;
 pub mod digests;
@@ -34,11 +35,11 @@ pub mod tables;
 pub mod words;
 
 pub use causes::causes;
+pub use completion::{Completion, FinishReason, LikelyToken};
 pub use error::{BadRow, Error, Reason};
 pub use model_place::ModelPlace;
 pub use nearest::nearest;
 pub use record::{
-    Completion, Consistency, Decoding, FinishReason, IMAGE_MARK, Label, LikelyToken, Open, Pair,
-    Prediction, Rejected, Request, Role, Sample, Seed, SeedTask, Triplet, Turn, TurnMarkers,
-    Verdict, image_marks,
+    Consistency, Decoding, IMAGE_MARK, Label, Open, Pair, Prediction, Rejected, Request, Role,
+    Sample, Seed, SeedTask, Triplet, Turn, TurnMarkers, Verdict, image_marks,
 };

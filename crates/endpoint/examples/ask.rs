@@ -27,7 +27,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .as_deref()
         .and_then(Secret::new);
     let mut client = Client::open(settings, books(rest.get(3).map(Path::new))?)?;
-    client.probe(&[endpoint::Service::Chat], &mut |notice| {
+    client.probe(&[endpoint::Need::Chat], &mut |notice| {
         eprintln!("{notice:?}")
     })?;
 

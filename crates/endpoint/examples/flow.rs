@@ -17,7 +17,7 @@ use simulator::{Outcome, Scenario};
 /// A name and what it stands for.
 type Named = (&'static str, fn() -> Scenario);
 
-const ALL: [Named; 12] = [
+const ALL: [Named; 22] = [
     ("limit of 32 at once", || scenarios::limit_of_32(None)),
     ("limit of 32 at once, Retry-After: 1", || {
         scenarios::limit_of_32(Some(1.0))
@@ -34,6 +34,16 @@ const ALL: [Named; 12] = [
     ("all refused for a minute", scenarios::full_storm),
     ("one of three dies", scenarios::three_of_which_one_dies),
     ("one of five fails", scenarios::faulty),
+    ("limit of 32 far away", scenarios::limit_far_away),
+    ("slow limit of 4", scenarios::slow_limit_of_4),
+    ("one of three refused for a minute", scenarios::drizzle),
+    ("choking", scenarios::choking),
+    ("batch in step", scenarios::batch_in_step),
+    ("batch of all lengths", scenarios::batch_of_all_lengths),
+    ("one of twenty refused", scenarios::sporadic),
+    ("bucket of 20 a second", scenarios::bucket_of_20),
+    ("one by one", scenarios::one_by_one),
+    ("fleet of batches", scenarios::fleet_of_batches),
 ];
 
 fn main() {

@@ -56,16 +56,27 @@ struct Source {
     is_own: bool,
 }
 
-/// Which file, and where in it.
+/// Which file, and where in it. There is one for each answer, so it is flat.
 #[derive(Clone, Copy, Debug)]
 struct Slot {
+    start: u64,
+    length: u32,
     file: u32,
-    extent: Extent,
+}
+
+impl Slot {
+    fn new(file: u32, extent: Extent) -> Self {
+        Self {
+            start: extent.start,
+            length: extent.length,
+            file,
+        }
+    }
 }
 
 impl Cache {
     /// Opens the folder of a run, and one that runs share, making what is not there. A shared folder that cannot be written is
-    /// read all the same.
+    /// read all the same. What others put there later is not seen before the next opening.
     pub fn open(own: &Path, shared: Option<&Path>) -> Result<Self, CacheError> {
         let mut shelves = Shelves {
             own: Shelf::new(own),
@@ -132,8 +143,8 @@ impl Cache {
         let line = line::write(key, text.as_bytes());
         let mut shelves = self.shelves();
         let slot = shelves.append_own(&line)?;
-        self.unsynced.store(true, Ordering::Release);
         shelves.append_shared(&line)?;
+        self.unsynced.store(true, Ordering::Release);
         shelves.index.insert(short, slot);
         drop(shelves);
         Ok(serde_json::from_str(&text).unwrap_or_else(|_| answer.clone()))
@@ -183,7 +194,7 @@ impl Shelves {
         let file = self.files.len() as u32;
         let index = &mut self.index;
         self.damaged += folder::scan(&path, |key, extent| {
-            index.insert(key, Slot { file, extent });
+            index.insert(key, Slot::new(file, extent));
         })?;
         self.files.push(Source { path, is_own });
         Ok(())
@@ -197,15 +208,15 @@ impl Shelves {
                 &mut last.insert((slot.file, file)).1
             }
         };
-        let mut line = vec![0; slot.extent.length as usize];
-        file.seek(SeekFrom::Start(slot.extent.start))?;
+        let mut line = vec![0; slot.length as usize];
+        file.seek(SeekFrom::Start(slot.start))?;
         file.read_exact(&mut line)?;
         Ok(line)
     }
 
     fn append_own(&mut self, line: &[u8]) -> Result<Slot, CacheError> {
         let (file, extent) = self.own.append(line, &mut self.files, true)?;
-        Ok(Slot { file, extent })
+        Ok(Slot::new(file, extent))
     }
 
     fn append_shared(&mut self, line: &[u8]) -> Result<(), CacheError> {
@@ -269,3 +280,6 @@ fn short(key: &str) -> Result<u128, CacheError> {
         key: key.to_owned(),
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,34 +8,17 @@ use reqwest::{Certificate, Proxy, redirect};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::attempt::Exchange;
-use crate::cache::Cache;
+use crate::books::{Books, Watch};
 use crate::driver::Driver;
 use crate::error::Error;
 use crate::job::{Done, Job, Kept, What};
 use crate::learned::Learned;
-use crate::ledger::{Ledger, Spent};
+use crate::ledger::Spent;
 use crate::notice::Notice;
 use crate::probe;
 use crate::settings::Settings;
+use crate::wire::Need;
 use crate::wire::scoring::Likelihood;
-use crate::wire::{Service, question};
-
-/// Where answers are kept and money is counted.
-#[derive(Clone, Debug, Default)]
-pub struct Books {
-    /// What is spent; without one nothing is counted and no cap holds.
-    pub ledger: Option<Arc<Ledger>>,
-    /// Answers by content; without one everything is asked.
-    pub cache: Option<Arc<Cache>>,
-}
-
-/// Who hears how it goes, and who may stop it.
-pub struct Watch<'a> {
-    /// Whether it is asked to stop; looked at ten times a second.
-    pub stop: &'a dyn Fn() -> bool,
-    /// Hears what happens.
-    pub notice: &'a mut dyn FnMut(Notice),
-}
 
 /// A request and the answers whose likelihood is asked for.
 #[derive(Clone, Debug, PartialEq)]
@@ -128,10 +111,11 @@ impl Client {
     /// that cannot be reached is told and left out until it answers.
     ///
     /// Gives [`Error::Unreachable`], [`Error::NoKey`], [`Error::WrongKey`], [`Error::NoModel`], [`Error::NoService`] and
-    /// [`Error::Hopeless`].
-    pub fn probe(&self, needs: &[Service], notice: &mut dyn FnMut(Notice)) -> Result<(), Error> {
+    /// [`Error::NoOpenTurns`].
+    pub fn probe(&mut self, needs: &[Need], notice: &mut dyn FnMut(Notice)) -> Result<(), Error> {
         let looking = probe::look(&self.exchange, &self.settings, needs, notice);
-        self.runtime.block_on(looking)
+        self.learned.speaks_more = self.runtime.block_on(looking)?;
+        Ok(())
     }
 
     /// Gives every request one completion, in any order. One that fails, or that the model or the endpoint refuses, gets a
@@ -284,14 +268,6 @@ impl Client {
     /// How many answers were taken from those that were kept.
     pub fn known(&self) -> u64 {
         self.known
-    }
-
-    /// The services that requests need.
-    pub fn services<'a>(requests: impl Iterator<Item = &'a Request>) -> Vec<Service> {
-        let mut all: Vec<Service> = requests.map(question::service).collect();
-        all.sort();
-        all.dedup();
-        all
     }
 }
 

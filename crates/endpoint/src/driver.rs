@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::task::{Id, JoinError, JoinSet};
 
 use crate::attempt::Exchange;
-use crate::client::{Books, Watch};
+use crate::books::{Books, Watch};
 use crate::error::Error;
 use crate::failure::Failure;
 use crate::fleet::{Fleet, Pick, Sent};
@@ -246,7 +246,7 @@ impl<'a> Driver<'a> {
             self.exchange.clone(),
             Arc::clone(&self.settings),
             Arc::clone(&waiting.job),
-            self.learned.limit,
+            self.learned.words(),
             sent.index(),
             ticket,
         ));

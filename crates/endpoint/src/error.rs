@@ -74,6 +74,16 @@ pub enum Error {
         /// What it says.
         problem: String,
     },
+    /// An endpoint's chat template does not let a conversation go on with another turn than an answer.
+    #[error(
+        "the chat template that the endpoint `{address}` serves `{model}` with does not know the variable `open`, which a synthesizer is asked by; serve the folder that `adamllm tune-synthesizer` saved"
+    )]
+    NoOpenTurns {
+        /// Which one.
+        address: String,
+        /// The model.
+        model: String,
+    },
     /// An endpoint will answer no request.
     #[error("the endpoint `{address}` answers no request: {problem}")]
     Hopeless {

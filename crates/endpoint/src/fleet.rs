@@ -13,7 +13,7 @@ use crate::notice::Notice;
 use crate::rates::Rates;
 use crate::settings::Limits;
 use crate::window::{Ending, Slot, Window};
-use health::{Change, Health};
+use health::Health;
 
 /// A pause of this length is worth to be told, and not again within the other.
 const TOLD_FROM: Duration = Duration::from_secs(5);
@@ -105,7 +105,7 @@ impl Fleet {
             index,
             tokens,
             slot: member.window.sent(now),
-            generation: member.health.sent(),
+            generation: member.health.sent(now),
         }
     }
 
@@ -116,23 +116,30 @@ impl Fleet {
         sent: Sent,
         result: Result<u64, &Failure>,
     ) -> Vec<Notice> {
-        let member = &mut self.members[sent.index];
+        let Sent {
+            index,
+            tokens,
+            slot,
+            generation,
+        } = sent;
+        let member = &mut self.members[index];
         let ending = match result {
-            Ok(tokens) => {
-                member.rates.correct(now, sent.tokens, tokens);
-                Ending::Answer(tokens)
+            Ok(found) => {
+                member.rates.correct(now, tokens, found);
+                Ending::Answer(found)
             }
             Err(Failure::TooMany { retry_after }) => Ending::TooMany(*retry_after),
             Err(Failure::Server { .. } | Failure::Broken(_)) => Ending::Wasted,
             Err(_) => Ending::Nothing,
         };
-        let mut notices = Vec::new();
-        if let Some(pause) = member.window.ended(now, &sent.slot, ending) {
-            notices.extend(member.paused(now, pause));
-        }
+        let pause = member.window.ended(now, &slot, ending);
+        let mut notices = Vec::from_iter(pause.and_then(|pause| member.paused(now, pause)));
         let problem = match result {
-            Err(Failure::Unreachable(problem) | Failure::Broken(problem)) => problem,
-            Err(Failure::Server { problem, .. }) => problem,
+            Err(
+                Failure::Unreachable(problem)
+                | Failure::Broken(problem)
+                | Failure::Server { problem, .. },
+            ) => problem,
             Ok(_)
             | Err(
                 Failure::TooMany { .. }
@@ -141,31 +148,34 @@ impl Fleet {
                 | Failure::Hopeless(_),
             ) => {
                 self.silent_since = None;
-                if let Some(Change::Back) = member.health.lives(now, sent.generation) {
-                    notices.push(Notice::Back {
-                        address: member.address.to_string(),
-                    });
-                }
+                let change = member.health.lives(now, generation);
+                notices.extend(change.map(|_| Notice::Back {
+                    address: member.address.to_string(),
+                }));
                 return notices;
             }
         };
         self.silent_since.get_or_insert(now);
         let is_unreachable = matches!(result, Err(Failure::Unreachable(_)));
-        let change = member.health.failed(now, sent.generation, is_unreachable);
-        if let Some(Change::Down) = change {
-            notices.push(Notice::Down {
-                address: member.address.to_string(),
-                problem: problem.clone(),
-            });
-        }
+        let change = member.health.failed(now, generation, is_unreachable);
+        notices.extend(change.map(|_| Notice::Down {
+            address: member.address.to_string(),
+            problem: problem.clone(),
+        }));
         notices
     }
 
     /// A request was given up here, which says nothing about its endpoint.
     pub fn abandoned(&mut self, now: Instant, sent: Sent) {
-        let member = &mut self.members[sent.index];
-        member.window.ended(now, &sent.slot, Ending::Nothing);
-        member.health.abandoned(sent.generation);
+        let Sent {
+            index,
+            slot,
+            generation,
+            ..
+        } = sent;
+        let member = &mut self.members[index];
+        member.window.ended(now, &slot, Ending::Nothing);
+        member.health.abandoned(generation);
     }
 
     /// The endpoints that are down and are to be asked now whether they are back, each once: what comes of it goes to
@@ -200,9 +210,12 @@ impl Fleet {
     /// When to ask [`Self::pick`] and [`Self::due`] again if nothing ends before. What a request has to wait for its share of a minute
     /// is said by [`Pick::Wait`] alone.
     pub fn next_event(&self, now: Instant) -> Option<Instant> {
-        let next = |member: &Member| match member.health.is_open() {
-            true => member.window.next_event(now),
-            false => member.health.probe(),
+        let next = |member: &Member| {
+            if member.health.is_open() {
+                member.window.next_event(now)
+            } else {
+                member.health.probe()
+            }
         };
         self.members.iter().map(next).fold(None, earlier)
     }
@@ -245,6 +258,9 @@ impl Member {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;
 
 fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
     match (one, other) {

@@ -46,6 +46,15 @@ pub(crate) enum Kept {
 /// Takes what came of a job, or what is wrong with it.
 pub(crate) type Done<'d> = dyn FnMut(&Job, Result<Kept, String>) -> Result<(), String> + 'd;
 
+/// The words that endpoints are asked in, as far as they differ in them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Words {
+    /// For the most tokens of an answer.
+    pub limit: &'static str,
+    /// Whether what is usual is said too.
+    pub says_all: bool,
+}
+
 /// A body that is ready to leave.
 #[derive(Debug)]
 pub(crate) struct Body {
@@ -75,6 +84,7 @@ impl Job {
             seed: settings.seed,
             stream: false,
             limit: LIMITS[0],
+            says_all: false,
         };
         let body = self.value(asking, &mut named)?;
         let body = json!({"format": FORMAT, "service": self.service().path(), "body": body});
@@ -82,7 +92,7 @@ impl Job {
     }
 
     /// The body with its pictures encoded anew.
-    pub fn body(&self, settings: &Settings, limit: &'static str) -> Result<Body, String> {
+    pub fn body(&self, settings: &Settings, words: Words) -> Result<Body, String> {
         let mut scaled = 0;
         let mut encoded = |path: &Path| {
             let sent = picture::encode(path, settings.pictures)?;
@@ -93,7 +103,8 @@ impl Job {
             model: &settings.model,
             seed: settings.seed,
             stream: settings.stream && self.what == What::Complete,
-            limit,
+            limit: words.limit,
+            says_all: words.says_all,
         };
         let value = self.value(asking, &mut encoded)?;
         let bytes = value.to_string().into_bytes();

@@ -1,6 +1,6 @@
 //! What a client finds out of its endpoints while it asks them.
 
-use crate::job::Job;
+use crate::job::{Job, Words};
 use crate::prices::Usage;
 use crate::settings::Settings;
 use crate::wire::question::LIMITS;
@@ -12,6 +12,9 @@ pub(crate) struct Learned {
     pub limit: &'static str,
     /// The most tokens that a picture took.
     pub picture_tokens: u64,
+    /// Whether the endpoints are engines that know more than OpenAI's own words, and take what is not said from the model's
+    /// folder.
+    pub speaks_more: bool,
     /// Whether anything was answered.
     pub answered: bool,
     /// Whether the likelihood of any given answer was told.
@@ -27,10 +30,19 @@ impl Learned {
         Self {
             limit: LIMITS[0],
             picture_tokens: settings.pictures.tokens,
+            speaks_more: false,
             answered: false,
             scored: false,
             unscored: 0,
             told_count: false,
+        }
+    }
+
+    /// The words that endpoints are asked in.
+    pub fn words(&self) -> Words {
+        Words {
+            limit: self.limit,
+            says_all: self.speaks_more,
         }
     }
 

@@ -20,6 +20,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use crate::cache::Cache;
+use crate::durable;
 
 pub use amount::{Amount, Caps, Settlement, Spent};
 pub use error::{Exhausted, LedgerError, Refusal};
@@ -62,11 +63,8 @@ impl Ledger {
     /// A last line that was torn off while it was written is cut away: nobody has acted on it.
     pub fn open(path: &Path, caps: Caps, answers: Option<Arc<Cache>>) -> Result<Self, LedgerError> {
         let writing = LedgerError::writing(path);
-        let folder = match path.parent() {
-            Some(folder) if folder != Path::new("") => folder,
-            _ => Path::new("."),
-        };
-        fs::create_dir_all(folder).map_err(LedgerError::writing(folder))?;
+        let folder = durable::parent(path);
+        durable::make_folder(folder).map_err(LedgerError::writing(folder))?;
         refuse_all_but_files(path)?;
         let mut options = OpenOptions::new();
         let file = options.create(true).read(true).append(true).open(path);
@@ -78,7 +76,12 @@ impl Ledger {
                     path: path.to_owned(),
                 });
             }
-            Err(TryLockError::Error(source)) => return Err(writing(source)),
+            Err(TryLockError::Error(source)) => {
+                return Err(LedgerError::Lock {
+                    path: path.to_owned(),
+                    source: Arc::new(source),
+                });
+            }
         }
         let Replay {
             mut accounts,
@@ -95,16 +98,16 @@ impl Ledger {
             pid: std::process::id(),
             time: Cow::from(time),
         };
-        let mut begin = opened.bytes().map_err(&writing)?;
+        let mut first = bytes(&opened);
         if unended {
-            begin.insert(0, b'\n');
+            first.insert(0, b'\n');
         }
-        let begun = file
+        let written = file
             .set_len(whole)
-            .and_then(|()| file.write_all(&begin))
+            .and_then(|()| file.write_all(&first))
             .and_then(|()| file.sync_all())
-            .and_then(|()| File::open(folder)?.sync_all());
-        begun.map_err(&writing)?;
+            .and_then(|()| durable::sync_folder(folder));
+        written.map_err(&writing)?;
         let outbox = Arc::new(Outbox::default());
         let writer = writer::start(Arc::clone(&outbox), file, path.to_owned(), answers);
         let writer = writer.map_err(&writing)?;
@@ -141,7 +144,8 @@ impl Ledger {
         };
         // Sent while the accounts are held, so that lines stand in the order of their numbers.
         let synced = self.books.outbox.send_awaited(&bytes(&line))?;
-        accounts.reserve(number, place, what, amount);
+        let taken = accounts.reserve(number, place, what, amount);
+        debug_assert!(taken, "the number is the next one");
         Ok(Ticket {
             number,
             amount,
@@ -247,9 +251,12 @@ impl Spent {
     }
 }
 
+/// A line with its end.
 fn bytes(line: &Line<'_>) -> Vec<u8> {
-    line.bytes()
-        .expect("a line of texts and whole numbers has a JSON form")
+    let mut bytes =
+        serde_json::to_vec(line).expect("a line of texts and whole numbers has a JSON form");
+    bytes.push(b'\n');
+    bytes
 }
 
 /// A device or a pipe in the place of the file would be read without end.
@@ -262,3 +269,6 @@ fn refuse_all_but_files(path: &Path) -> Result<(), LedgerError> {
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,9 +3,11 @@
 
 mod address;
 mod attempt;
+mod books;
 mod cache;
 mod client;
 mod driver;
+mod durable;
 mod error;
 mod failure;
 mod fleet;
@@ -25,9 +27,12 @@ mod window;
 mod wire;
 
 pub use address::{Address, AddressError};
+pub use books::{Books, Watch};
 pub use cache::{Cache, CacheError};
-pub use client::{Books, Client, Scored, Watch};
+pub use client::{Client, Scored};
 pub use error::Error;
+pub use failure::Failure;
+pub use fleet::{Fleet, Pick, Sent};
 pub use ledger::{
     Amount, Caps, Exhausted, Ledger, LedgerError, Refusal, Settlement, Spent, Ticket,
 };
@@ -35,5 +40,5 @@ pub use notice::Notice;
 pub use prices::{Money, MoneyError, PriceError, Prices, Usage};
 pub use secret::Secret;
 pub use settings::{Limits, PictureFormat, Pictures, Settings, Timeouts};
-pub use wire::Service;
+pub use wire::Need;
 pub use wire::scoring::Likelihood;

@@ -218,7 +218,37 @@ impl Prices {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn decimals_of_six_places_are_exact(millionths in 0..1_000_000_000_000_u64) {
+            let text = format!("{}.{:06}", millionths / 1_000_000, millionths % 1_000_000);
+            let money = Money::new(text.parse().expect("a number")).expect("an amount");
+            prop_assert_eq!(money.0, millionths * 1_000_000);
+            prop_assert_eq!(format!("{money:.6}"), text.clone());
+            prop_assert_eq!(money.to_string(), text.trim_end_matches('0').trim_end_matches('.'));
+        }
+
+        #[test]
+        fn costs_are_exact_whole_numbers(
+            cents in proptest::array::uniform4(0..100_000_u64),
+            counts in proptest::array::uniform3(0..10_000_000_u64),
+        ) {
+            let [input, output, cached_input, request] = cents.map(|cents| cents as f64 / 100.0);
+            let prices = Prices { input, output, cached_input: Some(cached_input), request };
+            let [read, cached, written] = counts;
+            // A cent for a million tokens is 10,000 units a token.
+            let tokens = read * cents[0] + cached * cents[2] + written * cents[1];
+            let expected = u128::from(tokens) * 10_000 + u128::from(cents[3]) * 10_000_000_000;
+            let cost = prices.cost(&usage(read + cached, written, cached));
+            prop_assert_eq!(u128::from(cost.0), expected);
+        }
+    }
 
     fn prices(input: f64, output: f64) -> Prices {
         Prices {
@@ -254,7 +284,7 @@ mod tests {
         check(0.000_000_5, 500_000, "0.000001");
         check(1e-12, 1, "0.000001");
         check(f64::MIN_POSITIVE, 1, "0.000001");
-        assert_eq!(Money::MAX.to_string(), "18446744.073710");
+        assert_eq!(Money::MAX.to_string(), "18446744.07371");
         assert_eq!(format!("{:.0} {:.1}", Money(ONE / 2), Money(ONE)), "1 1.0");
         assert_eq!(format!("{:.40}", Money(12)), "0.000000000012");
     }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::attempt::{Exchange, Most};
 use crate::failure::Failure;
 use crate::fleet::Sent;
-use crate::job::Job;
+use crate::job::{Job, Words};
 use crate::ledger::{LedgerError, Ticket};
 use crate::settings::Settings;
 
@@ -77,7 +77,7 @@ pub(crate) async fn attempted(
     exchange: Exchange,
     settings: Arc<Settings>,
     job: Arc<Job>,
-    limit: &'static str,
+    words: Words,
     index: usize,
     ticket: Option<Ticket>,
 ) -> Tried {
@@ -87,10 +87,10 @@ pub(crate) async fn attempted(
         outcome: Err(Ended::Request(String::new())),
     };
     let body = if job.request.images.is_empty() {
-        job.body(&settings, limit)
+        job.body(&settings, words)
     } else {
         let (job, settings) = (Arc::clone(&job), Arc::clone(&settings));
-        let encoded = tokio::task::spawn_blocking(move || job.body(&settings, limit));
+        let encoded = tokio::task::spawn_blocking(move || job.body(&settings, words));
         encoded.await.unwrap_or_else(|error| Err(error.to_string()))
     };
     let body = match body {

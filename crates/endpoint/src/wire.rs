@@ -5,7 +5,29 @@ pub(crate) mod pieces;
 pub(crate) mod question;
 pub(crate) mod scoring;
 
-/// What is asked of an endpoint.
+/// What an endpoint has to be able to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Need {
+    /// To answer conversations.
+    Chat,
+    /// To go on with raw prompts, and to say how likely given texts are after them.
+    Completions,
+    /// To go on with conversations after the header of another turn than an answer's: the served folder's chat template has
+    /// to know the variable `open`, as those that a tuned synthesizer is saved with do.
+    OpenTurns,
+}
+
+impl Need {
+    /// The service that it is about.
+    pub(crate) fn service(self) -> Service {
+        match self {
+            Self::Chat | Self::OpenTurns => Service::Chat,
+            Self::Completions => Service::Completions,
+        }
+    }
+}
+
+/// A service of an endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Service {
     /// Conversations with pictures.

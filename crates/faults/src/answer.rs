@@ -178,7 +178,7 @@ mod tests {
             cut(r#", "stop": ["w", "e"]"#, "one two"),
             ("on".to_owned(), "stop")
         );
-        let empty = cut(r#", "max_tokens": 0, "stop": """#, "one");
+        let empty = cut(r#", "max_tokens": 0, "stop": "", "echo": true"#, "one");
         assert_eq!(empty, (String::new(), "length"));
     }
 }

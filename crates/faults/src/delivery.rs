@@ -10,6 +10,7 @@ use tokio::time::sleep;
 
 use crate::fault::Fault;
 use crate::http::{Wire, reason};
+use crate::wire;
 
 /// Most bytes of an answer without end; a client that takes all of them has no bound of its own.
 const ENDLESS: u64 = 1 << 30;
@@ -71,6 +72,29 @@ impl Reply {
         }
     }
 
+    /// Nothing.
+    fn empty(&mut self) {
+        match &mut self.body {
+            Body::Whole(body) => body.clear(),
+            Body::Events(events) => events.clear(),
+        }
+    }
+
+    /// An error where an answer should be, or in its middle.
+    fn fail_inside(&mut self) {
+        let message = "The engine process failed unexpectedly.";
+        let error = wire::error("InternalServerError", None, message).to_string();
+        match &mut self.body {
+            Body::Whole(body) => *body = error.into_bytes(),
+            Body::Events(events) => {
+                let end = events.pop();
+                events.truncate(events.len() / 2);
+                events.push(format!("data: {error}\n\n").into_bytes());
+                events.extend(end);
+            }
+        }
+    }
+
     fn head(&self, length: Option<usize>, closes: bool) -> String {
         let mut head = format!(
             "HTTP/1.1 {} {}\r\ncontent-type: {}\r\n",
@@ -113,6 +137,8 @@ pub(crate) async fn deliver<C: AsyncRead + AsyncWrite + Unpin>(
     match fault {
         Some(Fault::Endless) => return endless(wire, &reply).await.map(|()| false),
         Some(Fault::HalfJson) => reply.halve(),
+        Some(Fault::Empty) => reply.empty(),
+        Some(Fault::ErrorInside) => reply.fail_inside(),
         Some(Fault::WrongContentType) => reply.content_type = "text/plain",
         _ => {}
     }
@@ -132,7 +158,9 @@ pub(crate) async fn deliver<C: AsyncRead + AsyncWrite + Unpin>(
         }
         Some(Fault::Pause(pause)) => {
             wire.send(&[head.as_bytes(), first].concat()).await?;
-            sleep(pause).await;
+            if !wire.stays_for(pause).await {
+                return Err(io::ErrorKind::ConnectionAborted.into());
+            }
             wire.send(second).await?;
         }
         Some(Fault::Drip(pause)) => {
@@ -144,7 +172,7 @@ pub(crate) async fn deliver<C: AsyncRead + AsyncWrite + Unpin>(
         }
         _ => wire.send(&[head.as_bytes(), &body].concat()).await?,
     }
-    Ok(!closes)
+    Ok(!closes && fault != Some(Fault::SilentClose))
 }
 
 /// Sends the first half of an answer and then words until the client has enough of them.

@@ -3,22 +3,21 @@
 use std::io;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::sleep;
 
 use crate::answer::{Answer, Finish};
 use crate::delivery::{Reply, deliver};
 use crate::fault::{Fault, KeyPlace, WrongCount};
+use crate::fields;
 use crate::http::{Head, Wire};
 use crate::log::{Arrival, KeySeen};
-use crate::request::{Request, Service, Unfit};
+use crate::refusing::{Elsewhere, no_key, no_model, refused, too_large, too_long, too_many, unfit};
+use crate::request::{Request, Service};
 use crate::setup::Setup;
 use crate::state::State;
 use crate::wire::{self, Served};
-
-/// What whoever follows a redirect is sent to.
-pub(crate) struct Elsewhere(pub String);
 
 /// Answers one request; tells whether the connection can go on.
 pub(crate) async fn exchange<C: AsyncRead + AsyncWrite + Unpin>(
@@ -132,17 +131,15 @@ async fn answered<C: AsyncRead + AsyncWrite + Unpin>(
         _ => Duration::ZERO,
     };
     let wait = state.latency(asked.number) + late;
-    if !wait.is_zero() {
-        sleep(wait).await;
-    }
-    let is_dropped = fault == Some(Fault::DropAfterReading);
+    let stays = wait.is_zero() || connection.stays_for(wait).await;
+    let is_sent = stays && fault != Some(Fault::DropAfterReading);
     state.log().more(*place, |arrival| {
         arrival.prompt_tokens = read;
         arrival.completion_tokens = written;
-        arrival.status = if is_dropped { 0 } else { 200 };
-        arrival.sound = is_sound(fault, &requests);
+        arrival.status = if is_sent { 200 } else { 0 };
+        arrival.sound = is_sent && is_sound(fault, &requests);
     });
-    if is_dropped {
+    if !is_sent {
         return Ok(false);
     }
     let served = Served {
@@ -159,9 +156,9 @@ async fn answered<C: AsyncRead + AsyncWrite + Unpin>(
         answers: &answers,
     };
     let mut reply = if requests[0].says("stream") {
-        Reply::events(&served.events())
+        Reply::events(&wire::events(&served))
     } else {
-        Reply::json(200, &served.whole())
+        Reply::json(200, &wire::whole(&served))
     };
     if fault == Some(Fault::EchoKey(KeyPlace::Header)) {
         let key = head.authorization.clone().unwrap_or_default();
@@ -182,6 +179,7 @@ async fn refuse<C: AsyncRead + AsyncWrite + Unpin>(
     state
         .log()
         .more(asked.place, |arrival| arrival.status = status);
+    let reply = reply.worded(state.setup.wording);
     deliver(connection, reply, None, asked.head.closes).await
 }
 
@@ -197,13 +195,7 @@ fn admitted(body: &[u8], asked: &Asked, state: &State) -> Result<Vec<Request>, R
     if setup.max_body.is_some_and(|most| body.len() > most) {
         return Err(too_large());
     }
-    let requests = Request::read(asked.service, body).map_err(|unfit: Unfit| {
-        let kind = "invalid_request_error";
-        Reply::json(
-            unfit.status,
-            &wire::error(kind, Some(unfit.code), &unfit.message),
-        )
-    })?;
+    let requests = Request::read(asked.service, body).map_err(|told| unfit(&told))?;
     let first = &requests[0];
     let (digest, pictures) = (first.digest.clone(), first.pictures().count());
     let pictures_with_more = first
@@ -225,10 +217,9 @@ fn admitted(body: &[u8], asked: &Asked, state: &State) -> Result<Vec<Request>, R
     if !setup.models.is_empty() && !setup.models.contains(&first.model) {
         return Err(no_model(&first.model));
     }
-    if setup.is_strict
-        && let Some(field) = wire::unknown_field(asked.service, &first.body)
-    {
-        return Err(unknown_field(&field));
+    if setup.is_strict {
+        let is_chat = asked.service == Service::Chat;
+        fields::strange(is_chat, &first.body).map_err(|told| unfit(&told))?;
     }
     if let Some(context) = setup.context {
         let needs = |request: &Request| request.prompt_tokens() + request.max_tokens().unwrap_or(0);
@@ -237,42 +228,6 @@ fn admitted(body: &[u8], asked: &Asked, state: &State) -> Result<Vec<Request>, R
         }
     }
     Ok(requests)
-}
-
-/// What is sent instead of an answer, if the fault is one of that kind.
-fn refused(fault: Option<Fault>, head: &Head, elsewhere: &Elsewhere) -> Option<Reply> {
-    let key = || head.authorization.clone().unwrap_or_default();
-    let reply = match fault? {
-        Fault::TooMany(retry_after) | Fault::TooManyFor { retry_after, .. } => {
-            too_many(retry_after)
-        }
-        Fault::Down(status, retry_after) => down(status, retry_after),
-        Fault::WrongKey => no_key(head),
-        Fault::Forbidden => {
-            let message = "You are not allowed to sample from this model";
-            Reply::json(403, &wire::error("invalid_request_error", None, message))
-        }
-        Fault::NoSuchModel => no_model("the one you asked for"),
-        Fault::ContextTooLong => too_long(4096, 5000),
-        Fault::TooLarge => too_large(),
-        Fault::UnknownField => unknown_field("top_k"),
-        Fault::Html => Reply {
-            content_type: "text/html",
-            ..Reply::json(200, &Value::Null)
-        }
-        .with_text("<!DOCTYPE html><html><body><h1>Sign in to the network</h1></body></html>"),
-        Fault::Redirect(status) => redirect(status, format!("{}{}", elsewhere.0, head.path)),
-        Fault::EchoKey(KeyPlace::Error) => {
-            let message = format!("cannot forward the header `Authorization: {}`", key());
-            Reply::json(500, &wire::error("server_error", None, &message))
-        }
-        Fault::EchoKey(KeyPlace::Redirect) => {
-            let key = key().replace(' ', "%20");
-            redirect(307, format!("{}{}?key={key}", elsewhere.0, head.path))
-        }
-        _ => return None,
-    };
-    Some(reply)
 }
 
 /// Puts into answers what a fault of the model's puts there.
@@ -326,81 +281,6 @@ fn key(head: &Head, setup: &Setup) -> KeySeen {
     }
 }
 
-/// OpenAI quotes both ends of a wrong key.
-fn no_key(head: &Head) -> Reply {
-    let came = head.authorization.as_deref().unwrap_or_default();
-    let came = came.trim_start_matches("Bearer ");
-    let message = match (came.get(..8), came.len().checked_sub(4)) {
-        (Some(begin), Some(end)) if came.is_char_boundary(end) => {
-            format!("Incorrect API key provided: {begin}****{}.", &came[end..])
-        }
-        _ => "You didn't provide an API key.".to_owned(),
-    };
-    let error = wire::error("invalid_request_error", Some("invalid_api_key"), &message);
-    Reply::json(401, &error)
-}
-
-fn no_model(model: &str) -> Reply {
-    let message = format!("The model `{model}` does not exist or you do not have access to it.");
-    let error = wire::error("invalid_request_error", Some("model_not_found"), &message);
-    Reply::json(404, &error)
-}
-
-fn too_long(context: u64, needs: u64) -> Reply {
-    let message = format!(
-        "This model's maximum context length is {context} tokens. However, you requested {needs} tokens. Please reduce the length of the messages or completion."
-    );
-    let code = Some("context_length_exceeded");
-    Reply::json(400, &wire::error("invalid_request_error", code, &message))
-}
-
-fn too_large() -> Reply {
-    let message = "The image you sent is larger than what is accepted.";
-    Reply::json(413, &wire::error("invalid_request_error", None, message))
-}
-
-fn unknown_field(field: &str) -> Reply {
-    let message = format!("Unrecognized request argument supplied: {field}");
-    Reply::json(400, &wire::error("invalid_request_error", None, &message))
-}
-
-fn too_many(retry_after: Option<Duration>) -> Reply {
-    let code = Some("rate_limit_exceeded");
-    let error = wire::error(
-        "requests",
-        code,
-        "Rate limit reached, please try again later.",
-    );
-    Reply::json(429, &error).waiting(retry_after)
-}
-
-fn down(status: u16, retry_after: Option<Duration>) -> Reply {
-    let message = "The server had an error while processing your request.";
-    Reply::json(status, &wire::error("server_error", None, message)).waiting(retry_after)
-}
-
-fn redirect(status: u16, to: String) -> Reply {
-    let mut reply = Reply::json(status, &json!({}));
-    reply.headers.push(("location", to));
-    reply
-}
-
-impl Reply {
-    fn with_text(mut self, text: &str) -> Self {
-        self.body = crate::delivery::Body::Whole(text.as_bytes().to_vec());
-        self
-    }
-
-    /// With `Retry-After` in whole seconds, rounded up, as the header has it.
-    fn waiting(mut self, retry_after: Option<Duration>) -> Self {
-        if let Some(wait) = retry_after {
-            let seconds = wait.as_secs_f64().ceil();
-            self.headers.push(("retry-after", format!("{seconds:.0}")));
-        }
-        self
-    }
-}
-
 /// Answers what asks for no answer of a model.
 async fn beside<C: AsyncRead + AsyncWrite + Unpin>(
     connection: &mut Wire<C>,
@@ -443,6 +323,7 @@ async fn beside<C: AsyncRead + AsyncWrite + Unpin>(
         arrival.status = status;
         arrival.received = body.len() as u64;
     });
+    let reply = reply.worded(setup.wording);
     let outcome = deliver(connection, reply, fault, head.closes).await;
     let mut log = state.log();
     log.more(place, |arrival| {

@@ -44,6 +44,12 @@ pub enum Fault {
     HalfJson,
     /// The connection ends in the middle of an answer whose head promised more.
     Broken,
+    /// Nothing with status 200; a stream without an event.
+    Empty,
+    /// An error with status 200 in the place of an answer; in a stream after half of the events, as vLLM does it.
+    ErrorInside,
+    /// The right answer, after which the connection is closed and nobody was told.
+    SilentClose,
     /// An answer that goes on until the client closes.
     Endless,
     /// The right answer as `text/plain`.
@@ -100,7 +106,7 @@ pub enum KeyPlace {
 
 impl Fault {
     /// One of each kind, with times that a test can wait for.
-    pub const ALL: [Self; 44] = [
+    pub const ALL: [Self; 47] = [
         Self::DropBeforeReading,
         Self::DropAfterReading,
         Self::Late(Duration::from_millis(500)),
@@ -130,6 +136,9 @@ impl Fault {
         Self::Html,
         Self::HalfJson,
         Self::Broken,
+        Self::Empty,
+        Self::ErrorInside,
+        Self::SilentClose,
         Self::Endless,
         Self::WrongContentType,
         Self::Redirect(302),
@@ -154,7 +163,7 @@ impl Fault {
     ];
 
     /// Faults of the way and of a busy server: the next try of a patient client gets the right answer.
-    pub const PASSING: [Self; 18] = [
+    pub const PASSING: [Self; 21] = [
         Self::DropBeforeReading,
         Self::DropAfterReading,
         Self::Late(Duration::from_millis(500)),
@@ -170,6 +179,9 @@ impl Fault {
         Self::Html,
         Self::HalfJson,
         Self::Broken,
+        Self::Empty,
+        Self::ErrorInside,
+        Self::SilentClose,
         Self::WrongContentType,
         Self::NoChoices,
         Self::NoLogprobs,
@@ -209,6 +221,9 @@ impl Fault {
             Self::Html => "html",
             Self::HalfJson => "half-json",
             Self::Broken => "broken",
+            Self::Empty => "empty",
+            Self::ErrorInside => "error-inside",
+            Self::SilentClose => "silent-close",
             Self::Endless => "endless",
             Self::WrongContentType => "wrong-content-type",
             Self::Redirect(status) => return format!("redirect-{status}"),
@@ -241,7 +256,11 @@ impl Fault {
     pub(crate) fn leaves_it_sound(self) -> bool {
         matches!(
             self,
-            Self::Late(_) | Self::Pause(_) | Self::Drip(_) | Self::EchoKey(KeyPlace::Header)
+            Self::Late(_)
+                | Self::Pause(_)
+                | Self::Drip(_)
+                | Self::SilentClose
+                | Self::EchoKey(KeyPlace::Header)
         )
     }
 }

@@ -1,8 +1,10 @@
 //! HTTP/1.1 as bytes. A server that breaks its promises writes what no library of HTTP would let it write.
 
 use std::io;
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::time::{Instant, sleep_until};
 
 /// Most bytes of a head.
 const HEAD: usize = 64 << 10;
@@ -127,6 +129,19 @@ impl<C: AsyncRead + AsyncWrite + Unpin> Wire<C> {
     async fn more(&mut self) -> io::Result<usize> {
         self.read.reserve(4096);
         self.stream.read_buf(&mut self.read).await
+    }
+
+    /// Waits so long, and tells whether the client is still there. What it sends meanwhile is kept for later.
+    pub async fn stays_for(&mut self, time: Duration) -> bool {
+        let end = Instant::now() + time;
+        loop {
+            tokio::select! {
+                () = sleep_until(end) => return true,
+                read = self.more() => if !read.is_ok_and(|bytes| bytes > 0) {
+                    return false;
+                },
+            }
+        }
     }
 
     /// Sends these bytes as they are.

@@ -1,6 +1,6 @@
 //! What came and what became of it.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::io::Write as _;
 use std::path::Path;
 
@@ -95,13 +95,14 @@ impl Totals {
     }
 }
 
-/// All arrivals, in the order in which they came.
+/// All arrivals, in the order in which they came, and sums over those for answers: whoever waits for a number asks for it
+/// a thousand times.
 #[derive(Default)]
 pub(crate) struct Log {
     arrivals: Vec<Arrival>,
-    most_at_once: usize,
-    /// Files of pictures with something beside pixels.
-    pictures_with_more: u64,
+    totals: Totals,
+    /// How often each request came, and how often it was answered soundly.
+    by_digest: HashMap<String, (u64, u64)>,
     file: Option<std::fs::File>,
 }
 
@@ -116,23 +117,65 @@ impl Log {
 
     /// Notes an arrival and gives its place.
     pub fn came(&mut self, arrival: Arrival) -> usize {
+        self.count(&arrival, true);
         self.arrivals.push(arrival);
         self.arrivals.len() - 1
     }
 
     /// Notes more of an arrival.
     pub fn more(&mut self, place: usize, note: impl FnOnce(&mut Arrival)) {
-        note(&mut self.arrivals[place]);
+        let mut arrival = std::mem::take(&mut self.arrivals[place]);
+        self.count(&arrival, false);
+        note(&mut arrival);
+        self.count(&arrival, true);
+        self.arrivals[place] = arrival;
+    }
+
+    /// Puts an arrival into the sums, or takes it out of them.
+    fn count(&mut self, arrival: &Arrival, comes: bool) {
+        if arrival.number == 0 {
+            return;
+        }
+        let add = |sum: &mut u64, number: u64| {
+            *sum = if comes { *sum + number } else { *sum - number };
+        };
+        let totals = &mut self.totals;
+        add(&mut totals.arrivals, 1);
+        add(&mut totals.prompt_tokens, arrival.prompt_tokens);
+        add(&mut totals.completion_tokens, arrival.completion_tokens);
+        add(&mut totals.too_many, u64::from(arrival.status == 429));
+        add(&mut totals.pictures, arrival.pictures as u64);
+        add(&mut totals.sound, u64::from(arrival.sound));
+        if arrival.digest.is_empty() {
+            return;
+        }
+        if !self.by_digest.contains_key(&arrival.digest) {
+            self.by_digest.insert(arrival.digest.clone(), (0, 0));
+        }
+        let (came, sound) = self
+            .by_digest
+            .get_mut(&arrival.digest)
+            .expect("it was put there");
+        add(
+            &mut totals.distinct,
+            u64::from(if comes { *came == 0 } else { *came == 1 }),
+        );
+        add(came, 1);
+        if arrival.sound {
+            let is_one = if comes { *sound == 0 } else { *sound == 1 };
+            add(&mut totals.distinct_sound, u64::from(is_one));
+            add(sound, 1);
+        }
     }
 
     /// Notes how many requests are worked on.
     pub fn at_once(&mut self, number: usize) {
-        self.most_at_once = self.most_at_once.max(number);
+        self.totals.most_at_once = self.totals.most_at_once.max(number);
     }
 
     /// Notes pictures that hold more than pixels.
     pub fn pictures_with_more(&mut self, number: usize) {
-        self.pictures_with_more += number as u64;
+        self.totals.pictures_with_more += number as u64;
     }
 
     /// Writes the line of an arrival that is gone. A log that cannot be written loses lines, and nothing else.
@@ -152,29 +195,47 @@ impl Log {
 
     /// Sums over those so far.
     pub fn totals(&self) -> Totals {
-        let mut totals = Totals {
-            most_at_once: self.most_at_once,
-            pictures_with_more: self.pictures_with_more,
+        self.totals.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sums_are_those_over_the_arrivals() {
+        let mut log = Log::default();
+        let arrival = |number, digest: &str| Arrival {
+            number,
+            digest: digest.to_owned(),
+            ..Arrival::default()
+        };
+        log.came(arrival(0, ""));
+        let places = ["a", "b", "a"].map(|digest| log.came(arrival(1, digest)));
+        let later = log.came(arrival(4, ""));
+        for place in places {
+            log.more(place, |arrival| {
+                arrival.prompt_tokens = 5;
+                arrival.completion_tokens = 2;
+                arrival.sound = true;
+            });
+        }
+        // The client was gone before the end.
+        log.more(places[1], |arrival| arrival.sound = false);
+        log.more(later, |arrival| arrival.status = 429);
+        let expected = Totals {
+            arrivals: 4,
+            distinct: 2,
+            sound: 2,
+            distinct_sound: 1,
+            prompt_tokens: 15,
+            completion_tokens: 6,
+            too_many: 1,
             ..Totals::default()
         };
-        let mut distinct = HashSet::new();
-        let mut distinct_sound = HashSet::new();
-        for arrival in self.arrivals.iter().filter(|arrival| arrival.number > 0) {
-            totals.arrivals += 1;
-            totals.prompt_tokens += arrival.prompt_tokens;
-            totals.completion_tokens += arrival.completion_tokens;
-            totals.too_many += u64::from(arrival.status == 429);
-            totals.pictures += arrival.pictures as u64;
-            if !arrival.digest.is_empty() {
-                distinct.insert(&arrival.digest);
-            }
-            if arrival.sound {
-                totals.sound += 1;
-                distinct_sound.insert(&arrival.digest);
-            }
-        }
-        totals.distinct = distinct.len() as u64;
-        totals.distinct_sound = distinct_sound.len() as u64;
-        totals
+        assert_eq!(log.totals(), expected);
+        assert_eq!(log.totals().billed(), 21);
+        assert_eq!(log.arrivals().len(), 5);
     }
 }

@@ -5,11 +5,15 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
-use faults::{Fault, Faults, Server, Setup};
+use faults::{Fault, Faults, Server, Setup, Wording};
 
 /// An OpenAI-compatible endpoint on 127.0.0.1 that fails as it is told (a test tool)
 #[derive(Parser)]
 #[command(name = "faulty-endpoint")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
 struct Arguments {
     /// The port; 0 for one of the system's choice
     #[arg(long, default_value_t = 0)]
@@ -53,6 +57,9 @@ struct Arguments {
     /// Refuse fields that OpenAI's service does not know
     #[arg(long)]
     strict: bool,
+    /// Word errors as vLLM does
+    #[arg(long)]
+    vllm: bool,
     /// Have no `/v1/completions`
     #[arg(long)]
     no_completions: bool,
@@ -128,6 +135,11 @@ fn setup(arguments: Arguments) -> Result<Setup, String> {
         context: arguments.context,
         max_body: arguments.max_body,
         is_strict: arguments.strict,
+        wording: if arguments.vllm {
+            Wording::Vllm
+        } else {
+            Wording::OpenAi
+        },
         has_completions: !arguments.no_completions,
         tls: arguments.tls.is_some(),
         log: arguments.log,

@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
+use crate::fields::{self, Unfit, unfit};
 use crate::picture::{Picture, hexadecimal};
 use crate::tokens;
 
@@ -57,22 +58,6 @@ pub struct Request {
     pub body: Arc<Value>,
 }
 
-/// Why a body asks nothing that can be answered: status, OpenAI's code, and a sentence.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Unfit {
-    pub status: u16,
-    pub code: &'static str,
-    pub message: String,
-}
-
-fn unfit(message: impl Into<String>) -> Unfit {
-    Unfit {
-        status: 400,
-        code: "invalid_request_error",
-        message: message.into(),
-    }
-}
-
 impl Request {
     /// All that a body asks.
     pub(crate) fn read(service: Service, body: &[u8]) -> Result<Vec<Self>, Unfit> {
@@ -82,9 +67,7 @@ impl Request {
             .as_str()
             .ok_or_else(|| unfit("you must provide a model parameter"))?
             .to_owned();
-        if body.get("n").is_some_and(|n| *n != 1) {
-            return Err(unfit("this server gives one choice"));
-        }
+        fields::check(service == Service::Chat, &body)?;
         let mut content = body.clone();
         let fields = content
             .as_object_mut()
@@ -168,11 +151,12 @@ impl Request {
         tokens::count(bytes) + tokens::PICTURE_TOKENS * self.pictures().count() as u64
     }
 
-    /// Most tokens that may be written.
+    /// Most tokens that may be written: at the completions service, as OpenAI and vLLM have it, 16 where none are said.
     pub fn max_tokens(&self) -> Option<u64> {
-        ["max_completion_tokens", "max_tokens"]
+        let said = ["max_completion_tokens", "max_tokens"]
             .into_iter()
-            .find_map(|field| self.body[field].as_u64())
+            .find_map(|field| self.body[field].as_u64());
+        said.or((self.service == Service::Completions).then_some(16))
     }
 
     /// Where the text ends before it would by itself.
@@ -191,11 +175,7 @@ impl Request {
 
     /// How many other tokens are to be named beside each, if log-probabilities are asked for.
     pub(crate) fn logprobs(&self) -> Option<usize> {
-        let number = |field: &str| {
-            self.body[field]
-                .as_u64()
-                .map(|number| number.min(20) as usize)
-        };
+        let number = |field: &str| self.body[field].as_u64().map(|number| number as usize);
         match self.service {
             Service::Chat => self
                 .says("logprobs")
@@ -208,7 +188,7 @@ impl Request {
     pub(crate) fn prompt_logprobs(&self) -> Option<usize> {
         self.body["prompt_logprobs"]
             .as_u64()
-            .map(|number| number.min(20) as usize)
+            .map(|number| number as usize)
     }
 }
 

@@ -103,7 +103,7 @@ mod tests {
         // Three standard deviations of 20,000 draws with probability 0.2 are 0.0085.
         assert!((share - 0.2).abs() < 0.0085, "{share}");
         let html = drawn.iter().filter(|fault| **fault == Fault::Html).count() as f64;
-        let expected = 4_000.0 / 23.0;
+        let expected = 4_000.0 / 26.0;
         assert!((html - expected).abs() < 3.0 * expected.sqrt(), "{html}");
         let again: Vec<Fault> = (1..=20_000)
             .filter_map(|number| faults.at(5, number))

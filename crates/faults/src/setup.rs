@@ -13,6 +13,16 @@ use crate::tokens::Likely;
 /// What answers requests.
 pub type Responder = dyn Fn(&Request) -> Answer + Send + Sync;
 
+/// Whose words errors have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Wording {
+    /// OpenAI's.
+    #[default]
+    OpenAi,
+    /// vLLM's.
+    Vllm,
+}
+
 /// How a server behaves. The default answers everything rightly and at once, as a model called `model`.
 #[derive(Clone)]
 pub struct Setup {
@@ -40,6 +50,8 @@ pub struct Setup {
     pub max_body: Option<usize>,
     /// Whether fields that OpenAI's own service does not know get 400.
     pub is_strict: bool,
+    /// Whose words errors have.
+    pub wording: Wording,
     /// Whether there is `/v1/completions`.
     pub has_completions: bool,
     /// Whether it speaks TLS, with a certificate of an authority of its own.
@@ -67,6 +79,7 @@ impl Default for Setup {
             context: None,
             max_body: None,
             is_strict: false,
+            wording: Wording::OpenAi,
             has_completions: true,
             tls: false,
             log: None,

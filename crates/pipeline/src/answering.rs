@@ -3,13 +3,15 @@
 use std::path::Path;
 
 use corpus::{Completion, Request, Sample};
-use endpoint::Client;
+use endpoint::{Client, Need, Notice};
 use evaluation::tasks::Item;
 use generate::{Generator, Likelihood, LocalGenerator};
 use model::Mllm;
 use processor::Processor;
+use run::events::Reporter;
 
 use crate::by_likelihood::ByLikelihood;
+use crate::endpoints::{AskedThere, tell};
 use crate::error::{Error, Result};
 use crate::generation::Generation;
 use crate::likelihood;
@@ -49,6 +51,18 @@ pub struct There {
 }
 
 impl There {
+    /// Looks whether the model can be asked, and what its endpoints know.
+    ///
+    /// Gives [`Error::Endpoint`].
+    pub fn probe(&mut self, need: Need, report: Reporter<'_>) -> Result<()> {
+        let mut tell = |notice: Notice| tell(report, &notice);
+        let probed = self.client.probe(&[need], &mut tell);
+        probed.map_err(|source| Error::Endpoint {
+            section: self.section.clone(),
+            source,
+        })
+    }
+
     /// The error of a client; a stop is one of the run.
     fn failed(&self, error: endpoint::Error, progress: Progress<'_>) -> Error {
         match (error, progress.stop.check()) {
@@ -100,6 +114,32 @@ impl Answerer<'_> {
                 there.answered(found, progress)
             }
         }
+    }
+
+    /// Completes one request, and keeps nothing.
+    ///
+    /// Gives [`Error::NoAnswer`], [`Error::Generate`] and [`Error::Endpoint`].
+    pub fn complete(&mut self, request: Request, progress: Progress<'_>) -> Result<Completion> {
+        let id = request.id.clone();
+        let mut answer = None;
+        let mut sink = |completion| {
+            answer = Some(completion);
+            Ok(())
+        };
+        let mut one = std::iter::once(request);
+        match self {
+            Self::Local(local) => {
+                let options = local.generation.options(local.seed);
+                let mut generator = LocalGenerator::new(local.model, local.processor, options);
+                generator.generate(&mut one, &mut sink)?;
+            }
+            Self::Endpoint(there) => {
+                let client = &mut there.client;
+                let asked = Remote { client, progress }.generate(&mut one, &mut sink);
+                there.answered(asked.map_err(Error::from), progress)?;
+            }
+        }
+        answer.ok_or(Error::NoAnswer { request: id })
     }
 
     /// Answers requests, one an item, into a file of completions; what is there already is kept. With `ranks` options are
@@ -155,6 +195,14 @@ impl Answerer<'_> {
                 let found = runner::run(generator, requests, file, there.block, progress);
                 there.answered(found, progress)
             }
+        }
+    }
+
+    /// What a model at an endpoint was asked, and how its answers ended; none of a model of this machine.
+    pub fn asked_there(&self, completions: &[Completion]) -> Option<AskedThere> {
+        match self {
+            Self::Local(_) => None,
+            Self::Endpoint(there) => Some(AskedThere::count(&there.client, completions)),
         }
     }
 

@@ -7,8 +7,10 @@ use corpus::Request;
 use corpus::digests::{Digests, together};
 use corpus::sealed::{changed_keys, read_sealed, write_sealed};
 use evaluation::tasks::{Item, Spec};
+use run::recipe::EndpointPlace;
 use serde_json::{Value, json};
 
+use crate::endpoints::Endpoints;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::runner;
@@ -44,6 +46,18 @@ pub fn answerer(
         "seed": seed,
         "program": env!("CARGO_PKG_VERSION"),
     }))
+}
+
+/// A model at an endpoint and how it answers, as far as answers depend on it: by the name that it has there.
+pub fn answerer_there(place: &EndpointPlace, seed: u64, endpoints: &Endpoints) -> Value {
+    let settings = &endpoints.settings;
+    json!({
+        "endpoint_model": place.model,
+        "picture_format": settings.picture_format.as_str(),
+        "max_picture_side": settings.max_picture_side,
+        "seed": seed,
+        "program": env!("CARGO_PKG_VERSION"),
+    })
 }
 
 /// The requests of a task with who is asked.

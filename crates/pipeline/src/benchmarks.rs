@@ -7,16 +7,19 @@ use std::path::{Path, PathBuf};
 use corpus::digests::Digests;
 use corpus::rejects::Groups;
 use corpus::{Prediction, Rejected, Request, jsonl};
+use endpoint::Need;
 use evaluation::benchmarks::Keep;
 use evaluation::jobs::{self, Job, Reading};
 use evaluation::predictions::Reason;
 use evaluation::tasks::{Item, Spec};
 use run::events::Reporter;
+use run::recipe::EndpointPlace;
 use run::{RunFolder, Stop};
 use serde_json::Value;
 
-use crate::answering::Answerer;
+use crate::answering::{Answerer, Local, There};
 use crate::asked::{self, Asked, Question};
+use crate::endpoints::{FOLDER, Place};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::records::{remove_rejected, write_rejected};
@@ -25,10 +28,8 @@ use crate::stages::answer::{GROUP, folders_in};
 
 /// What answers, how, and where its answers go.
 pub struct Answering<'a> {
-    /// A model folder, or a checkpoint of a training.
-    pub model: &'a Path,
-    /// Where tokenizer and processor are.
-    pub processor: &'a Path,
+    /// Who answers.
+    pub who: Who<'a>,
     /// Where it runs.
     pub engine: &'a Engine,
     /// Where completions and what was asked go.
@@ -47,41 +48,82 @@ pub struct Answering<'a> {
     pub stop: Stop<'a>,
 }
 
+/// Who answers.
+#[derive(Clone, Copy, Debug)]
+pub enum Who<'a> {
+    /// A model of this machine.
+    Model {
+        /// A model folder, or a checkpoint of a training.
+        folder: &'a Path,
+        /// Where tokenizer and processor are.
+        processor: &'a Path,
+    },
+    /// A model at an endpoint.
+    Endpoint(&'a EndpointPlace),
+}
+
+/// What a model at an endpoint answers for, in the ledger and in errors.
+const SECTION: &str = "evaluate";
+
 /// Answers every task and gives it to `answered`, with an error if it could not be answered; what is wrong with one task
 /// does not stop the others.
 ///
-/// Gives [`Error::Stopped`], [`Error::ProcessorOfCheckpoint`], [`Error::OpenModel`], [`Error::Corpus`] and what `answered`
-/// gives, which is told of each task that could not be answered by [`Error::Task`].
+/// Gives [`Error::Stopped`], [`Error::ProcessorOfCheckpoint`], [`Error::OpenModel`], [`Error::Endpoint`], [`Error::Corpus`] and
+/// what `answered` gives, which is told of each task that could not be answered by [`Error::Task`].
 pub fn answer<E: From<Error>>(
     answering: Answering<'_>,
     jobs: &[Job],
     mut answered: impl FnMut(&Job, Result<()>) -> Result<(), E>,
 ) -> Result<(), E> {
-    let (model_folder, processor_folder) = (answering.model, answering.processor);
-    let texts = answering.engine.place(processor_folder)?.base;
-    let processor = processor::load(&texts, &answering.engine.processing).map_err(|source| {
-        Error::ProcessorOfCheckpoint {
-            folder: processor_folder.to_owned(),
-            source,
-        }
-    })?;
-    let model = answering.engine.model(model_folder)?;
     let mut digests = Digests::open(answering.run.digests());
-    let how = asked::answerer(
-        model_folder,
-        processor_folder,
-        answering.engine,
-        answering.reading.seed,
-        &mut digests,
-    )?;
-    let loaded = Task {
+    let (engine, seed) = (answering.engine, answering.reading.seed);
+    let (opened, processor);
+    let (answerer, how) = match answering.who {
+        Who::Model {
+            folder,
+            processor: texts,
+        } => {
+            let place = engine.place(texts)?.base;
+            let read = processor::load(&place, &engine.processing);
+            processor = read.map_err(|source| Error::ProcessorOfCheckpoint {
+                folder: texts.to_owned(),
+                source,
+            })?;
+            opened = engine.model(folder)?;
+            let local = Local {
+                model: opened.as_ref(),
+                processor: processor.as_ref(),
+                generation: engine.generation,
+                seed,
+            };
+            let how = asked::answerer(folder, texts, engine, seed, &mut digests)?;
+            (Answerer::Local(local), how)
+        }
+        Who::Endpoint(place) => {
+            let asked = Place {
+                section: SECTION,
+                place,
+                seed,
+                control_tokens: &[],
+            };
+            let client = engine
+                .endpoints
+                .client(asked, &answering.run.path.join(FOLDER))?;
+            let mut there = There {
+                section: SECTION.to_owned(),
+                client,
+                block: engine.generation.block,
+            };
+            there.probe(Need::Chat, answering.report)?;
+            (
+                Answerer::Endpoint(there),
+                asked::answerer_there(place, seed, &engine.endpoints),
+            )
+        }
+    };
+    let mut loaded = Task {
         output: &answering.run.path,
-        answerer: Answerer {
-            model: model.as_ref(),
-            processor: processor.as_ref(),
-            generation: answering.engine.generation,
-            seed: answering.reading.seed,
-        },
+        answerer,
         how,
         folders: answering
             .runs
@@ -97,8 +139,9 @@ pub fn answer<E: From<Error>>(
     for job in jobs {
         loaded.stop.check().map_err(Error::from)?;
         let outcome = match loaded.answer(job, &mut digests) {
-            // What was asked for stops all tasks; what is wrong with one does not stop the others.
-            Err(error @ Error::Stopped(_)) => return Err(error.into()),
+            // What was asked for, and an endpoint that answers nobody, stops all tasks; what is wrong with one does not stop the
+            // others.
+            Err(error @ (Error::Stopped(_) | Error::Endpoint { .. })) => return Err(error.into()),
             outcome => outcome.map_err(|source| Error::Task {
                 task: job.spec.id.clone(),
                 source: Box::new(source),
@@ -190,7 +233,7 @@ struct TaskRequests<'a> {
 
 impl Task<'_> {
     /// Writes a task's predictions; what was answered before is kept.
-    fn answer(&self, job: &Job, digests: &mut Digests) -> Result<()> {
+    fn answer(&mut self, job: &Job, digests: &mut Digests) -> Result<()> {
         let folder = self.output.join(&job.spec.id);
         let pictures = folder.join("pictures");
         let benchmark = jobs::benchmark(job, self.reading, &mut Keep::Folder(&pictures))?
@@ -213,7 +256,7 @@ impl Task<'_> {
             requests: &requests,
         };
         self.complete(&folder, &asked, &items, &job.file, digests)?;
-        let Some((blank, predictions)) = &self.blind else {
+        let Some((blank, predictions)) = self.blind.clone() else {
             return Ok(());
         };
         let seen = items.iter().map(|&item| Item {
@@ -234,7 +277,7 @@ impl Task<'_> {
 
     /// Writes the predictions of `answered`, the items as they are in the benchmark, to `file`.
     fn complete(
-        &self,
+        &mut self,
         folder: &Path,
         asked: &TaskRequests<'_>,
         answered: &[&Item],
@@ -294,6 +337,7 @@ mod tests {
     use torch::{Device, Kind};
 
     use super::*;
+    use crate::endpoints::Endpoints;
     use crate::generation::Generation;
     use crate::records::read_rejected;
 
@@ -311,6 +355,7 @@ mod tests {
             processing: processor::Options::default(),
             extra_bos: None,
             base: None,
+            endpoints: Endpoints::default(),
         };
         let file = folder.path().join("slake.jsonl");
         std::fs::write(&file, "").expect("write");
@@ -318,8 +363,10 @@ mod tests {
         let asked = |model: &Path, processor: &Path, stop: bool| {
             let stop = AtomicBool::new(stop);
             let answering = Answering {
-                model,
-                processor,
+                who: Who::Model {
+                    folder: model,
+                    processor,
+                },
                 engine: &engine,
                 run: &run,
                 reading: &Reading::default(),

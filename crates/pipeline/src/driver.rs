@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use corpus::ModelPlace;
 use corpus::digests::Digests;
+use corpus::{ModelPlace, Pair};
 use model::checkpoint::Checkpoint;
 use run::events::{All, EventFile, Listener, Reporter, What};
 use run::graph::Wish;
@@ -224,6 +224,18 @@ impl<'a> Driver<'a> {
             stage: stage.folder.stage.clone(),
             role: role.clone(),
         }))
+    }
+
+    /// The pairs that can be used; none where the run has no stage of pairs.
+    pub(crate) fn pairs(&self) -> Result<Vec<Pair>> {
+        let Some(pairs) = &self.stages.pairs else {
+            return Ok(Vec::new());
+        };
+        let store = PictureStore::of(&self.run.path);
+        let mut digests = self.digests.borrow_mut();
+        let reads = pairs.contents(Reader::of_contents(&store, &mut digests))?;
+        let report = Reporter::new("", self.listener);
+        Ok(pairs.usable(report, &reads, &self.run.path, None)?.pairs)
     }
 
     /// What a stage reads from outside of the stages.

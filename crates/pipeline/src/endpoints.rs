@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use corpus::FinishReason;
+use corpus::{Completion, FinishReason};
 use endpoint::{
-    Address, Books, Cache, Caps, Client, Ledger, Limits, Money, Notice, Pictures, Prices, Secret,
-    Service, Settings, Timeouts,
+    Address, Books, Cache, Caps, Client, Ledger, Limits, Money, Need, Notice, Pictures, Prices,
+    Secret, Settings, Spent, Timeouts,
 };
 use run::events::Reporter;
 use run::recipe::{EndpointPlace, EndpointPrices, EndpointSettings, PictureFormat};
@@ -48,6 +48,8 @@ pub struct Endpoints {
 /// What was asked of a model at an endpoint, as a stage counts it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AskedThere {
+    /// What it cost, in this attempt and in those before it.
+    pub spent: Spent,
     /// Answers that were kept from before, which cost nothing.
     pub known: u64,
     /// Requests that the model refused or a filter of contents stopped.
@@ -59,14 +61,16 @@ pub struct AskedThere {
 }
 
 impl AskedThere {
-    /// Counts how answers ended.
-    pub fn count(known: u64, completions: &[corpus::Completion]) -> Self {
+    /// Counts what a client spent and how answers ended.
+    pub fn count(client: &Client, completions: &[Completion]) -> Self {
         let ended = |reasons: &[FinishReason]| {
             let some = completions.iter();
-            some.filter(|one| reasons.contains(&one.finish_reason)).count() as u64
+            some.filter(|one| reasons.contains(&one.finish_reason))
+                .count() as u64
         };
         Self {
-            known,
+            spent: client.spent(),
+            known: client.known(),
             refused: ended(&[FinishReason::Refusal, FinishReason::ContentFilter]),
             cut: ended(&[FinishReason::Length]),
             failed: ended(&[FinishReason::Error]),
@@ -87,17 +91,27 @@ pub struct Place<'a> {
     pub control_tokens: &'a [String],
 }
 
+/// A model at an endpoint that a stage will ask.
+#[derive(Clone, Copy, Debug)]
+pub struct AskedPlace<'a> {
+    /// Its section of the recipe.
+    pub section: &'static str,
+    /// The model.
+    pub place: &'a EndpointPlace,
+    /// What it has to be able to.
+    pub need: Need,
+}
+
 impl Endpoints {
-    /// A client with its books in a run folder.
+    /// A client with its books in a folder: a run's [`FOLDER`], or one beside what is written.
     ///
     /// Gives [`Error::EndpointSetting`] and [`Error::Endpoint`].
-    pub fn client(&self, place: Place<'_>, run: &Path) -> Result<Client> {
+    pub fn client(&self, place: Place<'_>, folder: &Path) -> Result<Client> {
         let settings = self.settings(place)?;
         let failed = |source: endpoint::Error| Error::Endpoint {
             section: place.section.to_owned(),
             source,
         };
-        let folder = run.join(FOLDER);
         let cache = Cache::open(&folder.join(ANSWERS), self.settings.cache.as_deref());
         let cache = Arc::new(cache.map_err(|error| failed(error.into()))?);
         let caps = caps(
@@ -114,15 +128,26 @@ impl Endpoints {
         Client::open(settings, books).map_err(failed)
     }
 
+    /// A client that keeps nothing and counts nothing, for a single question.
+    ///
+    /// Gives [`Error::EndpointSetting`] and [`Error::Endpoint`].
+    pub fn client_without_books(&self, place: Place<'_>) -> Result<Client> {
+        let client = Client::open(self.settings(place)?, Books::default());
+        client.map_err(|source| Error::Endpoint {
+            section: place.section.to_owned(),
+            source,
+        })
+    }
+
     /// Looks whether a model can be asked, before anything is.
     ///
     /// Gives [`Error::EndpointSetting`] and [`Error::Endpoint`].
-    pub fn probe(&self, place: Place<'_>, needs: &[Service], report: Reporter<'_>) -> Result<()> {
+    pub fn probe(&self, place: Place<'_>, needs: &[Need], report: Reporter<'_>) -> Result<()> {
         let failed = |source: endpoint::Error| Error::Endpoint {
             section: place.section.to_owned(),
             source,
         };
-        let client = Client::open(self.settings(place)?, Books::default()).map_err(failed)?;
+        let mut client = Client::open(self.settings(place)?, Books::default()).map_err(failed)?;
         let mut tell = |notice| tell(report, &notice);
         client.probe(needs, &mut tell).map_err(failed)
     }
@@ -131,8 +156,7 @@ impl Endpoints {
     fn settings(&self, of: Place<'_>) -> Result<Settings> {
         let (place, section, common) = (of.place, of.section, &self.settings);
         let addresses = place.addresses.iter().map(|address| {
-            Address::parse(address)
-                .map_err(|error| wrong(format!("{section}.endpoint"), &error))
+            Address::parse(address).map_err(|error| wrong(format!("{section}.endpoint"), &error))
         });
         let variable = place.key_variable.as_deref().unwrap_or(KEY);
         Ok(Settings {

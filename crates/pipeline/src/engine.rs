@@ -7,6 +7,7 @@ use model::{Mllm, adapter};
 use processor::Processor;
 use torch::{Device, Kind};
 
+use crate::endpoints::Endpoints;
 use crate::error::{Error, Result};
 use crate::generation::Generation;
 
@@ -30,6 +31,8 @@ pub struct Engine {
     pub extra_bos: Option<(PathBuf, bool)>,
     /// The general model of a run, which adapters of the run are on.
     pub base: Option<PathBuf>,
+    /// How models at endpoints are asked.
+    pub endpoints: Endpoints,
 }
 
 impl Engine {
@@ -44,6 +47,7 @@ impl Engine {
             processing: processor::Options::default(),
             extra_bos: None,
             base: None,
+            endpoints: Endpoints::default(),
         }
     }
 

@@ -1,6 +1,7 @@
 //! What stages would cost: counts from their files, sizes from the model, times from a short measurement.
 
 mod measured;
+mod prompts;
 
 use std::collections::BTreeMap;
 
@@ -8,10 +9,8 @@ use run::plan::Cost;
 use run::recipe::Training;
 
 pub use self::measured::{ANSWER, Measured, Probe, SAMPLES, caption_samples};
+pub use self::prompts::{Asked, Prompts, SHARE};
 use crate::settings;
-
-/// Estimated share of the allowed tokens that an answer takes.
-pub const SHARE: f64 = 0.5;
 
 /// Bytes of a pair's records in a stage, and of an answer.
 const PAIR_BYTES: u64 = 4096;
@@ -25,6 +24,8 @@ pub struct Estimate<'a> {
     pub held_out: usize,
     /// What the general model's folder told.
     pub measured: &'a Measured,
+    /// How long prompts for models at endpoints are; none where that was not looked at.
+    pub prompts: Option<&'a Prompts>,
     /// The costs of the stages before.
     pub before: BTreeMap<String, Cost>,
 }
@@ -78,6 +79,17 @@ impl Estimate<'_> {
             least_memory: sizes.weights + sizes.cached_token * self.measured.prompt_tokens as u64,
             seconds: seconds.map(|c| c.answer * tokens * SHARE * answers as f64),
             disk: records(answers as u64 * ANSWER_BYTES),
+            ..Cost::default()
+        }
+    }
+
+    /// Answers of a model at an endpoint.
+    pub fn asked(&self, asked: &Asked<'_>) -> Cost {
+        Cost {
+            records: asked.answers,
+            seconds: None,
+            disk: records(asked.answers as u64 * ANSWER_BYTES),
+            endpoint: self.prompts.map(|prompts| prompts.cost(asked)),
             ..Cost::default()
         }
     }

@@ -1,7 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![deny(missing_docs)]
 
-mod answering;
+pub mod answering;
 mod asked;
 mod bad_records;
 pub mod benchmarks;
@@ -9,9 +9,11 @@ pub mod blank;
 mod by_likelihood;
 mod cards;
 pub mod driver;
+pub mod endpoints;
 pub mod engine;
 pub mod error;
 pub mod estimate;
+pub mod forecast;
 pub mod generation;
 mod imbalance;
 mod length_error;
@@ -24,6 +26,7 @@ pub mod preflight;
 mod questions;
 pub mod reader;
 pub mod records;
+mod remote;
 pub mod runner;
 mod samples;
 pub mod settings;

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use corpus::sealed::write_json;
 use corpus::{Pair, Sample, formats};
-use run::events::Reporter;
 use run::graph::Wish;
 use run::plan::{self, Plan, Step};
 use run::{Span, State};
@@ -12,11 +11,11 @@ use synthesis::{Blank, SeedOptions};
 
 use crate::driver::{Driver, Identified, given_of, without_weights};
 use crate::error::Result;
-use crate::estimate::{self, Estimate, Measured, Probe};
+use crate::estimate::{self, Estimate, Measured, Probe, Prompts};
+use crate::forecast;
 use crate::memory::too_little;
-use crate::pictures::PictureStore;
 use crate::preflight;
-use crate::reader::{ModelRead, Reader};
+use crate::reader::ModelRead;
 use crate::settings;
 use crate::sources::{Sources, Tuning};
 
@@ -27,7 +26,7 @@ use crate::sources::{Sources, Tuning};
 /// [`Error::Corpus`](crate::Error::Corpus) and what a stage's reads and costs give.
 pub fn make(driver: &Driver<'_>, span: &Span, limit: Option<usize>) -> Result<Plan> {
     let stages = driver.identify(span)?;
-    let pairs = pairs(driver)?;
+    let pairs = driver.pairs()?;
     let split = driver.stages.pairs.as_ref().map(|of| of.split(&pairs));
     let (training, held_out) = split.unwrap_or_default();
     let models: Vec<ModelRead> = stages.iter().flat_map(|s| s.models.clone()).collect();
@@ -48,10 +47,12 @@ pub fn make(driver: &Driver<'_>, span: &Span, limit: Option<usize>) -> Result<Pl
         seed: driver.recipe.seed,
     };
     let measured = probe.measure(&mut missing)?;
+    let prompts = forecast::prompts(driver, &stages, &training)?;
     let mut estimate = Estimate {
         training: training.len(),
         held_out: held_out.len(),
         measured: &measured,
+        prompts: prompts.as_ref(),
         before: BTreeMap::new(),
     };
     let mut steps = Vec::new();
@@ -94,6 +95,10 @@ pub fn make(driver: &Driver<'_>, span: &Span, limit: Option<usize>) -> Result<Pl
     } else {
         "times and the memory of activations are measured with weights, so they are not in this plan".to_owned()
     };
+    let costs = steps.iter().map(|step| &step.cost);
+    let endpoints = prompts
+        .as_ref()
+        .and_then(|p| forecast::of(driver.recipe, p, costs));
     let plan = Plan {
         disk: plan::disk(steps.iter().map(|step| &step.cost)),
         stages: steps,
@@ -102,20 +107,22 @@ pub fn make(driver: &Driver<'_>, span: &Span, limit: Option<usize>) -> Result<Pl
         memory: memory(driver, &measured),
         memory_budget: driver.engine.memory,
         free_disk: plan::free_disk(&driver.run.path)?,
-        notes: notes(driver, times),
+        notes: notes(driver, times, prompts.as_ref()),
+        endpoints,
     };
     write_json(&driver.run.path.join(Plan::FILE), &plan)?;
     Ok(plan)
 }
 
 /// What the numbers rest on, and how trainings were fitted.
-fn notes(driver: &Driver<'_>, times: String) -> Vec<String> {
+fn notes(driver: &Driver<'_>, times: String, prompts: Option<&Prompts>) -> Vec<String> {
     let mut notes = vec![
         times,
         "filter: at most as many tasks as there are pairs".to_owned(),
     ];
     let fits = driver.recipe.fits.iter();
     let fitted = fits.filter(|fitted| fitted.problem.is_none());
+    notes.extend(prompts.map(Prompts::basis));
     notes.extend(fitted.map(|fitted| {
         format!(
             "`[{}]` by arithmetic (`adamllm plan`), if its largest microbatch is full: {}",
@@ -157,18 +164,6 @@ fn stands<'a>(
         State::New => (false, "not done yet".to_owned()),
         other => (false, other.why()),
     })
-}
-
-/// The pairs that can be used.
-fn pairs(driver: &Driver<'_>) -> Result<Vec<Pair>> {
-    let Some(pairs) = &driver.stages.pairs else {
-        return Ok(Vec::new());
-    };
-    let store = PictureStore::of(&driver.run.path);
-    let mut digests = driver.digests.borrow_mut();
-    let reads = pairs.contents(Reader::of_contents(&store, &mut digests))?;
-    let report = Reporter::new("", driver.listener);
-    Ok(pairs.usable(report, &reads, &driver.run.path, None)?.pairs)
 }
 
 /// Some samples as the run would train on them.

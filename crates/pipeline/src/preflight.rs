@@ -4,12 +4,14 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use run::events::Reporter;
 use run::graph::Wish;
 use run::plan::{self, Cost};
 use run::recipe::Recipe;
 use run::{Node, Span};
 
 use crate::driver::{Driver, Ready, without_weights};
+use crate::endpoints::Place;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::estimate::{Estimate, Measured};
@@ -38,6 +40,7 @@ pub fn look<'a>(driver: &Driver<'a>, span: &Span) -> Result<Ready<'a>> {
         (Vec::new(), models_of(driver, span)?)
     };
     missing.extend(of_models(driver, &models)?);
+    missing.extend(of_endpoints(driver, span)?);
     missing.extend(room(
         driver.recipe,
         driver.stages,
@@ -80,6 +83,34 @@ fn of_models(driver: &Driver<'_>, models: &[ModelRead]) -> Result<Vec<String>> {
         opened.push(model);
         if let Err(error) = driver.engine.processor(&model.folder) {
             all.push(format!("`{}`: {}", model.key, corpus::causes(&error)));
+        }
+    }
+    Ok(all)
+}
+
+/// Endpoints of stages that are to come and cannot be asked.
+fn of_endpoints(driver: &Driver<'_>, span: &Span) -> Result<Vec<String>> {
+    let graph = driver.stages.graph();
+    let mut all = Vec::new();
+    let stages = driver.stages.all().zip(graph.nodes());
+    for ((stage, node), wish) in stages.zip(graph.wishes(span)?) {
+        let is_done = graph.stage_folder(&driver.run.path, node).manifest();
+        let Some(asked) = stage.endpoint() else {
+            continue;
+        };
+        if wish == Wish::No || (is_done.is_some() && wish != Wish::Anew) {
+            continue;
+        }
+        let place = Place {
+            section: asked.section,
+            place: asked.place,
+            seed: driver.recipe.seed,
+            control_tokens: &[],
+        };
+        let report = Reporter::new(&node.name, driver.listener);
+        let endpoints = &driver.engine.endpoints;
+        if let Err(error) = endpoints.probe(place, &[asked.need], report) {
+            all.push(corpus::causes(&error));
         }
     }
     Ok(all)
@@ -186,6 +217,7 @@ fn costs(
         training: 1,
         held_out: 0,
         measured: &measured,
+        prompts: None,
         before: BTreeMap::new(),
     };
     let mut costs = Vec::new();

@@ -109,6 +109,23 @@ impl<'a> Reader<'a> {
         self.raw_model(role, key, folder)
     }
 
+    /// A model of which only tokenizer and templates are used.
+    ///
+    /// Gives [`Error::ModelRole`] where it has no chat template, and [`Error::Corpus`].
+    pub fn texts(&mut self, role: &str, key: &'static str, folder: &Path) -> Result<()> {
+        let texts = ModelPlace::texts(folder);
+        if !processor::has_chat_template(&texts)? {
+            return Err(Error::ModelRole {
+                key,
+                role: role.to_owned(),
+                source: processor::Error::NoTemplate { folder: texts },
+            });
+        }
+        let digest = self.digests.model(folder)?;
+        self.reads.contents.insert(role.to_owned(), digest);
+        Ok(())
+    }
+
     /// A model that is given raw prompts, for which it needs no chat template.
     ///
     /// Gives [`Error::Corpus`].
@@ -123,6 +140,15 @@ impl<'a> Reader<'a> {
             folder: folder.to_owned(),
         });
         Ok(())
+    }
+
+    /// A model that is asked at an endpoint, by the name that it has there: the only thing that tells one from another. `section`
+    /// is that of the recipe; how pictures are sent counts where any are.
+    pub fn endpoint(&mut self, section: &str, sends_pictures: bool) {
+        self.keys(&[&format!("{section}.endpoint_model")]);
+        if sends_pictures {
+            self.keys(&["endpoints.picture_format", "endpoints.max_picture_side"]);
+        }
     }
 
     /// A file, by its bytes.

@@ -49,7 +49,10 @@ impl Remote<'_> {
         });
         let scored: Vec<Scored> = scored.collect();
         let found = self.watched(|client, watch| client.likelihoods(&scored, watch))?;
-        Ok(found.into_iter().map(|one| one[0].map(likelihood)).collect())
+        Ok(found
+            .into_iter()
+            .map(|one| one[0].map(likelihood))
+            .collect())
     }
 
     /// How likely the model finds the last turn of each sample, which an answered request of the same id asks for.

@@ -111,6 +111,10 @@ pub fn run(
         if let Some(problem) = problem {
             return Err(problem);
         }
+        if answered.is_err() {
+            // Whoever answers may have been told so in its own words.
+            progress.stop.check()?;
+        }
         answered?;
     }
     writing.finished()

@@ -5,6 +5,7 @@ use std::path::Path;
 use run::recipe::training::{self, Training};
 use run::recipe::{DeviceKind, Dtype, OnSpike, Recipe};
 
+use crate::endpoints::{Endpoints, Keys};
 use crate::engine::Engine;
 use crate::estimate::Measured;
 use crate::generation::Generation;
@@ -145,6 +146,10 @@ pub fn engine(
             .extra_bos
             .map(|says| (sources::folder_of(&recipe.checkpoint, run), says)),
         base: Some(sources::folder_of(&recipe.checkpoint, run)),
+        endpoints: Endpoints {
+            settings: recipe.endpoints.clone(),
+            keys: Keys::default(),
+        },
     };
     let fitting = || {
         let named = [

@@ -64,7 +64,8 @@ impl Sources {
         let seeds = synthesizer.seed_data.clone().or_else(shipped);
         let samples = synthesizer.train.data.clone().map(Tuning::Samples);
         let tuning = samples.or(seeds.map(Tuning::Seeds));
-        let tunes = synthesizer.checkpoint.is_none() && recipe.mix.synthetic;
+        let is_tuned = synthesizer.checkpoint.is_some() || synthesizer.endpoint.is_some();
+        let tunes = !is_tuned && recipe.mix.synthetic;
         let prompts = match &synthesizer.prompts {
             Some(path) => {
                 let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;

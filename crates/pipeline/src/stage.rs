@@ -12,6 +12,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::endpoints::AskedPlace;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::estimate::Estimate;
@@ -43,6 +44,11 @@ pub trait Stage {
         Vec::new()
     }
 
+    /// The model at an endpoint that it will ask; looked at before the first stage begins.
+    fn endpoint(&self) -> Option<AskedPlace<'_>> {
+        None
+    }
+
     /// Does the work in the site's folder. What an attempt with the same key left there is gone on with. A stage of another
     /// crate gives its own errors with [`Error::of_stage`]; [`Error::Stopped`] is no failure.
     fn run(&self, site: &Site<'_>) -> Result<Self::Counts>;
@@ -62,6 +68,8 @@ pub trait AnyStage {
     fn cost(&self, estimate: &Estimate<'_>) -> Result<Cost>;
     /// See [`Stage::missing`].
     fn missing(&self) -> Vec<String>;
+    /// See [`Stage::endpoint`].
+    fn endpoint(&self) -> Option<AskedPlace<'_>>;
     /// See [`Stage::run`]; the counts as JSON.
     fn run(&self, site: &Site<'_>) -> Result<Value>;
 }
@@ -89,6 +97,10 @@ impl<S: Stage> AnyStage for S {
 
     fn missing(&self) -> Vec<String> {
         Stage::missing(self)
+    }
+
+    fn endpoint(&self) -> Option<AskedPlace<'_>> {
+        Stage::endpoint(self)
     }
 
     fn run(&self, site: &Site<'_>) -> Result<Value> {

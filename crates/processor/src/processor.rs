@@ -36,6 +36,11 @@ pub trait Processor: Send + Sync {
     /// The control tokens around turns.
     fn markers(&self) -> Result<TurnMarkers, Error>;
 
+    /// The texts of all control tokens, which here cannot be typed. Whoever sends text elsewhere should look for them.
+    fn control_tokens(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// A picture as the model sees it.
     fn image(&self, path: &Path) -> Result<ImageInput, Error>;
 

@@ -110,6 +110,11 @@ impl Tokens {
         self.controls.iter().find(|control| control.id == id)
     }
 
+    /// The texts of all control tokens, the longest first.
+    pub fn controls(&self) -> impl Iterator<Item = &str> {
+        self.controls.iter().map(|control| control.text.as_str())
+    }
+
     /// The control token that `text` starts with.
     pub fn control_at(&self, text: &str) -> Option<&Control> {
         self.controls

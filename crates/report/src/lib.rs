@@ -4,6 +4,7 @@
 
 #![deny(missing_docs)]
 
+mod endpoints;
 mod evidence;
 mod html;
 mod number;
@@ -17,6 +18,7 @@ mod svg;
 pub mod tables;
 pub mod text;
 
+pub use endpoints::{EndpointRow, ForecastRow};
 pub use evaluation::systems::System;
 pub use html::{frame, sign};
 pub use pictures::{Pictures, embedded_picture};

@@ -4,6 +4,7 @@ use evaluation::TaskScore;
 use maud::{Markup, PreEscaped, html};
 use synthesis::measure::CurvePoint;
 
+use crate::endpoints;
 use crate::evidence::evidence;
 use crate::html::{frame, sign};
 use crate::number::tenths;
@@ -116,6 +117,10 @@ pub fn render(page: &Page) -> String {
             @for curve in page.curves {
                 figure { (PreEscaped(curves(curve))) figcaption { (curve.name) } }
             }
+        }
+        @if !summary.endpoints.is_empty() {
+            h2 { "Endpoints" }
+            (endpoints::section(&summary.endpoints))
         }
         h2 { "How it was made" }
         p.soft {
@@ -401,6 +406,7 @@ mod tests {
                     ..Default::default()
                 },
             }],
+            endpoints: BTreeMap::new(),
             notes: vec!["colour: one test item was found in the training data".to_owned()],
         }
     }
@@ -444,6 +450,7 @@ mod tests {
         ] {
             assert!(page.contains(part), "{part} in {page}");
         }
+        assert!(!page.contains("Endpoints"), "no model is at one");
         let text = crate::text::table(&summary);
         assert!(text.contains("colour"), "{text}");
         assert!(text.contains(&format!("+20.0 to +30.0  {few}\n")), "{text}");

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 use synthesis::Funnel;
 use synthesis::measure::{CurvePoint, FilterCounts};
 
+use crate::endpoints::EndpointRow;
+
 /// What a run found, in numbers. The keys are a contract.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Summary {
@@ -49,6 +51,9 @@ pub struct Summary {
     /// Answers that are no good whatever they say.
     #[serde(default)]
     pub rates: Vec<Rates>,
+    /// What was spent at endpoints, by place; empty where no model is at one.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub endpoints: BTreeMap<String, EndpointRow>,
     /// What a reader must know before using the numbers.
     #[serde(default)]
     pub notes: Vec<String>,

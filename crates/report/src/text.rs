@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use evaluation::TaskScore;
 
+use crate::endpoints::lines;
 use crate::summary::Summary;
 
 /// The before-and-after table as text.
@@ -77,5 +78,6 @@ pub fn table(summary: &Summary) -> String {
             filter.precise.precision().unwrap_or(0.0)
         );
     }
+    out += &lines(&summary.endpoints);
     out
 }

@@ -213,6 +213,11 @@ impl StageFolder {
         self.path.join(BEGUN).exists()
     }
 
+    /// Whether it was begun with this key, so that what lies in it is of the same stage with the same settings.
+    pub fn is_begun_on(&self, key: &str) -> bool {
+        self.begun().is_some_and(|begun| begun.basis.key == key)
+    }
+
     /// Whether there is anything to lose: more than the note that the stage was begun, and the list of what it refused.
     pub fn has_work(&self) -> bool {
         let entries = fs::read_dir(&self.path).into_iter().flatten().flatten();

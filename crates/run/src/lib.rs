@@ -14,6 +14,7 @@ pub mod looks;
 pub mod memory;
 pub mod plan;
 pub mod recipe;
+pub mod spending;
 mod stop;
 pub mod usage;
 

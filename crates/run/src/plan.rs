@@ -3,6 +3,8 @@
 //! Counts and steps come from the stages, sizes from the model, times from a short measurement. An estimate says what it
 //! rests on; it is no promise.
 
+mod forecast;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
@@ -11,6 +13,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 use crate::graph::Graph;
+
+pub use self::forecast::{EndpointCost, Forecast, amount};
 
 /// `plan.json`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -32,6 +36,9 @@ pub struct Plan {
     pub disk: BTreeMap<String, u64>,
     /// Bytes that are free where the run folder is.
     pub free_disk: u64,
+    /// What it would take of endpoints; none where no model is at one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoints: Option<Forecast>,
     /// What the numbers rest on.
     pub notes: Vec<String>,
 }
@@ -65,6 +72,9 @@ pub struct Cost {
     pub least_memory: u64,
     /// Estimated wall time; none where there were no weights to measure with.
     pub seconds: Option<f64>,
+    /// What it would ask at an endpoint, whose time nobody knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<EndpointCost>,
     /// Bytes that it leaves on the disk, by part.
     #[serde(skip)]
     pub disk: BTreeMap<String, u64>,
@@ -122,9 +132,13 @@ impl Plan {
     /// The file of a run's plan.
     pub const FILE: &'static str = "plan.json";
 
-    /// Estimated seconds in all; none where a part is not known.
+    /// Estimated seconds in all, without what endpoints take; none where a part is not known.
     pub fn seconds(&self) -> Option<f64> {
-        self.stages.iter().map(|step| step.cost.seconds).sum()
+        let here = self
+            .stages
+            .iter()
+            .filter(|step| step.cost.endpoint.is_none());
+        here.map(|step| step.cost.seconds).sum()
     }
 
     /// The plan for a person.
@@ -132,20 +146,18 @@ impl Plan {
         let mut out = String::new();
         for step in &self.stages {
             let what = if step.skipped { "skip" } else { "do" };
-            let counts: Vec<String> = step
-                .cost
-                .counts
-                .iter()
-                .map(|(k, n)| format!("{k} {n}"))
-                .collect();
+            let counts = step.cost.counts.iter();
+            let mut counts: Vec<String> = counts.map(|(k, n)| format!("{k} {n}")).collect();
+            let endpoint = step.cost.endpoint.as_ref();
+            counts.extend(endpoint.map(|cost| format!("at its endpoint {}", cost.text())));
             let _ = writeln!(
                 out,
                 "{:<17} {what:<5} {:>9}  {}{}{}",
                 step.stage,
-                if step.skipped {
-                    "-".to_owned()
-                } else {
-                    duration(step.cost.seconds)
+                match (step.skipped, endpoint) {
+                    (true, _) => "-".to_owned(),
+                    (false, Some(_)) => "endpoint".to_owned(),
+                    (false, None) => duration(step.cost.seconds),
                 },
                 counts.join(", "),
                 if counts.is_empty() { "" } else { "; " },
@@ -153,6 +165,12 @@ impl Plan {
             );
         }
         let _ = writeln!(out, "{:<17} {:>15}", "about", duration(self.seconds()));
+        if let Some(forecast) = &self.endpoints {
+            let _ = writeln!(out, "{:<17} {}", "endpoints", forecast.total.text());
+            for sentence in forecast.short() {
+                let _ = writeln!(out, "cap: {sentence}");
+            }
+        }
         for missing in &self.missing {
             let _ = writeln!(out, "not there yet: {missing}");
         }
@@ -285,6 +303,7 @@ mod tests {
             memory_budget: Some(2_000_000_000),
             disk: BTreeMap::from([("models".to_owned(), 5_000_000)]),
             free_disk: 12_000_000_000,
+            endpoints: None,
             notes: Vec::new(),
         };
         let text = plan.text();
@@ -329,5 +348,67 @@ mod tests {
         let all = disk([cost(1, 20), cost(2, 10)].iter());
         assert_eq!(all["models"], 3);
         assert_eq!(all["checkpoints"], 20);
+    }
+
+    /// Two stages, of which one asks 200 requests at an endpoint whose cap is half of what they cost.
+    #[test]
+    fn what_endpoints_take_stands_apart_from_time() {
+        let step = |stage: &str, cost: Cost| Step {
+            stage: stage.to_owned(),
+            key: String::new(),
+            skipped: false,
+            why: "not done yet".to_owned(),
+            cost,
+        };
+        let asked = EndpointCost {
+            place: "filter".to_owned(),
+            requests: 200,
+            prompt_tokens: 34_000,
+            completion_tokens: 51_200,
+            cost: Some(0.6),
+            max_cost: Some(0.3),
+            max_tokens: None,
+        };
+        let filter = Cost {
+            endpoint: Some(asked.clone()),
+            ..Cost::default()
+        };
+        let plan = Plan {
+            stages: vec![step("pairs", Cost::nothing(100)), step("filter", filter)],
+            parameters: BTreeMap::new(),
+            missing: Vec::new(),
+            memory: BTreeMap::new(),
+            memory_budget: None,
+            disk: BTreeMap::new(),
+            free_disk: 0,
+            endpoints: Forecast::of(vec![asked], None, None, String::new()),
+            notes: Vec::new(),
+        };
+        assert_eq!(plan.seconds(), Some(0.0));
+        let text = plan.text();
+        for line in [
+            "filter            do     endpoint  at its endpoint 200 requests, 34000 tokens read, 51200 written, cost 0.60; not \
+             done yet\n",
+            "\nendpoints         200 requests, 34000 tokens read, 51200 written, cost 0.60\n",
+            "\ncap: `filter.endpoint` would take 0.60 (200 requests, 34000 tokens read, 51200 written, cost 0.60), and \
+             `filter.max_cost` is 0.30, which is enough for about 50 % of its requests\n",
+        ] {
+            assert!(text.contains(line), "{line:?} in\n{text}");
+        }
+        let written = serde_json::to_value(&plan).expect("JSON");
+        assert_eq!(written["stages"][1]["endpoint"]["prompt_tokens"], 34_000);
+        assert_eq!(written["endpoints"]["total"]["cost"], 0.6);
+        // A stage and a plan without endpoints are written as ever.
+        assert!(written["stages"][0].get("endpoint").is_none());
+        let without = Plan {
+            endpoints: None,
+            ..plan
+        };
+        assert!(
+            serde_json::to_value(&without)
+                .expect("JSON")
+                .get("endpoints")
+                .is_none()
+        );
     }
 }

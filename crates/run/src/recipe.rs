@@ -15,6 +15,11 @@ mod control;
 mod dtype;
 mod family;
 
+mod address;
+mod endpoint_keys;
+mod endpoints;
+mod picture_format;
+
 mod key;
 mod stages;
 mod training_keys;
@@ -45,10 +50,13 @@ mod differences;
 mod explanation;
 mod new;
 
+pub use address::is_variable;
 pub use checked::{Evaluate, Filter, Generate, Mix, Recipe, Synthesizer};
 pub use control::Control;
 pub use differences::{Difference, differences};
 pub use dtype::{Automatic, DeviceKind, Dtype, DtypeChoice, Processor};
+pub use endpoint_keys::is_of_transport;
+pub use endpoints::{EndpointPlace, EndpointPrices, EndpointSettings};
 pub use explanation::{Row, explain};
 pub use family::{Family, Found};
 pub use fit_choice::FitChoice;
@@ -57,6 +65,7 @@ pub use fitting::Fitting;
 pub use key::{Key, Preset};
 pub use keys::{DEMO, help_of, keys};
 pub use new::{Answers, NewError, QUESTIONS};
+pub use picture_format::PictureFormat;
 pub use resolution::{
     Origin, Resolution, Resolved, Surroundings, evaluation_pixels, resolve, without_column,
 };

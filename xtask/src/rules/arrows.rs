@@ -92,6 +92,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "adamllm-endpoint",
             "adamllm-faults",
             "adamllm-pipeline",
+            "adamllm-endpoint",
             "adamllm-demo",
         ],
     ),

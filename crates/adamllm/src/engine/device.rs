@@ -2,13 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
+use adamllm::endpoint_flags::AskedEndpoint;
 use adamllm::flags::{Shared, threads};
-use adamllm::{environment, machine};
+use adamllm::{environment, machine, secrets};
 use anyhow::{Context as _, Result, bail};
 use corpus::ModelPlace;
+use pipeline::endpoints::{Endpoints, KEY, Keys};
 use pipeline::generation::Generation;
 use pipeline::{Engine, settings};
-use run::recipe::{Automatic, DeviceKind, Dtype};
+use run::recipe::{Automatic, DeviceKind, Dtype, EndpointPlace, EndpointSettings};
 use torch::{Device, Kind};
 
 use crate::{cuda, products};
@@ -25,6 +27,30 @@ pub fn engine(shared: &Shared) -> Result<Engine> {
         processing: processor::Options::default(),
         extra_bos: None,
         base: None,
+        endpoints: Endpoints::default(),
+    })
+}
+
+/// The keys of models at endpoints, from the environment.
+pub fn keys<'a>(places: impl Iterator<Item = &'a EndpointPlace>) -> Result<Keys> {
+    let mut keys = Vec::new();
+    for place in places {
+        let variable = place.key_variable.as_deref();
+        if let Some(key) = secrets::key(variable)? {
+            keys.push((variable.unwrap_or(KEY).to_owned(), key));
+        }
+    }
+    Ok(Keys::of(keys))
+}
+
+/// How a model at an endpoint is asked that is named on the command line.
+pub fn endpoints(asked: &AskedEndpoint) -> Result<Endpoints> {
+    Ok(Endpoints {
+        settings: EndpointSettings {
+            max_picture_side: asked.max_picture_side,
+            ..EndpointSettings::default()
+        },
+        keys: keys(std::iter::once(&asked.place))?,
     })
 }
 

@@ -9,7 +9,6 @@ use anyhow::{Result, anyhow, bail};
 use corpus::{Role, Sample, Turn};
 use model::Mllm;
 use pipeline::Engine;
-use pipeline::generation::Generation;
 use processor::Encoded;
 use serde_json::Value;
 use torch::products::Products;
@@ -164,14 +163,8 @@ fn learn_in(folder: &Path, threads: usize) -> Result<Learned> {
     let demo = folder.join("demo");
     demo::write_shipped(&demo)?;
     let engine = Engine {
-        memory: None,
-        generation: Generation::default(),
-        device: Device::Cpu,
-        dtype: Kind::Float,
         threads: 1,
-        processing: processor::Options::default(),
-        extra_bos: None,
-        base: None,
+        ..Engine::on(Device::Cpu, Kind::Float)
     };
     let (model, processor) = engine.open(&demo.join("base-model"))?;
     let picture = image::RgbImage::from_fn(72, 72, |x, y| {

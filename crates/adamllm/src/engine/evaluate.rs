@@ -1,4 +1,4 @@
-//! `adamllm evaluate --model`: benchmarks through a generator, each task's answers and scores written as soon as it is
+//! `adamllm evaluate --model` or `--endpoint`: benchmarks through a generator, each task's answers and scores written as soon as it is
 //! done, then the pages that `adamllm score` writes.
 
 use adamllm::flags::Shared;
@@ -10,7 +10,7 @@ use evaluation::jobs::{self, Reading};
 use evaluation::leaks::{runs_of, trained_by};
 use evaluation::session::Settings;
 use evaluation::tasks;
-use pipeline::benchmarks::{Answering, answer};
+use pipeline::benchmarks::{Answering, Who, answer};
 use pipeline::blank;
 use pipeline::stages::answer;
 use run::RunFolder;
@@ -21,10 +21,14 @@ use crate::device;
 
 /// Answers every task, writes its predictions and scores, and at the end the tables and pages of all.
 pub fn run(shared: &Shared, arguments: &Benchmarks) -> Result<()> {
+    let asked = arguments.endpoint.asked()?;
     let mut engine = device::engine(shared)?;
-    let (Some(model_folder), Some(output)) = (&arguments.model, &arguments.output) else {
+    let Some(output) = &arguments.output else {
         bail!("`--model` needs `--output`, the folder for predictions, scores and pages");
     };
+    if let Some(asked) = &asked {
+        engine.endpoints = device::endpoints(asked)?;
+    }
     let mut jobs = jobs::of_benchmarks(&arguments.tasks, arguments.data.as_deref())?;
     if arguments.by_likelihood {
         let other = jobs
@@ -42,10 +46,29 @@ pub fn run(shared: &Shared, arguments: &Benchmarks) -> Result<()> {
             job.spec.decoding.max_new_tokens = tokens;
         }
     }
-    let processor = arguments.processor.as_ref().unwrap_or(model_folder);
-    let [fewest, most] = evaluation_pixels(processor);
-    engine.processing.min_pixels = arguments.min_pixels.or(fewest);
-    engine.processing.max_pixels = arguments.max_pixels.or(most);
+    let who = match (&asked, &arguments.model) {
+        (Some(asked), _) => {
+            let unread = [
+                ("--processor", arguments.processor.is_some()),
+                ("--min-pixels", arguments.min_pixels.is_some()),
+                ("--max-pixels", arguments.max_pixels.is_some()),
+            ];
+            if let Some((flag, _)) = unread.iter().find(|(_, is_set)| *is_set) {
+                bail!(
+                    "`{flag}` is of a model folder; a model at an endpoint prepares pictures itself"
+                );
+            }
+            Who::Endpoint(&asked.place)
+        }
+        (None, Some(folder)) => {
+            let processor = arguments.processor.as_ref().unwrap_or(folder);
+            let [fewest, most] = evaluation_pixels(processor);
+            engine.processing.min_pixels = arguments.min_pixels.or(fewest);
+            engine.processing.max_pixels = arguments.max_pixels.or(most);
+            Who::Model { folder, processor }
+        }
+        (None, None) => bail!("name a model: `--model` or `--endpoint-model`"),
+    };
     jobs::check_vocabulary(arguments.vocabulary.as_deref(), jobs.len(), "--tasks")?;
     signals::take_over()?;
     let run = RunFolder::open(output)?;
@@ -56,8 +79,10 @@ pub fn run(shared: &Shared, arguments: &Benchmarks) -> Result<()> {
         job.file = predictions.join(format!("{}.jsonl", job.spec.id));
     }
     let mut trained = arguments.trained.clone();
-    if trained.is_empty() && !arguments.no_contamination {
-        let (files, line) = trained_by(model_folder)?;
+    if let (Who::Model { folder, .. }, true) =
+        (who, trained.is_empty() && !arguments.no_contamination)
+    {
+        let (files, line) = trained_by(folder)?;
         trained = files;
         if let Some(line) = line.filter(|_| !shared.quiet) {
             eprintln!("{line}");
@@ -92,8 +117,7 @@ pub fn run(shared: &Shared, arguments: &Benchmarks) -> Result<()> {
     let mut scoring = Scoring::new(shared, settings, &predictions, jobs.len())?;
     let terminal = Terminal::new(shared);
     let answering = Answering {
-        model: model_folder,
-        processor,
+        who,
         engine: &engine,
         run: &run,
         reading: &reading,

@@ -3,15 +3,19 @@
 use std::path::Path;
 
 use adamllm::cli::Generate;
+use adamllm::endpoint_flags::AskedEndpoint;
 use adamllm::flags::Shared;
 use adamllm::output::print;
 use adamllm::signals;
 use adamllm::terminal::Terminal;
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 use corpus::rejects::{self, Groups};
 use corpus::{Decoding, Open, Request, Role, Turn, jsonl};
-use generate::{Generator as _, LocalGenerator};
-use pipeline::runner::{self, Progress};
+use endpoint::Need;
+use pipeline::Engine;
+use pipeline::answering::{Answerer, Local, There};
+use pipeline::endpoints::Place;
+use pipeline::runner::Progress;
 use run::events::Reporter;
 use serde_json::json;
 
@@ -54,23 +58,35 @@ pub fn read(path: &Path) -> Result<Vec<Request>> {
 pub fn run(shared: &Shared, arguments: &Generate) -> Result<()> {
     // A file that is wrong is told before a model is opened.
     let requests = arguments.requests.as_deref().map(read).transpose()?;
+    let asked = arguments.endpoint.asked()?;
     let engine = device::engine(shared)?;
-    let (model, processor) = engine.open(&device::model_folder(&arguments.model)?)?;
-    let mut generator = LocalGenerator::new(
-        model.as_ref(),
-        processor.as_ref(),
-        engine.generation.options(arguments.seed),
-    );
+    let (model, processor);
+    let terminal = Terminal::new(shared);
+    let report = Reporter::new("generate", &terminal);
+    let mut answerer = match (&asked, &arguments.model) {
+        (Some(asked), _) => {
+            let need = requests.as_deref().map_or(Need::Chat, need);
+            Answerer::Endpoint(there(asked, arguments, &engine, need, report)?)
+        }
+        (None, Some(folder)) => {
+            (model, processor) = engine.open(&device::model_folder(folder)?)?;
+            Answerer::Local(Local {
+                model: model.as_ref(),
+                processor: processor.as_ref(),
+                generation: engine.generation,
+                seed: arguments.seed,
+            })
+        }
+        (None, None) => bail!("name a model: `--model` or `--endpoint-model`"),
+    };
+    signals::take_over()?;
+    let progress = Progress {
+        label: "generate",
+        report,
+        stop: signals::stop(),
+    };
     if let (Some(all), Some(output)) = (requests, &arguments.output) {
-        signals::take_over()?;
-        let terminal = Terminal::new(shared);
-        let progress = Progress {
-            label: "generate",
-            report: Reporter::new("generate", &terminal),
-            stop: signals::stop(),
-        };
-        let block = engine.generation.block;
-        let done = runner::run(&mut generator, &all, output, block, progress)?;
+        let done = answerer.write(&all, output, progress)?;
         let mut unanswered = Groups::default();
         for completion in &done {
             if let Some(error) = &completion.error {
@@ -112,16 +128,58 @@ pub fn run(shared: &Shared, arguments: &Generate) -> Result<()> {
             ..Decoding::default()
         },
     };
-    let mut answer = None;
-    generator.generate(&mut std::iter::once(request), &mut |completion| {
-        answer = Some(completion);
-        Ok(())
-    })?;
-    let answer = answer.context("the generator gave nothing")?;
+    let answer = answerer.complete(request, progress)?;
     if let Some(error) = &answer.error {
         bail!("{error}");
     }
     print(shared, &serde_json::to_value(&answer)?, || {
         println!("{}", answer.text.trim());
     })
+}
+
+/// What an endpoint has to be able to for these requests.
+fn need(requests: &[Request]) -> Need {
+    if requests.iter().any(|one| one.prompt.is_some()) {
+        Need::Completions
+    } else if requests.iter().any(|one| one.open == Open::User) {
+        Need::OpenTurns
+    } else {
+        Need::Chat
+    }
+}
+
+/// A client of a model at an endpoint; its books lie beside the output.
+fn there(
+    asked: &AskedEndpoint,
+    arguments: &Generate,
+    engine: &Engine,
+    need: Need,
+    report: Reporter<'_>,
+) -> Result<There> {
+    const SECTION: &str = "generate";
+    let place = Place {
+        section: SECTION,
+        place: &asked.place,
+        seed: arguments.seed,
+        control_tokens: &[],
+    };
+    let endpoints = device::endpoints(asked)?;
+    let client = match &arguments.output {
+        Some(output) => {
+            let mut folder = output.clone().into_os_string();
+            folder.push(".endpoint");
+            endpoints.client(place, Path::new(&folder))?
+        }
+        None if asked.place.max_cost.is_some() || asked.place.max_tokens.is_some() => bail!(
+            "a cap (`--max-cost`, `--max-tokens`) is for `--requests`: one prompt is asked once and kept nowhere"
+        ),
+        None => endpoints.client_without_books(place)?,
+    };
+    let mut there = There {
+        section: SECTION.to_owned(),
+        client,
+        block: engine.generation.block,
+    };
+    there.probe(need, report)?;
+    Ok(there)
 }

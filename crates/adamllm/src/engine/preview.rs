@@ -52,7 +52,8 @@ pub fn run(shared: &Shared, stage: &Stage, number: usize) -> Result<()> {
             machine::automatic(shared),
             Fitting::default(),
         )?;
-        if recipe.synthesizer.checkpoint.is_none() {
+        let synthesizer = &recipe.synthesizer;
+        if synthesizer.checkpoint.is_none() && synthesizer.endpoint.is_none() {
             bail!(
                 "the synthesizer is not tuned yet; tune it first: adamllm tune-synthesizer {} --run-dir {}",
                 stage.recipe.display(),
@@ -65,6 +66,7 @@ pub fn run(shared: &Shared, stage: &Stage, number: usize) -> Result<()> {
         run_dir: stage.run_dir.join("preview"),
         limit: Some(number),
         set,
+        yes: stage.yes,
         resume: false,
     };
     let unlike = Shared {

@@ -15,10 +15,10 @@ use corpus::sealed::{changed_keys, write_json};
 use pipeline::stages::report::{INDEX, NAME as REPORT, SUMMARY};
 use pipeline::stages::train::NAME as TRAIN;
 use pipeline::stages::tune_synthesizer::NAME as TUNING;
-use pipeline::{Driver, Engine, Stages, memory, planner, preflight, settings};
+use pipeline::{Driver, Engine, Stages, forecast, memory, planner, preflight, settings};
 use report::Summary;
 use run::events::Reporter;
-use run::plan::against_measured;
+use run::plan::{Forecast, against_measured};
 use run::recipe::{Control, Recipe};
 use run::{Graph, RunFolder, Span};
 use serde_json::{Value, json};
@@ -63,6 +63,7 @@ pub fn demo(shared: &Shared, arguments: &Demo) -> Result<()> {
         limit: None,
         span: Span::default(),
         is_dry: arguments.dry_run,
+        yes: false,
     };
     walk(shared, device, &recipe, &run, &terminal, &asked)
 }
@@ -79,6 +80,7 @@ pub fn run(shared: &Shared, arguments: &Run) -> Result<()> {
             until: arguments.until.clone(),
         },
         is_dry: arguments.dry_run,
+        yes: arguments.stage.yes,
     };
     stages(shared, &arguments.stage, &asked)
 }
@@ -92,6 +94,7 @@ pub fn up_to(shared: &Shared, stage: &Stage, until: &str) -> Result<()> {
             until: Some(until.to_owned()),
         },
         is_dry: false,
+        yes: stage.yes,
     };
     stages(shared, stage, &asked)
 }
@@ -101,6 +104,8 @@ struct Invocation {
     limit: Option<usize>,
     span: Span,
     is_dry: bool,
+    /// Whether it begins although a cap is below what endpoints are forecast to take.
+    yes: bool,
 }
 
 fn stages(shared: &Shared, stage: &Stage, asked: &Invocation) -> Result<()> {
@@ -111,7 +116,7 @@ fn stages(shared: &Shared, stage: &Stage, asked: &Invocation) -> Result<()> {
     let (recipe, mut errors) = recipes::load_most(&stage.recipe, &stage.set, automatic, fitting)?;
     if !errors.is_empty() {
         // What else would end the run is told along with them.
-        let engine = engine(shared, &recipe, &stage.run_dir, device, kept);
+        let engine = engine(shared, &recipe, &stage.run_dir, device, kept)?;
         errors.extend(preflight::of_most(&recipe, &engine, &stage.run_dir));
         return Err(recipes::refused(&stage.recipe, &errors));
     }
@@ -174,6 +179,18 @@ fn refuse_another_recipe(recipe: &Recipe, run: &RunFolder, graph: &Graph) -> Res
     Ok(())
 }
 
+/// Refuses a run whose caps would end it before it is done, unless somebody wants just that.
+fn refuse_short_caps(forecast: &Forecast, yes: bool) -> Result<()> {
+    let short = forecast.short();
+    if short.is_empty() || yes {
+        return Ok(());
+    }
+    bail!(
+        "{}; raise the cap, ask about fewer pairs (`--limit`), or begin all the same with `--yes`",
+        short.join("; ")
+    )
+}
+
 /// Where and how a run's models run.
 fn engine(
     shared: &Shared,
@@ -181,15 +198,17 @@ fn engine(
     run: &Path,
     device: torch::Device,
     kept: Kept,
-) -> Engine {
-    settings::engine(
+) -> Result<Engine> {
+    let mut engine = settings::engine(
         recipe,
         run,
         device,
         kept.threads(shared),
         device::total_memory(device),
         kept.generation(),
-    )
+    );
+    engine.endpoints.keys = device::keys(recipe.endpoint_places().map(|(_, place)| place))?;
+    Ok(engine)
 }
 
 fn walk(
@@ -207,7 +226,7 @@ fn walk(
     run.refuse_earlier_layout(folders)?;
     refuse_another_recipe(recipe, run, graph)?;
     let kept = Kept::of(&run.path);
-    let engine = engine(shared, recipe, &run.path, device, kept);
+    let engine = engine(shared, recipe, &run.path, device, kept)?;
     torch::set_threads(engine.threads);
     memory::bound(device, engine.memory);
     let driver = Driver {
@@ -226,6 +245,11 @@ fn walk(
         });
     }
     let ready = preflight::look(&driver, &asked.span)?;
+    if let Some(forecast) = forecast::look(&driver, &ready)? {
+        refuse_short_caps(&forecast, asked.yes)?;
+        report.note(format!("{}: {}", forecast.basis, forecast.total.text()));
+        forecast.keep(&run.path)?;
+    }
     kept.keep(shared, &run.path, report, &engine)?;
     write_json(&run.path.join("recipe.json"), &recipe.resolution)?;
     for fitted in recipe.fits.iter().filter(|fitted| fitted.is_chosen) {

@@ -54,13 +54,6 @@ pub fn readers(key: &str) -> &'static [Reader] {
         | "train.stages" => &[],
         "data.truth" => &[Report],
         "data.max_bad" => &[Pairs, TuneSynthesizer, Train],
-        "synthesizer.checkpoint"
-        | "synthesizer.same_question"
-        | "synthesizer.temperature"
-        | "synthesizer.top_p"
-        | "synthesizer.min_p"
-        | "synthesizer.repetition_penalty"
-        | "synthesizer.max_new_tokens" => &[Synthesize],
         "synthesizer.input" => &[TuneSynthesizer, Synthesize],
         "synthesizer.seed_data" | "synthesizer.blank_images" => &[TuneSynthesizer],
         "synthesizer.prompts" => &[TuneSynthesizer, Synthesize, Filter, Mix],
@@ -80,11 +73,15 @@ const SECTIONS: &[(&str, &[Reader])] = &[
     ("model.", MODELS),
     ("data.", &[Pairs]),
     ("synthesizer.train.", &[TuneSynthesizer]),
+    ("synthesizer.", &[Synthesize]),
     ("filter.", &[Filter]),
     ("mix.", &[Mix]),
     ("train.", &[Train]),
     ("evaluate.", &[Answer]),
     ("generate.", &[Synthesize, Filter, Answer]),
+    ("endpoints.picture_", &[Synthesize]),
+    ("endpoints.max_picture_", &[Synthesize]),
+    ("endpoints.", &[Synthesize, Filter]),
 ];
 
 fn of_section(key: &str) -> &'static [Reader] {

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use run::recipe::training::PASSING;
-use run::recipe::{Family, Key, Preset, Shape, keys};
+use run::recipe::{Family, Key, Preset, Shape, is_of_transport, keys};
 
 use super::prose::{head, sentence};
 use super::reader::readers;
@@ -15,7 +15,8 @@ key for one recipe with its origin; `--set section.key=value` changes one for on
 
 *Read by* names the stages that a key matters to. A changed key does these stages again, and what follows them. Not so those
 that change no result: `data.max_bad`, `model.memory`, `train.save_steps`, `train.keep`, `train.recompute`, `train.fit` and `train.tensorboard` (of
-`synthesizer.train` too), and the section `generate`. `answer` and `score` are stages of the group `evaluate`.
+`synthesizer.train` too), the section `generate`, and of the keys of endpoints all but `endpoint_model`,
+`endpoints.picture_format` and `endpoints.max_picture_side`. `answer` and `score` are stages of the group `evaluate`.
 
 With `model.checkpoint = \"demo\"` the presets of `model.dtype`, `synthesizer`, `filter` and `train` are those of
 [recipes/demo.toml](../../recipes/demo.toml) instead.
@@ -64,6 +65,10 @@ fn about(key: &str) -> Option<&'static str> {
              [several](../own-domain.md#a-training-of-several-stages) has all of these keys, as `train.stages.<stage>.<key>` \
              in `recipe explain`."
         }
+        "endpoints." => {
+            "What all models at endpoints share (`synthesizer.endpoint`, `filter.endpoint`). Keys of endpoints are read from \
+             environment variables alone."
+        }
         "generate." => "How much is worked on together wherever text is generated.",
         _ => return None,
     })
@@ -91,7 +96,11 @@ fn values(shape: &Shape) -> String {
         | Shape::Rates
         | Shape::Two
         | Shape::Columns
-        | Shape::Size => shape.expected(),
+        | Shape::Size
+        | Shape::Address
+        | Shape::Addresses
+        | Shape::Variable
+        | Shape::Prices => shape.expected(),
     }
 }
 
@@ -120,9 +129,10 @@ fn read_by(key: &str) -> String {
         .iter()
         .map(|reader| format!("`{}`", reader.name()))
         .collect();
-    let passes = PASSING
-        .iter()
-        .any(|name| key.rsplit_once('.').is_some_and(|(_, last)| last == *name));
+    let passes = is_of_transport(key)
+        || PASSING
+            .iter()
+            .any(|name| key.rsplit_once('.').is_some_and(|(_, last)| last == *name));
     match (names.is_empty(), passes) {
         (true, _) => "no stage; it decides presets or which stages there are".to_owned(),
         (false, true) => format!("{}; changes no result", names.join(", ")),

@@ -8,6 +8,8 @@ use evaluation::predictions::{Columns, Layout};
 use evaluation::scoring::Scorer;
 use evaluation::session::Settings;
 
+use crate::endpoint_flags::{ANSWERER, EndpointFlags};
+
 /// Which scorer's numbers are shown first or alone; with `--output` both are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum ScorerName {
@@ -152,25 +154,28 @@ impl Score {
 #[derive(Clone, Debug, Args)]
 pub struct Benchmarks {
     /// A model folder, or a checkpoint of a training with --processor: answers benchmarks instead of a recipe's tasks.
-    #[arg(long, requires = "output", conflicts_with_all = ["recipe", "list"])]
+    #[arg(long, group = ANSWERER)]
     pub model: Option<PathBuf>,
+    /// A model at an endpoint instead.
+    #[command(flatten)]
+    pub endpoint: EndpointFlags,
     /// Where tokenizer and processor are, if not in the model's folder.
     #[arg(long, requires = "model")]
     pub processor: Option<PathBuf>,
     /// Tasks, or task files of your own (TOML), with commas; all that --data has a folder of when absent.
-    #[arg(long, value_delimiter = ',', requires = "model")]
+    #[arg(long, value_delimiter = ',', requires = ANSWERER)]
     pub tasks: Vec<String>,
     /// Folder with a folder of the task's name for each benchmark.
-    #[arg(long, requires = "model")]
+    #[arg(long, requires = ANSWERER)]
     pub data: Option<PathBuf>,
     /// Where predictions, both scorers' results, tables and pages go; goes on where it was stopped.
-    #[arg(long, requires = "model")]
+    #[arg(long, requires = ANSWERER)]
     pub output: Option<PathBuf>,
     /// Rank the options of multiple choice by likelihood instead of reading an answer.
-    #[arg(long, requires = "model")]
+    #[arg(long, requires = ANSWERER)]
     pub by_likelihood: bool,
     /// Tokens that an answer may have; the task's own when absent (1024, lists of names 256).
-    #[arg(long, requires = "model", value_parser = crate::flags::positive)]
+    #[arg(long, requires = ANSWERER, value_parser = crate::flags::positive)]
     pub max_new_tokens: Option<usize>,
     /// Fewest pixels of a resized picture; of Qwen2-VL 224² when absent, as in the paper's evaluation.
     #[arg(long, requires = "model", value_parser = crate::flags::positive)]
@@ -179,23 +184,23 @@ pub struct Benchmarks {
     #[arg(long, requires = "model", value_parser = crate::flags::positive)]
     pub max_pixels: Option<usize>,
     /// Ask every question a second time with a blank picture: what the questions alone give away.
-    #[arg(long, requires = "model")]
+    #[arg(long, requires = ANSWERER)]
     pub blind: bool,
     /// What the model was trained on (pairs, samples, or a run folder); repeatable. Known where the model lies in its
     /// run folder.
-    #[arg(long, requires = "model")]
+    #[arg(long, requires = ANSWERER)]
     pub trained: Vec<PathBuf>,
     /// Do not look for test items in the training data.
-    #[arg(long, requires = "model", conflicts_with = "trained")]
+    #[arg(long, requires = ANSWERER, conflicts_with = "trained")]
     pub no_contamination: bool,
     /// Names of the task, one a line in the published order; or a folder with a file `<task>.txt` for each.
-    #[arg(long, requires = "model")]
+    #[arg(long, requires = ANSWERER)]
     pub vocabulary: Option<PathBuf>,
     /// Which scorer's numbers are printed; both are written.
     #[arg(long, value_enum, default_value = "strict")]
     pub scorer: ScorerName,
     /// Key of the items to break scores down by; repeatable.
-    #[arg(long = "by", value_name = "KEY", requires = "model")]
+    #[arg(long = "by", value_name = "KEY", requires = ANSWERER)]
     pub by: Vec<String>,
     /// Seed of sampling and of the intervals.
     #[arg(long, default_value_t = 1)]

@@ -6,7 +6,7 @@ use std::path::Path;
 use adamllm::reference::{Reader, readers};
 use clap::ValueEnum as _;
 use run::recipe::training::PASSING;
-use run::recipe::{Shape, keys};
+use run::recipe::{Shape, is_of_transport, keys};
 
 use crate::published::read;
 
@@ -14,6 +14,8 @@ use crate::published::read;
 /// or are noted only where they are set; a manifest has none of them.
 const BY_CONTENT: &[&str] = &[
     "data.max_bad",
+    "endpoints.max_picture_side",
+    "endpoints.picture_format",
     "evaluate.by_likelihood",
     "evaluate.general",
     "evaluate.held_out_limit",
@@ -55,9 +57,10 @@ pub fn check(run: &Path) {
         }
         for key in keys().filter(|key| readers(key.name).contains(reader)) {
             let is_place = matches!(key.shape, Shape::Path | Shape::Paths | Shape::Model);
-            let is_passing = PASSING
-                .iter()
-                .any(|last| key.name.ends_with(&format!("train.{last}")));
+            let is_passing = is_of_transport(key.name)
+                || PASSING
+                    .iter()
+                    .any(|last| key.name.ends_with(&format!("train.{last}")));
             // Noted by what it comes to: `questions on blank pictures`.
             let is_setting = *reader == Reader::Answer && key.name == "evaluate.blind_limit";
             let is_noted =

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use crate::durable;
+
 use super::error::CacheError;
 use super::line;
 
@@ -15,7 +17,7 @@ const ENDING: &str = "jsonl";
 /// The files of a folder in the order in which they were begun.
 pub(super) fn files(folder: &Path) -> Result<Vec<PathBuf>, CacheError> {
     let reading = CacheError::reading(folder);
-    fs::create_dir_all(folder).map_err(CacheError::writing(folder))?;
+    durable::make_folder(folder).map_err(CacheError::writing(folder))?;
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).map_err(&reading)? {
         let path = entry.map_err(&reading)?.path();
@@ -76,13 +78,13 @@ impl Writing {
             .unwrap_or_default();
         let (time, process) = (now.as_millis(), std::process::id());
         // Processes of several machines may share the folder, and their numbers may be equal.
-        for attempt in 0.. {
+        let mut attempt = 0;
+        loop {
             let path = folder.join(format!("{time:014}-{process}-{attempt}.{ENDING}"));
             let mut options = OpenOptions::new();
             match options.create_new(true).append(true).open(&path) {
                 Ok(file) => {
-                    let synced = File::open(folder).and_then(|folder| folder.sync_all());
-                    synced.map_err(CacheError::writing(folder))?;
+                    durable::sync_folder(folder).map_err(CacheError::writing(folder))?;
                     return Ok(Self {
                         path,
                         file: Arc::new(file),
@@ -90,11 +92,10 @@ impl Writing {
                         torn: false,
                     });
                 }
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => attempt += 1,
                 Err(error) => return Err(CacheError::writing(&path)(error)),
             }
         }
-        unreachable!("some number is free")
     }
 
     /// Appends a line, usually with one write.

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 /// So many failures in a row are needed to leave an endpoint out.
 const FEW: u32 = 3;
 
-/// If it did answer a moment ago, or did let itself be reached, so many are: one request of five that goes wrong is no reason.
-const MANY: u32 = 8;
+/// If it could be reached and did answer a moment ago, so many are: one request of five that goes wrong is no reason.
+const MANY: u32 = 16;
 const MOMENT: Duration = Duration::from_secs(1);
 
 /// When it is asked again for the first time, and at the longest.
@@ -19,6 +19,7 @@ pub(super) struct Health {
     state: State,
     failures: u32,
     unreachable: u32,
+    /// The last sign of life, or when it was asked for one first.
     last_life: Option<Instant>,
     /// How long it is left alone the next time that it goes down.
     wait: Duration,
@@ -39,12 +40,13 @@ enum State {
     },
 }
 
-/// What became of an endpoint.
+/// It is left out from now on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Change {
-    Down,
-    Back,
-}
+pub(super) struct Down;
+
+/// It takes part again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Back;
 
 impl Health {
     pub(super) fn new() -> Self {
@@ -90,7 +92,8 @@ impl Health {
     }
 
     /// A request leaves; what is returned goes back with its end.
-    pub(super) fn sent(&mut self) -> u32 {
+    pub(super) fn sent(&mut self, now: Instant) -> u32 {
+        self.last_life.get_or_insert(now);
         if matches!(self.state, State::OnTrial { .. }) {
             self.state = State::OnTrial { is_out: true };
         }
@@ -103,11 +106,12 @@ impl Health {
         }
     }
 
-    /// A request got an answer, if only that there are too many.
-    pub(super) fn lives(&mut self, now: Instant, generation: u32) -> Option<Change> {
+    /// A request got an answer, if only that there are too many. Something if the endpoint is back by that.
+    pub(super) fn lives(&mut self, now: Instant, generation: u32) -> Option<Back> {
         self.last_life = Some(now);
         (self.failures, self.unreachable) = (0, 0);
         match self.state {
+            // With one answer alone it may be down again at once, and is to be asked less and less often.
             State::Up => {
                 self.wait = FIRST_PROBE;
                 None
@@ -119,19 +123,19 @@ impl Health {
             }
             State::OnTrial { .. } if generation == self.generation => {
                 self.state = State::Up;
-                Some(Change::Back)
+                Some(Back)
             }
             _ => None,
         }
     }
 
-    /// A request came to nothing.
+    /// A request came to nothing. Something if the endpoint is down by that.
     pub(super) fn failed(
         &mut self,
         now: Instant,
         generation: u32,
         is_unreachable: bool,
-    ) -> Option<Change> {
+    ) -> Option<Down> {
         if generation != self.generation {
             return None;
         }
@@ -149,7 +153,7 @@ impl Health {
                     return None;
                 }
                 self.down(now);
-                Some(Change::Down)
+                Some(Down)
             }
             // Whoever watches knows already that it is down.
             State::OnTrial { .. } => {

@@ -84,9 +84,9 @@ impl Accounts {
         self.last.saturating_add(1)
     }
 
-    /// Takes a request in. False for a number that is not above the last one.
+    /// Takes a request in. False where another number is next: requests are numbered without a gap.
     pub(super) fn reserve(&mut self, number: u64, place: &str, what: &str, amount: Amount) -> bool {
-        if number <= self.last {
+        if number != self.next() {
             return false;
         }
         self.last = number;

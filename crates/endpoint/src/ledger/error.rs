@@ -34,7 +34,9 @@ pub enum LedgerError {
     },
     /// A line is not what this program writes. What was spent cannot be known without it.
     #[error(
-        "`{}`, line {line}: {problem}; what was spent cannot be known without it", path.display()
+        "`{}`, line {line}: {problem}; what was spent cannot be known without it; restore the file, or move it away and lower \
+         the caps by what was spent",
+        path.display()
     )]
     Line {
         /// The file.
@@ -43,6 +45,14 @@ pub enum LedgerError {
         line: usize,
         /// What is wrong.
         problem: String,
+    },
+    /// The system cannot tell whether another process writes this ledger.
+    #[error("cannot lock `{}`: {source}", path.display())]
+    Lock {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: Arc<io::Error>,
     },
     /// Another process writes this ledger.
     #[error("another run is spending by `{}`; wait for it or stop it", path.display())]

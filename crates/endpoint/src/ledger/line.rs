@@ -26,7 +26,7 @@ pub(super) enum Line<'a> {
     },
     /// A request may leave, and take so much at most.
     Reserved {
-        /// Grows from line to line.
+        /// Counted from 1 without a gap.
         number: u64,
         #[serde(borrow)]
         place: Cow<'a, str>,
@@ -58,13 +58,4 @@ pub(super) enum How {
     Uncounted,
     Free,
     Uncertain,
-}
-
-impl Line<'_> {
-    /// The line with its end.
-    pub(super) fn bytes(&self) -> std::io::Result<Vec<u8>> {
-        let mut bytes = serde_json::to_vec(self)?;
-        bytes.push(b'\n');
-        Ok(bytes)
-    }
 }

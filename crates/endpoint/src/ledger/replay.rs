@@ -89,9 +89,9 @@ impl Replay {
                         format!("process {process} writes among lines of another one").into(),
                     );
                 }
-                let amount = Amount { cost, tokens };
+                let (amount, next) = (Amount { cost, tokens }, self.accounts.next());
                 if !self.accounts.reserve(number, &place, &what, amount) {
-                    return Err(format!("request {number} is not above those before it").into());
+                    return Err(format!("request {number} stands where {next} is next").into());
                 }
             }
             Line::Settled {

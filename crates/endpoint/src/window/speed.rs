@@ -67,8 +67,13 @@ impl Speed {
         self.answers
     }
 
-    pub(super) fn lasted(&self) -> Duration {
+    fn lasted(&self) -> Duration {
         self.until - self.since
+    }
+
+    /// Whether the span is long enough to have seen answers come and go, and not just some that ended together.
+    pub(super) fn is_a_span(&self) -> bool {
+        self.lasted().as_secs_f64() >= 0.5 * self.seconds / self.answers as f64
     }
 
     /// The mean number on their way; 0 for no time at all.
@@ -77,7 +82,7 @@ impl Speed {
     }
 
     /// What one request gets done in a second.
-    fn of_one(&self) -> f64 {
+    pub(super) fn of_one(&self) -> f64 {
         self.tokens / self.seconds
     }
 

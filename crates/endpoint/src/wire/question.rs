@@ -19,6 +19,8 @@ pub(crate) struct Asking<'a> {
     pub stream: bool,
     /// The word for the most tokens of an answer.
     pub limit: &'static str,
+    /// Whether what is usual is said too: engines take what is not said from the model's folder.
+    pub says_all: bool,
 }
 
 /// The word that all servers know for the most tokens of an answer, and the one that newer hosted models want.
@@ -61,7 +63,7 @@ pub(crate) fn body(
     }
     let drawn = request.decoding.seed;
     let seed = drawn.unwrap_or_else(|| hash(asking.seed, &request.id));
-    decoding(&mut body, &request.decoding, asking.limit, seed);
+    decoding(&mut body, &request.decoding, asking, seed);
     if request.decoding.logprobs || request.decoding.top_logprobs > 0 {
         let likeliest = request.decoding.top_logprobs;
         if request.prompt.is_some() {
@@ -145,26 +147,28 @@ fn parts<'a>(
 
 /// How the answer is drawn. What is as every endpoint does it anyway is left out, so that one which refuses words that it does
 /// not know is asked none.
-fn decoding(body: &mut Map<String, Value>, decoding: &Decoding, limit: &str, seed: u64) {
+fn decoding(body: &mut Map<String, Value>, decoding: &Decoding, asking: Asking<'_>, seed: u64) {
     let mut put = |key: &str, value: Value| {
         body.insert(key.to_owned(), value);
     };
-    put(limit, json!(decoding.max_new_tokens));
+    put(asking.limit, json!(decoding.max_new_tokens));
     put("temperature", json!(decoding.temperature));
-    if decoding.temperature > 0.0 {
+    let (is_drawn, says_all) = (decoding.temperature > 0.0, asking.says_all);
+    if is_drawn {
         // Some servers read it as a signed number of 64 bits, and some languages keep 53 of them.
         put("seed", json!(seed >> 11));
-        if decoding.top_p < 1.0 {
-            put("top_p", json!(decoding.top_p));
-        }
-        if decoding.top_k > 0 {
-            put("top_k", json!(decoding.top_k));
-        }
-        if decoding.min_p > 0.0 {
-            put("min_p", json!(decoding.min_p));
-        }
     }
-    if (decoding.repetition_penalty - 1.0).abs() > 0.0 {
+    if is_drawn && (says_all || decoding.top_p < 1.0) {
+        put("top_p", json!(decoding.top_p));
+    }
+    if is_drawn && (says_all || decoding.top_k > 0) {
+        let most = i64::try_from(decoding.top_k).unwrap_or(i64::MAX);
+        put("top_k", json!(if most == 0 { -1 } else { most }));
+    }
+    if is_drawn && (says_all || decoding.min_p > 0.0) {
+        put("min_p", json!(decoding.min_p));
+    }
+    if says_all || (decoding.repetition_penalty - 1.0).abs() > 0.0 {
         put("repetition_penalty", json!(decoding.repetition_penalty));
     }
     if !decoding.stop.is_empty() {
@@ -211,6 +215,7 @@ mod tests {
         seed: 1,
         stream: false,
         limit: "max_tokens",
+        says_all: false,
     };
 
     fn named(path: &Path) -> Result<String, String> {
@@ -285,6 +290,24 @@ mod tests {
                 "skip_special_tokens": false, "logprobs": true, "top_logprobs": 2,
                 "stream": true, "stream_options": {"include_usage": true},
             })
+        );
+    }
+
+    #[test]
+    fn engines_are_told_what_is_usual_too() {
+        let mut request = Request::question("1", Vec::new(), "Tea?");
+        let asking = Asking {
+            says_all: true,
+            ..ASKING
+        };
+        let said = |request: &Request| body(request, asking, &mut named).expect("body");
+        assert_eq!(said(&request)["repetition_penalty"], 1.0);
+        assert!(said(&request).get("top_k").is_none(), "nothing is drawn");
+        request.decoding.temperature = 1.0;
+        let drawn = said(&request);
+        assert_eq!(
+            [&drawn["top_p"], &drawn["top_k"], &drawn["min_p"]],
+            [&json!(1.0), &json!(-1), &json!(0.0)]
         );
     }
 

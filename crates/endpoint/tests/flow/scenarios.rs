@@ -37,7 +37,13 @@ pub fn limit_that_changes() -> Scenario {
 }
 
 fn batch(slots: Vec<(f64, usize)>, step: f64, grows: f64) -> Server {
-    Server::new(Kind::Batch { slots, step, grows })
+    let chokes = 0.0;
+    Server::new(Kind::Batch {
+        slots,
+        step,
+        grows,
+        chokes,
+    })
 }
 
 /// 64 sequences at once, the rest waits in line. A token of each takes 20 ms and 0.3 ms more for each sequence.
@@ -101,4 +107,94 @@ pub fn faulty() -> Scenario {
     let mut server = limited(vec![(0.0, 64)], None);
     server.fails = 0.2;
     scenario(vec![server], 60.0)
+}
+
+/// As [`limit_of_32`], but far away: a refusal takes 100 ms.
+pub fn limit_far_away() -> Scenario {
+    let mut server = limited(vec![(0.0, 32)], None);
+    server.lag = 0.1;
+    scenario(vec![server], 120.0)
+}
+
+/// One that takes 4 at once, of which each takes 7 to 13 seconds.
+pub fn slow_limit_of_4() -> Scenario {
+    let kind = Kind::Limited {
+        at_once: vec![(0.0, 4)],
+        mean: 10.0,
+        spread: 3.0,
+        retry_after: None,
+    };
+    scenario(vec![Server::new(kind)], 2400.0)
+}
+
+/// One of three requests is refused for a minute, whatever is on its way.
+pub fn drizzle() -> Scenario {
+    let mut server = limited(vec![(0.0, 64)], None);
+    server.storm = Some((30.0, 90.0, 0.33));
+    scenario(vec![server], 180.0)
+}
+
+/// One that gets less done the more is asked of it, from 40 sequences at once on.
+pub fn choking() -> Scenario {
+    // Tokens a second are n / (step + grows n + chokes n^2): at most where n is the root of step / chokes.
+    let kind = Kind::Batch {
+        slots: vec![(0.0, 1000)],
+        step: 0.008,
+        grows: 0.0001,
+        chokes: 0.000_005,
+    };
+    scenario(vec![Server::new(kind)], 600.0)
+}
+
+/// As [`batch_of_64`], with answers of one length: all that left together end together.
+pub fn batch_in_step() -> Scenario {
+    Scenario {
+        tokens: (300, 300),
+        ..batch_of_64()
+    }
+}
+
+/// As [`batch_of_64`], with answers of 20 to 2000 tokens.
+pub fn batch_of_all_lengths() -> Scenario {
+    Scenario {
+        tokens: (20, 2000),
+        seconds: 6000.0,
+        ..batch_of_64()
+    }
+}
+
+/// One request after the other, each in 3 ms or so.
+pub fn one_by_one() -> Scenario {
+    scenario(vec![batch(vec![(0.0, 1)], 0.000_01, 0.0)], 60.0)
+}
+
+/// Three that batch, of speeds 4 : 2 : 1, and as many requests as a stage has.
+pub fn fleet_of_batches() -> Scenario {
+    let servers = vec![
+        batch(vec![(0.0, 64)], 0.005, 0.0001),
+        batch(vec![(0.0, 64)], 0.010, 0.0002),
+        batch(vec![(0.0, 64)], 0.020, 0.0004),
+    ];
+    Scenario {
+        requests: Some(10_000),
+        ..scenario(servers, 600.0)
+    }
+}
+
+/// One of twenty requests is refused, whatever is on its way.
+pub fn sporadic() -> Scenario {
+    let mut server = limited(vec![(0.0, 64)], None);
+    server.storm = Some((0.0, 120.0, 0.05));
+    scenario(vec![server], 120.0)
+}
+
+/// 20 requests a second, 40 of them at a time, as a bucket has it.
+pub fn bucket_of_20() -> Scenario {
+    let kind = Kind::Bucket {
+        a_second: 20.0,
+        holds: 40.0,
+        mean: 2.0,
+        spread: 1.0,
+    };
+    scenario(vec![Server::new(kind)], 300.0)
 }

@@ -16,6 +16,8 @@ pub struct Server {
     pub storm: Option<(f64, f64, f64)>,
     /// This share of requests ends with a failure of the server.
     pub fails: f64,
+    /// How long it takes until a refusal is back, in seconds.
+    pub lag: f64,
 }
 
 #[derive(Clone, Debug)]
@@ -28,11 +30,21 @@ pub enum Kind {
         spread: f64,
         retry_after: Option<f64>,
     },
-    /// A batch of at most so many, the rest waits in line; a token of each takes `step + grows * batch` seconds.
+    /// A batch of at most so many, the rest waits in line; a token of each takes `step + grows * batch` seconds, and `chokes` more
+    /// for the square of all that are there.
     Batch {
         slots: Vec<(f64, usize)>,
         step: f64,
         grows: f64,
+        chokes: f64,
+    },
+    /// So many a second in a bucket that holds so many, as hosted services have it; each takes `mean` seconds, evenly up to `spread`
+    /// more or less. A refusal says how long it takes until there is one.
+    Bucket {
+        a_second: f64,
+        holds: f64,
+        mean: f64,
+        spread: f64,
     },
     /// So many a minute by the clock, each takes `mean` seconds evenly up to `spread` more or less.
     Minute {
@@ -93,6 +105,21 @@ impl Tally {
         tokens.sum::<u64>() as f64 / (to - from)
     }
 
+    /// How many requests were on their way at most, and at least, at the whole seconds between two.
+    pub fn most_on_way(&self, from: usize, to: usize) -> usize {
+        self.at_once[from..to].iter().copied().max().unwrap_or(0)
+    }
+
+    pub fn least_on_way(&self, from: usize, to: usize) -> usize {
+        self.at_once[from..to].iter().copied().min().unwrap_or(0)
+    }
+
+    /// How many requests arrived between two seconds.
+    pub fn arrivals(&self, from: f64, to: f64) -> usize {
+        let inside = |it: &&f64| (from..to).contains(*it);
+        self.arrived.iter().filter(inside).count()
+    }
+
     /// Which share of the requests that arrived between two seconds was refused.
     pub fn refused_share(&self, from: f64, to: f64) -> f64 {
         let count = |times: &[f64]| times.iter().filter(|it| (from..to).contains(*it)).count();
@@ -108,6 +135,7 @@ impl Server {
             dead: None,
             storm: None,
             fails: 0.0,
+            lag: 0.001,
         }
     }
 
@@ -164,7 +192,9 @@ struct Batch {
     /// Tokens that each sequence has got since the beginning.
     progress: f64,
     moved: f64,
-    running: BTreeMap<(u64, usize), ()>,
+    /// Seconds a token since then.
+    pace: f64,
+    running: BTreeSet<(u64, usize)>,
     waiting: VecDeque<usize>,
     version: u64,
 }
@@ -208,6 +238,7 @@ struct Simulation<'a> {
     /// How many a server has taken.
     taken: Vec<usize>,
     minutes: Vec<(u64, u64)>,
+    buckets: Vec<Option<(f64, f64)>>,
     batches: Vec<Batch>,
     looks: Option<f64>,
     outcome: Outcome,
@@ -237,6 +268,7 @@ pub fn play(scenario: &Scenario) -> Outcome {
         done: BTreeSet::new(),
         taken: vec![0; count],
         minutes: vec![(0, 0); count],
+        buckets: vec![None; count],
         batches: (0..count).map(|_| Batch::default()).collect(),
         looks: None,
         outcome: Outcome {
@@ -352,7 +384,7 @@ impl Simulation<'_> {
             && (from..to).contains(&now)
             && self.rng.chance(share)
         {
-            self.times.add(now + 0.001, refuse(None));
+            self.times.add(now + it.lag, refuse(None));
             return;
         }
         if self.rng.chance(it.fails) {
@@ -373,7 +405,7 @@ impl Simulation<'_> {
                 retry_after,
             } => {
                 if self.taken[server] >= at(at_once, now) {
-                    self.times.add(now + 0.001, refuse(*retry_after));
+                    self.times.add(now + it.lag, refuse(*retry_after));
                     return;
                 }
                 let took = mean + spread * (2.0 * self.rng.unit() - 1.0);
@@ -411,6 +443,25 @@ impl Simulation<'_> {
                     },
                 );
             }
+            Kind::Bucket {
+                a_second,
+                holds,
+                mean,
+                spread,
+            } => {
+                let (left, filled) = self.buckets[server].unwrap_or((*holds, now));
+                let left = holds.min(left + (now - filled) * a_second);
+                self.buckets[server] = Some((left, now));
+                if left < 1.0 {
+                    let wait = (1.0 - left) / a_second;
+                    self.times.add(now + it.lag, refuse(Some(wait)));
+                    return;
+                }
+                self.buckets[server] = Some((left - 1.0, now));
+                let took = mean + spread * (2.0 * self.rng.unit() - 1.0);
+                let how = How::Answered;
+                self.times.add(now + took, Event::Ends { id, how });
+            }
             Kind::Batch { .. } => {
                 self.batches[server].waiting.push_back(id);
                 self.advance(server);
@@ -423,15 +474,23 @@ impl Simulation<'_> {
 
     /// Moves a batch to now, lets in who waits, and says when the next is ready.
     fn advance(&mut self, server: usize) {
-        let Kind::Batch { slots, step, grows } = &self.scenario.servers[server].kind else {
+        let Kind::Batch {
+            slots,
+            step,
+            grows,
+            chokes,
+        } = &self.scenario.servers[server].kind
+        else {
             return;
         };
         let batch = &mut self.batches[server];
-        let token = |running: usize| step + grows * running as f64;
-        batch.progress += (self.now - batch.moved) / token(batch.running.len());
+        if batch.pace > 0.0 {
+            batch.progress += (self.now - batch.moved) / batch.pace;
+        }
         batch.moved = self.now;
-        while let Some((&(until, id), ())) = batch.running.first_key_value() {
-            if until as f64 / 1e6 > batch.progress + 1e-6 {
+        while let Some(&(until, id)) = batch.running.first() {
+            // Events are told apart by nanoseconds.
+            if (until as f64 / 1e6 - batch.progress) * batch.pace > 2e-9 {
                 break;
             }
             batch.running.remove(&(until, id));
@@ -449,12 +508,17 @@ impl Simulation<'_> {
             };
             let tokens = self.on_way.get(&id).map_or(1, |it| it.0.tokens);
             let until = (batch.progress + tokens as f64) * 1e6;
-            batch.running.insert((until as u64, id), ());
+            batch.running.insert((until as u64, id));
         }
+        let (running, all) = (
+            batch.running.len(),
+            batch.running.len() + batch.waiting.len(),
+        );
+        batch.pace = step + grows * running as f64 + chokes * (all * all) as f64;
         batch.version += 1;
-        if let Some((&(until, _), ())) = batch.running.first_key_value() {
+        if let Some(&(until, _)) = batch.running.first() {
             let rest = (until as f64 / 1e6 - batch.progress).max(0.0);
-            let ready = self.now + rest * token(batch.running.len());
+            let ready = self.now + rest * batch.pace;
             let version = batch.version;
             self.times.add(ready, Event::Ready { server, version });
         }

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use endpoint::{Address, Books, Client, Error, Limits, Notice, Secret, Service, Settings};
+use endpoint::{Address, Books, Client, Error, Limits, Need, Notice, Secret, Settings};
 use faults::{Fault, Faults, Server, Setup};
 
 use crate::support::{ask, requests, settings};
 
-fn probed(settings: Settings, needs: &[Service]) -> Result<(), Error> {
-    let client = Client::open(settings, Books::default()).expect("client");
+fn probed(settings: Settings, needs: &[Need]) -> Result<(), Error> {
+    let mut client = Client::open(settings, Books::default()).expect("client");
     client.probe(needs, &mut |_| {})
 }
 
@@ -39,7 +39,7 @@ fn no_key_and_a_wrong_key_are_told_before_the_start() {
         key: Secret::new("sk-right-0123456789\n"),
         ..settings(&server)
     };
-    probed(right, &[Service::Chat, Service::Completions]).expect("all is there");
+    probed(right, &[Need::Chat, Need::Completions]).expect("all is there");
 }
 
 #[test]
@@ -77,8 +77,8 @@ fn a_judge_without_completions_is_told() {
         ..Setup::default()
     };
     let server = Server::start(setup).expect("server");
-    probed(settings(&server), &[Service::Chat]).expect("chat is there");
-    let error = probed(settings(&server), &[Service::Chat, Service::Completions]);
+    probed(settings(&server), &[Need::Chat]).expect("chat is there");
+    let error = probed(settings(&server), &[Need::Chat, Need::Completions]);
     let error = error.expect_err("no completions").to_string();
     assert!(
         error.contains("no `/completions`") && error.contains("vLLM"),
@@ -105,7 +105,7 @@ fn nobody_there_is_told_for_each_address() {
     let server = Server::start(Setup::default()).expect("server");
     let mut some = told.clone();
     some.addresses.extend(settings(&server).addresses);
-    let client = Client::open(some, Books::default()).expect("client");
+    let mut client = Client::open(some, Books::default()).expect("client");
     let mut down = 0;
     let looked = client.probe(&[], &mut |notice| {
         down += usize::from(matches!(notice, Notice::Down { .. }));

@@ -36,7 +36,7 @@ fn with_an_authority_of_ones_own() {
     std::fs::write(&ca, server.authority().expect("authority")).expect("written");
     let mut told = settings(&server);
     assert!(told.addresses[0].to_string().starts_with("https://"));
-    let stranger = Client::open(told.clone(), Books::default()).expect("client");
+    let mut stranger = Client::open(told.clone(), Books::default()).expect("client");
     let error = stranger
         .probe(&[], &mut |_| {})
         .expect_err("unknown authority");
@@ -107,7 +107,8 @@ fn an_address_that_takes_no_connection_is_no_hang() {
     let address = Address::parse("http://127.0.0.1:9/v1").expect("address");
     let client = Client::open(Settings::new(vec![address], "model"), Books::default());
     let begun = Instant::now();
-    let error = client.expect("client").probe(&[], &mut |_| {});
+    let mut client = client.expect("client");
+    let error = client.probe(&[], &mut |_| {});
     assert!(matches!(error, Err(Error::Unreachable(_))));
     assert!(begun.elapsed() < Duration::from_secs(15));
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::Served;
+use super::served::Served;
 use crate::tokens::{self, Scored};
 
 pub(super) fn whole(served: &Served<'_>) -> Value {

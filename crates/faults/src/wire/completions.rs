@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::Served;
+use super::served::Served;
 use crate::answer::Answer;
 use crate::request::Request;
 use crate::tokens::{self, Scored};
@@ -112,9 +112,11 @@ fn logprobs(served: &Served<'_>, request: &Request, pieces: &[Scored], holds_fir
         if is_first(at) {
             Value::Null
         } else {
+            // The token itself is among them, whatever its rank.
             let others = piece.others.iter();
             let told: Map<String, Value> = others
                 .map(|(text, logprob)| (text.clone(), (*logprob).into()))
+                .chain([(piece.text.clone(), piece.logprob.into())])
                 .collect();
             Value::Object(told)
         }

@@ -3,114 +3,45 @@
 mod chat;
 mod completions;
 mod refusals;
+mod served;
 
 use serde_json::{Value, json};
 
-use crate::answer::Answer;
-use crate::request::{Prompt, Request, Service};
-use crate::tokens::{self, Likely, Scored};
+use crate::request::Service;
 
-pub(crate) use refusals::{error, unknown_field};
+pub(crate) use refusals::{error, worded};
+use served::CREATED;
+pub(crate) use served::Served;
 
-/// When every answer was made; a clock would make the same request's answers differ.
-const CREATED: u64 = 1_700_000_000;
-
-/// The answers to the requests of one body, and what is told with them.
-pub(crate) struct Served<'a> {
-    pub requests: &'a [Request],
-    pub answers: &'a [Answer],
-    pub model: &'a str,
-    pub usage: Option<Value>,
-    pub likely: Option<&'a Likely>,
-    pub gives_logprobs: bool,
-    pub gives_choices: bool,
-    pub gives_content: bool,
+/// An answer as one object.
+pub(crate) fn whole(served: &Served<'_>) -> Value {
+    let mut whole = match served.service() {
+        Service::Chat => chat::whole(served),
+        Service::Completions => completions::whole(served),
+    };
+    if let Some(usage) = &served.usage {
+        whole["usage"] = usage.clone();
+    }
+    whole
 }
 
-impl Served<'_> {
-    /// The answer as one object.
-    pub fn whole(&self) -> Value {
-        let mut whole = match self.service() {
-            Service::Chat => chat::whole(self),
-            Service::Completions => completions::whole(self),
-        };
-        if let Some(usage) = &self.usage {
-            whole["usage"] = usage.clone();
+/// An answer as the objects of a stream, without the mark of its end.
+pub(crate) fn events(served: &Served<'_>) -> Vec<Value> {
+    let mut events = match served.service() {
+        Service::Chat => chat::events(served),
+        Service::Completions => completions::events(served),
+    };
+    let wants_usage = served.requests[0].body["stream_options"]["include_usage"] == true;
+    if wants_usage && let Some(usage) = &served.usage {
+        for event in &mut events {
+            event["usage"] = Value::Null;
         }
-        whole
+        let mut last = served.frame(true);
+        last["choices"] = json!([]);
+        last["usage"] = usage.clone();
+        events.push(last);
     }
-
-    /// The answer as the objects of a stream, without the mark of its end.
-    pub fn events(&self) -> Vec<Value> {
-        let mut events = match self.service() {
-            Service::Chat => chat::events(self),
-            Service::Completions => completions::events(self),
-        };
-        let wants_usage = self.requests[0].body["stream_options"]["include_usage"] == true;
-        if wants_usage && let Some(usage) = &self.usage {
-            for event in &mut events {
-                event["usage"] = Value::Null;
-            }
-            let mut last = self.frame(true);
-            last["choices"] = json!([]);
-            last["usage"] = usage.clone();
-            events.push(last);
-        }
-        events
-    }
-
-    fn service(&self) -> Service {
-        self.requests[0].service
-    }
-
-    /// What stands around the choices.
-    fn frame(&self, is_piece: bool) -> Value {
-        let digest = &self.requests[0].digest[..24];
-        let (id, object) = match (self.service(), is_piece) {
-            (Service::Chat, false) => (format!("chatcmpl-{digest}"), "chat.completion"),
-            (Service::Chat, true) => (format!("chatcmpl-{digest}"), "chat.completion.chunk"),
-            (Service::Completions, _) => (format!("cmpl-{digest}"), "text_completion"),
-        };
-        json!({"id": id, "object": object, "created": CREATED, "model": self.model})
-    }
-
-    /// The pieces of a request's prompt, if it may see their log-probabilities.
-    fn prompt_pieces(&self, request: &Request, others: usize) -> Vec<Scored> {
-        match &request.prompt {
-            Some(Prompt::Tokens(ids)) => {
-                let names: Vec<String> = ids.iter().map(|id| format!("<{id}>")).collect();
-                let pieces = names.iter().map(String::as_str).zip(ids.iter().copied());
-                tokens::scored_pieces("", pieces, others, self.likely)
-            }
-            _ => tokens::scored("", &request.text(), others, self.likely),
-        }
-    }
-
-    /// vLLM's list of a prompt's log-probabilities: nothing for the first token, then each token and those that might
-    /// have stood there, by number.
-    fn prompt_logprobs(&self, request: &Request) -> Option<Value> {
-        let others = request.prompt_logprobs().filter(|_| self.gives_logprobs)?;
-        let list = self.prompt_pieces(request, others);
-        let told = list.iter().enumerate().map(|(at, piece)| {
-            if at == 0 {
-                return Value::Null;
-            }
-            let mut by_number = serde_json::Map::new();
-            let rank = 1 + piece
-                .others
-                .iter()
-                .filter(|(_, logprob)| *logprob > piece.logprob)
-                .count();
-            let told = json!({"logprob": piece.logprob, "rank": rank, "decoded_token": piece.text});
-            by_number.insert(piece.id.to_string(), told);
-            for (at, (text, logprob)) in piece.others.iter().enumerate() {
-                let told = json!({"logprob": logprob, "rank": at + 1, "decoded_token": text});
-                by_number.insert((32_000 + at).to_string(), told);
-            }
-            Value::Object(by_number)
-        });
-        Some(told.collect())
-    }
+    events
 }
 
 /// The counts of an answer.

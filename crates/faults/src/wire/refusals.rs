@@ -1,87 +1,45 @@
-//! Errors as OpenAI words them.
+//! Errors as OpenAI and vLLM word them.
 
 use serde_json::{Value, json};
 
-use crate::request::Service;
+use crate::setup::Wording;
 
-/// An error as an object.
+/// An error as an object, in OpenAI's words.
 pub(crate) fn error(kind: &str, code: Option<&str>, message: &str) -> Value {
     json!({"error": {"message": message, "type": kind, "param": null, "code": code}})
 }
 
-/// The fields that OpenAI's services know, as its reference lists them.
-const KNOWN: [&str; 36] = [
-    "model",
-    "messages",
-    "prompt",
-    "audio",
-    "best_of",
-    "echo",
-    "frequency_penalty",
-    "function_call",
-    "functions",
-    "logit_bias",
-    "logprobs",
-    "max_completion_tokens",
-    "max_tokens",
-    "metadata",
-    "modalities",
-    "n",
-    "parallel_tool_calls",
-    "prediction",
-    "presence_penalty",
-    "reasoning_effort",
-    "response_format",
-    "safety_identifier",
-    "seed",
-    "service_tier",
-    "stop",
-    "store",
-    "stream",
-    "stream_options",
-    "suffix",
-    "temperature",
-    "tool_choice",
-    "tools",
-    "top_logprobs",
-    "top_p",
-    "user",
-    "verbosity",
-];
-
-/// Fields that only one of the two services knows.
-const CHAT_ONLY: [&str; 19] = [
-    "messages",
-    "audio",
-    "function_call",
-    "functions",
-    "max_completion_tokens",
-    "metadata",
-    "modalities",
-    "parallel_tool_calls",
-    "prediction",
-    "reasoning_effort",
-    "response_format",
-    "safety_identifier",
-    "service_tier",
-    "store",
-    "tool_choice",
-    "tools",
-    "top_logprobs",
-    "verbosity",
-    "web_search_options",
-];
-const COMPLETIONS_ONLY: [&str; 4] = ["prompt", "best_of", "echo", "suffix"];
-
-/// The first field of a body that OpenAI's service does not know.
-pub(crate) fn unknown_field(service: Service, body: &Value) -> Option<String> {
-    let others: &[&str] = match service {
-        Service::Chat => &COMPLETIONS_ONLY,
-        Service::Completions => &CHAT_ONLY,
+/// The same error in the words of whom the server plays. vLLM has the status in the place of a code, and no words for a
+/// wrong key.
+pub(crate) fn worded(wording: Wording, status: u16, error: &Value) -> Value {
+    let kind = match (wording, status) {
+        (Wording::OpenAi, _) => return error.clone(),
+        (Wording::Vllm, 401) => return json!({"error": "Unauthorized"}),
+        (Wording::Vllm, 400) => "BadRequestError",
+        (Wording::Vllm, 404) => "NotFoundError",
+        (Wording::Vllm, 503) => "ServiceUnavailableError",
+        (Wording::Vllm, _) => "InternalServerError",
     };
-    let fields = body.as_object()?.keys();
-    fields
-        .map(String::as_str)
-        .find(|field| !KNOWN.contains(field) || others.contains(field))
-        .map(str::to_owned)
+    let message = &error["error"]["message"];
+    json!({"error": {"message": message, "type": kind, "param": null, "code": status}})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_has_the_form_of_whom_the_server_plays() {
+        let error = error("invalid_request_error", Some("model_not_found"), "no");
+        assert_eq!(worded(Wording::OpenAi, 404, &error), error);
+        // As vLLM 0.32 sends them.
+        assert_eq!(
+            worded(Wording::Vllm, 404, &error),
+            json!({"error": {"message": "no", "type": "NotFoundError", "param": null, "code": 404}})
+        );
+        assert_eq!(
+            worded(Wording::Vllm, 401, &error),
+            json!({"error": "Unauthorized"})
+        );
+    }
 }

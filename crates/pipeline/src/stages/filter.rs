@@ -4,19 +4,22 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use corpus::{Request, Triplet, jsonl};
+use endpoint::Need;
+use generate::Likelihood;
 use run::plan::Cost;
-use run::recipe::Recipe;
-use run::{Node, Place};
+use run::recipe::{EndpointPlace, Recipe};
+use run::{Node, Place as NodePlace};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use synthesis::judge::RAW_YES;
 use synthesis::{JudgeKind, JudgeOptions, KeepRule, Prompts};
 
 use super::synthesize::{Synthesize, TRIPLETS};
-use crate::answering::Answerer;
+use crate::answering::{Answerer, Local, There};
 use crate::bad_records::tell_left_out;
-use crate::error::{Imbalance, Result};
-use crate::estimate::Estimate;
-use crate::likelihood;
+use crate::endpoints::{self, AskedPlace, AskedThere, Place};
+use crate::error::{Error, Imbalance, Result};
+use crate::estimate::{Asked, Estimate};
 use crate::reader::Reader;
 use crate::records::{write, write_rejected};
 use crate::runner::Progress;
@@ -31,6 +34,12 @@ pub const KEPT: &str = TRIPLETS;
 /// The file of what the judge said.
 pub const VERDICTS: &str = "verdicts.jsonl";
 
+/// The file of what the judge wrote.
+pub const COMPLETIONS: &str = "completions.jsonl";
+
+/// Its section of the recipe.
+const SECTION: &str = "filter";
+
 /// Tokens that a judge's answer is taken to have, for a plan.
 const ANSWER_TOKENS: f64 = 16.0;
 
@@ -42,6 +51,8 @@ pub struct Filter {
     synthetic: bool,
     judge: PathBuf,
     judge_key: &'static str,
+    /// A judge that is asked at an endpoint.
+    endpoint: Option<EndpointPlace>,
     /// Whether no judge is named and the general model of the user judges.
     is_general: bool,
     kind: JudgeKind,
@@ -58,6 +69,9 @@ pub struct Counts {
     pub judged: u64,
     /// Triplets that stay.
     pub kept: u64,
+    /// What a judge at an endpoint was asked.
+    #[serde(flatten)]
+    pub endpoint: Option<AskedThere>,
 }
 
 impl Filter {
@@ -74,7 +88,10 @@ impl Filter {
             } else {
                 "model.checkpoint"
             },
-            is_general: sources.judge.is_none() && !recipe.uses_demo_base(),
+            endpoint: settings.endpoint.clone(),
+            is_general: sources.judge.is_none()
+                && settings.endpoint.is_none()
+                && !recipe.uses_demo_base(),
             kind: settings.judge,
             threshold: settings.threshold,
             prompts: sources.prompts.clone(),
@@ -84,13 +101,43 @@ impl Filter {
     }
 }
 
+impl Filter {
+    /// What asking about so many triplets takes at an endpoint. Each is asked for a verdict, and how likely yes is.
+    fn asked(&self, place: &EndpointPlace, estimate: &Estimate<'_>, triplets: usize) -> Cost {
+        let options = JudgeOptions::new(self.kind);
+        // What they will say is not known yet, but how long it will be.
+        let empty = Triplet {
+            id: String::new(),
+            pair: String::new(),
+            instruction: String::new(),
+            informative: String::new(),
+            precise: String::new(),
+            origin: Value::Null,
+        };
+        estimate.asked(&Asked {
+            stage: NAME,
+            section: SECTION,
+            place,
+            answers: triplets,
+            requests_each: 2,
+            few: &synthesis::judge_requests(&[empty], options, &self.prompts),
+            beside: estimate.prompts.map_or(0.0, |prompts| prompts.task_tokens),
+            max_new_tokens: options.max_new_tokens,
+        })
+    }
+}
+
 impl Stage for Filter {
     type Counts = Counts;
     const KIND: &'static str = NAME;
     const VERSION: u32 = 2;
 
     fn node(&self) -> Node {
-        Node::of(NAME, Place::Blocks, &[("triplets", self.triplets.name())])
+        Node::of(
+            NAME,
+            NodePlace::Blocks,
+            &[("triplets", self.triplets.name())],
+        )
     }
 
     fn reads(&self, reader: &mut Reader<'_>) -> Result<()> {
@@ -98,10 +145,14 @@ impl Stage for Filter {
         if !self.enabled || !self.synthetic {
             return Ok(());
         }
-        reader.model_settings();
         if let Some(path) = &self.prompts_file {
             reader.file("the prompts", path)?;
         }
+        if self.endpoint.is_some() {
+            reader.endpoint(SECTION, false);
+            return Ok(());
+        }
+        reader.model_settings();
         match self.kind {
             // Its prompt is raw: a base model will do.
             JudgeKind::Verdict => reader.raw_model("the judge", self.judge_key, &self.judge),
@@ -116,8 +167,21 @@ impl Stage for Filter {
         if !self.enabled || !self.synthetic {
             return Ok(Cost::nothing(triplets));
         }
-        let cost = estimate.answers_of(triplets, ANSWER_TOKENS);
+        let cost = match &self.endpoint {
+            None => estimate.answers_of(triplets, ANSWER_TOKENS),
+            Some(place) => self.asked(place, estimate, triplets),
+        };
         Ok(cost.with("judged", triplets))
+    }
+
+    fn endpoint(&self) -> Option<AskedPlace<'_>> {
+        let place = self.endpoint.as_ref();
+        let place = place.filter(|_| self.enabled && self.synthetic)?;
+        Some(AskedPlace {
+            section: SECTION,
+            place,
+            need: self.need(),
+        })
     }
 
     fn run(&self, site: &Site<'_>) -> Result<Counts> {
@@ -129,48 +193,66 @@ impl Stage for Filter {
             return Ok(Counts {
                 judged: 0,
                 kept: triplets.len() as u64,
+                endpoint: None,
             });
         }
         if self.is_general {
             site.report
                 .note("no judge is named: the general model itself judges");
         }
-        let (model, processor) = site.engine.open(&self.judge)?;
+        let opened;
+        let mut answerer = if let Some(place) = &self.endpoint {
+            let mut there = There {
+                section: SECTION.to_owned(),
+                client: site.engine.endpoints.client(
+                    Place {
+                        section: SECTION,
+                        place,
+                        seed: self.seed,
+                        control_tokens: &[],
+                    },
+                    &site.run.join(endpoints::FOLDER),
+                )?,
+                block: site.engine.generation.block,
+            };
+            there.probe(self.need(), site.report)?;
+            Answerer::Endpoint(there)
+        } else {
+            opened = site.engine.open(&self.judge)?;
+            Answerer::Local(Local {
+                model: opened.0.as_ref(),
+                processor: opened.1.as_ref(),
+                generation: site.engine.generation,
+                seed: self.seed,
+            })
+        };
         let options = JudgeOptions::new(self.kind);
         let requests = synthesis::judge_requests(&triplets, options, &self.prompts);
         write(&folder.join("requests.jsonl"), &requests)?;
-        let answerer = Answerer {
-            model: model.as_ref(),
-            processor: processor.as_ref(),
-            generation: site.engine.generation,
-            seed: self.seed,
-        };
         let progress = Progress {
             label: site.stage(),
             report: site.report,
             stop: site.stop,
         };
-        let path = folder.join("completions.jsonl");
+        let path = folder.join(COMPLETIONS);
         let completions = answerer.write(&requests, &path, progress)?;
         let mut judged = synthesis::verdicts(self.kind, &triplets, &completions);
-        let (model, processor) = (model.as_ref(), processor.as_ref());
-        let room = site.engine.generation.cache_tokens;
-        let by_id: BTreeMap<String, f64> = if self.kind == JudgeKind::Verdict {
+        let by_id = if self.kind == JudgeKind::Verdict {
             let judged: BTreeSet<&str> = judged.items.iter().map(|v| v.id.as_str()).collect();
             let asked = requests.iter().filter(|r| judged.contains(r.id.as_str()));
             let asked: Vec<&Request> = asked.collect();
-            let found = likelihood::of_answers(model, processor, &asked, RAW_YES, room)?;
-            let known = asked.iter().zip(found);
-            known
-                .filter_map(|(request, found)| Some((request.id.clone(), found?.log_probability)))
-                .collect()
+            let found = answerer.likely(&asked, RAW_YES, progress);
+            by_id(
+                asked.iter().map(|request| request.id.as_str()),
+                self.told(found, progress)?,
+            )
         } else {
             let samples = synthesis::judge::likelihood_samples(self.kind, &triplets, &self.prompts);
-            let found = likelihood::of_samples(model, processor, &samples, room)?;
-            let known = samples.iter().zip(&found);
-            known
-                .map(|(sample, found)| (sample.id.clone(), found.log_probability))
-                .collect()
+            let found = answerer.likely_turns(&samples, &requests, &completions, progress);
+            by_id(
+                samples.iter().map(|sample| sample.id.as_str()),
+                self.told(found, progress)?,
+            )
         };
         synthesis::judge::with_likelihood(&mut judged.items, &by_id);
         jsonl::write(&folder.join(VERDICTS), &judged.items)?;
@@ -191,9 +273,53 @@ impl Stage for Filter {
             };
             return Err(found.into());
         }
+        let endpoint = answerer.asked_there(&completions);
         Ok(Counts {
             judged: triplets.len() as u64,
             kept: kept.items.len() as u64,
+            endpoint,
         })
     }
+}
+
+impl Filter {
+    /// What is asked of a judge at an endpoint.
+    fn need(&self) -> Need {
+        match self.kind {
+            JudgeKind::Verdict => Need::Completions,
+            JudgeKind::TunedVerdict | JudgeKind::Extraction => Need::Chat,
+        }
+    }
+
+    /// The likelihoods of a judge. One at an endpoint that gives none judges by its words alone, unless a threshold asks for
+    /// them.
+    fn told(
+        &self,
+        found: Result<Vec<Option<Likelihood>>>,
+        progress: Progress<'_>,
+    ) -> Result<Vec<Option<Likelihood>>> {
+        match found {
+            Err(Error::Endpoint {
+                source: endpoint::Error::NoLikelihoods { address, problem },
+                ..
+            }) if self.threshold.is_none() => {
+                progress.report.warn(format!(
+                    "the endpoint `{address}` does not tell how likely an answer is ({problem}): verdicts have no `p_yes`"
+                ));
+                Ok(Vec::new())
+            }
+            found => found,
+        }
+    }
+}
+
+/// Log-probabilities by the ids of what they are of.
+fn by_id<'a>(
+    ids: impl Iterator<Item = &'a str>,
+    found: Vec<Option<Likelihood>>,
+) -> BTreeMap<String, f64> {
+    let known = ids.zip(found);
+    known
+        .filter_map(|(id, found)| Some((id.to_owned(), found?.log_probability)))
+        .collect()
 }

@@ -1,6 +1,8 @@
 //! The evidence of a run: `summary.json` and one page.
 
+mod about;
 mod changed;
+mod endpoints;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -12,7 +14,8 @@ use evaluation::systems::{self, Items};
 use evaluation::{ScoredTask, results};
 use report::scores::pages;
 use report::{
-    Card, Curve, FilterScore, Flip, Page, Pictures, Summary, System, embedded_picture, render,
+    Card, Curve, EndpointRow, FilterScore, Flip, Page, Pictures, Summary, System, embedded_picture,
+    render,
 };
 use run::plan::Cost;
 use run::recipe::Recipe;
@@ -22,7 +25,9 @@ use serde::{Deserialize, Serialize};
 use synthesis::truth::Truth;
 use synthesis::{Funnel, measure};
 
+use self::about::about;
 use self::changed::changed;
+use self::endpoints::spent;
 use super::filter::{Filter, KEPT, VERDICTS};
 use super::mix::Mix;
 use super::pairs::{self, PAIRS, Pairs};
@@ -98,6 +103,8 @@ pub struct Report {
     truth: Option<PathBuf>,
     synthetic: bool,
     seed: u64,
+    /// The models at endpoints by their sections of the recipe, each with its name there.
+    endpoints: BTreeMap<&'static str, String>,
     /// What the page says of the run, in sentences.
     about: Vec<String>,
     /// Key, value and origin of the recipe.
@@ -121,6 +128,10 @@ impl Report {
             truth: recipe.truth.clone(),
             synthetic: recipe.mix.synthetic,
             seed: recipe.seed,
+            endpoints: recipe
+                .endpoint_places()
+                .map(|(section, place)| (section, place.model.clone()))
+                .collect(),
             about: about(recipe),
             recipe: keys
                 .map(|(key, r)| (key.clone(), r.value.to_string(), r.origin.to_string()))
@@ -191,6 +202,7 @@ impl Stage for Report {
             reference: scores.reference,
             domains: scores.domains,
             rates: scores.rates,
+            endpoints: self.endpoints(site),
             notes: scores.notes,
         };
         write_json(&site.folder.join(SUMMARY), &summary)?;
@@ -219,46 +231,6 @@ fn told(trainings: &[(&str, &str, Option<Usage>)]) -> Vec<String> {
     let told = trainings.iter();
     told.filter_map(|(_, name, usage)| Some(format!("{name}: {}", usage.as_ref()?.text())))
         .collect()
-}
-
-fn about(recipe: &Recipe) -> Vec<String> {
-    let how = if recipe.stages.is_empty() {
-        "captions and tasks were trained together in a single stage".to_owned()
-    } else {
-        let stages = recipe.stages.iter();
-        let stages = stages.map(|stage| format!("{} (`{}`)", stage.about(), stage.name));
-        let stages: Vec<String> = stages.collect();
-        format!(
-            "the model was trained in stages: {}",
-            stages.join(", then ")
-        )
-    };
-    let mut out = vec![format!(
-        "The model was adapted to a domain from image-caption pairs alone: a synthesizer tuned on seed data wrote tasks \
-         for each pair, a judge left out the inconsistent ones, and {how}."
-    )];
-    if recipe.uses_demo_base() {
-        out.push(
-            "The base is the demo's own toy model of a few million parameters, trained from scratch on pictograms. Its \
-             numbers say whether the road works, and nothing about any real model or benchmark."
-                .to_owned(),
-        );
-    }
-    if recipe.mix.general.is_some() && recipe.mix.general_ratio > 0.0 {
-        out.push(format!(
-            "General replay is on ({} samples for each domain sample), which the paper does not have.",
-            recipe.mix.general_ratio
-        ));
-    }
-    let ranked = &recipe.evaluate.by_likelihood;
-    if !ranked.is_empty() {
-        out.push(format!(
-            "The options of the task {} are ranked by likelihood, for the base and the adapted model alike: nobody loses \
-             points for the form of an answer.",
-            ranked.join(", ")
-        ));
-    }
-    out
 }
 
 /// Wall time by what commands call the stages.
@@ -317,6 +289,20 @@ impl Report {
             (train.name(), name.as_str(), used)
         }));
         out
+    }
+
+    /// What was spent at endpoints, by place.
+    fn endpoints(&self, site: &Site<'_>) -> BTreeMap<String, EndpointRow> {
+        let of = &self.of;
+        let stages = [
+            ("synthesizer", of.synthesized.name()),
+            ("filter", of.kept.name()),
+        ];
+        let named = stages.into_iter().filter_map(|(section, stage)| {
+            let model = self.endpoints.get(section)?;
+            Some((section.to_owned(), spent(site, stage, section, model)?))
+        });
+        named.collect()
     }
 
     fn funnel(&self, site: &Site<'_>) -> Result<Funnel> {

@@ -3,18 +3,20 @@
 use std::path::PathBuf;
 
 use corpus::{Decoding, Pair, Triplet, jsonl};
+use endpoint::Need;
 use run::plan::Cost;
-use run::recipe::{Recipe, StageData, Training};
-use run::{Node, Place};
+use run::recipe::{EndpointPlace, Recipe, StageData, Training};
+use run::{Node, Place as NodePlace};
 use serde::{Deserialize, Serialize};
 use synthesis::{Input, ParseOptions, Prompts, SameQuestion};
 
 use super::pairs::{self, PAIRS, Pairs};
 use super::tune_synthesizer::TuneSynthesizer;
-use crate::answering::Answerer;
+use crate::answering::{Answerer, Local, There};
 use crate::bad_records::tell_left_out;
+use crate::endpoints::{self, AskedPlace, AskedThere, Place};
 use crate::error::{Imbalance, Result};
-use crate::estimate::{Estimate, caption_samples};
+use crate::estimate::{Asked, Estimate, caption_samples};
 use crate::reader::Reader;
 use crate::records::{read, write, write_rejected};
 use crate::runner::Progress;
@@ -30,6 +32,9 @@ pub const TRIPLETS: &str = "triplets.jsonl";
 /// The file of what the synthesizer wrote.
 pub const COMPLETIONS: &str = "completions.jsonl";
 
+/// Its section of the recipe.
+const SECTION: &str = "synthesizer";
+
 /// Writes triplets.
 #[derive(Clone, Debug)]
 pub struct Synthesize {
@@ -37,6 +42,8 @@ pub struct Synthesize {
     tuned: Link<TuneSynthesizer>,
     /// A synthesizer that was tuned before.
     checkpoint: Option<PathBuf>,
+    /// One that is asked at an endpoint.
+    endpoint: Option<EndpointPlace>,
     enabled: bool,
     input: Input,
     same_question: SameQuestion,
@@ -61,6 +68,9 @@ pub struct Counts {
     pub requests: u64,
     /// Triplets that could be read from its answers.
     pub triplets: u64,
+    /// What a synthesizer at an endpoint was asked.
+    #[serde(flatten)]
+    pub endpoint: Option<AskedThere>,
 }
 
 impl Synthesize {
@@ -76,6 +86,7 @@ impl Synthesize {
             pairs,
             tuned,
             checkpoint: sources.synthesizer.clone(),
+            endpoint: settings.endpoint.clone(),
             enabled: recipe.mix.synthetic,
             input: settings.input,
             same_question: settings.same_question,
@@ -115,7 +126,7 @@ impl Stage for Synthesize {
     fn node(&self) -> Node {
         Node::of(
             NAME,
-            Place::Blocks,
+            NodePlace::Blocks,
             &[
                 (pairs::NAME, self.pairs.name()),
                 ("synthesizer", self.tuned.name()),
@@ -147,10 +158,24 @@ impl Stage for Synthesize {
         if let Some(path) = &self.prompts_file {
             reader.file("the prompts", path)?;
         }
+        if self.endpoint.is_some() {
+            reader.endpoint(SECTION, self.sends_pictures());
+            // Its chat template is taken to be that of the general model, which its answers are read by.
+            return reader.texts("the synthesizer's template", "model.checkpoint", &self.base);
+        }
         match &self.checkpoint {
             Some(folder) => reader.model("the synthesizer", "synthesizer.checkpoint", folder),
             None => Ok(()),
         }
+    }
+
+    fn endpoint(&self) -> Option<AskedPlace<'_>> {
+        let place = self.endpoint.as_ref().filter(|_| self.enabled)?;
+        Some(AskedPlace {
+            section: SECTION,
+            place,
+            need: Need::OpenTurns,
+        })
     }
 
     fn cost(&self, estimate: &Estimate<'_>) -> Result<Cost> {
@@ -158,7 +183,24 @@ impl Stage for Synthesize {
             return Ok(Cost::nothing(0));
         }
         let pairs = estimate.records(self.pairs.name());
-        let cost = estimate.answers_of(pairs, self.max_new_tokens as f64);
+        let cost = match &self.endpoint {
+            None => estimate.answers_of(pairs, self.max_new_tokens as f64),
+            Some(place) => {
+                let few = estimate.prompts.map_or(&[][..], |prompts| &prompts.pairs);
+                let decoding = Decoding::default();
+                let few = synthesis::synthesis_requests(few, self.input, &decoding, &self.prompts);
+                estimate.asked(&Asked {
+                    stage: NAME,
+                    section: SECTION,
+                    place,
+                    answers: pairs,
+                    requests_each: 1,
+                    few: &few.items,
+                    beside: 0.0,
+                    max_new_tokens: self.max_new_tokens,
+                })
+            }
+        };
         Ok(cost.with("requests", pairs))
     }
 
@@ -175,11 +217,43 @@ impl Stage for Synthesize {
             let samples = caption_samples(&pairs, &self.prompts.synthesizer.caption_request);
             audit_captions(site, &samples, &self.base, training, self.max_bad)?;
         }
-        let model_folder = match &self.checkpoint {
-            Some(folder) => folder.clone(),
-            None => site.of(&self.tuned, "model"),
+        let (opened, processor, author);
+        let mut answerer = if let Some(place) = &self.endpoint {
+            processor = site.engine.processor(&self.base)?;
+            let mut control_tokens = processor.control_tokens();
+            control_tokens.push(corpus::IMAGE_MARK.to_owned());
+            // Who wrote it is told by the name that it has there.
+            author = place.model.clone();
+            let mut there = There {
+                section: SECTION.to_owned(),
+                client: site.engine.endpoints.client(
+                    Place {
+                        section: SECTION,
+                        place,
+                        seed: self.seed,
+                        control_tokens: &control_tokens,
+                    },
+                    &site.run.join(endpoints::FOLDER),
+                )?,
+                block: site.engine.generation.block,
+            };
+            there.probe(Need::OpenTurns, site.report)?;
+            Answerer::Endpoint(there)
+        } else {
+            let folder = match &self.checkpoint {
+                Some(folder) => folder.clone(),
+                None => site.of(&self.tuned, "model"),
+            };
+            (opened, processor) = site.engine.open(&folder)?;
+            // Who wrote it is told by content: a folder's name is this machine's.
+            author = site.digests.borrow_mut().folder(&folder)?;
+            Answerer::Local(Local {
+                model: opened.as_ref(),
+                processor: processor.as_ref(),
+                generation: site.engine.generation,
+                seed: self.seed,
+            })
         };
-        let (model, processor) = site.engine.open(&model_folder)?;
         let decoding = Decoding {
             max_new_tokens: self.max_new_tokens,
             temperature: self.temperature,
@@ -199,12 +273,6 @@ impl Stage for Synthesize {
             return Err(found.into());
         }
         write(&folder.join("requests.jsonl"), &requests)?;
-        let answerer = Answerer {
-            model: model.as_ref(),
-            processor: processor.as_ref(),
-            generation: site.engine.generation,
-            seed: self.seed,
-        };
         let progress = Progress {
             label: site.stage(),
             report: site.report,
@@ -218,8 +286,6 @@ impl Stage for Synthesize {
             prompts: &self.prompts.synthesizer,
             same_question: self.same_question,
         };
-        // Who wrote it is told by content: a folder's name is this machine's.
-        let author = site.digests.borrow_mut().folder(&model_folder)?;
         let parsed = synthesis::triplets(&requests, &completions, parsing, &author);
         let unparsed = parsed.rejected.len();
         rejected.extend(parsed.rejected);
@@ -243,6 +309,14 @@ impl Stage for Synthesize {
         Ok(Counts {
             requests: requests.len() as u64,
             triplets: parsed.items.len() as u64,
+            endpoint: answerer.asked_there(&completions),
         })
+    }
+}
+
+impl Synthesize {
+    /// Whether pictures go to the endpoint.
+    fn sends_pictures(&self) -> bool {
+        matches!(self.input, Input::Both | Input::Image)
     }
 }

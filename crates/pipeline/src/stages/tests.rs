@@ -126,6 +126,7 @@ fn engine() -> Engine {
         processing: processor::Options::default(),
         extra_bos: None,
         base: None,
+        endpoints: crate::endpoints::Endpoints::default(),
     }
 }
 

@@ -24,7 +24,7 @@ use super::checkpoints::found;
 use super::data::STEPS;
 use super::tensorboard::Board;
 use super::watched::{ANSWERS, Watched};
-use crate::answering::Answerer;
+use crate::answering::{Answerer, Local};
 use crate::asked;
 use crate::error::{Error, Result};
 use crate::questions::Questions;
@@ -219,12 +219,12 @@ impl<'a> Watcher<'a> {
         let (job, benchmark) = (&questions.job, &questions.benchmark);
         let task = questions.id();
         let items: Vec<&Item> = benchmark.items.iter().collect();
-        let answerer = Answerer {
+        let mut answerer = Answerer::Local(Local {
             model: self.model,
             processor: self.processor,
             generation: site.engine.generation,
             seed: self.watched.seed,
-        };
+        });
         let progress = Progress {
             label: &format!("{ANSWERS} {task}"),
             report: site.report,

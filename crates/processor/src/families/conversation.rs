@@ -241,6 +241,10 @@ impl Processor for Conversation {
         self.chat()?.markers(self.special.end_of_text_name.clone())
     }
 
+    fn control_tokens(&self) -> Vec<String> {
+        self.tokens.controls().map(str::to_owned).collect()
+    }
+
     fn image(&self, path: &Path) -> Result<ImageInput, Error> {
         self.shelf.get_or_make(path, version(path), || {
             let pictures = self.pictures.as_ref().ok_or_else(|| Error::TextOnly {

@@ -10,12 +10,13 @@ use corpus::ModelPlace;
 
 use super::control::Control;
 use super::dtype::Dtype;
+use super::endpoint_keys::is_of_transport;
+use super::endpoints::{self, EndpointPlace, EndpointSettings};
 use super::family::{self, Family, Found};
 use super::fitted::{self, Asked, Fitted};
 use super::keys::{DEMO, key};
 use super::optimizer_choices;
 use super::resolution::{FAMILY, Resolution, Surroundings, resolve_most, without_column};
-use super::shape::Shape;
 use super::stage_values;
 use super::stages::TrainStage;
 use super::training::Training;
@@ -70,6 +71,8 @@ pub struct Recipe {
     pub evaluate: Evaluate,
     /// `[generate]`.
     pub generate: Generate,
+    /// `[endpoints]`.
+    pub endpoints: EndpointSettings,
     /// How the trainings were fitted to the device; none where no device was named.
     pub fits: Vec<Fitted>,
 }
@@ -79,6 +82,8 @@ pub struct Recipe {
 pub struct Synthesizer {
     /// A tuned synthesizer.
     pub checkpoint: Option<PathBuf>,
+    /// A tuned synthesizer that is asked at an endpoint.
+    pub endpoint: Option<EndpointPlace>,
     /// Seed data to tune one from the model.
     pub seed_data: Option<PathBuf>,
     /// What it sees: picture, caption, both or none.
@@ -112,6 +117,8 @@ pub struct Filter {
     pub judge: JudgeKind,
     /// The judge; the model itself when absent.
     pub checkpoint: Option<PathBuf>,
+    /// The judge, asked at an endpoint.
+    pub endpoint: Option<EndpointPlace>,
     /// Keeps only verdicts with at least this probability.
     pub threshold: Option<f64>,
 }
@@ -241,6 +248,7 @@ impl Recipe {
             truth: get.path("data.truth"),
             synthesizer: Synthesizer {
                 checkpoint: get.model("synthesizer.checkpoint"),
+                endpoint: get.endpoint("synthesizer"),
                 seed_data: get.path("synthesizer.seed_data"),
                 input: get.word("synthesizer.input"),
                 blank_images: get.number("synthesizer.blank_images"),
@@ -257,6 +265,7 @@ impl Recipe {
                 enabled: get.flag("filter.enabled"),
                 judge: get.word("filter.judge"),
                 checkpoint: get.model("filter.checkpoint"),
+                endpoint: get.endpoint("filter"),
                 threshold: get.optional_number("filter.threshold"),
             },
             mix: Mix {
@@ -290,6 +299,7 @@ impl Recipe {
                 controls: Vec::new(),
                 after_each_stage: get.flag("evaluate.after_each_stage"),
             },
+            endpoints: get.endpoint_settings(),
             resolution: Resolution::new(),
             fits: Vec::new(),
         };
@@ -300,8 +310,7 @@ impl Recipe {
             ..
         } = get;
         recipe.resolution = resolution;
-        let tunes =
-            recipe.synthesizer.seed_data.is_some() || recipe.synthesizer.train.data.is_some();
+        let tunes = recipe.tunes();
         for (key, is_needed) in [("model.checkpoint", true), ("data.pairs", !tunes)] {
             if is_needed && !recipe.resolution.contains_key(key) {
                 errors.push(format!(
@@ -316,11 +325,12 @@ impl Recipe {
         }
         errors.extend(recipe.family_problem());
         let demo = recipe.checkpoint == Path::new(DEMO);
-        let has_synthesizer = recipe.synthesizer.checkpoint.is_some() || tunes;
+        let given = &recipe.synthesizer;
+        let has_synthesizer = given.checkpoint.is_some() || given.endpoint.is_some() || tunes;
         if !demo && !has_synthesizer && recipe.mix.synthetic {
             errors.push(
                 "a `model.checkpoint` other than the demo base needs a synthesizer: name a tuned one in \
-                 `synthesizer.checkpoint`, or seed data to tune one in `synthesizer.seed_data`"
+                 `synthesizer.checkpoint` or `synthesizer.endpoint`, or seed data to tune one in `synthesizer.seed_data`"
                     .to_owned(),
             );
         }
@@ -353,6 +363,13 @@ impl Recipe {
         ] {
             errors.extend(optimizer_choices::problems(section, training, recipe.dtype));
         }
+        errors.extend(endpoints::both_given(&recipe.resolution));
+        let places: Vec<_> = recipe.endpoint_places().collect();
+        errors.extend(endpoints::problems(
+            &places,
+            &recipe.endpoints,
+            recipe.synthesizer.input,
+        ));
         errors.extend(unread::problems(&recipe.resolution, &recipe.model_types()));
         (recipe, errors)
     }
@@ -381,9 +398,7 @@ impl Recipe {
             return None;
         }
         // A run that ends with its synthesizer has no training whose settings these would be.
-        let tunes = &self.synthesizer;
-        let trains =
-            !self.pairs.is_empty() || tunes.seed_data.is_none() && tunes.train.data.is_none();
+        let trains = !self.pairs.is_empty() || !self.tunes();
         let named = self.resolution.get(FAMILY).and_then(|r| r.value.as_str());
         match (Found::in_folder(&texts), named) {
             (Found::Is(found), Some(named)) if found.as_str() != named => Some(format!(
@@ -405,27 +420,13 @@ impl Recipe {
     }
 
     /// The values of these keys and sections (a name is a whole key, or what stands before a dot of others) but for
-    /// files, folders and models: those change what a stage gives by what is in them, and not by where they lie.
+    /// files, folders and models, which change what a stage gives by what is in them and not by where they lie, and for how
+    /// endpoints are reached and paid.
     pub fn values(&self, names: &[&str]) -> BTreeMap<String, serde_json::Value> {
-        let is_place = |name: &str, value: &Value| {
-            key(name).is_some_and(|key| match key.shape {
-                Shape::Path | Shape::Paths | Shape::Model => true,
-                Shape::ShareOrPath => value.is_str(),
-                Shape::Text
-                | Shape::Texts
-                | Shape::Integer(..)
-                | Shape::Number(..)
-                | Shape::Flag
-                | Shape::Word(_)
-                | Shape::Rates
-                | Shape::Two
-                | Shape::Columns
-                | Shape::Size
-                | Shape::Stages => false,
-            })
-        };
+        let is_place =
+            |name: &str, value: &Value| key(name).is_some_and(|key| key.shape.is_place(value));
         self.among(names)
-            .filter(|(name, value)| !is_place(name, value))
+            .filter(|(name, value)| !is_place(name, value) && !is_of_transport(name))
             .map(|(name, value)| {
                 let value = serde_json::to_value(value).expect("TOML values are JSON values");
                 (name.clone(), value)
@@ -449,9 +450,8 @@ impl Recipe {
     /// What its trainings are fitted by.
     fn asked(&self) -> Asked<'_> {
         let tuning = &self.synthesizer;
-        let tunes = tuning.seed_data.is_some() || tuning.train.data.is_some();
         let mut trainings = Vec::new();
-        if tuning.checkpoint.is_none() && tunes {
+        if tuning.checkpoint.is_none() && tuning.endpoint.is_none() && self.tunes() {
             trainings.push(("synthesizer.train".to_owned(), &tuning.train));
         }
         if !self.stages.is_empty() {
@@ -467,6 +467,22 @@ impl Recipe {
             memory: self.memory,
             trainings,
         }
+    }
+
+    /// The models that are asked at endpoints, each with its section of the recipe.
+    pub fn endpoint_places(&self) -> impl Iterator<Item = (&'static str, &EndpointPlace)> {
+        let both = [
+            ("synthesizer", &self.synthesizer.endpoint),
+            ("filter", &self.filter.endpoint),
+        ];
+        let named = both.into_iter();
+        named.filter_map(|(section, place)| Some((section, place.as_ref()?)))
+    }
+
+    /// Whether there is something to tune a synthesizer on.
+    fn tunes(&self) -> bool {
+        let tuning = &self.synthesizer;
+        tuning.seed_data.is_some() || tuning.train.data.is_some()
     }
 
     /// Whether the model is the shipped demo base.

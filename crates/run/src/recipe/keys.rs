@@ -3,6 +3,7 @@
 use synthesis::{Answers, CaptionPosition, Input, Joiner, JudgeKind, SameQuestion, WithoutTriplet};
 
 use super::dtype::DtypeChoice;
+use super::endpoint_keys::{OF_ENDPOINTS, OF_FILTER, OF_SYNTHESIZER};
 use super::family::Family;
 use super::key::{Key, MANY, OURS, Preset, key};
 use super::shape::Shape;
@@ -178,7 +179,7 @@ const BEFORE_TUNING: &[Key] = &[
     ),
 ];
 
-const FILTER_AND_MIX: &[Key] = &[
+const FILTER: &[Key] = &[
     key!(
         "filter.enabled",
         Shape::Flag,
@@ -203,6 +204,9 @@ const FILTER_AND_MIX: &[Key] = &[
         Shape::Number(0.0, 1.0),
         "keep only verdicts with at least this probability"
     ),
+];
+
+const MIX: &[Key] = &[
     key!(
         "mix.caption",
         Shape::Flag,
@@ -368,12 +372,16 @@ const GENERATION: &[Key] = &[
 pub fn keys() -> impl Iterator<Item = &'static Key> {
     [
         BEFORE_TUNING,
+        OF_SYNTHESIZER,
         TUNING,
-        FILTER_AND_MIX,
+        FILTER,
+        OF_FILTER,
+        MIX,
         TRAINING,
         OF_STAGES,
         EVALUATION,
         GENERATION,
+        OF_ENDPOINTS,
     ]
     .into_iter()
     .flatten()

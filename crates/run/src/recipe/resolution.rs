@@ -70,7 +70,12 @@ pub(super) fn resolve_most(
 ) -> Result<(Resolution, Wrong), Vec<String>> {
     let table: Table = match text.parse() {
         Ok(table) => table,
-        Err(error) => return Err(vec![format!("the recipe is not valid TOML: {error}")]),
+        Err(error) => {
+            return Err(vec![format!(
+                "the recipe is not valid TOML: {}",
+                syntax(&error, text)
+            )]);
+        }
     };
     let mut wrong = Wrong::default();
     let mut given = BTreeMap::new();
@@ -113,9 +118,8 @@ pub(super) fn resolve_most(
             let checked = key.shape.check(&value);
             let usable = checked.map(|value| Resolved { value, origin });
             usable
-                .map_err(|expected| {
-                    let error = format!("`{}` is `{value}`, expected {expected}", key.name);
-                    wrong.errors.push(error);
+                .map_err(|problem| {
+                    wrong.errors.push(format!("`{}` {problem}", key.name));
                     wrong.keys.push(key.name);
                 })
                 .ok()
@@ -142,6 +146,20 @@ pub(super) fn resolve_most(
         ));
     }
     Ok((resolution, wrong))
+}
+
+/// What is wrong with a text that is no TOML. Its line is shown, but for one that may hold the key of an endpoint.
+fn syntax(error: &toml::de::Error, text: &str) -> String {
+    let at = error.span().map_or(0, |span| span.start);
+    let before = text.get(..at).unwrap_or_default();
+    let start = before.rfind('\n').map_or(0, |end| end + 1);
+    let line = text[start..].lines().next().unwrap_or_default();
+    if line.contains("endpoint") || line.contains("proxy") || line.contains("key") {
+        let number = before.matches('\n').count() + 1;
+        format!("line {number}: {}", error.message())
+    } else {
+        error.to_string()
+    }
 }
 
 /// The key that names a column of table 10.

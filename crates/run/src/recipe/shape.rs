@@ -1,7 +1,8 @@
 //! What values a key takes.
 
-use toml::Value;
+use toml::{Table, Value};
 
+use super::address;
 use super::size;
 use super::training::Group;
 
@@ -38,13 +39,29 @@ pub enum Shape {
     Size,
     /// Tables in a list, one a stage of a training.
     Stages,
+    /// The address of a server.
+    Address,
+    /// The address of a server, or a list of them.
+    Addresses,
+    /// The name of an environment variable.
+    Variable,
+    /// A table of prices by what is paid for.
+    Prices,
 }
 
+/// What is paid for at an endpoint, and whether a price of it has to be given.
+const PRICED: [(&str, bool); 4] = [
+    ("input", true),
+    ("output", true),
+    ("cached_input", false),
+    ("request", false),
+];
+
 impl Shape {
-    /// The value if it fits (a file's `8` is taken where a number is expected), else what is expected.
+    /// The value if it fits (a file's `8` is taken where a number is expected), else what is wrong, to follow the key's name.
     pub fn check(&self, value: &Value) -> Result<Value, String> {
         let fits = match self {
-            Self::Text | Self::Path | Self::Model => value.is_str(),
+            Self::Text | Self::Path | Self::Model | Self::Address => value.is_str(),
             Self::Paths => match value.as_array() {
                 Some(list) => !list.is_empty() && list.iter().all(Value::is_str),
                 None => value.is_str(),
@@ -78,11 +95,57 @@ impl Shape {
             Self::Stages => value
                 .as_array()
                 .is_some_and(|list| list.iter().all(Value::is_table)),
+            Self::Addresses => Self::Paths.check(value).is_ok(),
+            Self::Variable => value.as_str().is_some_and(address::is_variable),
+            Self::Prices => value.as_table().is_some_and(are_prices),
         };
+        if let (true, Self::Address | Self::Addresses) = (fits, self) {
+            let all = value
+                .as_array()
+                .map_or(std::slice::from_ref(value), Vec::as_slice);
+            let mut all = all.iter().filter_map(Value::as_str);
+            return match all.find_map(address::problem) {
+                Some(problem) => Err(problem),
+                None => Ok(value.clone()),
+            };
+        }
         if fits {
             Ok(value.clone())
         } else {
-            Err(self.expected())
+            Err(self.problem(value))
+        }
+    }
+
+    /// Whether a value says where something lies, be it here or at a server.
+    pub fn is_place(&self, value: &Value) -> bool {
+        match self {
+            Self::Path | Self::Paths | Self::Model | Self::Address | Self::Addresses => true,
+            Self::ShareOrPath => value.is_str(),
+            Self::Text
+            | Self::Texts
+            | Self::Integer(..)
+            | Self::Number(..)
+            | Self::Flag
+            | Self::Word(_)
+            | Self::Rates
+            | Self::Two
+            | Self::Columns
+            | Self::Size
+            | Self::Variable
+            | Self::Prices
+            | Self::Stages => false,
+        }
+    }
+
+    fn problem(&self, value: &Value) -> String {
+        let expected = self.expected();
+        match self {
+            // What was written may be a key.
+            Self::Address | Self::Addresses => format!("is no address, expected {expected}"),
+            Self::Variable => format!(
+                "is no name of an environment variable (and is not repeated here, since it may be a key), expected {expected}"
+            ),
+            _ => format!("is `{value}`, expected {expected}"),
         }
     }
 
@@ -108,8 +171,29 @@ impl Shape {
             Self::Columns => "a table of our key = your column".to_owned(),
             Self::Size => size::EXPECTED.to_owned(),
             Self::Stages => "tables in a list".to_owned(),
+            Self::Address => "such as \"http://host:8000/v1\" in quotes".to_owned(),
+            Self::Addresses => {
+                "such as \"http://host:8000/v1\" in quotes, or a list of them".to_owned()
+            }
+            Self::Variable => {
+                "a name of capital letters, digits and `_`, such as \"OPENAI_API_KEY\"".to_owned()
+            }
+            Self::Prices => {
+                "a table of `input` and `output`, and where need be `cached_input` and `request`, each 0 or more".to_owned()
+            }
         }
     }
+}
+
+fn are_prices(table: &Table) -> bool {
+    let is_price = |x: f64| x >= 0.0 && x.is_finite();
+    let known = |name: &String| PRICED.iter().any(|(one, _)| one == name);
+    let mut needed = PRICED.iter().filter(|(_, is_needed)| *is_needed);
+    needed.all(|(name, _)| table.contains_key(*name))
+        && table.keys().all(known)
+        && table
+            .values()
+            .all(|price| as_number(price).is_some_and(is_price))
 }
 
 /// A number, be it written as a whole one or not.

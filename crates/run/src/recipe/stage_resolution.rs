@@ -235,10 +235,7 @@ fn put(draft: &Draft, resolution: &mut Resolution, errors: &mut Vec<String>) {
             Ok(_) => {
                 usable.insert(name, resolved);
             }
-            Err(expected) => errors.push(format!(
-                "`{full}` is `{}`, expected {expected}",
-                resolved.value
-            )),
+            Err(problem) => errors.push(format!("`{full}` {problem}")),
         }
     }
     if let Some(data) = usable.get("data") {

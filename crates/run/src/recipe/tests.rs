@@ -4,6 +4,7 @@ use super::flat::loose_value;
 use super::*;
 use crate::hub::Hub;
 
+mod endpoints;
 mod fits;
 mod machines;
 mod optimizer_choices;
@@ -157,6 +158,7 @@ fn every_word_of_a_recipe_is_a_variant() {
                     is::<training::OptimizerDevice>(word)
                 }
                 "train.fit" | "fit" => is::<training::FitChoice>(word),
+                "endpoints.picture_format" => is::<PictureFormat>(word),
                 "train.on_spike" | "on_spike" => is::<OnSpike>(word),
                 other => panic!("`{other}` takes words that are no enum's"),
             };

@@ -128,6 +128,7 @@ fn all(recipe: Values<'_>, model_types: &[String]) -> Vec<Unread> {
                 "synthesizer.min_p",
                 "synthesizer.repetition_penalty",
                 "synthesizer.max_new_tokens",
+                "synthesizer.endpoint",
                 "filter.",
                 "mix.",
                 "train.",
@@ -142,6 +143,7 @@ fn all(recipe: Values<'_>, model_types: &[String]) -> Vec<Unread> {
         all.push(unread(
             &[
                 "synthesizer.checkpoint",
+                "synthesizer.endpoint",
                 "synthesizer.seed_data",
                 "synthesizer.input",
                 "synthesizer.blank_images",
@@ -202,11 +204,12 @@ fn all(recipe: Values<'_>, model_types: &[String]) -> Vec<Unread> {
     }
     if recipe.is_off("filter.enabled") {
         all.push(unread(
-            &["filter.judge", "filter.checkpoint", "filter.threshold"],
+            &["filter."],
             &["filter.enabled"],
             "it is for the filter, and `filter.enabled` is off",
         ));
     }
+    all.extend(of_endpoints(recipe));
     if recipe.is_off("mix.caption") {
         all.push(unread(
             &["mix.without_triplet", "mix.caption_position"],
@@ -248,6 +251,75 @@ fn all(recipe: Values<'_>, model_types: &[String]) -> Vec<Unread> {
     }
     all
 }
+
+/// What is for models at endpoints where there are none, and what such a synthesizer does not read.
+fn of_endpoints(recipe: Values<'_>) -> Vec<Unread> {
+    let mut all = Vec::new();
+    let is_asked = |section: &str, switch: &str| {
+        recipe.has(&format!("{section}.endpoint")) && !recipe.is_off(switch)
+    };
+    let synthesizer = is_asked("synthesizer", "mix.synthetic") && recipe.has("data.pairs");
+    let filter = is_asked("filter", "filter.enabled") && !recipe.is_off("mix.synthetic");
+    for (section, switch, is_asked) in [
+        ("synthesizer", "mix.synthetic", synthesizer),
+        ("filter", "filter.enabled", filter),
+    ] {
+        if !is_asked {
+            let endpoint = format!("{section}.endpoint");
+            let names = OF_PLACE.map(|name| format!("{section}.{name}"));
+            all.push(Unread {
+                keys: names.to_vec(),
+                because: vec![endpoint.clone(), switch.to_owned()],
+                why: format!("it is for a model at `{endpoint}`, and none is asked there"),
+            });
+        }
+    }
+    if synthesizer {
+        all.push(unread(
+            &["synthesizer.seed_data", "synthesizer.blank_images", "synthesizer.train."],
+            &["synthesizer.endpoint"],
+            "it is for a synthesizer that is tuned from `synthesizer.seed_data`, and `synthesizer.endpoint` serves one that was \
+             tuned before",
+        ));
+        let sees = recipe.get("synthesizer.input").and_then(Value::as_str);
+        let sees: Option<synthesis::Input> = sees.and_then(|word| word.parse().ok());
+        if sees.is_some_and(|input| !input.has_image()) {
+            all.push(unread(
+                &["synthesizer.send_images"],
+                &["synthesizer.input"],
+                "it is for pictures, and `synthesizer.input` shows the synthesizer none",
+            ));
+        }
+    }
+    if !synthesizer && !filter {
+        all.push(unread(
+            &["endpoints."],
+            &["synthesizer.endpoint", "filter.endpoint", "mix.synthetic", "filter.enabled"],
+            "it is for models at endpoints (`synthesizer.endpoint`, `filter.endpoint`), and none is asked at one",
+        ));
+    } else if !synthesizer || recipe.is_off("synthesizer.send_images") {
+        all.push(unread(
+            &[
+                "endpoints.picture_format",
+                "endpoints.max_picture_side",
+                "endpoints.picture_tokens",
+            ],
+            &["synthesizer.send_images", "synthesizer.endpoint"],
+            "it is for pictures that are sent, and `synthesizer.send_images` sends none",
+        ));
+    }
+    all
+}
+
+/// The keys of a place beside `endpoint` itself.
+const OF_PLACE: [&str; 6] = [
+    "endpoint_model",
+    "endpoint_key",
+    "send_images",
+    "prices",
+    "max_cost",
+    "max_tokens",
+];
 
 /// What a training of several stages does not read, and what only such a training reads.
 fn of_stages(recipe: Values<'_>) -> Vec<Unread> {

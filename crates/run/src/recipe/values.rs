@@ -37,7 +37,7 @@ impl<'a> Values<'a> {
         }
     }
 
-    fn value(&self, key: &str) -> Option<&Value> {
+    pub fn value(&self, key: &str) -> Option<&Value> {
         self.resolution.get(key).map(|r| &r.value)
     }
 
@@ -46,6 +46,10 @@ impl<'a> Values<'a> {
             .and_then(Value::as_str)
             .unwrap_or_default()
             .to_owned()
+    }
+
+    pub fn optional_text(&self, key: &str) -> Option<String> {
+        Some(self.value(key)?.as_str()?.to_owned())
     }
 
     /// What a word stands for.
@@ -130,6 +134,11 @@ impl<'a> Values<'a> {
     pub fn path(&mut self, key: &str) -> Option<PathBuf> {
         let name = self.value(key)?.as_str()?.to_owned();
         Some(self.existing(key, &name))
+    }
+
+    /// A place where there need not be anything yet.
+    pub fn future_path(&self, key: &str) -> Option<PathBuf> {
+        Some(self.folder.join(self.value(key)?.as_str()?))
     }
 
     fn existing(&mut self, key: &str, name: &str) -> PathBuf {

@@ -1,0 +1,105 @@
+//! What a run will ask of models at endpoints and what that costs, looked at before its first stage.
+
+use std::collections::BTreeMap;
+
+use corpus::Pair;
+use run::plan::{Cost, Forecast};
+use run::recipe::Recipe;
+
+use crate::driver::{Driver, Identified, Ready};
+use crate::error::Result;
+use crate::estimate::{Estimate, Measured, Prompts};
+use crate::settings;
+use crate::sources::Sources;
+use crate::stages::{filter, synthesize};
+
+/// What a run that can begin will ask of endpoints; none where all is asked already, or no model is at one.
+///
+/// Gives what reading the pairs gives, and what the stages' costs give.
+pub fn look(driver: &Driver<'_>, ready: &Ready<'_>) -> Result<Option<Forecast>> {
+    let asks = |stage: &Identified<'_>| {
+        [synthesize::NAME, filter::NAME].contains(&stage.node.name.as_str())
+    };
+    let is_open = |stage: &Identified<'_>| {
+        let wanted = stage.basis.as_ref().map(|basis| &basis.key);
+        let done = stage.folder.manifest().map(|manifest| manifest.basis.key);
+        wanted.is_some() && wanted != done.as_ref()
+    };
+    let mut stages = ready.stages.iter();
+    if driver.recipe.endpoint_places().next().is_none()
+        || !stages.any(|stage| asks(stage) && is_open(stage))
+    {
+        return Ok(None);
+    }
+    let pairs = driver.pairs()?;
+    let split = driver.stages.pairs.as_ref().map(|of| of.split(&pairs));
+    let (training, held_out) = split.unwrap_or_default();
+    let Some(prompts) = prompts(driver, &ready.stages, &training)? else {
+        return Ok(None);
+    };
+    let sources = Sources::of(driver.recipe, &driver.run.path, None)?;
+    let config = settings::config(&driver.recipe.train);
+    let measured = Measured {
+        costs: None,
+        sample_tokens: 0.0,
+        prompt_tokens: 0,
+        sizes: Measured::sizes(driver.engine, &config, &sources.base)?,
+    };
+    let mut estimate = Estimate {
+        training: training.len(),
+        held_out: held_out.len(),
+        measured: &measured,
+        prompts: Some(&prompts),
+        before: BTreeMap::new(),
+    };
+    let mut costs = Vec::new();
+    for stage in ready.stages.iter().filter(|stage| stage.basis.is_some()) {
+        let cost = stage.stage.cost(&estimate)?;
+        estimate
+            .before
+            .insert(stage.node.name.clone(), cost.clone());
+        costs.push(cost);
+    }
+    Ok(of(driver.recipe, &prompts, costs.iter()))
+}
+
+/// The costs of stages at endpoints together.
+pub(crate) fn of<'a>(
+    recipe: &Recipe,
+    prompts: &Prompts,
+    costs: impl Iterator<Item = &'a Cost>,
+) -> Option<Forecast> {
+    let places = costs.filter_map(|cost| cost.endpoint.clone()).collect();
+    let shared = &recipe.endpoints;
+    Forecast::of(places, shared.max_cost, shared.max_tokens, prompts.basis())
+}
+
+/// How long prompts for endpoints are; none where the recipe names no endpoint.
+pub(crate) fn prompts(
+    driver: &Driver<'_>,
+    stages: &[Identified<'_>],
+    pairs: &[Pair],
+) -> Result<Option<Prompts>> {
+    if driver.recipe.endpoint_places().next().is_none() {
+        return Ok(None);
+    }
+    let sources = Sources::of(driver.recipe, &driver.run.path, None)?;
+    // Without a tokenizer bytes are counted, and the plan says so.
+    let processor = driver.engine.processor(&sources.base).ok();
+    let mut prompts = Prompts::new(driver.recipe, pairs, processor);
+    for stage in stages {
+        let (name, Some(basis)) = (stage.node.name.as_str(), &stage.basis) else {
+            continue;
+        };
+        let is_task = name == synthesize::NAME;
+        let has_endpoint = match name {
+            synthesize::NAME => driver.recipe.synthesizer.endpoint.is_some(),
+            filter::NAME => driver.recipe.filter.endpoint.is_some(),
+            _ => continue,
+        };
+        if is_task || has_endpoint {
+            prompts.look(&stage.folder, &basis.key, synthesize::COMPLETIONS, is_task);
+        }
+    }
+    Ok(Some(prompts))
+}
