@@ -1,8 +1,8 @@
 """Records exchanges with a real engine, one JSON file each: what was sent, the status, what came back.
 
-usage: record.py FOLDER ADDRESS MODEL KEY
+usage: record.py FOLDER ADDRESS MODEL KEY [NAME...]
 ADDRESS is where the engine listens, without `/v1`; MODEL is a synthesizer that this program exported, small, that sees pictures and
-takes two at most; KEY is what the engine was started with. README.md says how the recorded engine was started.
+takes two at most; KEY is what the engine was started with; with NAMEs only these are recorded. README.md says how the recorded engine was started.
 """
 import base64, json, pathlib, struct, sys, urllib.error, urllib.request, zlib
 
@@ -56,6 +56,7 @@ EXCHANGES = {
     "completion-echo": completion(JUDGED, echo=True, logprobs=1, max_tokens=0),
     "completion-echo-one": completion(JUDGED, echo=True, logprobs=1, max_tokens=1),
     "completion-echo-own": completion(JUDGED, echo=True, logprobs=0, max_tokens=1),
+    "completion-echo-begin": completion(JUDGED, echo=True, logprobs=1, max_tokens=1),
     "completion-prompt-logprobs": completion(JUDGED, prompt_logprobs=0, max_tokens=1, return_token_ids=True),
     "completion-many": completion(["Is it red?", JUDGED], max_tokens=2),
     "error-no-key": chat(ASKED),
@@ -85,7 +86,9 @@ def exchange(name, path, body):
 
 def main():
     FOLDER.mkdir(parents=True, exist_ok=True)
-    for name, (path, body) in EXCHANGES.items():
+    wanted = sys.argv[5:] or [name for name in EXCHANGES if name != "completion-echo-begin"]
+    for name in wanted:
+        path, body = EXCHANGES[name]
         status, kind, given = exchange(name, path, body)
         row = {"method": "GET" if body is None else "POST", "path": f"/v1/{path}", "request": body, "status": status, "content_type": kind}
         if kind == "application/json":
