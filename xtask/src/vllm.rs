@@ -2,6 +2,7 @@
 //! can be asked at an endpoint, asked at one.
 
 mod compare;
+mod demo;
 mod server;
 
 use std::path::{Path, PathBuf};
@@ -20,20 +21,31 @@ usage: cargo xtask test-vllm [FLAGS]
 Installs vLLM for CPUs (benches/peers/setup.sh), writes small random models of three families,
 asks each of them 100 requests, greedily in f32, through vLLM and through the engine of this
 program, and compares: answers are the same up to the first place where the likeliest two tokens
-are as good as equally likely. Such places are listed; any other difference fails.
+are as good as equally likely. Such places are listed; any other difference fails. Then the demo's
+synthesizer is tuned, and synthesis and filter go both ways as well.
 
   --environment D  where vLLM is installed, in D/vllm (default: target/vllm)
   --program P      a built program, with its engine beside it (default: built in release mode)
   --work D         folder for models and answers, emptied first (default: target/test-vllm)
-  --family F       only this family: llava-next, qwen2-vl or llama
-  --requests N     requests a family (default: 100)
+  --only W         only this: llava-next, qwen2-vl, llama or demo
+  --requests N     requests a family, and pairs of the demo (default: 100)
 ";
 
-/// Families that vLLM serves, by the names of `adamllm bench`.
-const FAMILIES: [&str; 3] = ["llava-next", "qwen2-vl", "llama"];
+/// What is compared: families that vLLM serves, by the names of `adamllm bench`, and the demo.
+const ALL: [&str; 4] = ["llava-next", "qwen2-vl", "llama", DEMO];
+const DEMO: &str = "demo";
 
 /// The most tokens of an answer: enough for a wrong cache or a wrong position to show.
 const MOST_TOKENS: u64 = 48;
+
+/// What the comparison is done with.
+#[derive(Clone, Copy)]
+struct Tools<'a> {
+    root: &'a Path,
+    program: &'a Path,
+    /// The interpreter that has vLLM.
+    python: &'a Path,
+}
 
 /// What was asked for.
 struct Options {
@@ -41,7 +53,7 @@ struct Options {
     /// A built program; else it is built in release mode.
     program: Option<PathBuf>,
     work: PathBuf,
-    families: Vec<String>,
+    parts: Vec<String>,
     requests: usize,
 }
 
@@ -61,14 +73,22 @@ pub fn run(root: &Path, args: &[String]) -> Result<ExitCode> {
         std::fs::remove_dir_all(&options.work)?;
     }
     std::fs::create_dir_all(&options.work)?;
+    let tools = Tools {
+        root,
+        program: &program,
+        python: &python,
+    };
     let mut failed = Vec::new();
-    for family in &options.families {
-        let (tools, folder) = (
-            (root, program.as_path(), python.as_path()),
-            options.work.join(family),
-        );
-        if !compare_family(tools, family, &folder, options.requests)? {
-            failed.push(family.as_str());
+    for part in &options.parts {
+        let folder = options.work.join(part);
+        std::fs::create_dir_all(&folder)?;
+        let same = if part == DEMO {
+            demo::compare_demo(tools, &folder, options.requests)?
+        } else {
+            compare_family(tools, part, &folder, options.requests)?
+        };
+        if !same {
+            failed.push(part.as_str());
         }
     }
     ensure!(
@@ -84,7 +104,7 @@ fn parse(root: &Path, args: &[String]) -> Result<Options> {
         environment: root.join("target/vllm"),
         program: None,
         work: root.join("target/test-vllm"),
-        families: FAMILIES.map(str::to_owned).to_vec(),
+        parts: ALL.map(str::to_owned).to_vec(),
         requests: 100,
     };
     let mut args = args.iter();
@@ -97,14 +117,14 @@ fn parse(root: &Path, args: &[String]) -> Result<Options> {
             "--environment" => options.environment = std::path::absolute(value()?)?,
             "--program" => options.program = Some(value()?.into()),
             "--work" => options.work = std::path::absolute(value()?)?,
-            "--family" => {
-                let family = value()?;
+            "--only" => {
+                let part = value()?;
                 ensure!(
-                    FAMILIES.contains(&family.as_str()),
-                    "`{family}` is none of {}",
-                    FAMILIES.join(", ")
+                    ALL.contains(&part.as_str()),
+                    "`{part}` is none of {}",
+                    ALL.join(", ")
                 );
-                options.families = vec![family.clone()];
+                options.parts = vec![part.clone()];
             }
             "--requests" => options.requests = value()?.parse().context("--requests")?,
             other => bail!("unknown flag `{other}`\n\n{HELP}"),
@@ -134,12 +154,12 @@ fn install(root: &Path, environment: &Path) -> Result<PathBuf> {
 }
 
 /// Asks one family both ways and tells what differs; whether nothing does that a near tie does not excuse.
-fn compare_family(
-    (root, program, python): (&Path, &Path, &Path),
-    family: &str,
-    folder: &Path,
-    requests: usize,
-) -> Result<bool> {
+fn compare_family(tools: Tools<'_>, family: &str, folder: &Path, requests: usize) -> Result<bool> {
+    let Tools {
+        root,
+        program,
+        python,
+    } = tools;
     let model = folder.join("model");
     let mut bench = Command::new(program);
     bench.args(["bench", "generate", "--family", family, "--layers", "2"]);

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 /// Below this the likeliest two tokens are as good as equally likely: a thousandth of a logit. The models here have largest
 /// logits above one, so this is no more than a thousandth of the largest.
-const TIE: f64 = 1e-3;
+pub const TIE: f64 = 1e-3;
 
 /// How far the log-probabilities of one token may lie apart in f32.
 const APART: f64 = 1e-3;
@@ -154,7 +154,7 @@ mod tests {
         ]);
         assert_eq!(compare(&own, &own), Outcome::Same);
         let at_tie = row(&[
-            ("tea", -0.501, -1.0),
+            ("tea", -0.5001, -1.0),
             (" pot", -1.0, -1.0001),
             ("!", -0.1, -3.0),
         ]);
