@@ -75,6 +75,7 @@ fn of_echo(value: &Value, before: usize, answer: &str) -> Result<Likelihood, Str
     let Some(offsets) = offsets else {
         return Err("no tokens beside the log-probabilities of an echoed prompt".to_owned());
     };
+    let before = before + added(&value["choices"][0]);
     let end = before + answer.chars().count();
     let mut found = Likelihood::default();
     for (at, &start) in offsets.iter().enumerate() {
@@ -92,6 +93,19 @@ fn of_echo(value: &Value, before: usize, answer: &str) -> Result<Likelihood, Str
         return Err("no token of the answer among those that were echoed".to_owned());
     }
     Ok(found)
+}
+
+/// Characters of a begin-of-text token that the engine put before the prompt, as Llama 3's tokenizer has it: it is counted in all
+/// places of tokens and is not in the echoed text.
+fn added(choice: &Value) -> usize {
+    let first = choice["logprobs"]["tokens"][0].as_str().unwrap_or_default();
+    let text = choice["text"].as_str().unwrap_or_default();
+    let is_control = first.starts_with('<') && first.ends_with('>');
+    if is_control && !text.starts_with(first) {
+        first.chars().count()
+    } else {
+        0
+    }
 }
 
 /// Where each token begins, in characters.
@@ -196,6 +210,26 @@ mod tests {
         let found = of_echo(&untold, 6, " yes").expect("found");
         assert_eq!((found.log_probability, found.tokens), (-0.75, 2));
         assert!(of_echo(&json!({"choices": [{"logprobs": null}]}), 6, " yes").is_err());
+    }
+
+    #[test]
+    fn a_begin_of_text_token_that_the_engine_adds_is_none_of_the_prompt() {
+        // vLLM 0.32.0 on a tokenizer that adds one: the text has no such token, all places do.
+        let mut echoed = json!({"choices": [{"text": "Is it? yes!", "logprobs": {
+            "tokens": ["<|begin_of_text|>", "Is", " it", "?", " y", "es", "!"],
+            "text_offset": [0, 17, 19, 22, 23, 25, 27],
+            "token_logprobs": [null, -5.0, -4.0, -3.0, -0.5, -0.25, -9.0],
+        }}]});
+        let found = of_echo(&echoed, 6, " yes").expect("found");
+        assert_eq!((found.log_probability, found.tokens), (-0.75, 2));
+        // As SGLang tells it.
+        echoed["choices"][0]["logprobs"]["text_offset"] = json!([-1, -1, -1, -1, -1, -1, -1]);
+        let found = of_echo(&echoed, 6, " yes").expect("found");
+        assert_eq!((found.log_probability, found.tokens), (-0.75, 2));
+        // One that was written into the prompt is in the text as well.
+        echoed["choices"][0]["text"] = json!("<|begin_of_text|>Is it? yes!");
+        let found = of_echo(&echoed, 23, " yes").expect("found");
+        assert_eq!((found.log_probability, found.tokens), (-0.75, 2));
     }
 
     #[test]
