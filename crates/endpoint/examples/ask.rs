@@ -34,7 +34,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .and_then(Secret::new);
     let mut client = Client::open(settings, books(rest.get(3).map(Path::new))?)?;
     client.probe(&[endpoint::Need::Chat], &mut |notice| {
-        eprintln!("{notice:?}")
+        eprintln!("{notice:?}");
     })?;
 
     let mut requests = (0..count).map(|at| Request {

@@ -91,7 +91,7 @@ fn likelihoods_of_given_answers_are_read() {
     // `Is it red? Answer:` and ` yes`, which is two tokens.
     for name in ["completion-echo-one", "completion-echo-own"] {
         let value = &exchange(name)["answer"];
-        let found = scoring::read(value, Service::Completions, 18, " yes").expect(name);
+        let found = scoring::read(value, Service::Completions, Some(18), " yes").expect(name);
         let expected = -13.725_625_991_821_289 - 7.654_862_880_706_787;
         assert!(
             (found.log_probability - expected).abs() < 1e-12,
@@ -105,7 +105,7 @@ fn likelihoods_of_given_answers_are_read() {
         .as_array()
         .expect("tokens");
     assert_eq!(tokens[0], "<|begin_of_text|>");
-    let found = scoring::read(value, Service::Completions, 18, " yes").expect("found");
+    let found = scoring::read(value, Service::Completions, Some(18), " yes").expect("found");
     let own: f64 = value["choices"][0]["logprobs"]["token_logprobs"]
         .as_array()
         .expect("values")[tokens.len() - 3..tokens.len() - 1]
@@ -115,7 +115,7 @@ fn likelihoods_of_given_answers_are_read() {
     assert_eq!((found.tokens, found.log_probability), (2, own));
     // After 19 tokens of a conversation: the blank that this model writes first, `Yes`, end of turn.
     let value = &exchange("chat-likelihood")["answer"];
-    let found = scoring::read(value, Service::Chat, 19, "Yes").expect("found");
+    let found = scoring::read(value, Service::Chat, Some(19), "Yes").expect("found");
     let expected = -13.697_111_129_760_742 - 1.044_596_672_058_105_5 - 0.001_376_515_487_208_962_4;
     assert!((found.log_probability - expected).abs() < 1e-9, "{found:?}");
     assert_eq!(found.tokens, 3);
