@@ -182,6 +182,7 @@ impl Climb {
         answers.max(SMALLEST_ROUND)
     }
 
+    /// Compares what is tried with what was before, and takes one of both once that is sure.
     fn judge(&mut self, to: usize, round: usize) {
         let (Some(base), Some(speed)) = (&self.base, &self.speed) else {
             return self.keep_level();
@@ -203,6 +204,7 @@ impl Climb {
         }
     }
 
+    /// Measures at the level until it is time for the next try.
     fn rest(&mut self, now: Instant, round: usize, learned: Option<usize>) {
         let (answers, of_one) = match &self.speed {
             Some(speed) => (speed.answers(), speed.of_one()),
@@ -253,6 +255,8 @@ impl Climb {
                 return;
             }
             Direction::Up => {
+                // It goes no higher.
+                self.is_first = false;
                 self.next = Direction::Down;
                 return;
             }
