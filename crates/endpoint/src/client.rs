@@ -18,7 +18,7 @@ use crate::notice::Notice;
 use crate::probe;
 use crate::settings::Settings;
 use crate::wire::Need;
-use crate::wire::scoring::{Likelihood, is_told_by_text};
+use crate::wire::scoring::Likelihood;
 
 /// A request and the answers whose likelihood is asked for.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,7 +27,7 @@ pub struct Scored {
     pub request: Request,
     /// What it may be answered with.
     pub answers: Vec<String>,
-    /// Tokens of the request's prompt, if an answer to it counted them.
+    /// Tokens of the request's prompt, if an answer to it counted them; else it is asked once more for one token.
     pub prompt_tokens: Option<usize>,
 }
 
@@ -210,10 +210,9 @@ impl Client {
             None => one.prompt_tokens.filter(|count| *count > 0),
         };
         let mut before: Vec<Option<usize>> = asked.iter().map(known).collect();
-        let is_open = |at: &usize| {
-            before[*at].is_none() && !asked[*at].answers.iter().all(|it| is_told_by_text(it))
-        };
-        let open: Vec<usize> = (0..asked.len()).filter(is_open).collect();
+        let open: Vec<usize> = (0..asked.len())
+            .filter(|&at| before[at].is_none())
+            .collect();
         let mut jobs = open.iter().map(|&number| {
             let mut request = asked[number].request.clone();
             request.decoding.max_new_tokens = 1;
