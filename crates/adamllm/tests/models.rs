@@ -368,6 +368,41 @@ fn a_recipe_without_pairs_tunes_a_synthesizer() {
     let opened = processor::load(&model, &processor::Options::default());
     assert!(opened.expect("processor").extra_bos());
     assert!(!run.join("pairs").exists());
+    assert_served(&model);
+    let weights = model::checkpoint::Checkpoint::open(&model).expect("weights");
+    let tower = |name: &str| name.starts_with("vision_tower.");
+    let nested = |name: &str| name.starts_with("vision_tower.vision_model.");
+    assert!(weights.names().any(nested) && weights.names().filter(|n| tower(n)).all(nested));
+
+    // An adapter's folder says the same, and so does what it is merged into.
+    let lora = ["--set", "synthesizer.train.lora.rank=2"];
+    let adapted = at("adapted");
+    let adapted_text = adapted.display().to_string();
+    let output = adamllm(&[&["run", &file, "--run-dir", &adapted_text], &lora[..]].concat());
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let adapter = adapted.join("tune-synthesizer/model");
+    assert_served(&adapter);
+    let base = at("model").display().to_string();
+    let (adapter, merged) = (adapter.display().to_string(), at("merged"));
+    let merged_text = merged.display().to_string();
+    let output = adamllm(&["convert", "--merge-lora", &adapter, &base, &merged_text]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert_served(&merged);
+    // The base itself is left as it was.
+    assert!(!processor::is_prepared(&at("model")).expect("template"));
+}
+
+/// A folder that engines can ask to go on after a user header, and that ends with end-of-text.
+fn assert_served(folder: &Path) {
+    assert!(processor::is_prepared(folder).expect("template"));
+    let template = std::fs::read_to_string(folder.join("chat_template.jinja")).expect("template");
+    // The second begin-of-text token of `extra_bos`.
+    assert!(template.contains("{{ '<|begin_of_text|>' }}"), "{template}");
+    let text = std::fs::read_to_string(folder.join("generation_config.json")).expect("settings");
+    let settings: Value = serde_json::from_str(&text).expect("JSON");
+    let opened = processor::load(folder, &processor::Options::default()).expect("processor");
+    assert_eq!(settings["eos_token_id"], opened.end_of_text());
+    assert_eq!(opened.stop_ids(), [opened.end_of_text()]);
 }
 
 /// A run goes on with the dtype that `auto` stood for when it began, wherever it goes on.

@@ -17,7 +17,7 @@ use crate::process;
 const GREEDY: &str = "synthesizer.temperature=0.0";
 
 /// Runs both and compares completions, triplets and verdicts; whether nothing differs that a near tie does not excuse.
-pub fn compare_demo(tools: Tools<'_>, work: &Path, pairs: usize) -> Result<bool> {
+pub fn compare_demo(tools: Tools<'_>, work: &Path, pairs: usize, set: &[String]) -> Result<bool> {
     let Tools {
         program,
         python,
@@ -36,6 +36,7 @@ pub fn compare_demo(tools: Tools<'_>, work: &Path, pairs: usize) -> Result<bool>
         command
             .arg("--set")
             .arg(format!("data.pairs={}", few.display()));
+        command.args(set.iter().flat_map(|one| ["--set", one]));
         command
             .arg(demo.join("recipe.toml"))
             .arg("--run-dir")
@@ -66,7 +67,7 @@ pub fn compare_demo(tools: Tools<'_>, work: &Path, pairs: usize) -> Result<bool>
 
     let (here, excused) = synthesis(program, (&own, &there), &tuned)?;
     let judged = verdicts(&own, &there)?;
-    println!(
+    eprintln!(
         "demo: {} of {} syntheses the same, {} until a near tie; {} of {} common verdicts the same, p_yes at most {:.1e} apart",
         here.same,
         here.all,
@@ -109,7 +110,7 @@ fn synthesis(
     let mut excused = Vec::new();
     for (id, their) in &parted {
         let (at, gap) = parting(&tokens[id], their);
-        println!("  demo {id}: parts at token {at}, {gap:.1e} apart");
+        eprintln!("  demo {id}: parts at token {at}, {gap:.1e} apart");
         if gap < TIE {
             excused.push(id.clone());
         }
@@ -119,8 +120,9 @@ fn synthesis(
             .into_values()
             .collect();
         // Who wrote it has a name there, and a digest here.
-        all.iter_mut()
-            .for_each(|one| one["origin"]["synthesizer"] = Value::Null);
+        for one in &mut all {
+            one["origin"]["synthesizer"] = Value::Null;
+        }
         all.retain(|one| {
             one["pair"]
                 .as_str()
@@ -224,7 +226,7 @@ fn verdicts(own: &Path, there: &Path) -> Result<Judged> {
         if our["verdict"] == their["verdict"] {
             judged.same += 1;
         } else {
-            println!(
+            eprintln!(
                 "  demo {id}: judged {} here, {} there",
                 our["verdict"], their["verdict"]
             );

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::process::CommandExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ use anyhow::{Context as _, Result, bail};
 use crate::process;
 
 /// How long it may take to come up, on a machine that has other things to do.
-const PATIENCE: Duration = Duration::from_secs(900);
+const PATIENCE: Duration = Duration::from_mins(15);
 /// How long it may take to end when asked to.
 const GRACE: Duration = Duration::from_secs(20);
 
@@ -67,7 +67,7 @@ impl Server {
         format!("http://127.0.0.1:{}/v1", self.port)
     }
 
-    fn wait(&mut self, log: &PathBuf) -> Result<()> {
+    fn wait(&mut self, log: &Path) -> Result<()> {
         let start = Instant::now();
         while start.elapsed() < PATIENCE {
             if let Some(status) = self.child.try_wait()? {
