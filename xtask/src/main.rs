@@ -17,6 +17,7 @@ mod rules;
 mod setup;
 mod site;
 mod source;
+mod vllm;
 mod workspace;
 
 use std::path::PathBuf;
@@ -42,6 +43,8 @@ usage: cargo xtask <verb>
                     setup, then the whole demo, killed N times (default: 30) at random
                     moments and compared with an undisturbed one; `-- --quick` takes
                     the short demo, `--help` says more
+  test-vllm [FLAGS] setup, then small random models through a real vLLM and through this program,
+                    compared answer by answer (`--help` says more)
   dist [FLAGS]      packages for other machines: a wheel, an archive, checksums (`--help` says more)
   fuzz [RUNS]       setup, then damaged and random files of every kind (default: 10⁶ each)
   docs              setup, then make the reference pages anew, check all links, and
@@ -118,6 +121,12 @@ fn dispatch(verb: &str, rest: &[String]) -> Result<ExitCode> {
                 setup::run(&root)?;
             }
             kill::run(&root, rest)
+        }
+        ("test-vllm", _) => {
+            if !rest.iter().any(|arg| arg == "--program" || arg == "--help") {
+                setup::run(&root)?;
+            }
+            vllm::run(&root, rest)
         }
         // It takes our own libtorch, whatever the user's builds take.
         ("dist", _) => dist::run(&root, rest),

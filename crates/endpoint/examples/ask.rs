@@ -3,6 +3,12 @@
 //! `cargo run --release -p adamllm-endpoint --example ask -- http://localhost:8000/v1 MODEL 1000`; behind it, if wanted: bytes of a
 //! question, most requests at once, tokens of an answer, a folder for ledger and answers.
 
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "an example tells what it found"
+)]
+
 use std::cell::Cell;
 use std::error::Error;
 use std::path::Path;
@@ -28,7 +34,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .and_then(Secret::new);
     let mut client = Client::open(settings, books(rest.get(3).map(Path::new))?)?;
     client.probe(&[endpoint::Need::Chat], &mut |notice| {
-        eprintln!("{notice:?}")
+        eprintln!("{notice:?}");
     })?;
 
     let mut requests = (0..count).map(|at| Request {

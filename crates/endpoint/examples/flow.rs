@@ -2,9 +2,9 @@
 //!
 //!     cargo run --release -p adamllm-endpoint --example flow -- [WORD]
 //!
-//! One table a server: every tenth of the time, the answers and tokens a second, how many requests were on their way at most and in
-//! the mean, and how many of them were refused. A word picks the scenarios that have it in their name. Whoever tunes the constants
-//! of `window/climb.rs` and `window/ceiling.rs` looks here for what it costs elsewhere.
+//! One table a server: for every tenth of the time, how many requests it was asked, the answers and tokens a second, how many were on
+//! their way at least and at most, and which share was refused. A word picks the scenarios that have it in their name. Whoever tunes the constants
+//! of `window/climb.rs` and `window/ceiling.rs` looks here for what it costs elsewhere. `--bench` measures what the fleet itself costs.
 #![expect(clippy::print_stdout, reason = "an example tells what it found")]
 
 #[path = "../tests/flow/scenarios.rs"]
@@ -12,12 +12,16 @@ mod scenarios;
 #[path = "../tests/flow/simulator.rs"]
 mod simulator;
 
-use simulator::{Outcome, Scenario};
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use endpoint::{Address, Fleet, Limits, Pick};
+use simulator::{Outcome, Says, Scenario};
 
 /// A name and what it stands for.
 type Named = (&'static str, fn() -> Scenario);
 
-const ALL: [Named; 22] = [
+const ALL: [Named; 24] = [
     ("limit of 32 at once", || scenarios::limit_of_32(None)),
     ("limit of 32 at once, Retry-After: 1", || {
         scenarios::limit_of_32(Some(1.0))
@@ -41,13 +45,25 @@ const ALL: [Named; 22] = [
     ("batch in step", scenarios::batch_in_step),
     ("batch of all lengths", scenarios::batch_of_all_lengths),
     ("one of twenty refused", scenarios::sporadic),
-    ("bucket of 20 a second", scenarios::bucket_of_20),
+    ("bucket of 20 a second", || {
+        scenarios::bucket_of_20(Says::Exactly)
+    }),
+    ("bucket of 20 a second, whole seconds", || {
+        scenarios::bucket_of_20(Says::WholeSeconds)
+    }),
+    ("bucket of 20 a second, silent", || {
+        scenarios::bucket_of_20(Says::Nothing)
+    }),
     ("one by one", scenarios::one_by_one),
     ("fleet of batches", scenarios::fleet_of_batches),
 ];
 
 fn main() {
     let word = std::env::args().nth(1).unwrap_or_default();
+    if word == "--bench" {
+        bench();
+        return;
+    }
     for (name, scenario) in ALL.iter().filter(|it| it.0.contains(&word)) {
         let scenario = scenario();
         let outcome = simulator::play(&scenario);
@@ -59,26 +75,50 @@ fn main() {
     }
 }
 
+/// How many requests a second can be picked, sent and ended, with 64 of them on their way.
+fn bench() {
+    const REQUESTS: u32 = 1_000_000;
+    for endpoints in [1, 4, 16] {
+        let addresses: Result<Vec<Address>, _> = (0..endpoints)
+            .map(|at| Address::parse(&format!("http://host-{at}:8000/v1")))
+            .collect();
+        let addresses = addresses.expect("addresses");
+        let mut fleet = Fleet::new(&addresses, &Limits::default());
+        let (start, mut on_way) = (Instant::now(), VecDeque::new());
+        for at in 0..REQUESTS {
+            // A microsecond of the fleet's time each.
+            let now = start + Duration::from_micros(at.into());
+            while on_way.len() < 64
+                && let Pick::Go(index) = fleet.pick(now, 300, None)
+            {
+                on_way.push_back(fleet.sent(now, index, 300));
+            }
+            let sent = on_way.pop_front().expect("one is always allowed");
+            fleet.ended(now, sent, Ok(300));
+        }
+        let seconds = start.elapsed().as_secs_f64();
+        let rate = f64::from(REQUESTS) / seconds;
+        println!("{endpoints:2} endpoints: {rate:.0} requests a second");
+    }
+}
+
 fn print(scenario: &Scenario, outcome: &Outcome) {
     for (index, server) in outcome.per_server.iter().enumerate() {
         println!(
             "  server {index}, at most {} at once there",
             server.most_at_once
         );
-        println!("    seconds       answers/s   tokens/s  on way: mean  most   refused");
+        println!("    seconds         asked  answers/s   tokens/s    on way   refused");
         for tenth in 0..10 {
             let from = scenario.seconds * f64::from(tenth) / 10.0;
             let to = scenario.seconds * f64::from(tenth + 1) / 10.0;
-            let on_way = server
-                .at_once
-                .get(from as usize..to as usize)
-                .unwrap_or_default();
             println!(
-                "    {from:6.0} {to:6.0}  {:9.1}  {:9.0}  {:12.1}  {:4}  {:6.2} %",
+                "    {from:6.0} {to:6.0}  {:7}  {:9.1}  {:9.0}  {:3} - {:3}  {:6.2} %",
+                server.arrivals(from, to),
                 server.rate(from, to),
                 server.tokens(from, to),
-                on_way.iter().sum::<usize>() as f64 / on_way.len().max(1) as f64,
-                on_way.iter().max().unwrap_or(&0),
+                server.least_on_way(from as usize, to as usize),
+                server.most_on_way(from as usize, to as usize),
                 100.0 * server.refused_share(from, to),
             );
         }

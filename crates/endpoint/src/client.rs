@@ -18,7 +18,7 @@ use crate::notice::Notice;
 use crate::probe;
 use crate::settings::Settings;
 use crate::wire::Need;
-use crate::wire::scoring::Likelihood;
+use crate::wire::scoring::{Likelihood, is_told_by_text};
 
 /// A request and the answers whose likelihood is asked for.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,7 +27,7 @@ pub struct Scored {
     pub request: Request,
     /// What it may be answered with.
     pub answers: Vec<String>,
-    /// Tokens of the request's prompt, if an answer to it counted them; else it is asked once more for one token.
+    /// Tokens of the request's prompt, if an answer to it counted them.
     pub prompt_tokens: Option<usize>,
 }
 
@@ -166,7 +166,6 @@ impl Client {
         let mut places = Vec::new();
         let mut all = Vec::new();
         for (at, (one, before)) in asked.iter().zip(before).enumerate() {
-            let Some(before) = before else { continue };
             for (nth, answer) in one.answers.iter().enumerate() {
                 places.push((at, nth));
                 all.push((&one.request, answer, before));
@@ -200,7 +199,7 @@ impl Client {
         Ok(found)
     }
 
-    /// Where answers begin: characters of raw prompts, tokens of turns. None where an endpoint refuses the request.
+    /// Where answers begin: characters of raw prompts, tokens of turns where their texts do not tell.
     fn prompt_tokens(
         &mut self,
         asked: &[Scored],
@@ -211,9 +210,10 @@ impl Client {
             None => one.prompt_tokens.filter(|count| *count > 0),
         };
         let mut before: Vec<Option<usize>> = asked.iter().map(known).collect();
-        let open: Vec<usize> = (0..asked.len())
-            .filter(|&at| before[at].is_none())
-            .collect();
+        let is_open = |at: &usize| {
+            before[*at].is_none() && !asked[*at].answers.iter().all(|it| is_told_by_text(it))
+        };
+        let open: Vec<usize> = (0..asked.len()).filter(is_open).collect();
         let mut jobs = open.iter().map(|&number| {
             let mut request = asked[number].request.clone();
             request.decoding.max_new_tokens = 1;

@@ -1,7 +1,6 @@
 //! The loop that drives jobs through a fleet: one thread, any number of exchanges at once.
 
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -17,8 +16,9 @@ use crate::learned::Learned;
 use crate::ledger::{Refusal, Settlement, Ticket};
 use crate::notice::Notice;
 use crate::prices::Usage;
+use crate::queue::Queue;
 use crate::settings::Settings;
-use crate::tries::{Due, Ended, Flight, Tried, Waiting, attempted};
+use crate::tries::{Ended, Flight, Tried, Waiting, attempted};
 use crate::wire::question::LIMITS;
 use crate::{probe, retry};
 
@@ -39,16 +39,13 @@ pub(crate) struct Driver<'a> {
     tries: JoinSet<Tried>,
     flights: HashMap<Id, Flight>,
     probes: JoinSet<(usize, bool)>,
-    /// What is next, before new jobs.
-    next: VecDeque<Waiting>,
-    /// What is due later.
-    later: BinaryHeap<Reverse<Due>>,
+    /// What goes before new jobs.
+    queue: Queue,
     /// Jobs that ask the same as one that is on its way or waits.
     same: HashMap<Arc<str>, Vec<Arc<Job>>>,
     refused: usize,
     known: u64,
     scaled: u64,
-    count: u64,
     last_problem: String,
 }
 
@@ -69,13 +66,11 @@ impl<'a> Driver<'a> {
             tries: JoinSet::new(),
             flights: HashMap::new(),
             probes: JoinSet::new(),
-            next: VecDeque::new(),
-            later: BinaryHeap::new(),
+            queue: Queue::default(),
             same: HashMap::new(),
             refused: 0,
             known: 0,
             scaled: 0,
-            count: 0,
             last_problem: String::new(),
         }
     }
@@ -110,8 +105,7 @@ impl<'a> Driver<'a> {
                 Ok(wake) => wake,
                 Err(error) => break Err(error),
             };
-            let is_empty = self.next.is_empty() && self.later.is_empty();
-            if self.flights.is_empty() && is_empty {
+            if self.flights.is_empty() && self.queue.is_empty() {
                 break Ok(());
             }
             let silent = self.fleet.silent_for(now);
@@ -140,12 +134,7 @@ impl<'a> Driver<'a> {
     ) -> Result<Instant, Error> {
         let mut wake = now + LOOK;
         loop {
-            while self.later.peek().is_some_and(|due| due.0.0 <= now) {
-                if let Some(Reverse(Due(_, _, waiting))) = self.later.pop() {
-                    self.next.push_back(waiting);
-                }
-            }
-            let waiting = match self.next.pop_front() {
+            let waiting = match self.queue.pop(now) {
                 Some(waiting) => waiting,
                 None => match jobs.next() {
                     Some(job) => match self.taken(job, done)? {
@@ -160,14 +149,14 @@ impl<'a> Driver<'a> {
                 Pick::Go(index) => index,
                 Pick::Wait(at) => {
                     wake = at.map_or(wake, |at| wake.min(at));
-                    self.next.push_front(waiting);
+                    self.queue.push_back(waiting);
                     break;
                 }
             };
             let ticket = match self.reserved(&waiting) {
                 Ok(ticket) => ticket,
                 Err(Refusal::Wait) => {
-                    self.next.push_front(waiting);
+                    self.queue.push_back(waiting);
                     break;
                 }
                 Err(Refusal::Spent(cap)) => return Err(Error::Spent(cap)),
@@ -176,13 +165,8 @@ impl<'a> Driver<'a> {
             let sent = self.fleet.sent(now, index, tokens);
             self.send(waiting, sent, ticket);
         }
-        if let Some(due) = self.later.peek() {
-            wake = wake.min(due.0.0);
-        }
-        if let Some(at) = self.fleet.next_event(now) {
-            wake = wake.min(at);
-        }
-        Ok(wake)
+        let others = [self.queue.next_due(), self.fleet.next_event(now)];
+        Ok(others.into_iter().flatten().fold(wake, Instant::min))
     }
 
     /// A new job: what can be answered without an endpoint is answered at once.
@@ -350,11 +334,12 @@ impl<'a> Driver<'a> {
 
     /// Whether none of the first answers that should have told a likelihood did: it is not chance.
     fn lacks_likelihoods(&mut self, job: &Job) -> bool {
-        if !matches!(job.what, What::Score { .. }) || self.learned.scored {
+        let unscored = self.learned.unscored.as_mut();
+        let Some(unscored) = unscored.filter(|_| matches!(job.what, What::Score { .. })) else {
             return false;
-        }
-        self.learned.unscored += 1;
-        self.learned.unscored >= REFUSED
+        };
+        *unscored += 1;
+        *unscored >= REFUSED
     }
 
     /// Keeps an answer, settles what it cost, and gives it to all who asked for it.
@@ -367,7 +352,9 @@ impl<'a> Driver<'a> {
         watch: &mut Watch<'_>,
         done: &mut Done<'_>,
     ) -> Result<(), Error> {
-        self.learned.scored |= matches!(kept, Kept::Likelihood { .. });
+        if matches!(kept, Kept::Likelihood { .. }) {
+            self.learned.unscored = None;
+        }
         let settlement = match waiting.job.settlement(usage, &kept, &self.settings) {
             Ok(settlement) => {
                 if let Some(usage) = usage {
@@ -440,7 +427,7 @@ impl<'a> Driver<'a> {
                 }
                 if problem.contains(LIMITS[1]) && waiting.times == 0 {
                     waiting.times += 1;
-                    self.next.push_back(waiting);
+                    self.queue.push(waiting);
                     return Ok(());
                 }
                 self.refused += 1;
@@ -471,9 +458,7 @@ impl<'a> Driver<'a> {
                 }
                 let id = &waiting.job.request.id;
                 let pause = retry::pause(self.settings.seed, id, waiting.times, retry_after);
-                self.count += 1;
-                self.later
-                    .push(Reverse(Due(now + pause, self.count, waiting)));
+                self.queue.push_later(now + pause, waiting);
                 Ok(())
             }
         }

@@ -22,8 +22,11 @@ const FORMAT: u32 = 1;
 pub(crate) enum What {
     /// To complete it.
     Complete,
-    /// How likely this answer is after it. `before`: characters of a raw prompt, tokens of turns.
-    Score { answer: String, before: usize },
+    /// How likely this answer is after it. `before`: characters of a raw prompt, or tokens of turns where they were counted.
+    Score {
+        answer: String,
+        before: Option<usize>,
+    },
 }
 
 /// One thing that an endpoint is asked.

@@ -17,10 +17,8 @@ pub(crate) struct Learned {
     pub speaks_more: bool,
     /// Whether anything was answered.
     pub answered: bool,
-    /// Whether the likelihood of any given answer was told.
-    pub scored: bool,
-    /// How many answers lacked it before one had it.
-    pub unscored: usize,
+    /// How many answers lacked the likelihood of a given text that they were asked for; none once one had it.
+    pub unscored: Option<usize>,
     /// Whether a wrong count was told.
     pub told_count: bool,
 }
@@ -32,8 +30,7 @@ impl Learned {
             picture_tokens: settings.pictures.tokens,
             speaks_more: false,
             answered: false,
-            scored: false,
-            unscored: 0,
+            unscored: Some(0),
             told_count: false,
         }
     }

@@ -18,6 +18,7 @@ mod notice;
 mod picture;
 mod prices;
 mod probe;
+mod queue;
 mod rates;
 mod retry;
 mod secret;

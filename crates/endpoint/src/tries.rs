@@ -1,7 +1,6 @@
 //! Jobs between their tries, and one try.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use serde_json::Value;
 
@@ -23,27 +22,6 @@ pub(crate) struct Waiting {
     pub times: u32,
     /// Where it failed last.
     pub avoid: Option<usize>,
-}
-
-/// When a job is due again; the earliest first.
-#[derive(Debug)]
-pub(crate) struct Due(pub Instant, pub u64, pub Waiting);
-
-impl PartialEq for Due {
-    fn eq(&self, other: &Self) -> bool {
-        (self.0, self.1) == (other.0, other.1)
-    }
-}
-impl Eq for Due {}
-impl PartialOrd for Due {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-impl Ord for Due {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        (self.0, self.1).cmp(&(other.0, other.1))
-    }
 }
 
 /// A job on its way.

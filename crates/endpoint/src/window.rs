@@ -10,7 +10,7 @@ mod speed;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use ceiling::Ceiling;
+use ceiling::{Ceiling, Refusal};
 use climb::{Climb, State};
 
 /// How many are tried first.
@@ -125,8 +125,9 @@ impl Window {
     pub(crate) fn ended(&mut self, now: Instant, slot: &Slot, ending: Ending) -> Option<Duration> {
         self.climb.pass(now, self.in_flight);
         let learned = self.ceiling.learned();
+        let limit = self.limit(now);
         let state = State {
-            is_full: self.in_flight + 1 >= self.limit(now),
+            is_full: limit > 0 && self.in_flight >= limit,
             learned,
         };
         let is_bound = learned.is_some_and(|it| it <= self.climb.limit());
@@ -144,11 +145,14 @@ impl Window {
             }
             Ending::Wasted => self.climb.answered(now, 0.0, took, state),
             Ending::TooMany(asked) => {
-                let taken = self.bursts.refused(slot.burst).unwrap_or(slot.at_once - 1);
-                let in_flight = self.in_flight;
-                pause = self
-                    .ceiling
-                    .refused(now, slot.sent, taken, in_flight, asked);
+                let taken = self.bursts.refused(slot.burst);
+                let refusal = Refusal {
+                    sent: slot.sent,
+                    taken: taken.unwrap_or(slot.at_once - 1),
+                    is_alone: self.in_flight <= 1,
+                    asked,
+                };
+                pause = self.ceiling.refused(now, refusal);
                 match self.ceiling.learned().filter(|_| pause.is_none()) {
                     Some(learned) => self.climb.follow(learned + 1),
                     None => self.climb.disturbed(),
@@ -164,5 +168,93 @@ impl Window {
     pub(crate) fn returned(&mut self, now: Instant) {
         self.ceiling.returned(now);
         self.climb.disturbed();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REFUSED: Ending = Ending::TooMany(None);
+
+    /// Some requests that leave at once.
+    fn burst(window: &mut Window, now: Instant, requests: usize) -> Vec<Slot> {
+        (0..requests).map(|_| window.sent(now)).collect()
+    }
+
+    fn after(now: Instant, milliseconds: u64) -> Instant {
+        now + Duration::from_millis(milliseconds)
+    }
+
+    #[test]
+    fn a_burst_of_eight_of_which_any_three_are_refused_teaches_five() {
+        for refused in [[0, 1, 2], [1, 4, 6], [5, 6, 7]] {
+            let (start, mut window) = (Instant::now(), Window::new(256));
+            let slots = burst(&mut window, start, 8);
+            for at in refused {
+                window.ended(after(start, 20), &slots[at], REFUSED);
+            }
+            assert_eq!(window.limit(after(start, 20)), 5);
+            assert_eq!(window.in_flight(), 5);
+        }
+    }
+
+    #[test]
+    fn one_more_is_tried_five_seconds_after_a_refusal_and_stays_if_it_is_taken() {
+        let (start, mut window) = (Instant::now(), Window::new(4));
+        let slots = burst(&mut window, start, 4);
+        let mut now = after(start, 1);
+        window.ended(now, &slots[3], REFUSED);
+        assert_eq!(window.limit(now), 3);
+        let mut on_way: VecDeque<Slot> = slots.into_iter().take(3).collect();
+        let mut answer = |now: Instant, window: &mut Window, left: usize| {
+            let slot = on_way.pop_front().expect("one is on its way");
+            window.ended(now, &slot, Ending::Answer(100));
+            while on_way.len() < left && window.in_flight() < window.limit(now) {
+                on_way.push_back(window.sent(now));
+            }
+            window.in_flight()
+        };
+        // Ten a second for five seconds.
+        for _ in 0..49 {
+            now = after(now, 100);
+            assert_eq!(answer(now, &mut window, 9), 3);
+        }
+        now = after(now, 100);
+        assert_eq!(answer(now, &mut window, 9), 4, "the user allows four");
+        assert_eq!(window.limit(now), 3, "until it is answered");
+        // The three that left before it come first.
+        for _ in 0..3 {
+            now = after(now, 100);
+            answer(now, &mut window, 9);
+        }
+        now = after(now, 100);
+        answer(now, &mut window, 9);
+        assert_eq!(window.limit(now), 4);
+    }
+
+    #[test]
+    fn four_refusals_one_after_the_other_are_a_pause_of_a_second_and_then_of_two() {
+        let (start, mut window) = (Instant::now(), Window::new(256));
+        let old = burst(&mut window, start, 4);
+        let mut now = after(start, 100);
+        for expected in [1, 2] {
+            let mut pauses = Vec::new();
+            for _ in 0..4 {
+                let slot = window.sent(now);
+                now = after(now, 1);
+                pauses.push(window.ended(now, &slot, REFUSED));
+                now = after(now, 1000);
+            }
+            // The last thing that happened before the last second passed.
+            let refused_at = now.checked_sub(Duration::from_secs(1)).unwrap();
+            let pause = Duration::from_secs(expected);
+            assert_eq!(pauses, [None, None, None, Some(pause)]);
+            assert_eq!(window.limit(after(refused_at, 1000 * expected - 1)), 0);
+            assert_eq!(window.limit(after(refused_at, 1000 * expected)), 1);
+            now = after(now, 5000);
+            assert_eq!(window.limit(now), 8, "what was known before holds again");
+        }
+        drop(old);
     }
 }

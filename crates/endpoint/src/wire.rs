@@ -3,6 +3,8 @@
 pub(crate) mod answer;
 pub(crate) mod pieces;
 pub(crate) mod question;
+#[cfg(test)]
+mod recorded;
 pub(crate) mod scoring;
 
 /// What an endpoint has to be able to.

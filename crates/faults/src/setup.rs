@@ -25,6 +25,10 @@ pub enum Wording {
 
 /// How a server behaves. The default answers everything rightly and at once, as a model called `model`.
 #[derive(Clone)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one thing that a server has or lacks"
+)]
 pub struct Setup {
     /// What faults and times are drawn from.
     pub seed: u64,

@@ -30,4 +30,4 @@ pub use families::{fresh, load, outline, with_checkpoint};
 pub use mllm::{Batch, Cache, Group, Mllm, Parameter, Picture, Pool, Sequence, Slot, logits};
 pub use patches::Patches;
 pub use recompute::Recompute;
-pub use save::{save, save_as, save_sharded};
+pub use save::{export, save, save_as, save_sharded};

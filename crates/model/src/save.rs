@@ -69,6 +69,12 @@ pub fn save_sharded(
     kind: Kind,
     limit: usize,
 ) -> Result<(), Error> {
+    refuse_unsuited(model)?;
+    let (parameters, config) = (model.parameters(), model.config_text());
+    write(parameters, config, folder, source, kind, limit)
+}
+
+fn refuse_unsuited(model: &dyn Mllm) -> Result<(), Error> {
     if model.config_text().is_empty() {
         return Err(Error::NoConfig);
     }
@@ -78,11 +84,28 @@ pub fn save_sharded(
         )
         .into());
     }
-    let (parameters, config) = (model.parameters(), model.config_text());
-    write(parameters, config, folder, source, kind, limit)
+    Ok(())
 }
 
-/// As [`save`], for parameters under any names and any text of a `config.json`.
+/// As [`save`], under the names that every program reads: a CLIP tower's as on the hub, with `vision_model.` in them. vLLM
+/// asks for that; `transformers` 5 leaves it out of what it saves and reads both, as this program does.
+///
+/// What goes on from the folder by the names of a model in memory, as a training does, has to [`save`].
+pub fn export(
+    model: &dyn Mllm,
+    folder: &Path,
+    source: Option<&Path>,
+    kind: Kind,
+) -> Result<(), Error> {
+    let parameters = model.parameters();
+    refuse_unsuited(model)?;
+    match for_every_program(parameters) {
+        Some(renamed) => write(&renamed, model.config_text(), folder, source, kind, SHARD),
+        None => write(parameters, model.config_text(), folder, source, kind, SHARD),
+    }
+}
+
+/// As [`export`], for parameters under any names and any text of a `config.json`.
 pub fn save_as(
     parameters: &[Parameter],
     config: &str,
@@ -90,7 +113,25 @@ pub fn save_as(
     source: Option<&Path>,
     kind: Kind,
 ) -> Result<(), Error> {
+    let renamed = for_every_program(parameters);
+    let parameters = renamed.as_deref().unwrap_or(parameters);
     write(parameters, config, folder, source, kind, SHARD)
+}
+
+/// A CLIP tower's parameters, and all others, under the hub's names; none where they have these.
+fn for_every_program(parameters: &[Parameter]) -> Option<Vec<Parameter>> {
+    // DINOv2, which may stand in the same place, was never nested. Only CLIP has this misspelt layer.
+    const FLAT: &str = "vision_tower.pre_layrnorm.";
+    let is_flat = |p: &Parameter| p.name.trim_start_matches("model.").starts_with(FLAT);
+    parameters.iter().any(is_flat).then(|| {
+        let nested = |p: &Parameter| Parameter {
+            name: (p.name).replacen("vision_tower.", "vision_tower.vision_model.", 1),
+            tensor: p.tensor.shallow_clone(),
+            adapter: None,
+            ..*p
+        };
+        parameters.iter().map(nested).collect()
+    })
 }
 
 fn write(

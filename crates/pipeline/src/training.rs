@@ -18,6 +18,7 @@ use std::path::Path;
 use corpus::jsonl::{Appender, read_prefix};
 use corpus::{Rejected, Sample};
 use model::proof;
+use processor::{Opening, prepare_synthesizer};
 use train::{Metrics, Samples, Trainer};
 
 use run::Stopped;
@@ -25,7 +26,7 @@ use run::recipe::{Training, Watching};
 use run::usage::{METRICS, Usage};
 
 use self::checkpoints::{clear_leftovers, found, prune};
-pub use self::data::{Data, STEPS, Task};
+pub use self::data::{Data, Purpose, STEPS, Task};
 use self::watch::Watcher;
 pub use self::watched::Watch;
 use crate::cards;
@@ -210,6 +211,14 @@ pub fn train(site: &Site<'_>, task: &Task<'_>) -> Result<Trained> {
     adapter::save(model.as_ref(), &saved, site.run, base, site.engine.dtype)?;
     let extra_bos = Some(processor.extra_bos());
     processor::FolderSettings { extra_bos }.write(&saved)?;
+    if task.purpose == Purpose::Synthesis
+        && let Opening::Unsuited(why) = prepare_synthesizer(&saved, processor.as_ref())?
+    {
+        site.report.warn(format!(
+            "`{}` cannot be asked through a chat API to go on after a user header: its chat template has no place for that, since {why}",
+            saved.display()
+        ));
+    }
     proof::saved(model, processor.as_ref(), &saved, || {
         site.engine.open(&adapter::place(&saved, base))
     })?;

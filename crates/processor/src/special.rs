@@ -26,16 +26,7 @@ pub(crate) struct Special {
 impl Special {
     pub fn load(folder: &Path, tokens: &Tokens) -> Result<Self, Error> {
         let path = folder.join("tokenizer_config.json");
-        let mut names = Map::new();
-        for (key, value) in read_json(&path, true)?.as_object().into_iter().flatten() {
-            if let Some(text) = value
-                .as_str()
-                .or_else(|| value["content"].as_str())
-                .filter(|_| key.ends_with("_token"))
-            {
-                names.insert(key.clone(), Value::from(text));
-            }
-        }
+        let names = special_names(folder)?;
         let text_of = |key: &str| names.get(key).and_then(Value::as_str);
         let known = |text: &&str| tokens.id(text).is_some();
         let end_of_text_name = ENDS_OF_TEXT
@@ -72,4 +63,20 @@ impl Special {
             stop_ids,
         })
     }
+}
+
+/// `bos_token` and so on, as `tokenizer_config.json` names them for the chat template.
+pub(crate) fn special_names(folder: &Path) -> Result<Map<String, Value>, Error> {
+    let mut names = Map::new();
+    let settings = read_json(&folder.join("tokenizer_config.json"), true)?;
+    for (key, value) in settings.as_object().into_iter().flatten() {
+        if let Some(text) = value
+            .as_str()
+            .or_else(|| value["content"].as_str())
+            .filter(|_| key.ends_with("_token"))
+        {
+            names.insert(key.clone(), Value::from(text));
+        }
+    }
+    Ok(names)
 }

@@ -88,6 +88,16 @@ impl Template {
 
     /// Renders messages (`role`, `content`); what went wrong is said in words.
     pub fn render(&self, messages: &Json, add_generation_prompt: bool) -> Result<String, String> {
+        self.render_open(messages, add_generation_prompt, None)
+    }
+
+    /// As [`Self::render`], with the variable `open` of a template that engines serve.
+    pub fn render_open(
+        &self,
+        messages: &Json,
+        add_generation_prompt: bool,
+        open: Option<&str>,
+    ) -> Result<String, String> {
         let template = self
             .environment
             .get_template("chat")
@@ -101,6 +111,9 @@ impl Template {
         // Defined and empty, as in `transformers`: templates ask `tools is not none`.
         variables.insert("tools".to_owned(), Json::Null);
         variables.insert("documents".to_owned(), Json::Null);
+        if let Some(open) = open {
+            variables.insert("open".to_owned(), Json::from(open));
+        }
         template
             .render(Value::from(Serde(variables)))
             .map_err(|e| words(&e))

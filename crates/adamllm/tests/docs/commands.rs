@@ -80,7 +80,17 @@ pub fn words(command: &str) -> Vec<String> {
 }
 
 /// Programs of others, of whose arguments nothing is known here.
-const OTHERS: [&str; 8] = ["cmp", "git", "ln", "pip", "pipx", "sha256sum", "tar", "uv"];
+const OTHERS: [&str; 9] = [
+    "cmp",
+    "git",
+    "ln",
+    "pip",
+    "pipx",
+    "sha256sum",
+    "tar",
+    "uv",
+    "vllm",
+];
 
 /// Why a command cannot be right.
 pub fn problem_of(command: &str) -> Option<String> {

@@ -16,7 +16,7 @@ pub struct Listed {
 pub enum Why {
     /// It builds or tests a checkout, which is what a test is part of.
     Checkout,
-    /// It needs what nobody has beside a checkout: tens of gigabytes, or another program.
+    /// It needs what nobody has beside a checkout: tens of gigabytes, a server, or another program.
     Large,
     /// It takes minutes or hours; the same stages run in other tests, in fewer steps.
     Minutes,
@@ -271,6 +271,31 @@ pub const LISTED: &[Listed] = &[
     listed(
         "docs/reproducing.md",
         "adamllm run recipes/food/recipe1m-llava-v1.6-8b.toml --run-dir runs/food",
+        Large,
+    ),
+    listed(
+        "docs/serving.md",
+        r#"vllm serve runs/my/tune-synthesizer/model --served-model-name synthesizer --host 0.0.0.0 --port 8000 --api-key "$OPENAI_API_KEY" --dtype bfloat16 --max-model-len 4096 --limit-mm-per-prompt '{"image": 1}'"#,
+        Large,
+    ),
+    listed(
+        "docs/serving.md",
+        r#"python -m sglang.launch_server --model-path runs/my/tune-synthesizer/model --served-model-name synthesizer --host 0.0.0.0 --port 8000 --api-key "$OPENAI_API_KEY" --dtype bfloat16 --context-length 4096"#,
+        Large,
+    ),
+    listed(
+        "docs/serving.md",
+        "adamllm convert --merge-lora runs/my/tune-synthesizer/model models/general models/synthesizer",
+        Elsewhere,
+    ),
+    listed(
+        "docs/serving.md",
+        r#"vllm serve models/judge --served-model-name judge --host 0.0.0.0 --port 8001 --api-key "$OPENAI_API_KEY" --dtype bfloat16 --max-model-len 4096 --generation-config vllm"#,
+        Large,
+    ),
+    listed(
+        "docs/serving.md",
+        "adamllm generate --endpoint http://gpu-1:8000/v1 --endpoint-model synthesizer --send-images --requests requests.jsonl --output completions.jsonl",
         Large,
     ),
     listed(

@@ -19,8 +19,9 @@ pub(super) struct Health {
     state: State,
     failures: u32,
     unreachable: u32,
-    /// The last sign of life, or when it was asked for one first.
-    last_life: Option<Instant>,
+    /// When a request left first since the last sign of life, and how many did.
+    asked: Option<Instant>,
+    sent: u32,
     /// How long it is left alone the next time that it goes down.
     wait: Duration,
     /// Counts changes, so that a request that left before one is not taken for news.
@@ -54,7 +55,8 @@ impl Health {
             state: State::Up,
             failures: 0,
             unreachable: 0,
-            last_life: None,
+            asked: None,
+            sent: 0,
             wait: FIRST_PROBE,
             generation: 0,
         }
@@ -93,7 +95,8 @@ impl Health {
 
     /// A request leaves; what is returned goes back with its end.
     pub(super) fn sent(&mut self, now: Instant) -> u32 {
-        self.last_life.get_or_insert(now);
+        self.asked.get_or_insert(now);
+        self.sent += 1;
         if matches!(self.state, State::OnTrial { .. }) {
             self.state = State::OnTrial { is_out: true };
         }
@@ -108,7 +111,7 @@ impl Health {
 
     /// A request got an answer, if only that there are too many. Something if the endpoint is back by that.
     pub(super) fn lives(&mut self, now: Instant, generation: u32) -> Option<Back> {
-        self.last_life = Some(now);
+        (self.asked, self.sent) = (None, 0);
         (self.failures, self.unreachable) = (0, 0);
         match self.state {
             // With one answer alone it may be down again at once, and is to be asked less and less often.
@@ -147,9 +150,11 @@ impl Health {
         };
         match self.state {
             State::Up => {
-                let was_here = self.last_life.is_some_and(|it| now < it + MOMENT);
+                let was_here = self.asked.is_none_or(|it| now < it + MOMENT);
                 let enough = if was_here { MANY } else { FEW };
-                if self.failures < enough && self.unreachable < FEW {
+                // Failures are quick and answers are slow: of many that left together the failures come first.
+                let are_most = 2 * self.failures > self.sent;
+                if self.unreachable < FEW && !(self.failures >= enough && are_most) {
                     return None;
                 }
                 self.down(now);

@@ -1,5 +1,7 @@
 use std::time::{Duration, Instant};
 
+use corpus::seed::Rng;
+
 use super::*;
 
 /// A fleet, what time it is, and what it told.
@@ -307,7 +309,7 @@ fn a_long_retry_after_is_kept_to_the_moment_and_told() {
     assert_eq!(play.pick(None), Pick::Go(0));
     let _first = play.send(0);
     assert!(
-        (play.wait() - 0.5).abs() < 1e-6,
+        (play.wait() - 0.5).abs() < 1e-5,
         "the second one half a second later"
     );
 }
@@ -333,4 +335,96 @@ fn an_empty_fleet_waits_for_nothing() {
     let mut play = Play::new(0);
     assert_eq!(play.pick(None), Pick::Wait(None));
     assert_eq!(play.fleet.next_event(play.now), None);
+}
+
+#[test]
+fn whatever_happens_there_is_something_to_wait_for_and_no_limit_is_exceeded() {
+    for seed in 0..300 {
+        let mut rng = Rng::new(seed);
+        let limits = Limits {
+            concurrency: 1 + rng.below(40),
+            requests_per_minute: rng.chance(0.3).then(|| 1 + rng.below(2000) as u64),
+            tokens_per_minute: rng.chance(0.3).then(|| 1 + rng.below(200_000) as u64),
+            ..Limits::default()
+        };
+        let endpoints = 1 + rng.below(3);
+        let mut play = Play::limited(endpoints, &limits);
+        let (mut sent, mut probing) = (Vec::new(), Vec::new());
+        let mut went = 0;
+        // Each kind of end is as likely as the seed says.
+        let weights: Vec<usize> = (0..6).map(|_| rng.below(10)).collect();
+        for _ in 0..2000 {
+            probing.extend(play.fleet.due(play.now));
+            let avoid = rng.chance(0.2).then(|| rng.below(endpoints));
+            let tokens = rng.below(5000) as u64;
+            match play.fleet.pick(play.now, tokens, avoid) {
+                Pick::Go(index) => {
+                    sent.push(play.fleet.sent(play.now, index, tokens));
+                    went += 1;
+                    let on_way = sent.iter().filter(|it| it.index() == index).count();
+                    assert!(on_way <= limits.concurrency);
+                    assert_eq!(play.fleet.in_flight(), sent.len());
+                    continue;
+                }
+                Pick::Wait(at) => {
+                    let next = at.into_iter().chain(play.fleet.next_event(play.now)).min();
+                    assert!(
+                        next.is_none_or(|it| it > play.now),
+                        "seed {seed}: at once again"
+                    );
+                    let ends = !sent.is_empty() || !probing.is_empty();
+                    assert!(ends || at.is_some(), "seed {seed}: waits for ever");
+                    if !ends || next.is_some() && rng.chance(0.5) {
+                        play.now = next.unwrap();
+                        continue;
+                    }
+                }
+            }
+            play.pass(rng.unit());
+            if !probing.is_empty() && (sent.is_empty() || rng.chance(0.5)) {
+                play.fleet
+                    .probed(play.now, probing.remove(0), rng.chance(0.5));
+            } else if !sent.is_empty() {
+                let it = sent.swap_remove(rng.below(sent.len()));
+                let sum = weights.iter().sum::<usize>().max(1);
+                let mut drawn = rng.below(sum);
+                let kind = weights.iter().position(|&weight| {
+                    let is_it = drawn < weight;
+                    drawn = drawn.saturating_sub(weight);
+                    is_it
+                });
+                match kind {
+                    Some(0) => play.end(it, Err(&server())),
+                    Some(1) => play.end(it, Err(&broken())),
+                    Some(2) => play.end(it, Err(&unreachable())),
+                    Some(3) => {
+                        let asked = rng.chance(0.5).then(|| 10.0 * rng.unit());
+                        play.end(it, Err(&too_many(asked)));
+                    }
+                    Some(4) => play.fleet.abandoned(play.now, it),
+                    _ => play.end(it, Ok(rng.below(5000) as u64)),
+                }
+            }
+        }
+        assert!(went > 5, "seed {seed}: {went}");
+        // Once all is well again everybody is back within a minute or two.
+        for it in sent {
+            play.end(it, Ok(1));
+        }
+        for _ in 0..2000 {
+            for index in probing.drain(..).chain(play.fleet.due(play.now)) {
+                play.fleet.probed(play.now, index, true);
+            }
+            match play.fleet.pick(play.now, 1, None) {
+                Pick::Go(index) => {
+                    let it = play.fleet.sent(play.now, index, 1);
+                    play.pass(0.1);
+                    play.end(it, Ok(1));
+                }
+                Pick::Wait(at) => play.now = at.expect("nothing is on its way"),
+            }
+        }
+        let are_open = play.fleet.members.iter().all(|it| it.health.is_open());
+        assert!(are_open, "seed {seed}");
+    }
 }

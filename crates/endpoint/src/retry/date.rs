@@ -10,12 +10,10 @@ pub(super) fn since_1970(text: &str) -> Option<u64> {
         .split([' ', ',', '-'])
         .filter(|it| !it.is_empty())
         .collect();
-    let (day, month, year, time) = match parts[..] {
-        // Sun, 06 Nov 1994 08:49:37 GMT and Sunday, 06-Nov-94 08:49:37 GMT, or Sun Nov  6 08:49:37 1994.
-        [_, day, month, year, time, "GMT" | "UTC"] | [_, month, day, time, year] => {
-            (day, month, year, time)
-        }
-        _ => return None,
+    // Sun, 06 Nov 1994 08:49:37 GMT and Sunday, 06-Nov-94 08:49:37 GMT, or Sun Nov  6 08:49:37 1994.
+    let ([_, day, month, year, time, "GMT" | "UTC"] | [_, month, day, time, year]) = parts[..]
+    else {
+        return None;
     };
     let month = MONTHS.iter().position(|it| *it == month)? as u64 + 1;
     let day: u64 = day.parse().ok()?;

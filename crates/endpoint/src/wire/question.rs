@@ -218,6 +218,10 @@ mod tests {
         says_all: false,
     };
 
+    #[expect(
+        clippy::unnecessary_wraps,
+        reason = "as a picture that cannot be read is told"
+    )]
     fn named(path: &Path) -> Result<String, String> {
         Ok(format!("data:{}", path.display()))
     }

@@ -43,17 +43,24 @@ pub(crate) fn body(
     Ok(Value::Object(body))
 }
 
-/// Reads the log-probability of what follows the prompt's `before` characters (of a raw prompt) or tokens (of turns).
+/// Reads the log-probability of an answer: of what follows the `before` characters of a raw prompt, or of the last turn, whose
+/// prompt an endpoint counted as `before` tokens.
 pub(crate) fn read(
     value: &Value,
     service: Service,
-    before: usize,
+    before: Option<usize>,
     answer: &str,
 ) -> Result<Likelihood, String> {
-    match service {
-        Service::Completions => of_echo(value, before, answer),
-        Service::Chat => of_prompt(value, before),
+    match (service, before) {
+        (Service::Completions, Some(before)) => of_echo(value, before, answer),
+        (Service::Completions, None) => Err("a prompt of unknown length".to_owned()),
+        (Service::Chat, before) => of_prompt(value, before, answer),
     }
+}
+
+/// Whether where an answer begins can be told by its text alone: tokens of ASCII are never halves of characters.
+pub(crate) fn is_told_by_text(answer: &str) -> bool {
+    answer.is_ascii()
 }
 
 /// An echoed prompt: the tokens that reach beyond its beginning and begin before its end. One that both share belongs to the
@@ -68,6 +75,7 @@ fn of_echo(value: &Value, before: usize, answer: &str) -> Result<Likelihood, Str
     let Some(offsets) = offsets else {
         return Err("no tokens beside the log-probabilities of an echoed prompt".to_owned());
     };
+    let before = before + added(&value["choices"][0]);
     let end = before + answer.chars().count();
     let mut found = Likelihood::default();
     for (at, &start) in offsets.iter().enumerate() {
@@ -85,6 +93,19 @@ fn of_echo(value: &Value, before: usize, answer: &str) -> Result<Likelihood, Str
         return Err("no token of the answer among those that were echoed".to_owned());
     }
     Ok(found)
+}
+
+/// Characters of a begin-of-text token that the engine put before the prompt, as Llama 3's tokenizer has it: it is counted in all
+/// places of tokens and is not in the echoed text.
+fn added(choice: &Value) -> usize {
+    let first = choice["logprobs"]["tokens"][0].as_str().unwrap_or_default();
+    let text = choice["text"].as_str().unwrap_or_default();
+    let is_control = first.starts_with('<') && first.ends_with('>');
+    if is_control && !text.starts_with(first) {
+        first.chars().count()
+    } else {
+        0
+    }
 }
 
 /// Where each token begins, in characters.
@@ -109,34 +130,63 @@ fn counted_offsets(logprobs: &Value) -> Option<Vec<usize>> {
         .collect()
 }
 
-/// The prompt's tokens one by one, as vLLM gives them for turns: what follows the first `before`, without the blank that some
-/// templates write after the last turn.
-fn of_prompt(value: &Value, before: usize) -> Result<Likelihood, String> {
+/// The prompt's tokens one by one, as vLLM gives them for turns: those of the last turn's text and its end, without the blank that
+/// some templates write after it.
+fn of_prompt(value: &Value, before: Option<usize>, answer: &str) -> Result<Likelihood, String> {
     let Some(tokens) = value["prompt_logprobs"].as_array() else {
         return Err("no `prompt_logprobs`: it cannot tell how likely a given answer is".to_owned());
     };
-    let mut own = tokens.get(before..).unwrap_or_default();
     let read = |token: &Value| -> Option<(f64, String)> {
         // The token that stands there comes first.
         let one = token.as_object()?.values().next()?;
         let text = one["decoded_token"].as_str().unwrap_or_default();
         Some((one["logprob"].as_f64()?, text.to_owned()))
     };
-    while let Some((last, rest)) = own.split_last() {
-        let blank = read(last).is_some_and(|(_, text)| text.trim().is_empty() && !text.is_empty());
-        if !blank || rest.is_empty() {
-            break;
+    // The first token has no probability.
+    let mut all: Vec<(f64, String)> = Vec::with_capacity(tokens.len());
+    for (at, token) in tokens.iter().enumerate() {
+        match read(token) {
+            Some(token) => all.push(token),
+            None if at == 0 => all.push((0.0, String::new())),
+            None => return Err("a token of the prompt without its log-probability".to_owned()),
         }
-        own = rest;
     }
-    let found: Option<Vec<(f64, String)>> = own.iter().map(read).collect();
-    match found {
-        Some(found) if !found.is_empty() => Ok(Likelihood {
-            log_probability: found.iter().map(|(logprob, _)| logprob).sum(),
-            tokens: found.len(),
-        }),
-        _ => Err("no log-probability of the answer's tokens".to_owned()),
+    while all.len() > 1
+        && !all[all.len() - 1].1.is_empty()
+        && all[all.len() - 1].1.trim().is_empty()
+    {
+        all.pop();
     }
+    let start = begun(&all, answer).or(before.filter(|before| *before < all.len()));
+    let Some(start) = start else {
+        return Err("no tokens of the answer at the end of the prompt".to_owned());
+    };
+    let own = &all[start..];
+    Ok(Likelihood {
+        log_probability: own.iter().map(|(logprob, _)| logprob).sum(),
+        tokens: own.len(),
+    })
+}
+
+/// Where the tokens begin that an answer and its end of turn are made of, by their texts; blanks are passed over, since a
+/// tokenizer may tell them otherwise.
+fn begun(tokens: &[(f64, String)], answer: &str) -> Option<usize> {
+    let letters = |text: &str| {
+        text.chars()
+            .filter(|c| !c.is_whitespace())
+            .rev()
+            .collect::<Vec<char>>()
+    };
+    // From the end on.
+    let wanted = letters(answer);
+    let mut rest = wanted.as_slice();
+    for (at, (_, text)) in tokens.iter().enumerate().rev().skip(1) {
+        if rest.is_empty() {
+            return Some(at + 1);
+        }
+        rest = rest.strip_prefix(letters(text).as_slice())?;
+    }
+    None
 }
 
 #[cfg(test)]
@@ -163,14 +213,41 @@ mod tests {
     }
 
     #[test]
+    fn a_begin_of_text_token_that_the_engine_adds_is_none_of_the_prompt() {
+        // vLLM 0.32.0 on a tokenizer that adds one: the text has no such token, all places do.
+        let mut echoed = json!({"choices": [{"text": "Is it? yes!", "logprobs": {
+            "tokens": ["<|begin_of_text|>", "Is", " it", "?", " y", "es", "!"],
+            "text_offset": [0, 17, 19, 22, 23, 25, 27],
+            "token_logprobs": [null, -5.0, -4.0, -3.0, -0.5, -0.25, -9.0],
+        }}]});
+        let found = of_echo(&echoed, 6, " yes").expect("found");
+        assert_eq!((found.log_probability, found.tokens), (-0.75, 2));
+        // As SGLang tells it.
+        echoed["choices"][0]["logprobs"]["text_offset"] = json!([-1, -1, -1, -1, -1, -1, -1]);
+        let found = of_echo(&echoed, 6, " yes").expect("found");
+        assert_eq!((found.log_probability, found.tokens), (-0.75, 2));
+        // One that was written into the prompt is in the text as well.
+        echoed["choices"][0]["text"] = json!("<|begin_of_text|>Is it? yes!");
+        let found = of_echo(&echoed, 23, " yes").expect("found");
+        assert_eq!((found.log_probability, found.tokens), (-0.75, 2));
+    }
+
+    #[test]
     fn tokens_of_a_turn_are_summed_without_the_blank_after_it() {
         let token = |text: &str, logprob: f64| json!({"5": {"logprob": logprob, "rank": 1, "decoded_token": text}});
         let value = json!({"prompt_logprobs": [
-            null, token("a", -7.0), token("Tea", -0.5), token("<end>", -0.25), token("\n", -3.0),
+            null, token("<assistant>", -7.0), token("\n", -6.0), token("Te", -0.5), token("a ", -0.5), token("pot", -0.5),
+            token("<end>", -0.25), token("\n", -3.0),
         ]});
-        let found = of_prompt(&value, 2).expect("found");
-        assert_eq!((found.log_probability, found.tokens), (-0.75, 2));
-        assert!(of_prompt(&json!({}), 2).is_err());
-        assert!(of_prompt(&value, 9).is_err());
+        let found = of_prompt(&value, None, "Tea pot").expect("found");
+        assert_eq!((found.log_probability, found.tokens), (-1.75, 4));
+        // What the endpoint counted is asked only where texts do not tell.
+        let found = of_prompt(&value, Some(1), "Tea pot").expect("found");
+        assert_eq!(found.tokens, 4);
+        let found = of_prompt(&value, Some(3), "Tea cup").expect("found");
+        assert_eq!(found.tokens, 4);
+        assert!(of_prompt(&value, None, "Tea cup").is_err());
+        assert!(of_prompt(&value, Some(9), "Tea cup").is_err());
+        assert!(of_prompt(&json!({}), Some(2), "Tea").is_err());
     }
 }

@@ -2,7 +2,7 @@
 
 use endpoint::Limits;
 
-use super::simulator::{Kind, Scenario, Server};
+use super::simulator::{Kind, Says, Scenario, Server};
 
 fn scenario(servers: Vec<Server>, seconds: f64) -> Scenario {
     Scenario {
@@ -189,12 +189,13 @@ pub fn sporadic() -> Scenario {
 }
 
 /// 20 requests a second, 40 of them at a time, as a bucket has it.
-pub fn bucket_of_20() -> Scenario {
+pub fn bucket_of_20(says: Says) -> Scenario {
     let kind = Kind::Bucket {
         a_second: 20.0,
         holds: 40.0,
         mean: 2.0,
         spread: 1.0,
+        says,
     };
     scenario(vec![Server::new(kind)], 300.0)
 }

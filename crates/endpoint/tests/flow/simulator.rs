@@ -39,12 +39,13 @@ pub enum Kind {
         chokes: f64,
     },
     /// So many a second in a bucket that holds so many, as hosted services have it; each takes `mean` seconds, evenly up to `spread`
-    /// more or less. A refusal says how long it takes until there is one.
+    /// more or less. A refusal says how long it takes until there is one, in whole seconds or not, or nothing.
     Bucket {
         a_second: f64,
         holds: f64,
         mean: f64,
         spread: f64,
+        says: Says,
     },
     /// So many a minute by the clock, each takes `mean` seconds evenly up to `spread` more or less.
     Minute {
@@ -53,6 +54,14 @@ pub enum Kind {
         spread: f64,
         says: bool,
     },
+}
+
+/// How a server says how long to wait.
+#[derive(Clone, Copy, Debug)]
+pub enum Says {
+    Exactly,
+    WholeSeconds,
+    Nothing,
 }
 
 /// What to simulate.
@@ -107,11 +116,17 @@ impl Tally {
 
     /// How many requests were on their way at most, and at least, at the whole seconds between two.
     pub fn most_on_way(&self, from: usize, to: usize) -> usize {
-        self.at_once[from..to].iter().copied().max().unwrap_or(0)
+        self.on_way(from, to).iter().copied().max().unwrap_or(0)
     }
 
     pub fn least_on_way(&self, from: usize, to: usize) -> usize {
-        self.at_once[from..to].iter().copied().min().unwrap_or(0)
+        self.on_way(from, to).iter().copied().min().unwrap_or(0)
+    }
+
+    /// Nothing after the end.
+    fn on_way(&self, from: usize, to: usize) -> &[usize] {
+        let end = self.at_once.len();
+        &self.at_once[from.min(end)..to.min(end)]
     }
 
     /// How many requests arrived between two seconds.
@@ -448,13 +463,19 @@ impl Simulation<'_> {
                 holds,
                 mean,
                 spread,
+                says,
             } => {
                 let (left, filled) = self.buckets[server].unwrap_or((*holds, now));
                 let left = holds.min(left + (now - filled) * a_second);
                 self.buckets[server] = Some((left, now));
                 if left < 1.0 {
                     let wait = (1.0 - left) / a_second;
-                    self.times.add(now + it.lag, refuse(Some(wait)));
+                    let wait = match says {
+                        Says::Exactly => Some(wait),
+                        Says::WholeSeconds => Some(wait.ceil()),
+                        Says::Nothing => None,
+                    };
+                    self.times.add(now + it.lag, refuse(wait));
                     return;
                 }
                 self.buckets[server] = Some((left - 1.0, now));
@@ -527,7 +548,7 @@ impl Simulation<'_> {
     fn happens(&mut self, event: Event) {
         let now = self.instant();
         match event {
-            Event::Look => {}
+            Event::Look => self.looks = None,
             Event::Second => {
                 for server in 0..self.taken.len() {
                     let on_way = self.on_way.values().filter(|it| it.1.index() == server);

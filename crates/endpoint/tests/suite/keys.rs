@@ -39,10 +39,10 @@ fn it_is_nowhere_after_two_thousand_requests_of_bad_luck() {
         KeyPlace::Header,
         KeyPlace::Redirect,
     ];
-    let echoes: Vec<Fault> = places.map(Fault::EchoKey).into();
+    let faults: Vec<Fault> = places.map(Fault::EchoKey).into();
     let setup = Setup {
         key: Some(KEY.to_owned()),
-        ..Setup::default().with_faults(Faults::of(&echoes, 0.6))
+        ..Setup::default().with_faults(Faults::of(&faults, 0.6))
     };
     let server = Server::start(setup).expect("server");
     let told = Settings {

@@ -46,7 +46,7 @@ pub fn settings(server: &Server) -> Settings {
         },
         limits: Limits {
             concurrency: 64,
-            patience: Duration::from_secs(60),
+            patience: Duration::from_mins(1),
             ..Limits::default()
         },
         ..Settings::new(vec![address], "model")

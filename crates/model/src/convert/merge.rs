@@ -50,6 +50,11 @@ pub fn merge(asked: &Merge<'_>) -> Result<Outcome, ConvertError> {
     if settings.extra_bos.is_some() {
         settings.write(output)?;
     }
+    if processor::is_prepared(asked.adapter)? {
+        // An adapter of a synthesizer: engines have to find the same texts beside the merged weights.
+        let own = processor::load(output, &processor::Options::default())?;
+        processor::prepare_synthesizer(output, own.as_ref())?;
+    }
     let (tensors, values) = counts(&merged);
     let shared = merged.into_iter().map(|p| (p.name, p.tensor));
     let shared = Checkpoint::sharing(shared);

@@ -72,7 +72,7 @@ pub fn run(request: &Request) -> Result<Outcome, ConvertError> {
             input: input.clone(),
             source,
         })?;
-    save::save(
+    save::export(
         model.as_ref(),
         output,
         converted.companions.as_deref(),

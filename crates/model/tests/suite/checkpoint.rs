@@ -107,6 +107,43 @@ fn bf16_is_rounded_once() {
 }
 
 #[test]
+fn a_clip_tower_is_exported_under_the_names_of_the_hub() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("model.safetensors");
+    let model = small(&json!({}), Kind::Float);
+    for layout in ["", "model."] {
+        model::save(model.as_ref(), folder.path(), None, Kind::Float).unwrap();
+        edit_header(&file, |entries| {
+            rename(entries, |name| {
+                if layout.is_empty() {
+                    name.to_owned()
+                } else {
+                    crate::support::internal_name("llava_next", name)
+                }
+            });
+        });
+        let flat = load(folder.path()).unwrap();
+        model::export(flat.as_ref(), folder.path(), None, Kind::Float).unwrap();
+        let back = load(folder.path()).unwrap();
+        let mut towers = 0;
+        for (a, b) in flat.parameters().iter().zip(back.parameters()) {
+            let tower = format!("{layout}vision_tower.");
+            let expected = match a.name.strip_prefix(&tower) {
+                Some(rest) => format!("{tower}vision_model.{rest}"),
+                None => a.name.clone(),
+            };
+            towers += usize::from(expected != a.name);
+            assert_eq!((&expected, values(&a.tensor)), (&b.name, values(&b.tensor)));
+            assert!(header(&file).0.contains_key(&expected), "{expected}");
+        }
+        assert!(towers > 10, "{towers}");
+        // What has these names keeps them.
+        model::export(back.as_ref(), folder.path(), None, Kind::Float).unwrap();
+        assert_same(back.as_ref(), load(folder.path()).unwrap().as_ref());
+    }
+}
+
+#[test]
 fn every_published_layout_loads_and_is_kept() {
     let folder = tempfile::tempdir().unwrap();
     let model = small(&json!({"tie_word_embeddings": false}), Kind::Float);

@@ -21,7 +21,7 @@ use crate::settings;
 use crate::sources::Sources;
 use crate::stage::{Link, Site, Stage};
 use crate::trained::Trained;
-use crate::training::{self, Data, Task, Watch};
+use crate::training::{self, Data, Purpose, Task, Watch};
 
 /// Its name.
 pub const NAME: &str = "train";
@@ -227,6 +227,7 @@ impl Stage for Train {
                 .watch
                 .read(site, self.of_pairs.then_some(&self.pairs))?,
             max_bad: self.max_bad,
+            purpose: Purpose::Conversations,
             card: &self.card,
         };
         training::train(site, &task)

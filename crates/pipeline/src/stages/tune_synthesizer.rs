@@ -21,7 +21,7 @@ use crate::samples;
 use crate::sources::{Sources, Tuning};
 use crate::stage::{Site, Stage};
 use crate::trained::Trained;
-use crate::training::{self, Data, Task, Watch};
+use crate::training::{self, Data, Purpose, Task, Watch};
 
 /// Its name.
 pub const NAME: &str = "tune-synthesizer";
@@ -104,6 +104,7 @@ impl TuneSynthesizer {
             training: &self.training,
             watched: &self.watch.read(site, None)?,
             max_bad: self.max_bad,
+            purpose: Purpose::Synthesis,
             card: &self.card,
         };
         Ok(Counts::Tuned(training::train(site, &task)?))
@@ -113,7 +114,7 @@ impl TuneSynthesizer {
 impl Stage for TuneSynthesizer {
     type Counts = Counts;
     const KIND: &'static str = NAME;
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
 
     fn node(&self) -> Node {
         Node::of(NAME, Place::Collective, &[])

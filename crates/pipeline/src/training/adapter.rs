@@ -15,7 +15,7 @@ pub fn save(model: &dyn Mllm, folder: &Path, run: &Path, base: &Path, kind: Kind
         let name = within(run, folder, &texts).unwrap_or_else(|| published(&texts));
         adapter::save_with(model, folder, &name, &texts)
     } else {
-        model::save(model, folder, Some(base), kind)
+        model::export(model, folder, Some(base), kind)
     };
     saved.map_err(|source| Error::Save {
         folder: folder.to_owned(),

@@ -22,6 +22,15 @@ pub struct Data<'a> {
     pub unusable: usize,
 }
 
+/// What a trained model is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// To be asked in conversations, as its base is.
+    Conversations,
+    /// To write conversations itself, from a bare user header to end-of-text.
+    Synthesis,
+}
+
 /// What is trained, and how.
 #[derive(Clone, Copy, Debug)]
 pub struct Task<'a> {
@@ -35,6 +44,8 @@ pub struct Task<'a> {
     pub max_bad: f64,
     /// How it is watched.
     pub watched: &'a Watched,
+    /// What the model is for; its folder is made fit for that.
+    pub purpose: Purpose,
     /// What the cards beside the model say.
     pub card: &'a Card,
 }

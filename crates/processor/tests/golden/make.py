@@ -5,7 +5,7 @@ usage: make.py [--check]
 """
 import json, pathlib, random, sys, tempfile
 import numpy as np
-import families
+import families, opened
 from PIL import Image
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import CLIPVisionConfig, LlamaConfig, LlavaNextConfig, PreTrainedTokenizerFast
@@ -223,6 +223,7 @@ def main():
         made = pathlib.Path(made)
         write_folders(made)
         families.make(made, TRAINING, LLAMA3, QWEN, conversation, TEXTS, digest, picture, messages_of)
+        opened.make(made, HERE, conversation, digest, picture, messages_of)
         lines = ",\n".join(f"{json.dumps(key)}: [\n" + ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows) + "\n]" for key, rows in golden.items())
         (made / "golden.json").write_text("{" + lines + "}\n")
         for path in sorted(p for p in made.rglob("*") if p.is_file()):

@@ -54,7 +54,7 @@ pub fn write_model(engine: &Engine, asked: &Measured, root: &Path) -> Result<(Pa
     let place = root.join(MODEL);
     let folder = folder(asked, &place)?;
     let model = open(engine, asked, &folder)?;
-    model::save(model.as_ref(), &place, Some(&folder), engine.dtype)?;
+    model::export(model.as_ref(), &place, Some(&folder), engine.dtype)?;
     Ok((root, folder))
 }
 
