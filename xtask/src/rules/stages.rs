@@ -48,6 +48,7 @@ const OTHER_MEANINGS: &[(&str, &str, &str)] = &[
         "score",
         "a column of a table",
     ),
+    ("crates/run/src/recipe", "filter", "a section of the recipe"),
     ("crates/run/src/recipe", "train", "a section of the recipe"),
     (
         "crates/run/src/recipe/stages.rs",

@@ -28,11 +28,11 @@ use synthesis::{Funnel, measure};
 use self::about::about;
 use self::changed::changed;
 use self::endpoints::spent;
-use super::filter::{Filter, KEPT, VERDICTS};
+use super::filter::{self, Filter, KEPT, VERDICTS};
 use super::mix::Mix;
 use super::pairs::{self, PAIRS, Pairs};
 use super::score::{ADAPTED, BASE, SCORES, Score, Scores};
-use super::synthesize::{Synthesize, TRIPLETS};
+use super::synthesize::{self, Synthesize, TRIPLETS};
 use super::train::Train;
 use super::trainings::Trained;
 use super::tune_synthesizer::TuneSynthesizer;
@@ -295,8 +295,8 @@ impl Report {
     fn endpoints(&self, site: &Site<'_>) -> BTreeMap<String, EndpointRow> {
         let of = &self.of;
         let stages = [
-            ("synthesizer", of.synthesized.name()),
-            ("filter", of.kept.name()),
+            (synthesize::SECTION, of.synthesized.name()),
+            (filter::SECTION, of.kept.name()),
         ];
         let named = stages.into_iter().filter_map(|(section, stage)| {
             let model = self.endpoints.get(section)?;

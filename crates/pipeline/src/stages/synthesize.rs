@@ -33,7 +33,7 @@ pub const TRIPLETS: &str = "triplets.jsonl";
 pub const COMPLETIONS: &str = "completions.jsonl";
 
 /// Its section of the recipe.
-const SECTION: &str = "synthesizer";
+pub(crate) const SECTION: &str = "synthesizer";
 
 /// Writes triplets.
 #[derive(Clone, Debug)]
