@@ -1,6 +1,6 @@
 //! Asks an endpoint a number of questions and says how fast that went.
 //!
-//! `cargo run --release -p adamllm-endpoint --example ask -- http://localhost:8000/v1 MODEL 1000`; behind it, if wanted: bytes of a
+//! `cargo run --release -p adamllm-endpoint --example rate -- http://localhost:8000/v1 MODEL 1000`; behind it, if wanted: bytes of a
 //! question, most requests at once, tokens of an answer, a folder for ledger and answers.
 
 #![expect(
@@ -21,7 +21,7 @@ use endpoint::{Address, Books, Cache, Caps, Client, Ledger, Secret, Settings, Wa
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [address, model, count, rest @ ..] = arguments.as_slice() else {
-        return Err("usage: ask ADDRESS MODEL COUNT [BYTES [AT_ONCE [TOKENS [FOLDER]]]]".into());
+        return Err("usage: rate ADDRESS MODEL COUNT [BYTES [AT_ONCE [TOKENS [FOLDER]]]]".into());
     };
     let number = |at: usize, usual: usize| rest.get(at).map_or(Ok(usual), |text| text.parse());
     let count: usize = count.parse()?;
