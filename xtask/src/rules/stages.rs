@@ -26,6 +26,11 @@ const OTHER_MEANINGS: &[(&str, &str, &str)] = &[
         "filter",
         "an element of a drawing",
     ),
+    (
+        "crates/endpoint/src/wire",
+        "answer",
+        "a key of a recorded exchange",
+    ),
     ("crates/evaluation/src", "answer", "a column of a table"),
     ("crates/evaluation/src", "train", "a split of a data set"),
     (
