@@ -338,3 +338,87 @@ fn one_prompt_and_a_file_of_requests_are_answered_at_an_endpoint() {
         text(&capped.stderr)
     );
 }
+
+#[test]
+fn benchmarks_are_answered_and_ranked_at_an_endpoint() {
+    let world = World::new();
+    let data = world.path("data/slake");
+    std::fs::create_dir_all(&data).expect("folder");
+    std::fs::copy(world.path("1.png"), data.join("1.png")).expect("copied");
+    let rows: Vec<String> = (0..4)
+        .map(|at| {
+            let label = if at < 3 { at } else { 9 };
+            let row = json!({"id": at.to_string(), "image": "1.png", "question": format!("Which number {at} is it?"),
+                             "label": label.to_string(), "answer_type": "OPEN"});
+            format!("{row}\n")
+        })
+        .collect();
+    std::fs::write(data.join("test.jsonl"), rows.concat()).expect("items");
+    let packaged =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../evaluation/tests/golden/packaged/pmc-vqa");
+    let choices = world.path("data/pmc-vqa");
+    std::fs::create_dir_all(&choices).expect("folder");
+    for entry in std::fs::read_dir(packaged).expect("folder").flatten() {
+        std::fs::copy(entry.path(), choices.join(entry.file_name())).expect("copied");
+    }
+    // The answer is the number that the question names; the shortest option is the likeliest.
+    let respond = |request: &Request| {
+        let said = request.text();
+        let number = said.split("umber ").nth(1).unwrap_or_default();
+        Answer::text(
+            number
+                .chars()
+                .take_while(char::is_ascii_digit)
+                .collect::<String>(),
+        )
+    };
+    let setup = setup().answering(respond);
+    let server = Server::start(setup).expect("server");
+    let evaluate = |task: &str, more: &[&str]| {
+        let mut command = adamllm();
+        command.args([
+            "evaluate",
+            "--endpoint",
+            &server.url(),
+            "--endpoint-model",
+            "model",
+        ]);
+        command
+            .args(["--send-images", "--tasks", task, "--data"])
+            .arg(world.path("data"));
+        command.arg("--output").arg(world.path("scores")).args(more);
+        let output = command
+            .env("OPENAI_API_KEY", KEY)
+            .output()
+            .expect("it starts");
+        assert!(output.status.success(), "{}", text(&output.stderr));
+    };
+    evaluate("slake", &[]);
+    let scored: Value =
+        serde_json::from_str(&world.read("scores/slake/strict.json")).expect("JSON");
+    assert_eq!(scored["metrics"]["recall"], 75.0, "{scored}");
+    evaluate("pmc-vqa", &["--by-likelihood"]);
+    let rows = world.read("scores/predictions/pmc-vqa.jsonl");
+    for row in rows.lines() {
+        let row: Value = serde_json::from_str(row).expect("JSON");
+        let choices = row["choices"].as_object().expect("choices");
+        let each = |text: &str| text.len() as f64 / faults::tokens::pieces(text).len() as f64;
+        let least = choices.iter().min_by(|a, b| {
+            let each = |text: &Value| each(text.as_str().expect("text"));
+            each(a.1).total_cmp(&each(b.1))
+        });
+        assert!(
+            least.is_some()
+                && row["prediction"]
+                    .as_str()
+                    .is_some_and(|it| it.starts_with('(')),
+            "{row}"
+        );
+    }
+    assert!(
+        server
+            .arrivals()
+            .iter()
+            .all(|one| one.beside_pixels.is_empty())
+    );
+}
