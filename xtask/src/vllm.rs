@@ -29,6 +29,7 @@ synthesizer is tuned, and synthesis and filter go both ways as well.
   --work D         folder for models and answers, emptied first (default: target/test-vllm)
   --only W         only this: llava-next, qwen2-vl, llama or demo
   --requests N     requests a family, and pairs of the demo (default: 100)
+  --synthesizer D  a tuned synthesizer of the demo, instead of tuning one
   --set K=V        a key of the demo's recipe, such as synthesizer.train.max_steps=100; repeatable
 ";
 
@@ -56,8 +57,7 @@ struct Options {
     work: PathBuf,
     parts: Vec<String>,
     requests: usize,
-    /// Keys of the demo's recipe.
-    set: Vec<String>,
+    demo: demo::Options,
 }
 
 /// Runs the comparison; fails if an answer differs where no near tie excuses it.
@@ -86,7 +86,7 @@ pub fn run(root: &Path, args: &[String]) -> Result<ExitCode> {
         let folder = options.work.join(part);
         std::fs::create_dir_all(&folder)?;
         let same = if part == DEMO {
-            demo::compare_demo(tools, &folder, options.requests, &options.set)?
+            demo::compare_demo(tools, &folder, options.requests, &options.demo)?
         } else {
             compare_family(tools, part, &folder, options.requests)?
         };
@@ -109,7 +109,7 @@ fn parse(root: &Path, args: &[String]) -> Result<Options> {
         work: root.join("target/test-vllm"),
         parts: ALL.map(str::to_owned).to_vec(),
         requests: 100,
-        set: Vec::new(),
+        demo: demo::Options::default(),
     };
     let mut args = args.iter();
     while let Some(flag) = args.next() {
@@ -131,7 +131,10 @@ fn parse(root: &Path, args: &[String]) -> Result<Options> {
                 options.parts = vec![part.clone()];
             }
             "--requests" => options.requests = value()?.parse().context("--requests")?,
-            "--set" => options.set.push(value()?.clone()),
+            "--set" => options.demo.set.push(value()?.clone()),
+            "--synthesizer" => {
+                options.demo.synthesizer = Some(std::path::absolute(value()?)?);
+            }
             other => bail!("unknown flag `{other}`\n\n{HELP}"),
         }
     }

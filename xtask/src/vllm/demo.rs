@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
@@ -16,8 +16,22 @@ use crate::process;
 /// Stands for everything that is not the likeliest: both ways draw differently.
 const GREEDY: &str = "synthesizer.temperature=0.0";
 
+/// What of the demo can be chosen.
+#[derive(Default)]
+pub struct Options {
+    /// A tuned synthesizer; else one is tuned.
+    pub synthesizer: Option<PathBuf>,
+    /// Keys of the recipe.
+    pub set: Vec<String>,
+}
+
 /// Runs both and compares completions, triplets and verdicts; whether nothing differs that a near tie does not excuse.
-pub fn compare_demo(tools: Tools<'_>, work: &Path, pairs: usize, set: &[String]) -> Result<bool> {
+pub fn compare_demo(
+    tools: Tools<'_>,
+    work: &Path,
+    pairs: usize,
+    options: &Options,
+) -> Result<bool> {
     let Tools {
         program,
         python,
@@ -36,20 +50,25 @@ pub fn compare_demo(tools: Tools<'_>, work: &Path, pairs: usize, set: &[String])
         command
             .arg("--set")
             .arg(format!("data.pairs={}", few.display()));
-        command.args(set.iter().flat_map(|one| ["--set", one]));
+        command.args(options.set.iter().flat_map(|one| ["--set", one]));
         command
             .arg(demo.join("recipe.toml"))
             .arg("--run-dir")
             .arg(run);
         command
     };
-    process::output(&mut filter(&own))?;
+    let mut here = filter(&own);
+    if let Some(folder) = &options.synthesizer {
+        let checkpoint = format!("synthesizer.checkpoint={}", folder.display());
+        here.arg("--set").arg(checkpoint);
+    }
+    process::output(&mut here)?;
 
     let judge = work.join("judge");
     let mut rename = Command::new(python);
     rename.arg(root.join("xtask/vllm/hub_names.py"));
     process::output(rename.arg(demo.join("base-model")).arg(&judge))?;
-    let tuned = own.join("tune-synthesizer/model");
+    let tuned = (options.synthesizer.clone()).unwrap_or_else(|| own.join("tune-synthesizer/model"));
     let synthesizer = Server::start(python, &tuned, "synthesizer", work)?;
     let judging = Server::start(python, &judge, "judge", &judge)?;
     let mut asked = filter(&there);
