@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::{Value, json};
 
 use self::compare::{Outcome, Row};
-use self::server::Server;
+use self::server::{Server, Tools};
 use crate::{process, program};
 
 const HELP: &str = "\
@@ -39,15 +39,6 @@ const DEMO: &str = "demo";
 
 /// The most tokens of an answer: enough for a wrong cache or a wrong position to show.
 const MOST_TOKENS: u64 = 48;
-
-/// What the comparison is done with.
-#[derive(Clone, Copy)]
-struct Tools<'a> {
-    root: &'a Path,
-    program: &'a Path,
-    /// The interpreter that has vLLM.
-    python: &'a Path,
-}
 
 /// What was asked for.
 struct Options {

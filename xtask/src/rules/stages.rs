@@ -76,6 +76,11 @@ const OTHER_MEANINGS: &[(&str, &str, &str)] = &[
         "report",
         "a folder of a run, seen from outside",
     ),
+    (
+        "xtask/src/vllm/demo.rs",
+        "filter",
+        "a command of the program, seen from outside",
+    ),
     (THIS_FILE, "answer", "this list"),
     (THIS_FILE, "filter", "this list"),
     (THIS_FILE, "judge", "this list"),

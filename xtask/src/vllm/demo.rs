@@ -8,9 +8,8 @@ use std::process::Command;
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 
-use super::Tools;
-use super::compare::{TIE, Token};
-use super::server::Server;
+use super::compare::{Row, TIE, Token};
+use super::server::{Server, Tools};
 use crate::process;
 
 /// Stands for everything that is not the likeliest: both ways draw differently.
@@ -194,7 +193,7 @@ fn tokens_of<'a>(
     ]);
     generate.arg(model).arg("--requests").arg(&asked);
     process::output(generate.arg("--output").arg(&output))?;
-    let read = |(id, line): (String, Value)| Ok((id, super::compare::Row::read(&line)?.tokens));
+    let read = |(id, line): (String, Value)| Ok((id, Row::read(&line)?.tokens));
     by_id(&output)?.into_iter().map(read).collect()
 }
 

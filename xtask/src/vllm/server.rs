@@ -18,6 +18,17 @@ const MOST_TOKENS: u64 = 2048;
 /// How long it may take to end when asked to.
 const GRACE: Duration = Duration::from_secs(20);
 
+/// What the comparison is done with.
+#[derive(Clone, Copy)]
+pub struct Tools<'a> {
+    /// The checkout.
+    pub root: &'a Path,
+    /// This program.
+    pub program: &'a Path,
+    /// The interpreter that has vLLM.
+    pub python: &'a Path,
+}
+
 /// A running vLLM; ended when dropped, with all processes that it started.
 pub struct Server {
     child: Child,
