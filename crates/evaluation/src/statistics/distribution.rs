@@ -29,10 +29,15 @@ fn erfc(x: f64) -> f64 {
     scale / (x + tail)
 }
 
-/// The point below which a share `p` of Student's t with `freedom` degrees lies.
+/// The point below which a share `p` of Student's t with `freedom` degrees lies; both are above 0, and `p` is below 1.
 ///
 /// Found by bisection on the exact distribution function.
-pub(crate) fn t_quantile(p: f64, freedom: f64) -> f64 {
+///
+/// ```
+/// let t = evaluation::statistics::t_quantile(0.975, 4.0);
+/// assert!((t - 2.776_445_105).abs() < 1e-9);
+/// ```
+pub fn t_quantile(p: f64, freedom: f64) -> f64 {
     if p < 0.5 {
         return -t_quantile(1.0 - p, freedom);
     }
@@ -51,9 +56,19 @@ pub(crate) fn t_quantile(p: f64, freedom: f64) -> f64 {
     0.5 * (low + high)
 }
 
+/// The share of Student's t with `freedom` degrees, above 0, that is as far from 0 as `t`: a two-sided p-value.
+///
+/// ```
+/// let p = evaluation::statistics::t_two_sided(-2.776_445_105, 4.0);
+/// assert!((p - 0.05).abs() < 1e-9);
+/// ```
+pub fn t_two_sided(t: f64, freedom: f64) -> f64 {
+    incomplete_beta(freedom / (freedom + t * t), freedom / 2.0, 0.5)
+}
+
 /// The share of Student's t with `freedom` degrees below `t`.
 pub(crate) fn t_cdf(t: f64, freedom: f64) -> f64 {
-    let tail = 0.5 * incomplete_beta(freedom / (freedom + t * t), freedom / 2.0, 0.5);
+    let tail = 0.5 * t_two_sided(t, freedom);
     if t > 0.0 { 1.0 - tail } else { tail }
 }
 
