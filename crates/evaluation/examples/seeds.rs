@@ -17,26 +17,31 @@ fn main() {
     println!("{repetitions} repetitions; percent of intervals at 95 % that hold the truth");
     println!("variances are multiples of that of clusters");
     println!("seeds  clusters  size  of seeds  of the rest |  held  width  freedom");
-    for (seeds, clusters) in [(5, 50), (3, 50), (2, 50), (10, 50), (5, 20), (5, 300)] {
-        for (rest_variance, sizes, size) in [
-            (1.0, Clusters::Single, "1"),
-            (4.0, Clusters::Single, "1"),
-            (1.0, Clusters::Unequal, "1-9"),
-        ] {
-            for seed_variance in [0.0, 0.05, 1.0, 4.0] {
-                let world = World {
-                    seeds,
-                    clusters,
-                    seed_variance,
-                    rest_variance,
-                    sizes,
-                };
-                let found = run(world, repetitions);
-                println!(
-                    "{seeds:5}  {clusters:8}  {size:>4}  {seed_variance:8}  {rest_variance:11} | {:5.1}  {:5.2}  {:7.1}",
-                    found.held, found.width, found.freedom
-                );
-            }
+    let measure = |seeds, clusters, rest_variance, sizes| {
+        for seed_variance in [0.0, 0.05, 1.0, 4.0] {
+            let world = World {
+                seeds,
+                clusters,
+                seed_variance,
+                rest_variance,
+                sizes,
+            };
+            let found = run(world, repetitions);
+            let size = match sizes {
+                Clusters::Single => "1",
+                Clusters::Unequal => "1-9",
+            };
+            println!(
+                "{seeds:5}  {clusters:8}  {size:>4}  {seed_variance:8}  {rest_variance:11} | {:5.1}  {:5.2}  {:7.1}",
+                found.held, found.width, found.freedom
+            );
         }
+    };
+    for rest_variance in [0.1, 1.0, 4.0] {
+        measure(5, 50, rest_variance, Clusters::Single);
     }
+    for (seeds, clusters) in [(2, 50), (3, 50), (10, 50), (5, 20), (5, 300)] {
+        measure(seeds, clusters, 1.0, Clusters::Single);
+    }
+    measure(5, 50, 1.0, Clusters::Unequal);
 }

@@ -47,6 +47,9 @@ pub fn t_quantile(p: f64, freedom: f64) -> f64 {
     }
     for _ in 0..200 {
         let middle = 0.5 * (low + high);
+        if middle <= low || middle >= high {
+            break;
+        }
         if t_cdf(middle, freedom) < p {
             low = middle;
         } else {
@@ -63,7 +66,9 @@ pub fn t_quantile(p: f64, freedom: f64) -> f64 {
 /// assert!((p - 0.05).abs() < 1e-9);
 /// ```
 pub fn t_two_sided(t: f64, freedom: f64) -> f64 {
-    incomplete_beta(freedom / (freedom + t * t), freedom / 2.0, 0.5)
+    let square = t * t;
+    let all = freedom + square;
+    incomplete_beta(freedom / all, square / all, freedom / 2.0, 0.5)
 }
 
 /// The share of Student's t with `freedom` degrees below `t`.
@@ -73,15 +78,21 @@ pub(crate) fn t_cdf(t: f64, freedom: f64) -> f64 {
 }
 
 /// The regularised incomplete beta function I_x(a, b), by its continued fraction (Lentz's method).
-fn incomplete_beta(x: f64, a: f64, b: f64) -> f64 {
-    if x <= 0.0 || x >= 1.0 {
+///
+/// `y` is 1 − x, which a caller knows more exactly than can be computed from an x near 1.
+fn incomplete_beta(x: f64, y: f64, a: f64, b: f64) -> f64 {
+    if x <= 0.0 || y <= 0.0 {
         return if x <= 0.0 { 0.0 } else { 1.0 };
     }
     if x > (a + 1.0) / (a + b + 2.0) {
-        return 1.0 - incomplete_beta(1.0 - x, b, a);
+        return 1.0 - incomplete_beta(y, x, b, a);
     }
-    let front =
-        (ln_gamma(a + b) - ln_gamma(a) - ln_gamma(b) + a * x.ln() + b * (-x).ln_1p()).exp() / a;
+    let (ln_x, ln_y) = if x < y {
+        (x.ln(), (-x).ln_1p())
+    } else {
+        ((-y).ln_1p(), y.ln())
+    };
+    let front = (ln_gamma(a + b) - ln_gamma(a) - ln_gamma(b) + a * ln_x + b * ln_y).exp() / a;
     let near = |v: f64| if v.abs() < 1e-300 { 1e-300 } else { v };
     let (mut above, mut below) = (1.0, 1.0 / near(1.0 - (a + b) * x / (a + 1.0)));
     let mut fraction = below;

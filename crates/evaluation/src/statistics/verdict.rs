@@ -253,7 +253,7 @@ mod tests {
         let said = said(&table);
         assert_eq!(
             said[0],
-            "one stage and two are not told apart (2.0 [0.1, 3.9]) on food: p is 0.045 alone and 0.09 among 3 comparisons"
+            "one stage and two are not told apart (2.0 [0.1, 3.9]) on food: p is 0.045 alone and 0.090 among 3 comparisons"
         );
         assert!(said[1].starts_with("one stage is better"), "{}", said[1]);
         assert!(!said[2].contains("alone"), "{}", said[2]);

@@ -110,16 +110,25 @@ fn comparisons_are_those_of_mixed_models() {
 
 #[test]
 fn intervals_hold_the_truth() {
-    for seed_variance in [0.0, 1.0, 4.0] {
-        let world = World {
-            seeds: 5,
-            clusters: 50,
-            seed_variance,
-            rest_variance: 1.0,
-            sizes: Clusters::Single,
+    for sizes in [Clusters::Single, Clusters::Unequal] {
+        let of = |seed_variance| {
+            let world = World {
+                seeds: 5,
+                clusters: 50,
+                seed_variance,
+                rest_variance: 1.0,
+                sizes,
+            };
+            let found = run(world, 1000);
+            // Two standard errors of 1,000 repetitions are 1.4 points.
+            assert!((93.0..=97.0).contains(&found.held), "{world:?}: {found:?}");
+            found
         };
-        let found = run(world, 1000);
-        // Two standard errors of 1,000 repetitions are 1.4 points.
-        assert!((93.0..=97.0).contains(&found.held), "{world:?}: {found:?}");
+        let (none, equal, large) = (of(0.0), of(1.0), of(4.0));
+        // The clusters' 49 degrees go down to the seeds' 4 as seeds come to matter more.
+        assert!(none.freedom > 30.0 && equal.freedom < 8.0 && large.freedom < 5.0);
+        // The true standard error of the last is √(36/5 + …) or more, and t with 4 degrees 2.776.
+        assert!(none.width < 3.0 && large.width > 2.0 * 2.776 * 7.2_f64.sqrt() * 0.9);
+        assert!(none.width < equal.width && equal.width < large.width);
     }
 }
