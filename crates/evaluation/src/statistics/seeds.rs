@@ -150,6 +150,9 @@ impl OverSeeds {
     /// size enter by the sum of their items' deviations from the seed's mean, times C over the number of items, as in the
     /// linearised variance of a ratio (Cochran, 1977, §6.3). Of one seed V is that of clusters alone, with C − 1 degrees.
     ///
+    /// Of 95 % intervals over five seeds or ten 94 to 96 hold the truth, over three 92 to 96 and over two as few as 87
+    /// (`examples/seeds.rs`): the fewer seeds, the less is known of how uncertain their own spread is.
+    ///
     /// With one cluster the interval is everything that is possible. If all clusters of all seeds show the same difference,
     /// there is no spread to go by; p is then that of exchanging both ways in whole clusters, 2 in 2^C.
     ///

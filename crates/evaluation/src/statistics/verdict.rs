@@ -60,6 +60,8 @@ pub struct Verdict {
     pub comparisons: usize,
     /// What chance is counted.
     pub chance: Chance,
+    /// How many seeds there are.
+    pub seeds: usize,
     /// How many clusters the items lie in.
     pub clusters: usize,
 }
@@ -98,6 +100,7 @@ pub fn verdicts(table: &[Ways]) -> Result<Vec<Verdict>, Error> {
             p_holm,
             comparisons: table.len(),
             chance: found.chance,
+            seeds: found.seeds,
             clusters: found.clusters,
         }
     };
@@ -132,6 +135,10 @@ impl fmt::Display for Verdict {
         }
         if self.chance == Chance::Clusters {
             write!(f, "; one seed, so the chance of training is not counted")?;
+        }
+        // Of two seeds the degrees of freedom are too uncertain themselves: `examples/seeds.rs` measures it.
+        if self.seeds == 2 {
+            write!(f, "; only 2 seeds: the interval is too narrow to rely on")?;
         }
         if let Some(warning) = few_clusters(self.clusters) {
             write!(f, "; {warning}")?;
@@ -261,7 +268,18 @@ mod tests {
 
     #[test]
     fn says_what_it_does_not_count() {
+        let two_seeds = OverSeeds {
+            seeds: 2,
+            ..found(0.4, [-1.0, 1.8], 0.5)
+        };
+        assert_eq!(
+            said(&[two_seeds]),
+            [
+                "one stage and two are not told apart (0.4 [-1.0, 1.8]) on food; only 2 seeds: the interval is too narrow to rely on"
+            ]
+        );
         let one_seed = OverSeeds {
+            seeds: 1,
             chance: Chance::Clusters,
             clusters: 7,
             ..found(3.1, [1.2, 5.0], 0.01)
