@@ -1,6 +1,9 @@
 //! Measures on simulated trainings how often intervals over seeds and clusters hold the truth.
 //!
 //!     cargo run --release -p adamllm-evaluation --example seeds -- [REPETITIONS]
+//!
+//! With 10,000 repetitions every world of five seeds or more has 94.0 to 96.4 % of the intervals holding the truth; of three
+//! seeds it is 92.4 to 96.2 %, and of two 87.4 to 96.4 %.
 
 #![expect(clippy::print_stdout, reason = "the table is what this program is for")]
 
