@@ -380,12 +380,12 @@ fn a_recipe_without_pairs_tunes_a_synthesizer() {
     let adapted_text = adapted.display().to_string();
     let output = adamllm(&[&["run", &file, "--run-dir", &adapted_text], &lora[..]].concat());
     assert!(output.status.success(), "{}", text(&output.stderr));
-    let adapter = adapted.join("tune-synthesizer/model");
-    assert_served(&adapter);
+    let tuned = adapted.join("tune-synthesizer/model");
+    assert_served(&tuned);
     let base = at("model").display().to_string();
-    let (adapter, merged) = (adapter.display().to_string(), at("merged"));
+    let (tuned, merged) = (tuned.display().to_string(), at("merged"));
     let merged_text = merged.display().to_string();
-    let output = adamllm(&["convert", "--merge-lora", &adapter, &base, &merged_text]);
+    let output = adamllm(&["convert", "--merge-lora", &tuned, &base, &merged_text]);
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert_served(&merged);
     // The base itself is left as it was.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use corpus::{Completion, FinishReason, Request};
+use corpus::{Completion, Request};
 use reqwest::{Certificate, Proxy, redirect};
 use tokio::runtime::{Builder, Runtime};
 
@@ -140,11 +140,11 @@ impl Client {
         self.drive(&mut jobs, watch, &mut |job, outcome| {
             sink(match outcome {
                 Ok(Kept::Answer(answer)) => answer.completion(&job.request.id),
-                Ok(Kept::Likelihood { .. }) => failed(
+                Ok(Kept::Likelihood { .. }) => Completion::failed(
                     &job.request.id,
                     "a likelihood in place of an answer".to_owned(),
                 ),
-                Err(problem) => failed(&job.request.id, problem),
+                Err(problem) => Completion::failed(&job.request.id, problem),
             })
         })
     }
@@ -267,19 +267,5 @@ impl Client {
     /// How many answers were taken from those that were kept.
     pub fn known(&self) -> u64 {
         self.known
-    }
-}
-
-/// The completion of a request that failed.
-fn failed(id: &str, problem: String) -> Completion {
-    Completion {
-        id: id.to_owned(),
-        text: String::new(),
-        finish_reason: FinishReason::Error,
-        prompt_tokens: 0,
-        completion_tokens: 0,
-        error: Some(problem),
-        logprobs: None,
-        top_logprobs: None,
     }
 }
