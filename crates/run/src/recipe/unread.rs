@@ -1,5 +1,6 @@
 //! Keys that a recipe gives and that nothing would read: each is an error that says what does read it.
 
+use synthesis::{Corruption, Input};
 use toml::Value;
 
 use super::control::Control;
@@ -129,6 +130,7 @@ fn all(recipe: Values<'_>, model_types: &[String]) -> Vec<Unread> {
                 "synthesizer.repetition_penalty",
                 "synthesizer.max_new_tokens",
                 "synthesizer.endpoint",
+                "synthesizer.corrupt",
                 "filter.",
                 "mix.",
                 "train.",
@@ -145,6 +147,8 @@ fn all(recipe: Values<'_>, model_types: &[String]) -> Vec<Unread> {
                 "synthesizer.checkpoint",
                 "synthesizer.endpoint",
                 "synthesizer.seed_data",
+                "synthesizer.tuned",
+                "synthesizer.corrupt",
                 "synthesizer.input",
                 "synthesizer.blank_images",
                 "synthesizer.same_question",
@@ -169,6 +173,19 @@ fn all(recipe: Values<'_>, model_types: &[String]) -> Vec<Unread> {
             },
         ));
     }
+    let is_served = recipe.has("synthesizer.endpoint");
+    if recipe.is_off("synthesizer.tuned") && !is_served {
+        all.push(unread(
+            &[
+                "synthesizer.checkpoint",
+                "synthesizer.seed_data",
+                "synthesizer.blank_images",
+                "synthesizer.train.",
+            ],
+            &["synthesizer.tuned"],
+            "it is for a tuned synthesizer, and with `synthesizer.tuned` off the general model itself synthesizes",
+        ));
+    }
     if recipe.has("synthesizer.checkpoint") {
         all.push(unread(
             &[
@@ -188,13 +205,14 @@ fn all(recipe: Values<'_>, model_types: &[String]) -> Vec<Unread> {
             "the synthesizer is tuned on the samples of `synthesizer.train.data` as they are, and not on seed data",
         ));
     }
-    if !recipe.says("synthesizer.input", synthesis::Input::Both.as_str()) {
+    if !recipe.says("synthesizer.input", Input::Both.as_str()) {
         all.push(unread(
             &["synthesizer.blank_images"],
             &["synthesizer.input"],
             "it is for `synthesizer.input = \"both\"`, where a caption says what a blank picture does not",
         ));
     }
+    all.extend(of_corruption(recipe));
     if recipe.is_zero("synthesizer.temperature") {
         all.push(unread(
             &["synthesizer.top_p", "synthesizer.min_p"],
@@ -252,6 +270,23 @@ fn all(recipe: Values<'_>, model_types: &[String]) -> Vec<Unread> {
     all
 }
 
+/// A corruption of what the synthesizer is not shown.
+fn of_corruption(recipe: Values<'_>) -> Option<Unread> {
+    let word = |key: &str| recipe.get(key).and_then(Value::as_str);
+    let corruption: Corruption = word("synthesizer.corrupt")?.parse().ok()?;
+    let input: Input = word("synthesizer.input")?.parse().ok()?;
+    let what = if corruption.is_of_pictures() {
+        "pictures"
+    } else {
+        "captions"
+    };
+    let is_shown = corruption.shown_by(input) == corruption;
+    (!is_shown).then(|| {
+        let why = format!("it is for {what}, and `synthesizer.input` shows the synthesizer none");
+        unread(&["synthesizer.corrupt"], &["synthesizer.input"], &why)
+    })
+}
+
 /// What is for models at endpoints where there are none, and what such a synthesizer does not read.
 fn of_endpoints(recipe: Values<'_>) -> Vec<Unread> {
     let mut all = Vec::new();
@@ -276,13 +311,23 @@ fn of_endpoints(recipe: Values<'_>) -> Vec<Unread> {
     }
     if synthesizer {
         all.push(unread(
-            &["synthesizer.seed_data", "synthesizer.blank_images", "synthesizer.train."],
+            &[
+                "synthesizer.seed_data",
+                "synthesizer.blank_images",
+                "synthesizer.train.",
+            ],
             &["synthesizer.endpoint"],
             "it is for a synthesizer that is tuned from `synthesizer.seed_data`, and `synthesizer.endpoint` serves one that was \
              tuned before",
         ));
+        all.push(unread(
+            &["synthesizer.tuned"],
+            &["synthesizer.endpoint"],
+            "whether the model at `synthesizer.endpoint` is tuned is known there; to ask the general model, serve it there, or leave \
+             the endpoint out",
+        ));
         let sees = recipe.get("synthesizer.input").and_then(Value::as_str);
-        let sees: Option<synthesis::Input> = sees.and_then(|word| word.parse().ok());
+        let sees: Option<Input> = sees.and_then(|word| word.parse().ok());
         if sees.is_some_and(|input| !input.has_image()) {
             all.push(unread(
                 &["synthesizer.send_images"],
