@@ -288,7 +288,9 @@ fn captions_tasks_and_general_samples_alone_and_together() {
     // Captions first, and again beside the tasks.
     let reuse = world.run("reuse", &["train.pipeline=two-stage-reuse"]);
     let first = reuse.rows("stages/captions/mix/samples.jsonl");
-    assert_eq!(first, captions.samples());
+    for (id, sample) in &captions.samples() {
+        assert_eq!(first[id]["turns"], sample["turns"]);
+    }
     assert_eq!(reuse.samples(), whole.samples());
     assert_eq!(reuse.keys(all), whole.keys(all));
 }

@@ -43,6 +43,8 @@ mod optimizer_choices;
 mod stage_values;
 mod synthesizer;
 mod unread;
+mod unread_rule;
+mod unread_synthesizer;
 mod values;
 
 mod presets;

@@ -167,6 +167,21 @@ fn what_is_set_for_once_passes_over_the_file() {
     ] {
         assert_eq!(said(&file, &[set]), [""; 0], "{set}");
     }
+    // So with models at endpoints, and where it is the stages that have no tasks.
+    let asked = |section: &str| {
+        format!(
+            "{section}.endpoint = \"http://127.0.0.1:1/v1\"\n{section}.endpoint_model = \"m\"\n"
+        )
+    };
+    let (synthesizer, filter) = (asked("synthesizer"), asked("filter"));
+    let general = "mix.general = \"general.jsonl\"\nmix.general_ratio = 0.5\n";
+    let served = format!(
+        "{MODEL}{PAIRS}{synthesizer}synthesizer.send_images = true\n{filter}{general}endpoints.concurrency = 4\n"
+    );
+    let stage = "train.stages=[{ name = \"general\", data = \"general\" }]";
+    for set in ["mix.synthetic=false", stage] {
+        assert_eq!(said(&served, &[set]), [""; 0], "{set}");
+    }
     let both = ["filter.enabled=false", "filter.threshold=0.5"];
     let found = said(&file, &both);
     assert!(
