@@ -41,7 +41,10 @@ mod fitting;
 mod lora;
 mod optimizer_choices;
 mod stage_values;
+mod synthesizer;
 mod unread;
+mod unread_rule;
+mod unread_synthesizer;
 mod values;
 
 mod presets;
@@ -51,7 +54,7 @@ mod explanation;
 mod new;
 
 pub use address::is_variable;
-pub use checked::{Evaluate, Filter, Generate, Mix, Recipe, Synthesizer};
+pub use checked::{Evaluate, Filter, Generate, Mix, Recipe};
 pub use control::Control;
 pub use differences::{Difference, differences};
 pub use dtype::{Automatic, DeviceKind, Dtype, DtypeChoice, Processor};
@@ -72,6 +75,7 @@ pub use resolution::{
 pub use shape::Shape;
 pub use size::bytes as size_in_bytes;
 pub use stages::{Pipeline, StageData, TrainStage};
+pub use synthesizer::Synthesizer;
 pub use training::Training;
 pub use watching::{BestBy, HeldBack, OnSpike, Watching};
 

@@ -31,7 +31,15 @@ pub fn run(shared: &Shared, stage: &Stage, number: usize) -> Result<()> {
     let mut set = stage.set.clone();
     set.push("data.held_out=0.0".to_owned());
     set.push("data.max_bad=1.0".to_owned());
-    if let Some(model) = tuned {
+    let recipe = recipes::load(
+        &stage.recipe,
+        &set,
+        machine::automatic(shared),
+        Fitting::default(),
+    )?;
+    let synthesizer = &recipe.synthesizer;
+    let is_untuned = recipe.synthesizes_untuned();
+    if let Some(model) = tuned.filter(|_| !is_untuned) {
         let model = std::path::absolute(model)?;
         // What it was tuned with is not asked for any more.
         let of_tuning = [
@@ -45,21 +53,12 @@ pub fn run(shared: &Shared, stage: &Stage, number: usize) -> Result<()> {
                 .any(|key| item.trim_start().starts_with(key))
         });
         set.push(format!("synthesizer.checkpoint={}", model.display()));
-    } else {
-        let recipe = recipes::load(
-            &stage.recipe,
-            &set,
-            machine::automatic(shared),
-            Fitting::default(),
-        )?;
-        let synthesizer = &recipe.synthesizer;
-        if synthesizer.checkpoint.is_none() && synthesizer.endpoint.is_none() {
-            bail!(
-                "the synthesizer is not tuned yet; tune it first: adamllm tune-synthesizer {} --run-dir {}",
-                stage.recipe.display(),
-                stage.run_dir.display()
-            );
-        }
+    } else if synthesizer.checkpoint.is_none() && synthesizer.endpoint.is_none() && !is_untuned {
+        bail!(
+            "the synthesizer is not tuned yet; tune it first: adamllm tune-synthesizer {} --run-dir {}",
+            stage.recipe.display(),
+            stage.run_dir.display()
+        );
     }
     let few = Stage {
         recipe: stage.recipe.clone(),

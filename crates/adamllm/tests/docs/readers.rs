@@ -26,8 +26,10 @@ const BY_CONTENT: &[&str] = &[
     "generate.group",
     "generate.prefill_tokens",
     "model.memory",
+    "synthesizer.corrupt",
     "synthesizer.min_p",
     "synthesizer.repetition_penalty",
+    "synthesizer.tuned",
 ];
 
 /// Compares every stage of a finished run.

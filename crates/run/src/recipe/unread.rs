@@ -1,33 +1,16 @@
 //! Keys that a recipe gives and that nothing would read: each is an error that says what does read it.
 
+use synthesis::Input;
 use toml::Value;
 
 use super::control::Control;
 use super::family::Family;
 use super::resolution::{Origin, Resolution};
-use super::shape::{as_number, listed};
+use super::shape::listed;
 use super::stages::{PIPELINE, STAGES, StageData, section_of};
 use super::training::Scheduler;
-
-/// Some keys, and why nothing reads them.
-struct Unread {
-    /// Whole names, or sections with a dot at their end.
-    keys: Vec<String>,
-    /// The keys that make it so. Where one of them is changed with `--set`, what the recipe's file says of the others is
-    /// passed over: it belongs to what the file is without the change.
-    because: Vec<String>,
-    /// After "nothing reads `key`: ".
-    why: String,
-}
-
-fn unread(keys: &[&str], because: &[&str], why: &str) -> Unread {
-    let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
-    Unread {
-        keys: owned(keys),
-        because: owned(because),
-        why: why.to_owned(),
-    }
-}
+use super::unread_rule::{Unread, Values, unread};
+use super::unread_synthesizer;
 
 /// What is wrong with the keys that are given, one sentence for each reason. `model_types` are those of the folders that the
 /// recipe names.
@@ -63,55 +46,6 @@ pub(super) fn problems(resolution: &Resolution, model_types: &[String]) -> Vec<S
     out
 }
 
-/// What keys say, without a look at the places that they name.
-#[derive(Clone, Copy)]
-struct Values<'a>(&'a Resolution);
-
-impl<'a> Values<'a> {
-    fn get(self, key: &str) -> Option<&'a Value> {
-        self.0.get(key).map(|resolved| &resolved.value)
-    }
-
-    fn has(self, key: &str) -> bool {
-        self.get(key).is_some()
-    }
-
-    fn is_off(self, key: &str) -> bool {
-        self.get(key).and_then(Value::as_bool) == Some(false)
-    }
-
-    fn is_zero(self, key: &str) -> bool {
-        self.get(key).and_then(as_number) == Some(0.0)
-    }
-
-    fn says(self, key: &str, word: &str) -> bool {
-        self.get(key).and_then(Value::as_str) == Some(word)
-    }
-
-    fn list(self, key: &str) -> impl Iterator<Item = &'a str> {
-        let list = self.get(key).and_then(Value::as_array);
-        list.into_iter().flatten().filter_map(Value::as_str)
-    }
-
-    /// The stages of the training, and what each trains on where it is no file.
-    fn stages(self) -> impl Iterator<Item = (&'a str, Option<StageData>)> {
-        let data = move |stage| {
-            let key = format!("{}.data", section_of(stage));
-            self.get(&key)?.as_str()?.parse().ok()
-        };
-        self.list(STAGES).map(move |stage| (stage, data(stage)))
-    }
-
-    /// Whether a stage of the training takes a key of `[train]` from there.
-    fn is_shared(self, name: &str) -> bool {
-        let is_of_train = |stage: &str| {
-            let resolved = self.0.get(&format!("{}.{name}", section_of(stage)));
-            resolved.is_some_and(|r| matches!(r.origin, Origin::Train(_)))
-        };
-        self.list(STAGES).any(is_of_train)
-    }
-}
-
 /// In the order in which they are told of: a key is told of once.
 fn all(recipe: Values<'_>, model_types: &[String]) -> Vec<Unread> {
     let mut all = Vec::new();
@@ -129,6 +63,7 @@ fn all(recipe: Values<'_>, model_types: &[String]) -> Vec<Unread> {
                 "synthesizer.repetition_penalty",
                 "synthesizer.max_new_tokens",
                 "synthesizer.endpoint",
+                "synthesizer.corrupt",
                 "filter.",
                 "mix.",
                 "train.",
@@ -145,6 +80,8 @@ fn all(recipe: Values<'_>, model_types: &[String]) -> Vec<Unread> {
                 "synthesizer.checkpoint",
                 "synthesizer.endpoint",
                 "synthesizer.seed_data",
+                "synthesizer.tuned",
+                "synthesizer.corrupt",
                 "synthesizer.input",
                 "synthesizer.blank_images",
                 "synthesizer.same_question",
@@ -161,7 +98,8 @@ fn all(recipe: Values<'_>, model_types: &[String]) -> Vec<Unread> {
                 "mix.caption_position",
                 "data.truth",
             ],
-            &["mix.synthetic"],
+            // Stages of a training say by themselves whether any has synthetic tasks.
+            &["mix.synthetic", STAGES, PIPELINE],
             if recipe.has(STAGES) {
                 "it is for synthetic tasks, and no stage of the training has any"
             } else {
@@ -169,6 +107,7 @@ fn all(recipe: Values<'_>, model_types: &[String]) -> Vec<Unread> {
             },
         ));
     }
+    all.extend(unread_synthesizer::untuned(recipe));
     if recipe.has("synthesizer.checkpoint") {
         all.push(unread(
             &[
@@ -188,13 +127,14 @@ fn all(recipe: Values<'_>, model_types: &[String]) -> Vec<Unread> {
             "the synthesizer is tuned on the samples of `synthesizer.train.data` as they are, and not on seed data",
         ));
     }
-    if !recipe.says("synthesizer.input", synthesis::Input::Both.as_str()) {
+    if !recipe.says("synthesizer.input", Input::Both.as_str()) {
         all.push(unread(
             &["synthesizer.blank_images"],
             &["synthesizer.input"],
             "it is for `synthesizer.input = \"both\"`, where a caption says what a blank picture does not",
         ));
     }
+    all.extend(unread_synthesizer::corruption(recipe));
     if recipe.is_zero("synthesizer.temperature") {
         all.push(unread(
             &["synthesizer.top_p", "synthesizer.min_p"],
@@ -269,20 +209,32 @@ fn of_endpoints(recipe: Values<'_>) -> Vec<Unread> {
             let names = OF_PLACE.map(|name| format!("{section}.{name}"));
             all.push(Unread {
                 keys: names.to_vec(),
-                because: vec![endpoint.clone(), switch.to_owned()],
+                because: [endpoint.as_str(), switch, "mix.synthetic", STAGES, PIPELINE]
+                    .map(str::to_owned)
+                    .to_vec(),
                 why: format!("it is for a model at `{endpoint}`, and none is asked there"),
             });
         }
     }
     if synthesizer {
         all.push(unread(
-            &["synthesizer.seed_data", "synthesizer.blank_images", "synthesizer.train."],
+            &[
+                "synthesizer.seed_data",
+                "synthesizer.blank_images",
+                "synthesizer.train.",
+            ],
             &["synthesizer.endpoint"],
             "it is for a synthesizer that is tuned from `synthesizer.seed_data`, and `synthesizer.endpoint` serves one that was \
              tuned before",
         ));
+        all.push(unread(
+            &["synthesizer.tuned"],
+            &["synthesizer.endpoint"],
+            "whether the model at `synthesizer.endpoint` is tuned is known there; to ask the general model, serve it there, or leave \
+             the endpoint out",
+        ));
         let sees = recipe.get("synthesizer.input").and_then(Value::as_str);
-        let sees: Option<synthesis::Input> = sees.and_then(|word| word.parse().ok());
+        let sees: Option<Input> = sees.and_then(|word| word.parse().ok());
         if sees.is_some_and(|input| !input.has_image()) {
             all.push(unread(
                 &["synthesizer.send_images"],
@@ -294,7 +246,14 @@ fn of_endpoints(recipe: Values<'_>) -> Vec<Unread> {
     if !synthesizer && !filter {
         all.push(unread(
             &["endpoints."],
-            &["synthesizer.endpoint", "filter.endpoint", "mix.synthetic", "filter.enabled"],
+            &[
+                "synthesizer.endpoint",
+                "filter.endpoint",
+                "mix.synthetic",
+                "filter.enabled",
+                STAGES,
+                PIPELINE,
+            ],
             "it is for models at endpoints (`synthesizer.endpoint`, `filter.endpoint`), and none is asked at one",
         ));
     } else if !synthesizer || recipe.is_off("synthesizer.send_images") {
