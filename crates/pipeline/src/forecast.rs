@@ -92,12 +92,7 @@ pub(crate) fn prompts(
             continue;
         };
         let is_task = name == synthesize::NAME;
-        let has_endpoint = match name {
-            synthesize::NAME => driver.recipe.synthesizer.endpoint.is_some(),
-            filter::NAME => driver.recipe.filter.endpoint.is_some(),
-            _ => continue,
-        };
-        if is_task || has_endpoint {
+        if is_task || name == filter::NAME && stage.stage.endpoint().is_some() {
             prompts.look(&stage.folder, &basis.key, synthesize::COMPLETIONS, is_task);
         }
     }

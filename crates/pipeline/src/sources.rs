@@ -25,6 +25,8 @@ pub struct Sources {
     pub base: PathBuf,
     /// A synthesizer that was tuned before.
     pub synthesizer: Option<PathBuf>,
+    /// The model that another maker of data asks.
+    pub maker: Option<PathBuf>,
     /// The judge that the recipe names.
     pub judge: Option<PathBuf>,
     /// What a synthesizer is tuned on; none where one was tuned before, or nothing is synthesized.
@@ -65,8 +67,8 @@ impl Sources {
         let samples = synthesizer.train.data.clone().map(Tuning::Samples);
         let tuning = samples.or(seeds.map(Tuning::Seeds));
         let is_tuned = synthesizer.checkpoint.is_some() || synthesizer.endpoint.is_some();
-        let tunes = !is_tuned && recipe.mix.synthetic;
-        let prompts = match &synthesizer.prompts {
+        let tunes = !is_tuned && recipe.mix.synthetic && recipe.making.is_by_synthesizer();
+        let prompts = match recipe.prompts() {
             Some(path) => {
                 let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
                 Prompts::with_overrides(&text).map_err(|source| Error::Prompts {
@@ -79,6 +81,7 @@ impl Sources {
         Ok(Self {
             base: model(&recipe.checkpoint),
             synthesizer: synthesizer.checkpoint.as_ref().map(model),
+            maker: recipe.making.checkpoint.as_ref().map(model),
             judge: recipe.filter.checkpoint.as_ref().map(model),
             tuning: tunes.then_some(tuning).flatten(),
             prompts,

@@ -18,6 +18,8 @@ mod family;
 mod address;
 mod endpoint_keys;
 mod endpoints;
+mod maker_keys;
+mod making;
 mod picture_format;
 
 mod key;
@@ -39,6 +41,7 @@ mod checked;
 mod fitted;
 mod fitting;
 mod lora;
+mod models;
 mod optimizer_choices;
 mod stage_values;
 mod unread;
@@ -64,6 +67,7 @@ pub use fitted::Fitted;
 pub use fitting::Fitting;
 pub use key::{Key, Preset};
 pub use keys::{DEMO, help_of, keys};
+pub use making::Making;
 pub use new::{Answers, NewError, QUESTIONS};
 pub use picture_format::PictureFormat;
 pub use resolution::{

@@ -12,9 +12,10 @@ use super::control::Control;
 use super::dtype::Dtype;
 use super::endpoint_keys::is_of_transport;
 use super::endpoints::{self, EndpointPlace, EndpointSettings};
-use super::family::{self, Family, Found};
+use super::family::{Family, Found};
 use super::fitted::{self, Asked, Fitted};
 use super::keys::{DEMO, key};
+use super::making::Making;
 use super::optimizer_choices;
 use super::resolution::{FAMILY, Resolution, Surroundings, resolve_most, without_column};
 use super::stage_values;
@@ -59,6 +60,8 @@ pub struct Recipe {
     pub truth: Option<PathBuf>,
     /// `[synthesizer]`.
     pub synthesizer: Synthesizer,
+    /// `[data] maker` and `[maker]`.
+    pub making: Making,
     /// `[filter]`.
     pub filter: Filter,
     /// `[mix]`.
@@ -261,6 +264,7 @@ impl Recipe {
                 max_new_tokens: get.integer("synthesizer.max_new_tokens") as usize,
                 prompts: get.path("synthesizer.prompts"),
             },
+            making: get.making(),
             filter: Filter {
                 enabled: get.flag("filter.enabled"),
                 judge: get.word("filter.judge"),
@@ -327,7 +331,8 @@ impl Recipe {
         let demo = recipe.checkpoint == Path::new(DEMO);
         let given = &recipe.synthesizer;
         let has_synthesizer = given.checkpoint.is_some() || given.endpoint.is_some() || tunes;
-        if !demo && !has_synthesizer && recipe.mix.synthetic {
+        let is_by_synthesizer = recipe.making.is_by_synthesizer();
+        if !demo && !has_synthesizer && recipe.mix.synthetic && is_by_synthesizer {
             errors.push(
                 "a `model.checkpoint` other than the demo base needs a synthesizer: name a tuned one in \
                  `synthesizer.checkpoint` or `synthesizer.endpoint`, or seed data to tune one in `synthesizer.seed_data`"
@@ -363,6 +368,8 @@ impl Recipe {
         ] {
             errors.extend(optimizer_choices::problems(section, training, recipe.dtype));
         }
+        let is_made = recipe.mix.synthetic && !recipe.pairs.is_empty();
+        errors.extend(recipe.making.problems(is_made));
         errors.extend(endpoints::both_given(&recipe.resolution));
         let places: Vec<_> = recipe.endpoint_places().collect();
         errors.extend(endpoints::problems(
@@ -372,22 +379,6 @@ impl Recipe {
         ));
         errors.extend(unread::problems(&recipe.resolution, &recipe.model_types()));
         (recipe, errors)
-    }
-
-    /// The `model_type` of each folder that the recipe names.
-    fn model_types(&self) -> Vec<String> {
-        let models = [
-            Some(&self.checkpoint),
-            self.synthesizer.checkpoint.as_ref(),
-            self.filter.checkpoint.as_ref(),
-        ];
-        let type_of = |folder: &PathBuf| {
-            if folder == Path::new(DEMO) {
-                return Some(Family::LlavaNext.as_str().to_owned());
-            }
-            family::model_type(&ModelPlace::texts(folder))
-        };
-        models.into_iter().flatten().filter_map(type_of).collect()
     }
 
     /// What is wrong with the column of table 10 that presets are from.
@@ -467,18 +458,6 @@ impl Recipe {
             memory: self.memory,
             trainings,
         }
-    }
-
-    /// The models that are asked at endpoints, each with its section of the recipe; not those that are named and turned off.
-    pub fn endpoint_places(&self) -> impl Iterator<Item = (&'static str, &EndpointPlace)> {
-        let synthetic = self.mix.synthetic && !self.pairs.is_empty();
-        let (synthesizer, filter) = (&self.synthesizer.endpoint, &self.filter.endpoint);
-        let both = [
-            ("synthesizer", synthesizer.as_ref(), synthetic),
-            ("filter", filter.as_ref(), synthetic && self.filter.enabled),
-        ];
-        let asked = both.into_iter().filter(|(_, _, is_asked)| *is_asked);
-        asked.filter_map(|(section, place, _)| Some((section, place?)))
     }
 
     /// Whether there is something to tune a synthesizer on.

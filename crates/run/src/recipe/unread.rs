@@ -1,33 +1,19 @@
 //! Keys that a recipe gives and that nothing would read: each is an error that says what does read it.
 
+mod given;
+mod of_maker;
+
+use synthesis::Maker;
 use toml::Value;
 
+use self::given::{Unread, Values, unread};
+use self::of_maker::{maker_of, of_maker};
 use super::control::Control;
 use super::family::Family;
 use super::resolution::{Origin, Resolution};
-use super::shape::{as_number, listed};
+use super::shape::listed;
 use super::stages::{PIPELINE, STAGES, StageData, section_of};
 use super::training::Scheduler;
-
-/// Some keys, and why nothing reads them.
-struct Unread {
-    /// Whole names, or sections with a dot at their end.
-    keys: Vec<String>,
-    /// The keys that make it so. Where one of them is changed with `--set`, what the recipe's file says of the others is
-    /// passed over: it belongs to what the file is without the change.
-    because: Vec<String>,
-    /// After "nothing reads `key`: ".
-    why: String,
-}
-
-fn unread(keys: &[&str], because: &[&str], why: &str) -> Unread {
-    let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
-    Unread {
-        keys: owned(keys),
-        because: owned(because),
-        why: why.to_owned(),
-    }
-}
 
 /// What is wrong with the keys that are given, one sentence for each reason. `model_types` are those of the folders that the
 /// recipe names.
@@ -63,55 +49,6 @@ pub(super) fn problems(resolution: &Resolution, model_types: &[String]) -> Vec<S
     out
 }
 
-/// What keys say, without a look at the places that they name.
-#[derive(Clone, Copy)]
-struct Values<'a>(&'a Resolution);
-
-impl<'a> Values<'a> {
-    fn get(self, key: &str) -> Option<&'a Value> {
-        self.0.get(key).map(|resolved| &resolved.value)
-    }
-
-    fn has(self, key: &str) -> bool {
-        self.get(key).is_some()
-    }
-
-    fn is_off(self, key: &str) -> bool {
-        self.get(key).and_then(Value::as_bool) == Some(false)
-    }
-
-    fn is_zero(self, key: &str) -> bool {
-        self.get(key).and_then(as_number) == Some(0.0)
-    }
-
-    fn says(self, key: &str, word: &str) -> bool {
-        self.get(key).and_then(Value::as_str) == Some(word)
-    }
-
-    fn list(self, key: &str) -> impl Iterator<Item = &'a str> {
-        let list = self.get(key).and_then(Value::as_array);
-        list.into_iter().flatten().filter_map(Value::as_str)
-    }
-
-    /// The stages of the training, and what each trains on where it is no file.
-    fn stages(self) -> impl Iterator<Item = (&'a str, Option<StageData>)> {
-        let data = move |stage| {
-            let key = format!("{}.data", section_of(stage));
-            self.get(&key)?.as_str()?.parse().ok()
-        };
-        self.list(STAGES).map(move |stage| (stage, data(stage)))
-    }
-
-    /// Whether a stage of the training takes a key of `[train]` from there.
-    fn is_shared(self, name: &str) -> bool {
-        let is_of_train = |stage: &str| {
-            let resolved = self.0.get(&format!("{}.{name}", section_of(stage)));
-            resolved.is_some_and(|r| matches!(r.origin, Origin::Train(_)))
-        };
-        self.list(STAGES).any(is_of_train)
-    }
-}
-
 /// In the order in which they are told of: a key is told of once.
 fn all(recipe: Values<'_>, model_types: &[String]) -> Vec<Unread> {
     let mut all = Vec::new();
@@ -122,6 +59,8 @@ fn all(recipe: Values<'_>, model_types: &[String]) -> Vec<Unread> {
                 "data.columns",
                 "data.held_out",
                 "data.truth",
+                "data.maker",
+                "maker.",
                 "synthesizer.same_question",
                 "synthesizer.temperature",
                 "synthesizer.top_p",
@@ -154,6 +93,8 @@ fn all(recipe: Values<'_>, model_types: &[String]) -> Vec<Unread> {
                 "synthesizer.repetition_penalty",
                 "synthesizer.max_new_tokens",
                 "synthesizer.train.",
+                "data.maker",
+                "maker.",
                 "filter.",
                 "mix.without_triplet",
                 "mix.joiner",
@@ -169,6 +110,7 @@ fn all(recipe: Values<'_>, model_types: &[String]) -> Vec<Unread> {
             },
         ));
     }
+    all.extend(of_maker(recipe));
     if recipe.has("synthesizer.checkpoint") {
         all.push(unread(
             &[
@@ -244,6 +186,7 @@ fn all(recipe: Values<'_>, model_types: &[String]) -> Vec<Unread> {
             &[
                 "model.checkpoint",
                 "synthesizer.checkpoint",
+                "maker.checkpoint",
                 "filter.checkpoint",
             ],
             "it is for Qwen2-VL, and no model of this recipe is one",
@@ -258,10 +201,19 @@ fn of_endpoints(recipe: Values<'_>) -> Vec<Unread> {
     let is_asked = |section: &str, switch: &str| {
         recipe.has(&format!("{section}.endpoint")) && !recipe.is_off(switch)
     };
-    let synthesizer = is_asked("synthesizer", "mix.synthetic") && recipe.has("data.pairs");
-    let filter = is_asked("filter", "filter.enabled") && !recipe.is_off("mix.synthetic");
+    let is_made = recipe.has("data.pairs") && !recipe.is_off("mix.synthetic");
+    let maker = maker_of(recipe);
+    let synthesizer =
+        is_made && maker == Maker::Synthesizer && is_asked("synthesizer", "mix.synthetic");
+    let asks = maker
+        .asks()
+        .filter(|_| is_made && recipe.has("maker.endpoint"));
+    let filter = is_asked("filter", "filter.enabled")
+        && !recipe.is_off("mix.synthetic")
+        && maker.gives_triplets();
     for (section, switch, is_asked) in [
         ("synthesizer", "mix.synthetic", synthesizer),
+        ("maker", "data.maker", asks.is_some()),
         ("filter", "filter.enabled", filter),
     ] {
         if !is_asked {
@@ -291,21 +243,34 @@ fn of_endpoints(recipe: Values<'_>) -> Vec<Unread> {
             ));
         }
     }
-    if !synthesizer && !filter {
+    let sends = synthesizer && !recipe.is_off("synthesizer.send_images")
+        || asks.is_some_and(|asks| asks.shows_pictures() && !recipe.is_off("maker.send_images"));
+    if !synthesizer && asks.is_none() && !filter {
         all.push(unread(
             &["endpoints."],
-            &["synthesizer.endpoint", "filter.endpoint", "mix.synthetic", "filter.enabled"],
-            "it is for models at endpoints (`synthesizer.endpoint`, `filter.endpoint`), and none is asked at one",
+            &["synthesizer.endpoint", "maker.endpoint", "filter.endpoint", "mix.synthetic", "filter.enabled", "data.maker"],
+            "it is for models at endpoints (`synthesizer.endpoint`, `maker.endpoint`, `filter.endpoint`), and none is asked at \
+             one",
         ));
-    } else if !synthesizer || recipe.is_off("synthesizer.send_images") {
+    } else if !sends {
         all.push(unread(
             &[
                 "endpoints.picture_format",
                 "endpoints.max_picture_side",
                 "endpoints.picture_tokens",
             ],
-            &["synthesizer.send_images", "synthesizer.endpoint"],
-            "it is for pictures that are sent, and `synthesizer.send_images` sends none",
+            &[
+                "synthesizer.send_images",
+                "synthesizer.endpoint",
+                "maker.send_images",
+                "maker.endpoint",
+                "data.maker",
+            ],
+            if maker == Maker::Synthesizer {
+                "it is for pictures that are sent, and `synthesizer.send_images` sends none"
+            } else {
+                "it is for pictures that are sent, and `maker.send_images` sends none"
+            },
         ));
     }
     all
