@@ -179,7 +179,7 @@ fn rules_cut_tasks_out_of_recipes() {
         world.sample("dish-3")[..2],
         ["<image>\nWhat is in Stew 3?", "3 leeks\nsalt"]
     );
-    let read = world.manifest("synthesize")["basis"]["reads"]["recipe"].clone();
+    let read = world.manifest("synthesize")["recipe"].clone();
     let keys: Vec<&String> = read.as_object().expect("keys").keys().collect();
     assert_eq!(keys, ["data.maker", "mix.synthetic", "run.seed"]);
 
@@ -355,7 +355,7 @@ fn a_model_that_reads_captions_is_asked_again_about_what_failed() {
     );
     assert_eq!(sample[5], "Dish number 0: a stew of beans, in a red bowl.");
     // What it was made from is the maker's, and nothing of a synthesizer.
-    let read = world.manifest("synthesize")["basis"]["reads"].clone();
+    let read = world.manifest("synthesize");
     let keys: Vec<&String> = read["recipe"].as_object().expect("keys").keys().collect();
     let expected = [
         "data.maker",
