@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::{Value, json};
 
 use self::compare::{Outcome, Row};
-use self::server::Server;
+use self::server::{Server, Tools};
 use crate::{process, program};
 
 const HELP: &str = "\
@@ -29,6 +29,8 @@ synthesizer is tuned, and synthesis and filter go both ways as well.
   --work D         folder for models and answers, emptied first (default: target/test-vllm)
   --only W         only this: llava-next, qwen2-vl, llama or demo
   --requests N     requests a family, and pairs of the demo (default: 100)
+  --synthesizer D  a tuned synthesizer of the demo, instead of tuning one
+  --set K=V        a key of the demo's recipe, such as synthesizer.train.max_steps=100; repeatable
 ";
 
 /// What is compared: families that vLLM serves, by the names of `adamllm bench`, and the demo.
@@ -38,15 +40,6 @@ const DEMO: &str = "demo";
 /// The most tokens of an answer: enough for a wrong cache or a wrong position to show.
 const MOST_TOKENS: u64 = 48;
 
-/// What the comparison is done with.
-#[derive(Clone, Copy)]
-struct Tools<'a> {
-    root: &'a Path,
-    program: &'a Path,
-    /// The interpreter that has vLLM.
-    python: &'a Path,
-}
-
 /// What was asked for.
 struct Options {
     environment: PathBuf,
@@ -55,6 +48,7 @@ struct Options {
     work: PathBuf,
     parts: Vec<String>,
     requests: usize,
+    demo: demo::Options,
 }
 
 /// Runs the comparison; fails if an answer differs where no near tie excuses it.
@@ -83,7 +77,7 @@ pub fn run(root: &Path, args: &[String]) -> Result<ExitCode> {
         let folder = options.work.join(part);
         std::fs::create_dir_all(&folder)?;
         let same = if part == DEMO {
-            demo::compare_demo(tools, &folder, options.requests)?
+            demo::compare_demo(tools, &folder, options.requests, &options.demo)?
         } else {
             compare_family(tools, part, &folder, options.requests)?
         };
@@ -106,6 +100,7 @@ fn parse(root: &Path, args: &[String]) -> Result<Options> {
         work: root.join("target/test-vllm"),
         parts: ALL.map(str::to_owned).to_vec(),
         requests: 100,
+        demo: demo::Options::default(),
     };
     let mut args = args.iter();
     while let Some(flag) = args.next() {
@@ -127,6 +122,10 @@ fn parse(root: &Path, args: &[String]) -> Result<Options> {
                 options.parts = vec![part.clone()];
             }
             "--requests" => options.requests = value()?.parse().context("--requests")?,
+            "--set" => options.demo.set.push(value()?.clone()),
+            "--synthesizer" => {
+                options.demo.synthesizer = Some(std::path::absolute(value()?)?);
+            }
             other => bail!("unknown flag `{other}`\n\n{HELP}"),
         }
     }
@@ -200,21 +199,21 @@ fn compare_family(tools: Tools<'_>, family: &str, folder: &Path, requests: usize
             Outcome::Same => count[0] += 1,
             Outcome::Tie { at, gap } => {
                 count[1] += 1;
-                println!(
+                eprintln!(
                     "  {family} {}: a near tie at token {at}, {gap:.1e} apart",
                     local.id
                 );
             }
             Outcome::Differs(how) => {
                 count[2] += 1;
-                println!("  {family} {}: DIFFERS: {how}", local.id);
+                eprintln!("  {family} {}: DIFFERS: {how}", local.id);
             }
         }
     }
     let tokens: usize = local.iter().map(|row| row.tokens.len()).sum();
     let distinct: std::collections::BTreeSet<&str> =
         local.iter().map(|row| row.text.as_str()).collect();
-    println!(
+    eprintln!(
         "{family}: {} of {requests} answers the same, {} until a near tie, {} different; {tokens} tokens, {} distinct texts",
         count[0],
         count[1],

@@ -1,10 +1,11 @@
-//! Models at endpoints before anything is asked: plans, caps, and what is refused.
+//! Models at endpoints before anything is asked (plans, caps, what is refused), and what a run tells of them afterwards.
 
 mod program;
 
 use std::path::PathBuf;
 use std::process::Output;
 
+use faults::{Answer, Request, Server, Setup};
 use program::{adamllm, text};
 use serde_json::{Value, json};
 
@@ -150,6 +151,126 @@ fn a_cap_below_the_forecast_may_be_wanted() {
     let said = text(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(!said.contains("begin all the same"), "{said}");
+}
+
+/// A synthesizer that asks for the dish's number, and a judge that finds it.
+fn answer(request: &Request) -> Answer {
+    let said = request.text();
+    let number = said.split("umber ").nth(1).unwrap_or_default();
+    let digits: String = number.chars().take_while(char::is_ascii_digit).collect();
+    if request.pictures().next().is_none() {
+        return Answer::text(digits);
+    }
+    let turn = |role: &str| format!("<|start_header_id|>{role}<|end_header_id|>\n\n");
+    let (user, assistant, end) = (turn("user"), turn("assistant"), "<|eot_id|>");
+    Answer::text(format!(
+        "Answer with a precise response.\nWhich number has the dish?{end}{assistant}{digits}{end}{user}\
+         Answer with an informative response.\nWhich number has the dish?{end}{assistant}The dish has number {digits}, as its \
+         caption says.{end}"
+    ))
+}
+
+/// What the report says is what the server billed.
+#[test]
+fn a_report_holds_what_was_spent_against_what_was_forecast() {
+    let small = Small::new();
+    let setup = Setup::default().answering(answer);
+    let server = Server::start(setup.scoring(|_, piece| -(piece.len() as f64))).expect("server");
+    let url = server.url();
+    let (endpoint, judge) = (
+        format!("synthesizer.endpoint={url}"),
+        format!("filter.endpoint={url}"),
+    );
+    let mut sets = vec!["--set", &endpoint, "--set", &judge];
+    for set in [
+        "synthesizer.endpoint_model=model",
+        "filter.endpoint_model=model",
+        "synthesizer.max_new_tokens=200",
+    ] {
+        sets.extend(["--set", set]);
+    }
+    let output = small.run("run", &sets);
+    let said = text(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    for part in [
+        "endpoints: prompts of 9 pairs are measured",
+        "9 answers of its endpoint, ",
+    ] {
+        assert!(said.contains(part), "{part} in\n{said}");
+    }
+    let read = |file: &str| {
+        let text = std::fs::read_to_string(small.path("run").join(file)).expect(file);
+        serde_json::from_str::<Value>(&text).expect("JSON")
+    };
+    let places = &read("report/summary.json")["endpoints"];
+    let (synthesizer, filter) = (&places["synthesizer"], &places["filter"]);
+    assert_eq!(synthesizer["model"], "model");
+    assert_eq!(synthesizer["requests"], 9);
+    assert_eq!(filter["requests"], 18);
+    let count = |row: &Value, key: &str| row[key].as_u64().expect("a count");
+    let sum = |key: &str| count(synthesizer, key) + count(filter, key);
+    let billed = server.totals();
+    // A look before the start and one before each stage are on nobody's account.
+    assert!(
+        sum("prompt_tokens") <= billed.prompt_tokens,
+        "{billed:?} {places}"
+    );
+    assert!(sum("completion_tokens") > 0 && sum("completion_tokens") <= billed.completion_tokens);
+    let cost = |row: &Value| row["cost"].as_f64().expect("a cost");
+    let (read_tokens, written) = (
+        count(synthesizer, "prompt_tokens"),
+        count(synthesizer, "completion_tokens"),
+    );
+    let expected = 0.001 * 9.0 + (2.0 * read_tokens as f64 + 8.0 * written as f64) / 1e6;
+    assert!((cost(synthesizer) - expected).abs() < 1e-9, "{synthesizer}");
+    assert_eq!(synthesizer["uncertain_tokens"], 0);
+    // What was forecast stands beside it as it was kept at the start.
+    let kept = read("endpoint/forecast.json");
+    assert_eq!(kept["places"][0]["place"], "synthesizer");
+    for key in ["requests", "prompt_tokens", "completion_tokens", "cost"] {
+        assert_eq!(
+            synthesizer["forecast"][key], kept["places"][0][key],
+            "{key}"
+        );
+    }
+    assert_eq!(kept["places"][0]["completion_tokens"], 9 * 100);
+    let page = std::fs::read_to_string(small.path("run/report/index.html")).expect("page");
+    assert!(
+        page.contains("<h2>Endpoints</h2>"),
+        "the page has a section"
+    );
+    let told = text(&output.stdout);
+    assert!(
+        told.contains("synthesizer at its endpoint: 9 answers, "),
+        "{told}"
+    );
+
+    let mut inspect = adamllm();
+    inspect.args(["inspect", "run"]).arg(small.path("run"));
+    let told = text(&inspect.output().expect("the program starts").stdout);
+    for part in [
+        "forecast of `synthesizer.endpoint`: 9 requests, ",
+        "forecast of `filter.endpoint`: 18 requests, ",
+        "18 answers of its endpoint, ",
+    ] {
+        assert!(told.contains(part), "{part} in\n{told}");
+    }
+    // A plan after the run knows what answers took.
+    let output = small.run("run", &[&["--dry-run", "--json"], &sets[..]].concat());
+    let plan: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let stages = plan["stages"].as_array().expect("stages");
+    let step = stages
+        .iter()
+        .find(|step| step["stage"] == "synthesize")
+        .expect("stage");
+    assert_eq!(step["endpoint"]["completion_tokens"], written);
+    assert_eq!(step["endpoint"]["prompt_tokens"], read_tokens);
+    // All is answered: a cap that is long passed refuses nothing.
+    let output = small.run(
+        "run",
+        &[&["--set", "endpoints.max_tokens=1"], &sets[..]].concat(),
+    );
+    assert!(output.status.success(), "{}", text(&output.stderr));
 }
 
 #[test]

@@ -368,6 +368,41 @@ fn a_recipe_without_pairs_tunes_a_synthesizer() {
     let opened = processor::load(&model, &processor::Options::default());
     assert!(opened.expect("processor").extra_bos());
     assert!(!run.join("pairs").exists());
+    assert_served(&model);
+    let weights = model::checkpoint::Checkpoint::open(&model).expect("weights");
+    let tower = |name: &str| name.starts_with("vision_tower.");
+    let nested = |name: &str| name.starts_with("vision_tower.vision_model.");
+    assert!(weights.names().any(nested) && weights.names().filter(|n| tower(n)).all(nested));
+
+    // An adapter's folder says the same, and so does what it is merged into.
+    let lora = ["--set", "synthesizer.train.lora.rank=2"];
+    let adapted = at("adapted");
+    let adapted_text = adapted.display().to_string();
+    let output = adamllm(&[&["run", &file, "--run-dir", &adapted_text], &lora[..]].concat());
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let tuned = adapted.join("tune-synthesizer/model");
+    assert_served(&tuned);
+    let base = at("model").display().to_string();
+    let (tuned, merged) = (tuned.display().to_string(), at("merged"));
+    let merged_text = merged.display().to_string();
+    let output = adamllm(&["convert", "--merge-lora", &tuned, &base, &merged_text]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert_served(&merged);
+    // The base itself is left as it was.
+    assert!(!processor::is_prepared(&at("model")).expect("template"));
+}
+
+/// A folder that engines can ask to go on after a user header, and that ends with end-of-text.
+fn assert_served(folder: &Path) {
+    assert!(processor::is_prepared(folder).expect("template"));
+    let template = std::fs::read_to_string(folder.join("chat_template.jinja")).expect("template");
+    // The second begin-of-text token of `extra_bos`.
+    assert!(template.contains("{{ '<|begin_of_text|>' }}"), "{template}");
+    let text = std::fs::read_to_string(folder.join("generation_config.json")).expect("settings");
+    let settings: Value = serde_json::from_str(&text).expect("JSON");
+    let opened = processor::load(folder, &processor::Options::default()).expect("processor");
+    assert_eq!(settings["eos_token_id"], opened.end_of_text());
+    assert_eq!(opened.stop_ids(), [opened.end_of_text()]);
 }
 
 /// A run goes on with the dtype that `auto` stood for when it began, wherever it goes on.
@@ -714,7 +749,11 @@ fn the_original_layout_comes_back_as_it_was() {
     let (first, again) = (load("hf"), load("again"));
     assert_eq!(first.parameters().len(), again.parameters().len());
     for (a, b) in first.parameters().iter().zip(again.parameters()) {
-        assert!(a.name == b.name && same(&a.tensor, &b.tensor), "{}", a.name);
+        // What is converted has the hub's names of a tower, which every program reads.
+        let name = b
+            .name
+            .replace("vision_tower.vision_model.", "vision_tower.");
+        assert!(a.name == name && same(&a.tensor, &b.tensor), "{}", a.name);
     }
     let processor =
         |name: &str| processor::load(&at(name), &processor::Options::default()).expect("processor");
@@ -771,10 +810,10 @@ fn a_llava_of_parts_sees_with_the_tower_and_writes_with_the_text() {
     let name = "model.layers.0.mlp.up_proj.weight";
     let own = find(llava.as_ref(), &format!("language_model.{name}"));
     assert!(same(&own, &find(parts.as_ref(), name)));
-    let name = "vision_tower.encoder.layers.0.mlp.fc1.weight";
+    let name = "encoder.layers.0.mlp.fc1.weight";
     assert!(same(
-        &find(llava.as_ref(), name),
-        &find(next.as_ref(), name)
+        &find(llava.as_ref(), &format!("vision_tower.vision_model.{name}")),
+        &find(next.as_ref(), &format!("vision_tower.{name}"))
     ));
     // The image token is new, and its row is the mean of the others.
     let rows = find(llava.as_ref(), "language_model.model.embed_tokens.weight");

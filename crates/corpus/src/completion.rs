@@ -51,6 +51,20 @@ pub struct Completion {
 }
 
 impl Completion {
+    /// Of a request that got no answer.
+    pub fn failed(id: &str, problem: String) -> Self {
+        Self {
+            id: id.to_owned(),
+            text: String::new(),
+            finish_reason: FinishReason::Error,
+            prompt_tokens: 0,
+            completion_tokens: 0,
+            error: Some(problem),
+            logprobs: None,
+            top_logprobs: None,
+        }
+    }
+
     /// Why there is no text to read, if so: the reason that a record of what was left out bears, and what is known of it.
     ///
     /// ```

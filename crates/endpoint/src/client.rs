@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use corpus::{Completion, FinishReason, Request};
+use corpus::{Completion, Request};
 use reqwest::{Certificate, Proxy, redirect};
 use tokio::runtime::{Builder, Runtime};
 
@@ -18,7 +18,7 @@ use crate::notice::Notice;
 use crate::probe;
 use crate::settings::Settings;
 use crate::wire::Need;
-use crate::wire::scoring::{Likelihood, is_told_by_text};
+use crate::wire::scoring::Likelihood;
 
 /// A request and the answers whose likelihood is asked for.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,7 +27,7 @@ pub struct Scored {
     pub request: Request,
     /// What it may be answered with.
     pub answers: Vec<String>,
-    /// Tokens of the request's prompt, if an answer to it counted them.
+    /// Tokens of the request's prompt, if an answer to it counted them; else it is asked once more for one token.
     pub prompt_tokens: Option<usize>,
 }
 
@@ -140,11 +140,11 @@ impl Client {
         self.drive(&mut jobs, watch, &mut |job, outcome| {
             sink(match outcome {
                 Ok(Kept::Answer(answer)) => answer.completion(&job.request.id),
-                Ok(Kept::Likelihood { .. }) => failed(
+                Ok(Kept::Likelihood { .. }) => Completion::failed(
                     &job.request.id,
                     "a likelihood in place of an answer".to_owned(),
                 ),
-                Err(problem) => failed(&job.request.id, problem),
+                Err(problem) => Completion::failed(&job.request.id, problem),
             })
         })
     }
@@ -210,10 +210,9 @@ impl Client {
             None => one.prompt_tokens.filter(|count| *count > 0),
         };
         let mut before: Vec<Option<usize>> = asked.iter().map(known).collect();
-        let is_open = |at: &usize| {
-            before[*at].is_none() && !asked[*at].answers.iter().all(|it| is_told_by_text(it))
-        };
-        let open: Vec<usize> = (0..asked.len()).filter(is_open).collect();
+        let open: Vec<usize> = (0..asked.len())
+            .filter(|&at| before[at].is_none())
+            .collect();
         let mut jobs = open.iter().map(|&number| {
             let mut request = asked[number].request.clone();
             request.decoding.max_new_tokens = 1;
@@ -268,19 +267,5 @@ impl Client {
     /// How many answers were taken from those that were kept.
     pub fn known(&self) -> u64 {
         self.known
-    }
-}
-
-/// The completion of a request that failed.
-fn failed(id: &str, problem: String) -> Completion {
-    Completion {
-        id: id.to_owned(),
-        text: String::new(),
-        finish_reason: FinishReason::Error,
-        prompt_tokens: 0,
-        completion_tokens: 0,
-        error: Some(problem),
-        logprobs: None,
-        top_logprobs: None,
     }
 }

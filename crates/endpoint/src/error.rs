@@ -128,7 +128,7 @@ pub enum Error {
     Stopped,
     /// Pictures would leave the machine without a word that they may.
     #[error(
-        "request `{id}` would send {pictures} pictures to `{address}`; allow it with `send_images = true`"
+        "request `{id}` would send {pictures} pictures to `{address}`; allow it with `send_images = true` (`--send-images`)"
     )]
     PicturesStay {
         /// The request.

@@ -19,6 +19,9 @@ use health::Health;
 const TOLD_FROM: Duration = Duration::from_secs(5);
 const TOLD_EVERY: Duration = Duration::from_mins(10);
 
+/// No endpoint is left alone for longer, whatever it asks for.
+const LONGEST_PAUSE: Duration = Duration::from_hours(24);
+
 /// Several endpoints that share the work, each as much as it can do.
 #[derive(Debug)]
 pub struct Fleet {
@@ -128,7 +131,9 @@ impl Fleet {
                 member.rates.correct(now, tokens, found);
                 Ending::Answer(found)
             }
-            Err(Failure::TooMany { retry_after }) => Ending::TooMany(*retry_after),
+            Err(Failure::TooMany { retry_after }) => {
+                Ending::TooMany(retry_after.map(|it| it.min(LONGEST_PAUSE)))
+            }
             Err(Failure::Server { .. } | Failure::Broken(_)) => Ending::Wasted,
             Err(_) => Ending::Nothing,
         };

@@ -14,6 +14,9 @@ pub(crate) struct Rates {
     tokens: Option<Bucket>,
 }
 
+/// A debt is paid off after this many seconds at the latest: an endpoint may count a request's tokens as many as it likes.
+const LONGEST_DEBT: f64 = 300.0;
+
 /// A wait is never said to be shorter, so that rounding cannot make a caller turn on the spot.
 const LEAST: Duration = Duration::from_millis(1);
 
@@ -96,7 +99,8 @@ impl Bucket {
 
     fn take(&mut self, now: Instant, amount: f64) {
         self.fill(now);
-        self.left = self.holds.min(self.left - amount);
+        let least = -LONGEST_DEBT * self.a_second;
+        self.left = (self.left - amount).clamp(least, self.holds);
     }
 }
 
@@ -171,5 +175,14 @@ mod tests {
         rates.correct(now, 40, 5000);
         let wait = rates.wait(now, 100).expect("a debt of 4900");
         assert!((wait.as_secs_f64() - 5000.0 / 98.25165).abs() < 0.01);
+    }
+
+    #[test]
+    fn a_count_that_cannot_be_stops_an_endpoint_for_five_minutes_at_most() {
+        let (now, mut rates) = (Instant::now(), Rates::new(&limits(None, Some(6000))));
+        rates.take(now, 100);
+        rates.correct(now, 100, u64::MAX);
+        let wait = rates.wait(now, 0).expect("a debt");
+        assert!(wait <= Duration::from_secs(301), "{wait:?}");
     }
 }

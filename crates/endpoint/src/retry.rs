@@ -29,7 +29,8 @@ pub(crate) fn pause(seed: u64, id: &str, tries: u32, retry_after: Option<Duratio
     let Some(asked) = retry_after else {
         return drawn;
     };
-    drawn.max(asked + asked.min(LONGEST).mul_f64(SPREAD * rng.unit()))
+    let spread = asked.min(LONGEST).mul_f64(SPREAD * rng.unit());
+    drawn.max(asked.saturating_add(spread))
 }
 
 #[cfg(test)]

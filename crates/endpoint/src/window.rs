@@ -22,6 +22,9 @@ const BURST: Duration = Duration::from_millis(5);
 /// Of so many bursts the size is known.
 const BURSTS: usize = 1024;
 
+/// An answer counts as no more tokens, whatever its endpoint says.
+const MOST_TOKENS: u64 = 1_000_000;
+
 #[derive(Debug)]
 pub(crate) struct Window {
     in_flight: usize,
@@ -135,7 +138,7 @@ impl Window {
         let mut pause = None;
         match ending {
             Ending::Answer(tokens) => {
-                let tokens = tokens.max(1) as f64;
+                let tokens = tokens.clamp(1, MOST_TOKENS) as f64;
                 self.climb.answered(now, tokens, took, state);
                 let (sent, at_once) = (slot.sent, slot.at_once);
                 let took_more = self.ceiling.answered(now, sent, at_once, slot.is_trial);

@@ -108,16 +108,25 @@ fn a_server_that_queues_is_filled_and_not_flooded() {
 
 #[test]
 fn a_server_that_answers_one_after_the_other_has_no_line_before_it() {
-    let outcome = play(&scenarios::one_by_one());
-    let server = &outcome.per_server[0];
-    // 300 tokens in the mean, 100,000 a second.
-    at_least(
-        "answers a second",
-        server.rate(10.0, 60.0),
-        0.97,
-        1000.0 / 3.0,
-    );
-    at_most("on their way", server.most_on_way(10, 60) as f64, 3.0);
+    for allowed in [256, 8, 3] {
+        let mut scenario = scenarios::one_by_one();
+        scenario.limits.concurrency = allowed;
+        let outcome = play(&scenario);
+        let server = &outcome.per_server[0];
+        // 300 tokens in the mean, 100,000 a second.
+        at_least(
+            "answers a second",
+            server.rate(10.0, 60.0),
+            0.97,
+            1000.0 / 3.0,
+        );
+        at_most("on their way", server.most_on_way(10, 60) as f64, 3.0);
+        at_most(
+            "at first",
+            server.most_at_once as f64,
+            allowed.min(16) as f64,
+        );
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //!
 //! What runs when depends on the block and the settings alone, so that a block that is done again ends in the same bits.
 
-use corpus::{Completion, FinishReason, Request};
+use corpus::{Completion, Request};
 use model::Pool;
 use processor::Encoded;
 
@@ -32,7 +32,7 @@ pub(crate) fn complete(
         if let (false, Ok(encoded)) = (request.decoding.choices.is_empty(), &encoded) {
             let tokens = encoded.ids.len();
             let found = choice::complete(settings, &mut likelihoods, &request, tokens)?;
-            let done = found.unwrap_or_else(|problem| failed(request, tokens, problem));
+            let done = found.unwrap_or_else(|problem| failed(&request, tokens, problem));
             sink(done).map_err(Error::Sink)?;
             continue;
         }
@@ -63,7 +63,7 @@ fn job(
 ) -> Result<Job, Box<Completion>> {
     let encoded = match encoded {
         Ok(encoded) => encoded,
-        Err(problem) => return Err(Box::new(failed(request, 0, problem))),
+        Err(problem) => return Err(Box::new(failed(&request, 0, problem))),
     };
     let (prompt, context) = (encoded.ids.len(), settings.model.max_positions());
     let budget = settings.options.cache_tokens;
@@ -91,7 +91,7 @@ fn job(
         }
     });
     match problem {
-        Some(problem) => Err(Box::new(failed(request, prompt, problem))),
+        Some(problem) => Err(Box::new(failed(&request, prompt, problem))),
         None => Ok(Job {
             request,
             encoded,
@@ -101,15 +101,9 @@ fn job(
 }
 
 /// The completion of a request that cannot be run.
-fn failed(request: Request, prompt_tokens: usize, problem: String) -> Completion {
+fn failed(request: &Request, prompt_tokens: usize, problem: String) -> Completion {
     Completion {
-        id: request.id,
-        text: String::new(),
-        finish_reason: FinishReason::Error,
         prompt_tokens,
-        completion_tokens: 0,
-        error: Some(problem),
-        logprobs: None,
-        top_logprobs: None,
+        ..Completion::failed(&request.id, problem)
     }
 }

@@ -63,7 +63,7 @@ pub enum Who<'a> {
 }
 
 /// What a model at an endpoint answers for, in the ledger and in errors.
-const SECTION: &str = "evaluate";
+const SECTION: &str = GROUP;
 
 /// Answers every task and gives it to `answered`, with an error if it could not be answered; what is wrong with one task
 /// does not stop the others.
@@ -78,7 +78,7 @@ pub fn answer<E: From<Error>>(
     let mut digests = Digests::open(answering.run.digests());
     let (engine, seed) = (answering.engine, answering.reading.seed);
     let (opened, processor);
-    let (answerer, how) = match answering.who {
+    let (respondent, how) = match answering.who {
         Who::Model {
             folder,
             processor: texts,
@@ -123,7 +123,7 @@ pub fn answer<E: From<Error>>(
     };
     let mut loaded = Task {
         output: &answering.run.path,
-        answerer,
+        answerer: respondent,
         how,
         folders: answering
             .runs

@@ -32,28 +32,14 @@ impl Options {
         let letters = self.0.get(id).map_or(&[][..], |(letters, _)| letters);
         let chosen = most_likely(found.iter().map(Likelihood::loss_per_token));
         let Some(letter) = chosen.and_then(|chosen| letters.get(chosen)) else {
-            return Self::unranked(id, "no option has a finite loss".to_owned());
+            return Completion::failed(id, "no option has a finite loss".to_owned());
         };
         Completion {
             text: format!("({letter})"),
             finish_reason: FinishReason::Stop,
             logprobs: Some(found.iter().map(|one| one.log_probability).collect()),
             error: None,
-            ..Self::unranked(id, String::new())
-        }
-    }
-
-    /// The answer to a question whose options could not be ranked.
-    pub fn unranked(id: &str, problem: String) -> Completion {
-        Completion {
-            id: id.to_owned(),
-            text: String::new(),
-            finish_reason: FinishReason::Error,
-            prompt_tokens: 0,
-            completion_tokens: 0,
-            error: Some(problem),
-            logprobs: None,
-            top_logprobs: None,
+            ..Completion::failed(id, String::new())
         }
     }
 }
@@ -82,7 +68,7 @@ impl<'a> ByLikelihood<'a> {
     fn rank(&mut self, request: &Request) -> Result<Completion, Error> {
         let texts = self.options.texts(&request.id);
         match self.likelihoods.score(request, texts) {
-            Err(Error::Score { problem, .. }) => Ok(Options::unranked(&request.id, problem)),
+            Err(Error::Score { problem, .. }) => Ok(Completion::failed(&request.id, problem)),
             found => Ok(self.options.ranked(&request.id, &found?)),
         }
     }

@@ -177,7 +177,7 @@ pub enum Error {
         /// The picture, and how to mend it.
         source: ImageError,
     },
-    /// The blank picture cannot be made.
+    /// The blank picture, or a corrupted one, cannot be made.
     #[error(transparent)]
     Blank(#[from] image::ImageError),
     /// More records cannot be used than the recipe allows.

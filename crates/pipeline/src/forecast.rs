@@ -3,47 +3,55 @@
 use std::collections::BTreeMap;
 
 use corpus::Pair;
+use run::Span;
+use run::graph::Wish;
 use run::plan::{Cost, Forecast};
 use run::recipe::Recipe;
 
-use crate::driver::{Driver, Identified, Ready};
+use crate::driver::{Driver, Identified};
 use crate::error::Result;
 use crate::estimate::{Estimate, Measured, Prompts};
+use crate::preflight;
 use crate::settings;
 use crate::sources::Sources;
-use crate::stages::{filter, synthesize};
+use crate::stages::synthesize;
 
-/// What a run that can begin will ask of endpoints; none where all is asked already, or no model is at one.
+/// What a span of a run will ask of endpoints; none where all is asked already, no model is at one, or something is missing that
+/// [`preflight::look`](crate::preflight::look) tells. No endpoint is asked for it.
 ///
 /// Gives what reading the pairs gives, and what the stages' costs give.
-pub fn look(driver: &Driver<'_>, ready: &Ready<'_>) -> Result<Option<Forecast>> {
-    let asks = |stage: &Identified<'_>| {
-        [synthesize::NAME, filter::NAME].contains(&stage.node.name.as_str())
-    };
+pub fn look(driver: &Driver<'_>, span: &Span) -> Result<Option<Forecast>> {
+    let mut places = driver.recipe.endpoint_places();
+    if places.next().is_none() || !preflight::of_stages(driver.stages, span)?.is_empty() {
+        return Ok(None);
+    }
+    let stages = driver.identify(span)?;
     let is_open = |stage: &Identified<'_>| {
         let wanted = stage.basis.as_ref().map(|basis| &basis.key);
         let done = stage.folder.manifest().map(|manifest| manifest.basis.key);
-        wanted.is_some() && wanted != done.as_ref()
+        wanted.is_some() && (stage.wish == Wish::Anew || wanted != done.as_ref())
     };
-    let mut stages = ready.stages.iter();
-    if driver.recipe.endpoint_places().next().is_none()
-        || !stages.any(|stage| asks(stage) && is_open(stage))
-    {
+    let mut asking = stages.iter().filter(|one| one.stage.endpoint().is_some());
+    if !asking.any(is_open) {
         return Ok(None);
     }
     let pairs = driver.pairs()?;
     let split = driver.stages.pairs.as_ref().map(|of| of.split(&pairs));
     let (training, held_out) = split.unwrap_or_default();
-    let Some(prompts) = prompts(driver, &ready.stages, &training)? else {
+    let Some(prompts) = prompts(driver, &stages, &training)? else {
         return Ok(None);
     };
     let sources = Sources::of(driver.recipe, &driver.run.path, None)?;
     let config = settings::config(&driver.recipe.train);
+    // A folder that cannot be used is told by whoever opens it.
+    let Ok(sizes) = Measured::sizes(driver.engine, &config, &sources.base) else {
+        return Ok(None);
+    };
     let measured = Measured {
         costs: None,
         sample_tokens: 0.0,
         prompt_tokens: 0,
-        sizes: Measured::sizes(driver.engine, &config, &sources.base)?,
+        sizes,
     };
     let mut estimate = Estimate {
         training: training.len(),
@@ -53,7 +61,7 @@ pub fn look(driver: &Driver<'_>, ready: &Ready<'_>) -> Result<Option<Forecast>> 
         before: BTreeMap::new(),
     };
     let mut costs = Vec::new();
-    for stage in ready.stages.iter().filter(|stage| stage.basis.is_some()) {
+    for stage in stages.iter().filter(|stage| stage.basis.is_some()) {
         let cost = stage.stage.cost(&estimate)?;
         estimate
             .before
@@ -91,6 +99,7 @@ pub(crate) fn prompts(
         let (name, Some(basis)) = (stage.node.name.as_str(), &stage.basis) else {
             continue;
         };
+        // What a synthesizer wrote is what a judge reads, wherever either is.
         let is_task = name == synthesize::NAME;
         if is_task || name == filter::NAME && stage.stage.endpoint().is_some() {
             prompts.look(&stage.folder, &basis.key, synthesize::COMPLETIONS, is_task);

@@ -8,6 +8,7 @@ pub mod benchmarks;
 pub mod blank;
 mod by_likelihood;
 mod cards;
+mod corruption;
 pub mod driver;
 pub mod endpoints;
 pub mod engine;

@@ -63,6 +63,23 @@ impl PictureStore {
         Ok(())
     }
 
+    /// Takes in a picture that a stage made, by its content, and gives its place.
+    ///
+    /// Gives [`Error::Io`].
+    pub fn keep(&self, png: &[u8]) -> Result<PathBuf> {
+        let place = self.place(Path::new("made.png"), &corpus::digest::bytes(png));
+        // What lies there under this name is this picture, unless it was cut off.
+        let is_there = fs::read(&place).is_ok_and(|found| found == png);
+        if !is_there {
+            fs::create_dir_all(&self.folder).map_err(Error::io("make", &self.folder))?;
+            let aside = place.with_extension("part");
+            fs::write(&aside, png)
+                .and_then(|()| fs::rename(&aside, &place))
+                .map_err(Error::io("write", &place))?;
+        }
+        Ok(place)
+    }
+
     /// Where a picture of this content lies in the store.
     fn place(&self, image: &Path, digest: &str) -> PathBuf {
         let ending = image.extension().unwrap_or_default().to_string_lossy();
@@ -146,6 +163,20 @@ mod tests {
             source: None,
             meta: serde_json::Map::new(),
         }
+    }
+
+    #[test]
+    fn a_made_picture_is_kept_under_its_content_and_written_whole() {
+        let folder = tempfile::tempdir().expect("folder");
+        let store = PictureStore::of(folder.path());
+        let place = store.keep(b"content").expect("kept");
+        let digest = corpus::digest::bytes(b"content");
+        let name = format!("pictures/{}.png", &digest[..32]);
+        assert_eq!(place, folder.path().join(name));
+        // What a kill cut off is written again.
+        fs::write(&place, "cont").expect("write");
+        assert_eq!(store.keep(b"content").expect("kept"), place);
+        assert_eq!(fs::read(&place).expect("read"), b"content");
     }
 
     #[test]

@@ -151,7 +151,7 @@ impl Generator for RemoteRanking<'_> {
                     found.into_iter().map(|one| one.map(likelihood)).collect();
                 let completion = match found {
                     Some(found) => self.options.ranked(&request.id, &found),
-                    None => Options::unranked(&request.id, "the endpoint refused it".to_owned()),
+                    None => Completion::failed(&request.id, "the endpoint refused it".to_owned()),
                 };
                 sink(completion).map_err(generate::Error::Sink)?;
             }

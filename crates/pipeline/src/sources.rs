@@ -23,10 +23,12 @@ pub enum Tuning {
 pub struct Sources {
     /// The general model.
     pub base: PathBuf,
-    /// A synthesizer that was tuned before.
+    /// A synthesizer that is taken as it is: one that was tuned before, or the general model.
     pub synthesizer: Option<PathBuf>,
     /// The model that another maker of data asks.
     pub maker: Option<PathBuf>,
+    /// Whether that is the general model.
+    pub is_untuned: bool,
     /// The judge that the recipe names.
     pub judge: Option<PathBuf>,
     /// What a synthesizer is tuned on; none where one was tuned before, or nothing is synthesized.
@@ -67,7 +69,9 @@ impl Sources {
         let samples = synthesizer.train.data.clone().map(Tuning::Samples);
         let tuning = samples.or(seeds.map(Tuning::Seeds));
         let is_tuned = synthesizer.checkpoint.is_some() || synthesizer.endpoint.is_some();
-        let tunes = !is_tuned && recipe.mix.synthetic && recipe.making.is_by_synthesizer();
+        let is_untuned = recipe.synthesizes_untuned();
+        let tunes =
+            !is_tuned && !is_untuned && recipe.mix.synthetic && recipe.making.is_by_synthesizer();
         let prompts = match recipe.prompts() {
             Some(path) => {
                 let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
@@ -80,8 +84,13 @@ impl Sources {
         };
         Ok(Self {
             base: model(&recipe.checkpoint),
-            synthesizer: synthesizer.checkpoint.as_ref().map(model),
             maker: recipe.making.checkpoint.as_ref().map(model),
+            synthesizer: if is_untuned {
+                Some(model(&recipe.checkpoint))
+            } else {
+                synthesizer.checkpoint.as_ref().map(model)
+            },
+            is_untuned,
             judge: recipe.filter.checkpoint.as_ref().map(model),
             tuning: tunes.then_some(tuning).flatten(),
             prompts,

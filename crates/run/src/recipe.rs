@@ -44,7 +44,11 @@ mod lora;
 mod models;
 mod optimizer_choices;
 mod stage_values;
+mod synthesizer;
 mod unread;
+mod unread_maker;
+mod unread_rule;
+mod unread_synthesizer;
 mod values;
 
 mod presets;
@@ -54,7 +58,7 @@ mod explanation;
 mod new;
 
 pub use address::is_variable;
-pub use checked::{Evaluate, Filter, Generate, Mix, Recipe, Synthesizer};
+pub use checked::{Evaluate, Filter, Generate, Mix, Recipe};
 pub use control::Control;
 pub use differences::{Difference, differences};
 pub use dtype::{Automatic, DeviceKind, Dtype, DtypeChoice, Processor};
@@ -76,6 +80,7 @@ pub use resolution::{
 pub use shape::Shape;
 pub use size::bytes as size_in_bytes;
 pub use stages::{Pipeline, StageData, TrainStage};
+pub use synthesizer::Synthesizer;
 pub use training::Training;
 pub use watching::{BestBy, HeldBack, OnSpike, Watching};
 

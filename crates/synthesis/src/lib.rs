@@ -14,6 +14,7 @@ mod show;
 
 pub mod prompts;
 
+pub mod corruption;
 pub mod opening;
 pub mod parse;
 pub mod requests;
@@ -33,6 +34,7 @@ pub mod rubrics;
 pub mod funnel;
 pub mod measure;
 
+pub use corruption::Corruption;
 pub use filter::{KeepRule, keep};
 pub use funnel::Funnel;
 pub use join::{Joined, Joiner, alone, join};
@@ -71,6 +73,7 @@ mod tests {
     #[test]
     fn words_are_those_of_the_files() {
         check(&Input::ALL, Input::as_str);
+        check(&Corruption::ALL, Corruption::as_str);
         check(&SameQuestion::ALL, SameQuestion::as_str);
         check(&JudgeKind::ALL, JudgeKind::as_str);
         check(&Joiner::ALL, Joiner::as_str);

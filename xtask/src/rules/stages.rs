@@ -26,6 +26,11 @@ const OTHER_MEANINGS: &[(&str, &str, &str)] = &[
         "filter",
         "an element of a drawing",
     ),
+    (
+        "crates/endpoint/src/wire",
+        "answer",
+        "a key of a recorded exchange",
+    ),
     ("crates/evaluation/src", "answer", "a column of a table"),
     ("crates/evaluation/src", "train", "a split of a data set"),
     (
@@ -48,6 +53,7 @@ const OTHER_MEANINGS: &[(&str, &str, &str)] = &[
         "score",
         "a column of a table",
     ),
+    ("crates/run/src/recipe", "filter", "a section of the recipe"),
     ("crates/run/src/recipe", "train", "a section of the recipe"),
     (
         "crates/run/src/recipe/stages.rs",
@@ -69,6 +75,11 @@ const OTHER_MEANINGS: &[(&str, &str, &str)] = &[
         "xtask/src/kill.rs",
         "report",
         "a folder of a run, seen from outside",
+    ),
+    (
+        "xtask/src/vllm/demo.rs",
+        "filter",
+        "a command of the program, seen from outside",
     ),
     (THIS_FILE, "answer", "this list"),
     (THIS_FILE, "filter", "this list"),

@@ -2,22 +2,35 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 
-use super::Tools;
-use super::compare::{TIE, Token};
-use super::server::Server;
+use super::compare::{Row, TIE, Token};
+use super::server::{Server, Tools};
 use crate::process;
 
 /// Stands for everything that is not the likeliest: both ways draw differently.
 const GREEDY: &str = "synthesizer.temperature=0.0";
 
+/// What of the demo can be chosen.
+#[derive(Default)]
+pub struct Options {
+    /// A tuned synthesizer; else one is tuned.
+    pub synthesizer: Option<PathBuf>,
+    /// Keys of the recipe.
+    pub set: Vec<String>,
+}
+
 /// Runs both and compares completions, triplets and verdicts; whether nothing differs that a near tie does not excuse.
-pub fn compare_demo(tools: Tools<'_>, work: &Path, pairs: usize) -> Result<bool> {
+pub fn compare_demo(
+    tools: Tools<'_>,
+    work: &Path,
+    pairs: usize,
+    options: &Options,
+) -> Result<bool> {
     let Tools {
         program,
         python,
@@ -36,19 +49,25 @@ pub fn compare_demo(tools: Tools<'_>, work: &Path, pairs: usize) -> Result<bool>
         command
             .arg("--set")
             .arg(format!("data.pairs={}", few.display()));
+        command.args(options.set.iter().flat_map(|one| ["--set", one]));
         command
             .arg(demo.join("recipe.toml"))
             .arg("--run-dir")
             .arg(run);
         command
     };
-    process::output(&mut filter(&own))?;
+    let mut here = filter(&own);
+    if let Some(folder) = &options.synthesizer {
+        let checkpoint = format!("synthesizer.checkpoint={}", folder.display());
+        here.arg("--set").arg(checkpoint);
+    }
+    process::output(&mut here)?;
 
     let judge = work.join("judge");
     let mut rename = Command::new(python);
     rename.arg(root.join("xtask/vllm/hub_names.py"));
     process::output(rename.arg(demo.join("base-model")).arg(&judge))?;
-    let tuned = own.join("tune-synthesizer/model");
+    let tuned = (options.synthesizer.clone()).unwrap_or_else(|| own.join("tune-synthesizer/model"));
     let synthesizer = Server::start(python, &tuned, "synthesizer", work)?;
     let judging = Server::start(python, &judge, "judge", &judge)?;
     let mut asked = filter(&there);
@@ -66,7 +85,7 @@ pub fn compare_demo(tools: Tools<'_>, work: &Path, pairs: usize) -> Result<bool>
 
     let (here, excused) = synthesis(program, (&own, &there), &tuned)?;
     let judged = verdicts(&own, &there)?;
-    println!(
+    eprintln!(
         "demo: {} of {} syntheses the same, {} until a near tie; {} of {} common verdicts the same, p_yes at most {:.1e} apart",
         here.same,
         here.all,
@@ -109,7 +128,7 @@ fn synthesis(
     let mut excused = Vec::new();
     for (id, their) in &parted {
         let (at, gap) = parting(&tokens[id], their);
-        println!("  demo {id}: parts at token {at}, {gap:.1e} apart");
+        eprintln!("  demo {id}: parts at token {at}, {gap:.1e} apart");
         if gap < TIE {
             excused.push(id.clone());
         }
@@ -119,8 +138,9 @@ fn synthesis(
             .into_values()
             .collect();
         // Who wrote it has a name there, and a digest here.
-        all.iter_mut()
-            .for_each(|one| one["origin"]["synthesizer"] = Value::Null);
+        for one in &mut all {
+            one["origin"]["synthesizer"] = Value::Null;
+        }
         all.retain(|one| {
             one["pair"]
                 .as_str()
@@ -173,7 +193,7 @@ fn tokens_of<'a>(
     ]);
     generate.arg(model).arg("--requests").arg(&asked);
     process::output(generate.arg("--output").arg(&output))?;
-    let read = |(id, line): (String, Value)| Ok((id, super::compare::Row::read(&line)?.tokens));
+    let read = |(id, line): (String, Value)| Ok((id, Row::read(&line)?.tokens));
     by_id(&output)?.into_iter().map(read).collect()
 }
 
@@ -224,7 +244,7 @@ fn verdicts(own: &Path, there: &Path) -> Result<Judged> {
         if our["verdict"] == their["verdict"] {
             judged.same += 1;
         } else {
-            println!(
+            eprintln!(
                 "  demo {id}: judged {} here, {} there",
                 our["verdict"], their["verdict"]
             );

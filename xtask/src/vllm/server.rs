@@ -3,8 +3,7 @@
 use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::os::unix::process::CommandExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -13,9 +12,22 @@ use anyhow::{Context as _, Result, bail};
 use crate::process;
 
 /// How long it may take to come up, on a machine that has other things to do.
-const PATIENCE: Duration = Duration::from_secs(900);
+const PATIENCE: Duration = Duration::from_mins(15);
+/// Tokens of a prompt and its answer; more would take memory that nothing here needs.
+const MOST_TOKENS: u64 = 2048;
 /// How long it may take to end when asked to.
 const GRACE: Duration = Duration::from_secs(20);
+
+/// What the comparison is done with.
+#[derive(Clone, Copy)]
+pub struct Tools<'a> {
+    /// The checkout.
+    pub root: &'a Path,
+    /// This program.
+    pub program: &'a Path,
+    /// The interpreter that has vLLM.
+    pub python: &'a Path,
+}
 
 /// A running vLLM; ended when dropped, with all processes that it started.
 pub struct Server {
@@ -37,8 +49,10 @@ impl Server {
         command.arg(model).args(["--served-model-name", name]);
         command.args(["--host", "127.0.0.1", "--port", &port.to_string()]);
         command.args(["--dtype", "float32", "--enforce-eager", "--seed", "0"]);
-        command.args(["--max-model-len", "2048", "--max-num-seqs", "32"]);
-        if sees(model)? {
+        let (length, sees) = about(model)?;
+        command.args(["--max-num-seqs", "32", "--max-model-len"]);
+        command.arg(length.min(MOST_TOKENS).to_string());
+        if sees {
             command.args(["--limit-mm-per-prompt", "{\"image\": 4}"]);
         }
         for (variable, value) in [
@@ -54,7 +68,6 @@ impl Server {
         command.stdin(Stdio::null()).stdout(said.try_clone()?);
         let child = command
             .stderr(said)
-            .process_group(0)
             .spawn()
             .with_context(|| format!("cannot start `{}`", python.display()))?;
         let mut server = Self { child, port };
@@ -67,7 +80,7 @@ impl Server {
         format!("http://127.0.0.1:{}/v1", self.port)
     }
 
-    fn wait(&mut self, log: &PathBuf) -> Result<()> {
+    fn wait(&mut self, log: &Path) -> Result<()> {
         let start = Instant::now();
         while start.elapsed() < PATIENCE {
             if let Some(status) = self.child.try_wait()? {
@@ -100,29 +113,31 @@ impl Server {
         };
         asked().is_ok_and(|said| said.contains(" 200 "))
     }
-
-    fn signal(&self, signal: &str) {
-        let group = format!("-{}", self.child.id());
-        process::succeeds(Command::new("kill").args([signal, "--", &group]));
-    }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.signal("-TERM");
+        // Asked to, it ends its own processes as well.
+        let id = self.child.id().to_string();
+        process::succeeds(Command::new("kill").args(["-TERM", &id]));
         let start = Instant::now();
         while start.elapsed() < GRACE && matches!(self.child.try_wait(), Ok(None)) {
             std::thread::sleep(Duration::from_millis(100));
         }
-        // Whatever is left of its group.
-        self.signal("-KILL");
+        let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// Whether a model takes pictures.
-fn sees(model: &Path) -> Result<bool> {
+/// The longest text of a model, and whether it takes pictures.
+fn about(model: &Path) -> Result<(u64, bool)> {
     let text = std::fs::read_to_string(model.join("config.json"))?;
     let config: serde_json::Value = serde_json::from_str(&text)?;
-    Ok(config["vision_config"].is_object())
+    let own = [&config, &config["text_config"]];
+    let longest = own.map(|part| part["max_position_embeddings"].as_u64());
+    let longest = longest.into_iter().flatten().next();
+    Ok((
+        longest.unwrap_or(MOST_TOKENS),
+        config["vision_config"].is_object(),
+    ))
 }

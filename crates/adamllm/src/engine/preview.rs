@@ -22,9 +22,12 @@ pub fn run(shared: &Shared, stage: &Stage, number: usize) -> Result<()> {
         bail!("`--preview 0` would show nothing; name how many pairs");
     }
     let graph = Graph::read(&stage.run_dir);
+    let mut set = stage.set.clone();
+    set.push("data.held_out=0.0".to_owned());
+    set.push("data.max_bad=1.0".to_owned());
     let recipe = recipes::load(
         &stage.recipe,
-        &stage.set,
+        &set,
         machine::automatic(shared),
         Fitting::default(),
     )?;
@@ -35,10 +38,9 @@ pub fn run(shared: &Shared, stage: &Stage, number: usize) -> Result<()> {
         let model = folder.path.join("model");
         (folder.manifest().is_some() && model.join("config.json").is_file()).then_some(model)
     });
-    let mut set = stage.set.clone();
-    set.push("data.held_out=0.0".to_owned());
-    set.push("data.max_bad=1.0".to_owned());
-    if let Some(model) = tuned {
+    let synthesizer = &recipe.synthesizer;
+    let is_untuned = recipe.synthesizes_untuned();
+    if let Some(model) = tuned.filter(|_| !is_untuned) {
         let model = std::path::absolute(model)?;
         // What it was tuned with is not asked for any more.
         let of_tuning = [
@@ -53,8 +55,8 @@ pub fn run(shared: &Shared, stage: &Stage, number: usize) -> Result<()> {
         });
         set.push(format!("synthesizer.checkpoint={}", model.display()));
     } else if by_synthesizer {
-        let synthesizer = &recipe.synthesizer;
-        if synthesizer.checkpoint.is_none() && synthesizer.endpoint.is_none() {
+        let is_named = synthesizer.checkpoint.is_some() || synthesizer.endpoint.is_some();
+        if !is_named && !is_untuned {
             bail!(
                 "the synthesizer is not tuned yet; tune it first: adamllm tune-synthesizer {} --run-dir {}",
                 stage.recipe.display(),

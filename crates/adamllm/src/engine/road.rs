@@ -244,9 +244,13 @@ fn walk(
             print!("the recipe is sound\n{}", plan.text());
         });
     }
+    // Before an endpoint hears of the run.
+    let forecast = forecast::look(&driver, &asked.span)?;
+    if let Some(forecast) = &forecast {
+        refuse_short_caps(forecast, asked.yes)?;
+    }
     let ready = preflight::look(&driver, &asked.span)?;
-    if let Some(forecast) = forecast::look(&driver, &ready)? {
-        refuse_short_caps(&forecast, asked.yes)?;
+    if let Some(forecast) = forecast {
         report.note(format!("{}: {}", forecast.basis, forecast.total.text()));
         forecast.keep(&run.path)?;
     }

@@ -38,14 +38,11 @@ impl Reader {
 
 /// All that run a model.
 const MODELS: &[Reader] = &[TuneSynthesizer, Synthesize, Filter, Train, Answer];
-/// All that may run the general model.
-const GENERAL: &[Reader] = &[TuneSynthesizer, Filter, Train, Answer];
 
 /// The stages that read a key, in the order of a run.
 pub fn readers(key: &str) -> &'static [Reader] {
     match key {
         "run.seed" => Reader::value_variants(),
-        "model.checkpoint" | "model.extra_bos" => GENERAL,
         // It chooses presets, which are keys of their own; the controls and the stages of a training are stages of their own.
         "model.family"
         | "evaluate.controls"
@@ -54,7 +51,7 @@ pub fn readers(key: &str) -> &'static [Reader] {
         | "train.stages" => &[],
         "data.truth" => &[Report],
         "data.max_bad" => &[Pairs, TuneSynthesizer, Train],
-        "synthesizer.input" => &[TuneSynthesizer, Synthesize],
+        "synthesizer.input" | "synthesizer.tuned" => &[TuneSynthesizer, Synthesize],
         "synthesizer.seed_data" | "synthesizer.blank_images" => &[TuneSynthesizer],
         "synthesizer.prompts" => &[TuneSynthesizer, Synthesize, Filter, Mix],
         "maker.prompts" => &[Synthesize, Filter, Mix],

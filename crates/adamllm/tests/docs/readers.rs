@@ -32,8 +32,10 @@ const BY_CONTENT: &[&str] = &[
     "maker.temperature",
     "maker.top_p",
     "model.memory",
+    "synthesizer.corrupt",
     "synthesizer.min_p",
     "synthesizer.repetition_penalty",
+    "synthesizer.tuned",
 ];
 
 /// Compares every stage of a finished run.

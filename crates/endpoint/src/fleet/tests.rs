@@ -331,6 +331,24 @@ fn limits_a_minute_are_kept_at_each_endpoint() {
 }
 
 #[test]
+fn absurd_counts_and_pauses_break_nothing() {
+    let limits = Limits {
+        tokens_per_minute: Some(6000),
+        ..Limits::default()
+    };
+    let mut play = Play::limited(1, &limits);
+    let sent = play.fleet.sent(play.now, 0, u64::MAX);
+    play.pass(1.0);
+    play.end(sent, Ok(u64::MAX));
+    assert!(play.wait() <= 301.0);
+    let too_many = Failure::TooMany {
+        retry_after: Some(Duration::MAX),
+    };
+    play.one(0, Err(&too_many));
+    assert!(play.wait() <= 24.0 * 3600.0);
+}
+
+#[test]
 fn an_empty_fleet_waits_for_nothing() {
     let mut play = Play::new(0);
     assert_eq!(play.pick(None), Pick::Wait(None));

@@ -12,8 +12,11 @@ use super::speed::{Growth, Speed};
 /// More at once stays if work grows with at least this exponent: half as many again have to bring 8 % more.
 const WORTH_MORE: f64 = 0.2;
 
-/// Fewer at once stay if work falls with at most this exponent: a third less may cost 4 %.
-const WORTH_LESS: f64 = 0.1;
+/// Fewer at once stay if work falls with at most this exponent: a third less may cost 2.4 %.
+const WORTH_LESS: f64 = 0.06;
+
+/// There are no fewer, so that one is there when the other is done.
+const FEWEST: usize = 2;
 
 /// How much wider the next try is while work still grows about as the requests do, and otherwise.
 const FAR: f64 = 2.0;
@@ -182,6 +185,7 @@ impl Climb {
         answers.max(SMALLEST_ROUND)
     }
 
+    /// Compares what is tried with what was before, and takes one of both once that is sure.
     fn judge(&mut self, to: usize, round: usize) {
         let (Some(base), Some(speed)) = (&self.base, &self.speed) else {
             return self.keep_level();
@@ -203,6 +207,7 @@ impl Climb {
         }
     }
 
+    /// Measures at the level until it is time for the next try.
     fn rest(&mut self, now: Instant, round: usize, learned: Option<usize>) {
         let (answers, of_one) = match &self.speed {
             Some(speed) => (speed.answers(), speed.of_one()),
@@ -235,9 +240,9 @@ impl Climb {
         let allowed = self.level.min(learned.unwrap_or(self.most));
         let up = (self.level as f64 * self.factor).ceil() as usize;
         let up = up.min(self.most);
-        let down = (allowed as f64 / NEAR).floor() as usize;
+        let down = ((allowed as f64 / NEAR).floor() as usize).max(FEWEST);
         let can_rise = up > self.level && learned.is_none_or(|it| self.level <= it);
-        let can_fall = down > 0 && !self.is_first;
+        let can_fall = down < allowed && !self.is_first;
         self.rest.answers = 0;
         self.rest.began = None;
         let is_skipped = self.next == Direction::Down && self.skipped < self.skip;
@@ -253,6 +258,8 @@ impl Climb {
                 return;
             }
             Direction::Up => {
+                // It goes no higher.
+                self.is_first = false;
                 self.next = Direction::Down;
                 return;
             }

@@ -58,11 +58,6 @@ pub(crate) fn read(
     }
 }
 
-/// Whether where an answer begins can be told by its text alone: tokens of ASCII are never halves of characters.
-pub(crate) fn is_told_by_text(answer: &str) -> bool {
-    answer.is_ascii()
-}
-
 /// An echoed prompt: the tokens that reach beyond its beginning and begin before its end. One that both share belongs to the
 /// answer.
 fn of_echo(value: &Value, before: usize, answer: &str) -> Result<Likelihood, String> {
@@ -157,7 +152,14 @@ fn of_prompt(value: &Value, before: Option<usize>, answer: &str) -> Result<Likel
     {
         all.pop();
     }
-    let start = begun(&all, answer).or(before.filter(|before| *before < all.len()));
+    // What the endpoint counted is trusted if it leaves the answer's text; a tokenizer may write a blank before it.
+    let counted = before.filter(|before| {
+        let own = all.get(*before..all.len() - 1).unwrap_or_default();
+        let texts = own.iter().map(|(_, text)| text.as_str());
+        letters(&texts.collect::<String>()) == letters(answer)
+    });
+    let start = counted.or_else(|| begun(&all, answer));
+    let start = start.or(before.filter(|before| *before < all.len()));
     let Some(start) = start else {
         return Err("no tokens of the answer at the end of the prompt".to_owned());
     };
@@ -171,22 +173,22 @@ fn of_prompt(value: &Value, before: Option<usize>, answer: &str) -> Result<Likel
 /// Where the tokens begin that an answer and its end of turn are made of, by their texts; blanks are passed over, since a
 /// tokenizer may tell them otherwise.
 fn begun(tokens: &[(f64, String)], answer: &str) -> Option<usize> {
-    let letters = |text: &str| {
-        text.chars()
-            .filter(|c| !c.is_whitespace())
-            .rev()
-            .collect::<Vec<char>>()
-    };
-    // From the end on.
     let wanted = letters(answer);
-    let mut rest = wanted.as_slice();
+    let mut rest = wanted.as_str();
     for (at, (_, text)) in tokens.iter().enumerate().rev().skip(1) {
         if rest.is_empty() {
             return Some(at + 1);
         }
-        rest = rest.strip_prefix(letters(text).as_slice())?;
+        rest = rest.strip_suffix(&letters(text))?;
     }
     None
+}
+
+/// A text without its blanks.
+fn letters(text: &str) -> String {
+    text.chars()
+        .filter(|letter| !letter.is_whitespace())
+        .collect()
 }
 
 #[cfg(test)]
@@ -239,11 +241,17 @@ mod tests {
             null, token("<assistant>", -7.0), token("\n", -6.0), token("Te", -0.5), token("a ", -0.5), token("pot", -0.5),
             token("<end>", -0.25), token("\n", -3.0),
         ]});
-        let found = of_prompt(&value, None, "Tea pot").expect("found");
+        let found = of_prompt(&value, Some(3), "Tea pot").expect("found");
         assert_eq!((found.log_probability, found.tokens), (-1.75, 4));
-        // What the endpoint counted is asked only where texts do not tell.
-        let found = of_prompt(&value, Some(1), "Tea pot").expect("found");
-        assert_eq!(found.tokens, 4);
+        // A blank that the tokenizer writes before the answer is one of its tokens.
+        let found = of_prompt(&value, Some(2), "Tea pot").expect("found");
+        assert_eq!((found.log_probability, found.tokens), (-7.75, 5));
+        // A count that leaves another text is wrong.
+        for wrong in [None, Some(1), Some(4), Some(40)] {
+            let found = of_prompt(&value, wrong, "Tea pot").expect("found");
+            assert_eq!(found.tokens, 4);
+        }
+        // Where texts do not tell, such as halves of characters, it is all that there is.
         let found = of_prompt(&value, Some(3), "Tea cup").expect("found");
         assert_eq!(found.tokens, 4);
         assert!(of_prompt(&value, None, "Tea cup").is_err());

@@ -29,10 +29,15 @@ fn erfc(x: f64) -> f64 {
     scale / (x + tail)
 }
 
-/// The point below which a share `p` of Student's t with `freedom` degrees lies.
+/// The point below which a share `p` of Student's t with `freedom` degrees lies; both are above 0, and `p` is below 1.
 ///
 /// Found by bisection on the exact distribution function.
-pub(crate) fn t_quantile(p: f64, freedom: f64) -> f64 {
+///
+/// ```
+/// let t = evaluation::statistics::t_quantile(0.975, 4.0);
+/// assert!((t - 2.776_445_105).abs() < 1e-9);
+/// ```
+pub fn t_quantile(p: f64, freedom: f64) -> f64 {
     if p < 0.5 {
         return -t_quantile(1.0 - p, freedom);
     }
@@ -42,6 +47,9 @@ pub(crate) fn t_quantile(p: f64, freedom: f64) -> f64 {
     }
     for _ in 0..200 {
         let middle = 0.5 * (low + high);
+        if middle <= low || middle >= high {
+            break;
+        }
         if t_cdf(middle, freedom) < p {
             low = middle;
         } else {
@@ -51,22 +59,40 @@ pub(crate) fn t_quantile(p: f64, freedom: f64) -> f64 {
     0.5 * (low + high)
 }
 
+/// The share of Student's t with `freedom` degrees, above 0, that is as far from 0 as `t`: a two-sided p-value.
+///
+/// ```
+/// let p = evaluation::statistics::t_two_sided(-2.776_445_105, 4.0);
+/// assert!((p - 0.05).abs() < 1e-9);
+/// ```
+pub fn t_two_sided(t: f64, freedom: f64) -> f64 {
+    let square = t * t;
+    let all = freedom + square;
+    incomplete_beta(freedom / all, square / all, freedom / 2.0, 0.5)
+}
+
 /// The share of Student's t with `freedom` degrees below `t`.
 pub(crate) fn t_cdf(t: f64, freedom: f64) -> f64 {
-    let tail = 0.5 * incomplete_beta(freedom / (freedom + t * t), freedom / 2.0, 0.5);
+    let tail = 0.5 * t_two_sided(t, freedom);
     if t > 0.0 { 1.0 - tail } else { tail }
 }
 
 /// The regularised incomplete beta function I_x(a, b), by its continued fraction (Lentz's method).
-fn incomplete_beta(x: f64, a: f64, b: f64) -> f64 {
-    if x <= 0.0 || x >= 1.0 {
+///
+/// `y` is 1 − x, which a caller knows more exactly than can be computed from an x near 1.
+fn incomplete_beta(x: f64, y: f64, a: f64, b: f64) -> f64 {
+    if x <= 0.0 || y <= 0.0 {
         return if x <= 0.0 { 0.0 } else { 1.0 };
     }
     if x > (a + 1.0) / (a + b + 2.0) {
-        return 1.0 - incomplete_beta(1.0 - x, b, a);
+        return 1.0 - incomplete_beta(y, x, b, a);
     }
-    let front =
-        (ln_gamma(a + b) - ln_gamma(a) - ln_gamma(b) + a * x.ln() + b * (-x).ln_1p()).exp() / a;
+    let (ln_x, ln_y) = if x < y {
+        (x.ln(), (-x).ln_1p())
+    } else {
+        ((-y).ln_1p(), y.ln())
+    };
+    let front = (ln_gamma(a + b) - ln_gamma(a) - ln_gamma(b) + a * ln_x + b * ln_y).exp() / a;
     let near = |v: f64| if v.abs() < 1e-300 { 1e-300 } else { v };
     let (mut above, mut below) = (1.0, 1.0 / near(1.0 - (a + b) * x / (a + 1.0)));
     let mut fraction = below;

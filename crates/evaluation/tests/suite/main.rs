@@ -2,6 +2,8 @@
 
 #[path = "../planted/mod.rs"]
 mod planted;
+#[path = "../seeded/mod.rs"]
+mod seeded;
 #[path = "../simulation/mod.rs"]
 mod simulation;
 
@@ -15,6 +17,7 @@ mod planted_leaks;
 mod rouge;
 mod scoring;
 mod second_derivation;
+mod seeds;
 mod strict;
 mod systems;
 

@@ -53,7 +53,17 @@ impl Served<'_> {
     /// have stood there, by number.
     pub fn prompt_logprobs(&self, request: &Request) -> Option<Value> {
         let others = request.prompt_logprobs().filter(|_| self.gives_logprobs)?;
-        let list = self.prompt_pieces(request, others);
+        let mut list = self.prompt_pieces(request, others);
+        if request.prompt.is_none() {
+            // As templates write it after a turn.
+            list.push(Scored {
+                text: "<end>".to_owned(),
+                offset: 0,
+                logprob: self.likely.map_or(-0.5, |likely| likely("", "<end>")),
+                others: Vec::new(),
+                id: 2,
+            });
+        }
         let told = list.iter().enumerate().map(|(at, piece)| {
             if at == 0 {
                 return Value::Null;

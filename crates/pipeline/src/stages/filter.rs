@@ -40,7 +40,7 @@ pub const VERDICTS: &str = "verdicts.jsonl";
 pub const COMPLETIONS: &str = "completions.jsonl";
 
 /// Its section of the recipe.
-const SECTION: &str = "filter";
+pub(crate) const SECTION: &str = "filter";
 
 /// Tokens that a judge's answer is taken to have, for a plan.
 const ANSWER_TOKENS: f64 = 16.0;

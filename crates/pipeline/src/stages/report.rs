@@ -30,11 +30,11 @@ use self::about::about;
 use self::changed::changed;
 use self::conversations::as_shown;
 use self::endpoints::spent;
-use super::filter::{Filter, KEPT, KEPT_TASKS, VERDICTS};
+use super::filter::{self, Filter, KEPT, KEPT_TASKS, VERDICTS};
 use super::mix::Mix;
 use super::pairs::{self, PAIRS, Pairs};
 use super::score::{ADAPTED, BASE, SCORES, Score, Scores};
-use super::synthesize::{Synthesize, TRIPLETS};
+use super::synthesize::{self, Synthesize, TRIPLETS};
 use super::train::Train;
 use super::trainings::Trained;
 use super::tune_synthesizer::TuneSynthesizer;
@@ -297,9 +297,9 @@ impl Report {
     fn endpoints(&self, site: &Site<'_>) -> BTreeMap<String, EndpointRow> {
         let of = &self.of;
         let stages = [
-            ("synthesizer", of.synthesized.name()),
+            (synthesize::SECTION, of.synthesized.name()),
             ("maker", of.synthesized.name()),
-            ("filter", of.kept.name()),
+            (filter::SECTION, of.kept.name()),
         ];
         let named = stages.into_iter().filter_map(|(section, stage)| {
             let model = self.endpoints.get(section)?;

@@ -10,13 +10,14 @@ use run::plan::Cost;
 use run::recipe::{EndpointPlace, Recipe, StageData, Training};
 use run::{Node, Place as NodePlace};
 use serde::{Deserialize, Serialize};
-use synthesis::{Input, ParseOptions, Prompts, SameQuestion};
+use synthesis::{Corruption, Input, ParseOptions, Prompts, SameQuestion};
 
 use self::making::{Made, Making};
 use super::pairs::{self, PAIRS, Pairs};
 use super::tune_synthesizer::TuneSynthesizer;
 use crate::answering::{Answerer, Local, There};
 use crate::bad_records::tell_left_out;
+use crate::corruption::corrupted;
 use crate::endpoints::{self, AskedPlace, AskedThere, Place};
 use crate::error::{Imbalance, Result};
 use crate::estimate::{Asked, Estimate, caption_samples};
@@ -38,7 +39,7 @@ pub const TASKS: &str = "tasks.jsonl";
 pub const COMPLETIONS: &str = "completions.jsonl";
 
 /// Its section of the recipe.
-const SECTION: &str = "synthesizer";
+pub(crate) const SECTION: &str = "synthesizer";
 
 /// Writes triplets, or conversations.
 #[derive(Clone, Debug)]
@@ -47,12 +48,15 @@ pub struct Synthesize {
     /// Another maker than the synthesizer.
     making: Option<Making>,
     tuned: Link<TuneSynthesizer>,
-    /// A synthesizer that was tuned before.
+    /// A synthesizer that is taken as it is.
     checkpoint: Option<PathBuf>,
+    /// Whether that is the general model.
+    is_untuned: bool,
     /// One that is asked at an endpoint.
     endpoint: Option<EndpointPlace>,
     enabled: bool,
     input: Input,
+    corruption: Corruption,
     same_question: SameQuestion,
     temperature: f64,
     top_p: f64,
@@ -102,9 +106,11 @@ impl Synthesize {
             making: Making::of(recipe, sources),
             tuned,
             checkpoint: sources.synthesizer.clone(),
+            is_untuned: sources.is_untuned,
             endpoint: settings.endpoint.clone(),
             enabled: recipe.mix.synthetic,
             input: settings.input,
+            corruption: settings.corrupt.shown_by(settings.input),
             same_question: settings.same_question,
             temperature: settings.temperature,
             top_p: settings.top_p,
@@ -172,6 +178,9 @@ impl Stage for Synthesize {
         if self.repetition_penalty != 1.0 {
             reader.keys(&["synthesizer.repetition_penalty"]);
         }
+        if self.corruption != Corruption::None {
+            reader.keys(&["synthesizer.corrupt"]);
+        }
         if let Some(path) = &self.prompts_file {
             reader.file("the prompts", path)?;
         }
@@ -181,6 +190,9 @@ impl Stage for Synthesize {
             return reader.texts("the synthesizer's template", "model.checkpoint", &self.base);
         }
         match &self.checkpoint {
+            Some(folder) if self.is_untuned => {
+                reader.model("the synthesizer", "model.checkpoint", folder)
+            }
             Some(folder) => reader.model("the synthesizer", "synthesizer.checkpoint", folder),
             None => Ok(()),
         }
@@ -288,8 +300,10 @@ impl Stage for Synthesize {
             repetition_penalty: self.repetition_penalty,
             ..synthesis::synthesis_decoding(processor.end_of_text())
         };
-        let asked = synthesis::synthesis_requests(&pairs, self.input, &decoding, &self.prompts);
-        let (requests, mut rejected) = (asked.items, asked.rejected);
+        let (shown, mut rejected) = corrupted(site, &pairs, self.corruption, self.seed)?;
+        let asked = synthesis::synthesis_requests(&shown, self.input, &decoding, &self.prompts);
+        let requests = asked.items;
+        rejected.extend(asked.rejected);
         if pairs.len() != requests.len() + rejected.len() {
             let found = Imbalance::Requests {
                 pairs: pairs.len(),

@@ -1,4 +1,4 @@
-//! A synthesizer is tuned on seed data, unless the recipe names a tuned one.
+//! A synthesizer is tuned on seed data, unless the recipe names a tuned one or wants the general model itself to synthesize.
 
 use std::path::{Path, PathBuf};
 
@@ -30,6 +30,7 @@ pub const NAME: &str = "tune-synthesizer";
 #[derive(Clone, Debug)]
 pub struct TuneSynthesizer {
     tuning: Option<Tuning>,
+    is_untuned: bool,
     base: PathBuf,
     input: Input,
     blank_images: f64,
@@ -54,6 +55,12 @@ pub enum Counts {
         #[serde(rename = "tuned before")]
         tuned_before: u64,
     },
+    /// The general model itself synthesizes.
+    Untuned {
+        /// Always 1.
+        #[serde(rename = "left untuned")]
+        left_untuned: u64,
+    },
     /// What the training counted.
     Tuned(Trained),
 }
@@ -64,6 +71,7 @@ impl TuneSynthesizer {
         let settings = &recipe.synthesizer;
         Self {
             tuning: sources.tuning.clone(),
+            is_untuned: sources.is_untuned,
             base: sources.base.clone(),
             input: settings.input,
             blank_images: settings.blank_images,
@@ -121,6 +129,9 @@ impl Stage for TuneSynthesizer {
     }
 
     fn reads(&self, reader: &mut Reader<'_>) -> Result<()> {
+        if self.is_untuned {
+            reader.keys(&["synthesizer.tuned"]);
+        }
         let Some(tuning) = &self.tuning else {
             return Ok(());
         };
@@ -166,6 +177,7 @@ impl Stage for TuneSynthesizer {
 
     fn run(&self, site: &Site<'_>) -> Result<Counts> {
         let path = match &self.tuning {
+            None if self.is_untuned => return Ok(Counts::Untuned { left_untuned: 1 }),
             None => return Ok(Counts::Before { tuned_before: 1 }),
             Some(Tuning::Seeds(path)) => path,
             Some(Tuning::Samples(data)) => {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use synthesis::{Answers, CaptionPosition, Input, Joiner, JudgeKind, SameQuestion, WithoutTriplet};
+use synthesis::{Answers, CaptionPosition, Joiner, JudgeKind, WithoutTriplet};
 use toml::Value;
 
 use corpus::ModelPlace;
@@ -20,6 +20,7 @@ use super::optimizer_choices;
 use super::resolution::{FAMILY, Resolution, Surroundings, resolve_most, without_column};
 use super::stage_values;
 use super::stages::TrainStage;
+use super::synthesizer::Synthesizer;
 use super::training::Training;
 use super::unread;
 use super::values::Values;
@@ -78,37 +79,6 @@ pub struct Recipe {
     pub endpoints: EndpointSettings,
     /// How the trainings were fitted to the device; none where no device was named.
     pub fits: Vec<Fitted>,
-}
-
-/// `[synthesizer]`.
-#[derive(Clone, Debug)]
-pub struct Synthesizer {
-    /// A tuned synthesizer.
-    pub checkpoint: Option<PathBuf>,
-    /// A tuned synthesizer that is asked at an endpoint.
-    pub endpoint: Option<EndpointPlace>,
-    /// Seed data to tune one from the model.
-    pub seed_data: Option<PathBuf>,
-    /// What it sees: picture, caption, both or none.
-    pub input: Input,
-    /// Share of blank pictures in tuning.
-    pub blank_images: f64,
-    /// How instructions are compared.
-    pub same_question: SameQuestion,
-    /// Tuning.
-    pub train: Training,
-    /// 0 is greedy.
-    pub temperature: f64,
-    /// Nucleus sampling.
-    pub top_p: f64,
-    /// The least share of the likeliest token's probability; 0 is off.
-    pub min_p: f64,
-    /// Makes tokens of prompt and answer less likely; 1 is off.
-    pub repetition_penalty: f64,
-    /// The most tokens it writes.
-    pub max_new_tokens: usize,
-    /// A TOML file that replaces prompts by name.
-    pub prompts: Option<PathBuf>,
 }
 
 /// `[filter]`.
@@ -249,21 +219,7 @@ impl Recipe {
             max_bad: get.number("data.max_bad"),
             held_out: get.number("data.held_out"),
             truth: get.path("data.truth"),
-            synthesizer: Synthesizer {
-                checkpoint: get.model("synthesizer.checkpoint"),
-                endpoint: get.endpoint("synthesizer"),
-                seed_data: get.path("synthesizer.seed_data"),
-                input: get.word("synthesizer.input"),
-                blank_images: get.number("synthesizer.blank_images"),
-                same_question: get.word("synthesizer.same_question"),
-                train: get.training("synthesizer.train"),
-                temperature: get.number("synthesizer.temperature"),
-                top_p: get.number("synthesizer.top_p"),
-                min_p: get.number("synthesizer.min_p"),
-                repetition_penalty: get.number("synthesizer.repetition_penalty"),
-                max_new_tokens: get.integer("synthesizer.max_new_tokens") as usize,
-                prompts: get.path("synthesizer.prompts"),
-            },
+            synthesizer: get.synthesizer(),
             making: get.making(),
             filter: Filter {
                 enabled: get.flag("filter.enabled"),
@@ -330,12 +286,14 @@ impl Recipe {
         errors.extend(recipe.family_problem());
         let demo = recipe.checkpoint == Path::new(DEMO);
         let given = &recipe.synthesizer;
-        let has_synthesizer = given.checkpoint.is_some() || given.endpoint.is_some() || tunes;
+        let is_named = given.checkpoint.is_some() || given.endpoint.is_some();
+        let has_synthesizer = is_named || tunes || !given.tuned;
         let is_by_synthesizer = recipe.making.is_by_synthesizer();
         if !demo && !has_synthesizer && recipe.mix.synthetic && is_by_synthesizer {
             errors.push(
                 "a `model.checkpoint` other than the demo base needs a synthesizer: name a tuned one in \
-                 `synthesizer.checkpoint` or `synthesizer.endpoint`, or seed data to tune one in `synthesizer.seed_data`"
+                 `synthesizer.checkpoint` or `synthesizer.endpoint`, or seed data to tune one in `synthesizer.seed_data`; or \
+                 let the model itself synthesize with `synthesizer.tuned = false`"
                     .to_owned(),
             );
         }
@@ -463,7 +421,13 @@ impl Recipe {
     /// Whether there is something to tune a synthesizer on.
     fn tunes(&self) -> bool {
         let tuning = &self.synthesizer;
-        tuning.seed_data.is_some() || tuning.train.data.is_some()
+        tuning.tuned && (tuning.seed_data.is_some() || tuning.train.data.is_some())
+    }
+
+    /// Whether the general model itself is asked to synthesize, on this machine.
+    pub fn synthesizes_untuned(&self) -> bool {
+        let synthesizer = &self.synthesizer;
+        self.mix.synthetic && !synthesizer.tuned && synthesizer.endpoint.is_none()
     }
 
     /// Whether the model is the shipped demo base.

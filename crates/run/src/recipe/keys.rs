@@ -1,7 +1,8 @@
 //! Every key of a recipe: its shape, its preset and where the preset comes from.
 
 use synthesis::{
-    Answers, CaptionPosition, Input, Joiner, JudgeKind, Maker, SameQuestion, WithoutTriplet,
+    Answers, CaptionPosition, Corruption, Input, Joiner, JudgeKind, Maker, SameQuestion,
+    WithoutTriplet,
 };
 
 use super::dtype::DtypeChoice;
@@ -127,6 +128,13 @@ const BEFORE_TUNING: &[Key] = &[
         "seed records to tune the synthesizer from the model"
     ),
     key!(
+        "synthesizer.tuned",
+        Shape::Flag,
+        "true",
+        "paper, section 3.1",
+        "whether the synthesizer is a tuned one; off: the general model itself is asked, and nothing is tuned"
+    ),
+    key!(
         "synthesizer.input",
         Shape::Word(&Input::WORDS),
         "\"both\"",
@@ -139,6 +147,13 @@ const BEFORE_TUNING: &[Key] = &[
         "0.1",
         "paper, section 3.1",
         "share of blank pictures in tuning"
+    ),
+    key!(
+        "synthesizer.corrupt",
+        Shape::Word(&Corruption::WORDS),
+        "\"none\"",
+        "paper, table 12",
+        "what is made worse for the synthesizer alone, drawn by the pair's id: noise over pictures, a quarter of them, or half of the caption"
     ),
     key!(
         "synthesizer.same_question",

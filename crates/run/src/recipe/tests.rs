@@ -142,6 +142,7 @@ fn every_word_of_a_recipe_is_a_variant() {
                 "model.dtype" => is::<DtypeChoice>(word),
                 "model.family" => is::<Family>(word),
                 "synthesizer.input" => is::<synthesis::Input>(word),
+                "synthesizer.corrupt" => is::<synthesis::Corruption>(word),
                 "synthesizer.same_question" => is::<synthesis::SameQuestion>(word),
                 "filter.judge" => is::<synthesis::JudgeKind>(word),
                 "mix.without_triplet" => is::<synthesis::WithoutTriplet>(word),

@@ -1,19 +1,17 @@
 //! Keys that a recipe gives and that nothing would read: each is an error that says what does read it.
 
-mod given;
-mod of_maker;
-
-use synthesis::Maker;
+use synthesis::{Input, Maker};
 use toml::Value;
 
-use self::given::{Unread, Values, unread};
-use self::of_maker::{maker_of, of_maker};
 use super::control::Control;
 use super::family::Family;
 use super::resolution::{Origin, Resolution};
 use super::shape::listed;
 use super::stages::{PIPELINE, STAGES, StageData, section_of};
 use super::training::Scheduler;
+use super::unread_maker::{maker_of, of_maker};
+use super::unread_rule::{Unread, Values, unread};
+use super::unread_synthesizer;
 
 /// What is wrong with the keys that are given, one sentence for each reason. `model_types` are those of the folders that the
 /// recipe names.
@@ -68,6 +66,7 @@ fn all(recipe: Values<'_>, model_types: &[String]) -> Vec<Unread> {
                 "synthesizer.repetition_penalty",
                 "synthesizer.max_new_tokens",
                 "synthesizer.endpoint",
+                "synthesizer.corrupt",
                 "filter.",
                 "mix.",
                 "train.",
@@ -84,6 +83,8 @@ fn all(recipe: Values<'_>, model_types: &[String]) -> Vec<Unread> {
                 "synthesizer.checkpoint",
                 "synthesizer.endpoint",
                 "synthesizer.seed_data",
+                "synthesizer.tuned",
+                "synthesizer.corrupt",
                 "synthesizer.input",
                 "synthesizer.blank_images",
                 "synthesizer.same_question",
@@ -102,7 +103,8 @@ fn all(recipe: Values<'_>, model_types: &[String]) -> Vec<Unread> {
                 "mix.caption_position",
                 "data.truth",
             ],
-            &["mix.synthetic"],
+            // Stages of a training say by themselves whether any has synthetic tasks.
+            &["mix.synthetic", STAGES, PIPELINE],
             if recipe.has(STAGES) {
                 "it is for synthetic tasks, and no stage of the training has any"
             } else {
@@ -111,6 +113,7 @@ fn all(recipe: Values<'_>, model_types: &[String]) -> Vec<Unread> {
         ));
     }
     all.extend(of_maker(recipe));
+    all.extend(unread_synthesizer::untuned(recipe));
     if recipe.has("synthesizer.checkpoint") {
         all.push(unread(
             &[
@@ -130,13 +133,14 @@ fn all(recipe: Values<'_>, model_types: &[String]) -> Vec<Unread> {
             "the synthesizer is tuned on the samples of `synthesizer.train.data` as they are, and not on seed data",
         ));
     }
-    if !recipe.says("synthesizer.input", synthesis::Input::Both.as_str()) {
+    if !recipe.says("synthesizer.input", Input::Both.as_str()) {
         all.push(unread(
             &["synthesizer.blank_images"],
             &["synthesizer.input"],
             "it is for `synthesizer.input = \"both\"`, where a caption says what a blank picture does not",
         ));
     }
+    all.extend(unread_synthesizer::corruption(recipe));
     if recipe.is_zero("synthesizer.temperature") {
         all.push(unread(
             &["synthesizer.top_p", "synthesizer.min_p"],
@@ -221,20 +225,32 @@ fn of_endpoints(recipe: Values<'_>) -> Vec<Unread> {
             let names = OF_PLACE.map(|name| format!("{section}.{name}"));
             all.push(Unread {
                 keys: names.to_vec(),
-                because: vec![endpoint.clone(), switch.to_owned()],
+                because: [endpoint.as_str(), switch, "mix.synthetic", STAGES, PIPELINE]
+                    .map(str::to_owned)
+                    .to_vec(),
                 why: format!("it is for a model at `{endpoint}`, and none is asked there"),
             });
         }
     }
     if synthesizer {
         all.push(unread(
-            &["synthesizer.seed_data", "synthesizer.blank_images", "synthesizer.train."],
+            &[
+                "synthesizer.seed_data",
+                "synthesizer.blank_images",
+                "synthesizer.train.",
+            ],
             &["synthesizer.endpoint"],
             "it is for a synthesizer that is tuned from `synthesizer.seed_data`, and `synthesizer.endpoint` serves one that was \
              tuned before",
         ));
+        all.push(unread(
+            &["synthesizer.tuned"],
+            &["synthesizer.endpoint"],
+            "whether the model at `synthesizer.endpoint` is tuned is known there; to ask the general model, serve it there, or leave \
+             the endpoint out",
+        ));
         let sees = recipe.get("synthesizer.input").and_then(Value::as_str);
-        let sees: Option<synthesis::Input> = sees.and_then(|word| word.parse().ok());
+        let sees: Option<Input> = sees.and_then(|word| word.parse().ok());
         if sees.is_some_and(|input| !input.has_image()) {
             all.push(unread(
                 &["synthesizer.send_images"],
@@ -248,7 +264,16 @@ fn of_endpoints(recipe: Values<'_>) -> Vec<Unread> {
     if !synthesizer && asks.is_none() && !filter {
         all.push(unread(
             &["endpoints."],
-            &["synthesizer.endpoint", "maker.endpoint", "filter.endpoint", "mix.synthetic", "filter.enabled", "data.maker"],
+            &[
+                "synthesizer.endpoint",
+                "maker.endpoint",
+                "filter.endpoint",
+                "mix.synthetic",
+                "filter.enabled",
+                "data.maker",
+                STAGES,
+                PIPELINE,
+            ],
             "it is for models at endpoints (`synthesizer.endpoint`, `maker.endpoint`, `filter.endpoint`), and none is asked at \
              one",
         ));

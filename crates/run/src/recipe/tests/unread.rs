@@ -54,6 +54,21 @@ fn a_key_that_nothing_reads_is_told_with_what_would_read_it() {
             "`synthesizer.input = \"both\"`",
         ),
         (
+            "synthesizer.tuned = false\nsynthesizer.train.epochs = 3",
+            "nothing reads `synthesizer.seed_data` or `synthesizer.train.epochs`: ",
+            "with `synthesizer.tuned` off the general model itself synthesizes",
+        ),
+        (
+            "synthesizer.input = \"caption\"\nsynthesizer.corrupt = \"picture-crop\"",
+            "nothing reads `synthesizer.corrupt`: ",
+            "it is for pictures, and `synthesizer.input` shows the synthesizer none",
+        ),
+        (
+            "synthesizer.input = \"image\"\nsynthesizer.corrupt = \"caption\"",
+            "nothing reads `synthesizer.corrupt`: ",
+            "it is for captions, and `synthesizer.input` shows the synthesizer none",
+        ),
+        (
             "mix.caption = false\nmix.without_triplet = \"drop\"",
             "nothing reads `mix.without_triplet`: ",
             "`mix.caption` is off",
@@ -117,6 +132,8 @@ fn what_is_read_is_not_told() {
         "train.freeze = [\"projector\"]",
         "train.seed = 3\nsynthesizer.train.seed = 4",
         "model.max_pixels = 10000",
+        "synthesizer.corrupt = \"picture-noise\"",
+        "synthesizer.input = \"caption\"\nsynthesizer.corrupt = \"caption\"",
     ] {
         let found = said(&format!("{MODEL}{PAIRS}{SEEDS}{rest}"), &[]);
         assert_eq!(found, [""; 0], "{rest}");
@@ -146,8 +163,24 @@ fn what_is_set_for_once_passes_over_the_file() {
         "filter.enabled=false",
         "mix.synthetic=false",
         "synthesizer.checkpoint=next",
+        "synthesizer.tuned=false",
     ] {
         assert_eq!(said(&file, &[set]), [""; 0], "{set}");
+    }
+    // So with models at endpoints, and where it is the stages that have no tasks.
+    let asked = |section: &str| {
+        format!(
+            "{section}.endpoint = \"http://127.0.0.1:1/v1\"\n{section}.endpoint_model = \"m\"\n"
+        )
+    };
+    let (synthesizer, filter) = (asked("synthesizer"), asked("filter"));
+    let general = "mix.general = \"general.jsonl\"\nmix.general_ratio = 0.5\n";
+    let served = format!(
+        "{MODEL}{PAIRS}{synthesizer}synthesizer.send_images = true\n{filter}{general}endpoints.concurrency = 4\n"
+    );
+    let stage = "train.stages=[{ name = \"general\", data = \"general\" }]";
+    for set in ["mix.synthetic=false", stage] {
+        assert_eq!(said(&served, &[set]), [""; 0], "{set}");
     }
     let both = ["filter.enabled=false", "filter.threshold=0.5"];
     let found = said(&file, &both);
@@ -172,6 +205,35 @@ fn a_recipe_without_pairs_ends_with_its_synthesizer() {
         ]
     );
     let found = said(&format!("{MODEL}{TUNED}"), &[]);
+    assert!(found[0].starts_with("`data.pairs` is missing"), "{found:?}");
+}
+
+/// A model of one's own needs neither a synthesizer nor seed data where it synthesizes itself.
+#[test]
+fn the_general_model_may_synthesize() {
+    let off = "synthesizer.tuned = false\n";
+    assert_eq!(said(&format!("{MODEL}{PAIRS}{off}"), &[]), [""; 0]);
+    let found = said(&format!("{MODEL}{PAIRS}{TUNED}{off}"), &[]);
+    assert!(
+        found.len() == 1 && found[0].starts_with("nothing reads `synthesizer.checkpoint`: "),
+        "{found:?}"
+    );
+    let found = said(&format!("{MODEL}{PAIRS}"), &[]);
+    assert!(
+        found[0].ends_with("with `synthesizer.tuned = false`"),
+        "{found:?}"
+    );
+    // What is served is asked as it is.
+    let served = "synthesizer.endpoint = \"http://127.0.0.1:1/v1\"\nsynthesizer.endpoint_model = \"m\"\n\
+                  synthesizer.send_images = true\n";
+    let found = said(&format!("{MODEL}{PAIRS}{served}{off}"), &[]);
+    assert!(
+        found.len() == 1
+            && found[0].starts_with("nothing reads `synthesizer.tuned`: whether the model at"),
+        "{found:?}"
+    );
+    // Without pairs there is nothing that it could synthesize.
+    let found = said(&format!("{MODEL}{off}"), &[]);
     assert!(found[0].starts_with("`data.pairs` is missing"), "{found:?}");
 }
 

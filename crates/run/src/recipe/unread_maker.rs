@@ -3,7 +3,7 @@
 use synthesis::Maker;
 use toml::Value;
 
-use super::given::{Unread, Values, unread};
+use super::unread_rule::{Unread, Values, unread};
 
 /// What the recipe's maker does not read.
 pub(super) fn of_maker(recipe: Values<'_>) -> Vec<Unread> {

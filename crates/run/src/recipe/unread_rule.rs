@@ -1,10 +1,10 @@
-//! What a recipe's keys say, and keys that nothing reads.
+//! What a rule about keys that nothing reads says, and looks at.
 
 use toml::Value;
 
-use crate::recipe::resolution::{Origin, Resolution};
-use crate::recipe::shape::as_number;
-use crate::recipe::stages::{STAGES, StageData, section_of};
+use super::resolution::{Origin, Resolution};
+use super::shape::as_number;
+use super::stages::{STAGES, StageData, section_of};
 
 /// Some keys, and why nothing reads them.
 pub(super) struct Unread {

@@ -1,6 +1,6 @@
-//! Asks an endpoint a number of questions and says how fast that went.
+//! Asks an endpoint a number of questions and says, as JSON, how fast that went.
 //!
-//! `cargo run --release -p adamllm-endpoint --example ask -- http://localhost:8000/v1 MODEL 1000`; behind it, if wanted: bytes of a
+//! `cargo run --release -p adamllm-endpoint --example rate -- http://localhost:8000/v1 MODEL 1000`; behind it, if wanted: bytes of a
 //! question, most requests at once, tokens of an answer, a folder for ledger and answers.
 
 #![expect(
@@ -21,7 +21,7 @@ use endpoint::{Address, Books, Cache, Caps, Client, Ledger, Secret, Settings, Wa
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [address, model, count, rest @ ..] = arguments.as_slice() else {
-        return Err("usage: ask ADDRESS MODEL COUNT [BYTES [AT_ONCE [TOKENS [FOLDER]]]]".into());
+        return Err("usage: rate ADDRESS MODEL COUNT [BYTES [AT_ONCE [TOKENS [FOLDER]]]]".into());
     };
     let number = |at: usize, usual: usize| rest.get(at).map_or(Ok(usual), |text| text.parse());
     let count: usize = count.parse()?;
@@ -63,13 +63,17 @@ fn main() -> Result<(), Box<dyn Error>> {
         Ok(())
     })?;
     let seconds = begun.elapsed().as_secs_f64();
+    let rounded = |number: f64| (number * 100.0).round() / 100.0;
     println!(
-        "{} answers ({} failed) in {seconds:.2} s: {:.0} a second; resident {:.1} MB at half, {:.1} MB at the end",
-        done.get(),
-        failed.get(),
-        f64::from(u32::try_from(done.get())?) / seconds,
-        half.get(),
-        memory()
+        "{}",
+        serde_json::json!({
+            "answers": done.get(),
+            "failed": failed.get(),
+            "seconds": rounded(seconds),
+            "per_second": (f64::from(u32::try_from(done.get())?) / seconds).round(),
+            "resident_mb_at_half": rounded(half.get()),
+            "resident_mb_at_the_end": rounded(memory()),
+        })
     );
     Ok(())
 }

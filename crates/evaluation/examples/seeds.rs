@@ -1,0 +1,50 @@
+//! Measures on simulated trainings how often intervals over seeds and clusters hold the truth.
+//!
+//!     cargo run --release -p adamllm-evaluation --example seeds -- [REPETITIONS]
+//!
+//! With 10,000 repetitions every world of five seeds or more has 94.0 to 96.4 % of the intervals holding the truth; of three
+//! seeds it is 92.4 to 96.2 %, and of two 87.4 to 96.4 %.
+
+#![expect(clippy::print_stdout, reason = "the table is what this program is for")]
+
+#[path = "../tests/seeded/mod.rs"]
+mod seeded;
+
+use seeded::{Clusters, World, run};
+
+fn main() {
+    let repetitions = std::env::args()
+        .nth(1)
+        .and_then(|n| n.parse().ok())
+        .unwrap_or(10_000);
+    println!("{repetitions} repetitions; percent of intervals at 95 % that hold the truth");
+    println!("variances are multiples of that of clusters");
+    println!("seeds  clusters  size  of seeds  of the rest |  held  width  freedom");
+    let measure = |seeds, clusters, rest_variance, sizes| {
+        for seed_variance in [0.0, 0.05, 1.0, 4.0] {
+            let world = World {
+                seeds,
+                clusters,
+                seed_variance,
+                rest_variance,
+                sizes,
+            };
+            let found = run(world, repetitions);
+            let size = match sizes {
+                Clusters::Single => "1",
+                Clusters::Unequal => "1-9",
+            };
+            println!(
+                "{seeds:5}  {clusters:8}  {size:>4}  {seed_variance:8}  {rest_variance:11} | {:5.1}  {:5.2}  {:7.1}",
+                found.held, found.width, found.freedom
+            );
+        }
+    };
+    for rest_variance in [0.1, 1.0, 4.0] {
+        measure(5, 50, rest_variance, Clusters::Single);
+    }
+    for (seeds, clusters) in [(2, 50), (3, 50), (10, 50), (5, 20), (5, 300)] {
+        measure(seeds, clusters, 1.0, Clusters::Single);
+    }
+    measure(5, 50, 1.0, Clusters::Unequal);
+}
