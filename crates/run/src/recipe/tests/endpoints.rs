@@ -308,6 +308,7 @@ fn an_identity_reads_what_changes_an_answer() {
             "filter.endpoint_model",
             "filter.judge",
             "synthesizer.blank_images",
+            "synthesizer.corrupt",
             "synthesizer.endpoint_model",
             "synthesizer.input",
             "synthesizer.max_new_tokens",
@@ -316,6 +317,7 @@ fn an_identity_reads_what_changes_an_answer() {
             "synthesizer.same_question",
             "synthesizer.temperature",
             "synthesizer.top_p",
+            "synthesizer.tuned",
         ]
     );
     assert!(is_of_transport("endpoints.cache") && !is_of_transport("filter.judge"));
