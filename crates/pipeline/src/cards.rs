@@ -40,7 +40,7 @@ enum Source {
     Pairs {
         name: String,
         pairs: Link<Pairs>,
-        tasks: &'static str,
+        tasks: String,
         general: Option<(String, f64)>,
     },
 }
@@ -68,7 +68,7 @@ impl Card {
     pub fn of_adapted(recipe: &Recipe, pairs: &Link<Pairs>) -> Self {
         let data = match &recipe.train.data {
             Some(file) => Source::File(name_of(file)),
-            None => Source::of_pairs(recipe, pairs, WITH_TASKS, true),
+            None => Source::of_pairs(recipe, pairs, tasks(recipe), true),
         };
         Self::new(
             recipe,
@@ -91,9 +91,14 @@ impl Card {
             )
         };
         let data = match stage.data {
-            Some(StageData::Mix) => Source::of_pairs(recipe, pairs, WITH_TASKS, true),
-            Some(StageData::Synthetic) => Source::of_pairs(recipe, pairs, TASKS_ALONE, true),
-            Some(StageData::Caption) => Source::of_pairs(recipe, pairs, CAPTIONS_ALONE, false),
+            Some(StageData::Mix) => Source::of_pairs(recipe, pairs, tasks(recipe), true),
+            Some(StageData::Synthetic) => {
+                let alone = format!("{}{ALONE}", tasks(recipe));
+                Source::of_pairs(recipe, pairs, alone, true)
+            }
+            Some(StageData::Caption) => {
+                Source::of_pairs(recipe, pairs, CAPTIONS_ALONE.to_owned(), false)
+            }
             Some(StageData::General) => {
                 Source::File(recipe.mix.general.as_deref().map_or(String::new(), name_of))
             }
@@ -149,18 +154,22 @@ impl Card {
 const ADAPTED: &str = "an adapted multimodal model: a general one";
 
 /// What is trained of pairs.
-const WITH_TASKS: &str = "tasks that the synthesizer wrote and the filter kept";
-const TASKS_ALONE: &str =
-    "tasks that the synthesizer wrote and the filter kept, which were trained without the captions";
+const ALONE: &str = ", which were trained without the captions";
 const CAPTIONS_ALONE: &str = "nothing but their captions";
 
+/// What its tasks are, in words.
+fn tasks(recipe: &Recipe) -> String {
+    let maker = recipe.making.maker;
+    let kept = if maker.gives_triplets() {
+        " and the filter kept"
+    } else {
+        ""
+    };
+    format!("tasks {}{kept}", maker.about())
+}
+
 impl Source {
-    fn of_pairs(
-        recipe: &Recipe,
-        pairs: &Link<Pairs>,
-        tasks: &'static str,
-        has_replay: bool,
-    ) -> Self {
+    fn of_pairs(recipe: &Recipe, pairs: &Link<Pairs>, tasks: String, has_replay: bool) -> Self {
         let names = recipe.pairs.iter().map(|path| name_of(path));
         let general = recipe.mix.general.as_ref().filter(|_| has_replay);
         Self::Pairs {

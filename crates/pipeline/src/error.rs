@@ -341,6 +341,25 @@ pub enum Error {
     },
 
     // Of questions and answers.
+    /// The model of a maker of data gave nothing that a task could be read from.
+    #[error(
+        "`data.maker = \"{maker}\"` got no task out of {answers} answers of `{model}` ({reasons}); of `{id}` it wrote: {example}\n\
+         ask a model that follows instructions, or change the words with `maker.prompts`"
+    )]
+    NothingUsable {
+        /// The maker's word.
+        maker: &'static str,
+        /// The model: its folder, or its name at its endpoint.
+        model: String,
+        /// Answers that were looked at.
+        answers: usize,
+        /// How often each reason occurred.
+        reasons: String,
+        /// The pair whose answer is shown.
+        id: String,
+        /// The answer.
+        example: String,
+    },
     /// The generator failed.
     #[error(transparent)]
     Generate(#[from] generate::Error),

@@ -101,8 +101,7 @@ pub(crate) fn prompts(
         };
         // What a synthesizer wrote is what a judge reads, wherever either is.
         let is_task = name == synthesize::NAME;
-        let has_endpoint = stage.stage.endpoint().is_some();
-        if is_task || has_endpoint {
+        if is_task || name == filter::NAME && stage.stage.endpoint().is_some() {
             prompts.look(&stage.folder, &basis.key, synthesize::COMPLETIONS, is_task);
         }
     }

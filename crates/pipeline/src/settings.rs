@@ -155,6 +155,7 @@ pub fn engine(
         let named = [
             Some(&recipe.checkpoint),
             recipe.synthesizer.checkpoint.as_ref(),
+            recipe.making.checkpoint.as_ref(),
             recipe.filter.checkpoint.as_ref(),
         ];
         let config = config(&recipe.train);

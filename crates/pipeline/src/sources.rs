@@ -25,6 +25,8 @@ pub struct Sources {
     pub base: PathBuf,
     /// A synthesizer that is taken as it is: one that was tuned before, or the general model.
     pub synthesizer: Option<PathBuf>,
+    /// The model that another maker of data asks.
+    pub maker: Option<PathBuf>,
     /// Whether that is the general model.
     pub is_untuned: bool,
     /// The judge that the recipe names.
@@ -68,8 +70,9 @@ impl Sources {
         let tuning = samples.or(seeds.map(Tuning::Seeds));
         let is_tuned = synthesizer.checkpoint.is_some() || synthesizer.endpoint.is_some();
         let is_untuned = recipe.synthesizes_untuned();
-        let tunes = !is_tuned && !is_untuned && recipe.mix.synthetic;
-        let prompts = match &synthesizer.prompts {
+        let tunes =
+            !is_tuned && !is_untuned && recipe.mix.synthetic && recipe.making.is_by_synthesizer();
+        let prompts = match recipe.prompts() {
             Some(path) => {
                 let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
                 Prompts::with_overrides(&text).map_err(|source| Error::Prompts {
@@ -81,6 +84,7 @@ impl Sources {
         };
         Ok(Self {
             base: model(&recipe.checkpoint),
+            maker: recipe.making.checkpoint.as_ref().map(model),
             synthesizer: if is_untuned {
                 Some(model(&recipe.checkpoint))
             } else {

@@ -1,7 +1,7 @@
 #![doc = include_str!("../README.md")]
 //!
 //! In the order of the method: [`seed_samples()`], [`synthesis_requests`], [`triplets`], [`judge_requests`], [`verdicts`], [`keep`],
-//! [`mix()`]. [`prompts`] has the words, [`rules`], [`text_only`] and [`with_picture`] the baselines.
+//! [`mix()`]. [`prompts`] has the words, [`makers`] what the method is compared with.
 
 #![deny(missing_docs)]
 
@@ -27,10 +27,7 @@ pub mod spoil;
 pub mod join;
 pub mod mix;
 
-pub mod exchanges;
-pub mod rules;
-pub mod text_only;
-pub mod with_picture;
+pub mod makers;
 
 pub mod rubrics;
 
@@ -45,6 +42,7 @@ pub use judge::{
     JudgeKind, JudgeOptions, LabelledTriplet, judge_requests, judge_samples, likelihood_samples,
     verdicts, with_likelihood,
 };
+pub use makers::Maker;
 pub use mix::{
     Answers, CaptionPosition, MixOptions, SyntheticTask, TwoStage, WithoutTriplet, mix, mix_tasks,
     synthetic_tasks, two_stage,
@@ -82,6 +80,7 @@ mod tests {
         check(&WithoutTriplet::ALL, WithoutTriplet::as_str);
         check(&CaptionPosition::ALL, CaptionPosition::as_str);
         check(&Answers::ALL, Answers::as_str);
+        check(&Maker::ALL, Maker::as_str);
         check(&Quality::ALL, Quality::as_str);
     }
 }

@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use corpus::seed::{Rng, hash};
 use corpus::{Pair, Rejected, Role, Sample, Triplet, Turn};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::join::{Joiner, alone, join};
 use crate::outcome::{Outcome, reject};
@@ -120,6 +120,9 @@ pub struct SyntheticTask {
     pub exchanges: Vec<[String; 2]>,
     /// The form that the answers were brought into.
     pub template: String,
+    /// Who made it, with which prompts, and the raw generation. A task of a triplet leaves that to the triplet.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub origin: Value,
 }
 
 /// Single-stage mixing: one conversation a pair, in a drawn order, with general samples in between.
@@ -188,6 +191,7 @@ pub fn synthetic_tasks(
             pair: triplet.pair.clone(),
             exchanges: vec![[turns.user, turns.assistant]],
             template: turns.template,
+            origin: Value::Null,
         }
     };
     triplets.iter().map(task).collect()

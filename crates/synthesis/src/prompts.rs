@@ -10,6 +10,7 @@
 //! ```
 
 mod check;
+mod one_shot;
 mod rubrics;
 mod rules;
 mod text_only;
@@ -20,12 +21,13 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
+pub use one_shot::OneShotPrompts;
 pub use rubrics::{Classes, Rubric, RubricPrompts};
 pub use rules::{RuleFamily, RulePrompts};
 pub use text_only::{Betraying, ReadingWords, TextOnlyExample, TextOnlyPrompts};
 pub use with_picture::WithPicturePrompts;
 
-const FILES: [(&str, &str); 9] = [
+const FILES: [(&str, &str); 10] = [
     (
         "synthesizer",
         include_str!("../../../assets/prompts/synthesizer.toml"),
@@ -56,6 +58,10 @@ const FILES: [(&str, &str); 9] = [
         "rubrics",
         include_str!("../../../assets/prompts/rubrics.toml"),
     ),
+    (
+        "one_shot",
+        include_str!("../../../assets/prompts/one_shot.toml"),
+    ),
 ];
 
 /// All prompts of a run.
@@ -79,6 +85,8 @@ pub struct Prompts {
     pub with_picture: WithPicturePrompts,
     /// Data quality.
     pub rubrics: RubricPrompts,
+    /// The maker that asks a multimodal model once.
+    pub one_shot: OneShotPrompts,
 }
 
 /// Texts of the synthesizer's conversation.
@@ -261,6 +269,7 @@ impl Prompts {
             text_only: read(6, &mut changes)?,
             with_picture: read(7, &mut changes)?,
             rubrics: read(8, &mut changes)?,
+            one_shot: read(9, &mut changes)?,
         };
         if let Some(found) = changes.keys().next() {
             let known = FILES.map(|(name, _)| format!("`{name}`")).join(", ");
@@ -274,7 +283,7 @@ impl Prompts {
     }
 
     /// Name and version of each file, for manifests.
-    pub fn versions(&self) -> [(&'static str, &str); 9] {
+    pub fn versions(&self) -> [(&'static str, &str); 10] {
         let versions = [
             &self.synthesizer.version,
             &self.judge.version,
@@ -285,6 +294,7 @@ impl Prompts {
             &self.text_only.version,
             &self.with_picture.version,
             &self.rubrics.version,
+            &self.one_shot.version,
         ];
         std::array::from_fn(|i| (FILES[i].0, versions[i].as_str()))
     }

@@ -22,12 +22,6 @@ pub fn run(shared: &Shared, stage: &Stage, number: usize) -> Result<()> {
         bail!("`--preview 0` would show nothing; name how many pairs");
     }
     let graph = Graph::read(&stage.run_dir);
-    let tuned = graph.as_ref().and_then(|graph| {
-        let node = graph.node(tune_synthesizer::NAME)?;
-        let folder = graph.stage_folder(&stage.run_dir, node);
-        let model = folder.path.join("model");
-        (folder.manifest().is_some() && model.join("config.json").is_file()).then_some(model)
-    });
     let mut set = stage.set.clone();
     set.push("data.held_out=0.0".to_owned());
     set.push("data.max_bad=1.0".to_owned());
@@ -37,6 +31,13 @@ pub fn run(shared: &Shared, stage: &Stage, number: usize) -> Result<()> {
         machine::automatic(shared),
         Fitting::default(),
     )?;
+    let by_synthesizer = recipe.making.is_by_synthesizer();
+    let tuned = graph.as_ref().filter(|_| by_synthesizer).and_then(|graph| {
+        let node = graph.node(tune_synthesizer::NAME)?;
+        let folder = graph.stage_folder(&stage.run_dir, node);
+        let model = folder.path.join("model");
+        (folder.manifest().is_some() && model.join("config.json").is_file()).then_some(model)
+    });
     let synthesizer = &recipe.synthesizer;
     let is_untuned = recipe.synthesizes_untuned();
     if let Some(model) = tuned.filter(|_| !is_untuned) {
@@ -53,12 +54,15 @@ pub fn run(shared: &Shared, stage: &Stage, number: usize) -> Result<()> {
                 .any(|key| item.trim_start().starts_with(key))
         });
         set.push(format!("synthesizer.checkpoint={}", model.display()));
-    } else if synthesizer.checkpoint.is_none() && synthesizer.endpoint.is_none() && !is_untuned {
-        bail!(
-            "the synthesizer is not tuned yet; tune it first: adamllm tune-synthesizer {} --run-dir {}",
-            stage.recipe.display(),
-            stage.run_dir.display()
-        );
+    } else if by_synthesizer {
+        let is_named = synthesizer.checkpoint.is_some() || synthesizer.endpoint.is_some();
+        if !is_named && !is_untuned {
+            bail!(
+                "the synthesizer is not tuned yet; tune it first: adamllm tune-synthesizer {} --run-dir {}",
+                stage.recipe.display(),
+                stage.run_dir.display()
+            );
+        }
     }
     let few = Stage {
         recipe: stage.recipe.clone(),
@@ -77,10 +81,17 @@ pub fn run(shared: &Shared, stage: &Stage, number: usize) -> Result<()> {
     let of_synthesis = |file: &str| place(synthesize::NAME, file);
     let pairs: Vec<Pair> = records::read(&place(pairs::NAME, pairs::PAIRS))?;
     let triplets: Vec<Triplet> = jsonl::read(&of_synthesis(synthesize::TRIPLETS))?;
-    let completions: Vec<Completion> = jsonl::read(&of_synthesis(synthesize::COMPLETIONS))?;
+    let tasks: Vec<Value> = records::read_if_there(&of_synthesis(synthesize::TASKS))?;
+    // Makers that ask no model leave none.
+    let completions: Vec<Completion> =
+        records::read_if_there(&of_synthesis(synthesize::COMPLETIONS))?;
     let rejected: Vec<Rejected> = records::read_rejected(&few.run_dir.join(synthesize::NAME))?;
     let triplets: BTreeMap<&str, &Triplet> =
         triplets.iter().map(|t| (t.pair.as_str(), t)).collect();
+    let tasks: BTreeMap<&str, &Value> = tasks
+        .iter()
+        .filter_map(|task| Some((task["pair"].as_str()?, task)))
+        .collect();
     let written: BTreeMap<&str, &Completion> =
         completions.iter().map(|c| (c.id.as_str(), c)).collect();
     let reason = |id: &str| rejected.iter().find(|row| row.id == id);
@@ -89,10 +100,16 @@ pub fn run(shared: &Shared, stage: &Stage, number: usize) -> Result<()> {
         .map(|pair| {
             json!({
                 "id": pair.id, "images": pair.images, "caption": pair.caption, "triplet": triplets.get(pair.id.as_str()),
+                "task": tasks.get(pair.id.as_str()),
                 "generation": written.get(pair.id.as_str()).map(|c| &c.text), "rejected": reason(&pair.id),
             })
         })
         .collect();
+    let author = if by_synthesizer {
+        "the synthesizer"
+    } else {
+        "the model"
+    };
     print(shared, &json!({"preview": rows}), || {
         for pair in &pairs {
             let pictures: Vec<String> = pair
@@ -111,14 +128,20 @@ pub fn run(shared: &Shared, stage: &Stage, number: usize) -> Result<()> {
                     "  instruction  {}\n  informative  {}\n  precise      {}",
                     triplet.instruction, triplet.informative, triplet.precise
                 );
+            } else if let Some(task) = tasks.get(pair.id.as_str()) {
+                for exchange in task["exchanges"].as_array().into_iter().flatten() {
+                    let part = |at: usize| exchange[at].as_str().unwrap_or_default();
+                    println!("  question     {}\n  answer       {}", part(0), part(1));
+                }
             } else {
                 let why = reason(&pair.id).map_or("no request was made", |row| row.reason.as_str());
                 let text = written
                     .get(pair.id.as_str())
                     .map_or("", |c| c.text.as_str());
-                println!("  no task ({why}); the synthesizer wrote: {text}");
+                println!("  no task ({why}); {author} wrote: {text}");
             }
         }
-        println!("\n{} of {} pairs got a task", triplets.len(), pairs.len());
+        let with_a_task = triplets.len() + tasks.len();
+        println!("\n{with_a_task} of {} pairs got a task", pairs.len());
     })
 }

@@ -54,6 +54,8 @@ pub fn readers(key: &str) -> &'static [Reader] {
         "synthesizer.input" | "synthesizer.tuned" => &[TuneSynthesizer, Synthesize],
         "synthesizer.seed_data" | "synthesizer.blank_images" => &[TuneSynthesizer],
         "synthesizer.prompts" => &[TuneSynthesizer, Synthesize, Filter, Mix],
+        "maker.prompts" => &[Synthesize, Filter, Mix],
+        "data.maker" => &[Synthesize],
         "mix.synthetic" => &[Synthesize, Mix, Report],
         "evaluate.blind_limit"
         | "evaluate.data"
@@ -71,6 +73,7 @@ const SECTIONS: &[(&str, &[Reader])] = &[
     ("data.", &[Pairs]),
     ("synthesizer.train.", &[TuneSynthesizer]),
     ("synthesizer.", &[Synthesize]),
+    ("maker.", &[Synthesize]),
     ("filter.", &[Filter]),
     ("mix.", &[Mix]),
     ("train.", &[Train]),

@@ -59,6 +59,10 @@ fn about(key: &str) -> Option<&'static str> {
         "synthesizer.train." => {
             "How the synthesizer is tuned: the same keys as those of [`[train]`](#train), with the presets of the paper's table 9."
         }
+        "maker." => {
+            "Another `data.maker` than the synthesizer: the model that it asks, if it asks one, and its words. See \
+             [who makes the tasks](../own-domain.md#who-makes-the-tasks)."
+        }
         "train." => {
             "How the adapted model is trained. Presets that differ by family are the columns of the paper's table 10: \
              `llava_next` is LLaVA-v1.6-8B, `qwen2_vl` is Qwen2-VL-2B, `mllama` is Llama-3.2-11B. Each stage of a training of \
@@ -66,8 +70,8 @@ fn about(key: &str) -> Option<&'static str> {
              in `recipe explain`."
         }
         "endpoints." => {
-            "What all models at endpoints share (`synthesizer.endpoint`, `filter.endpoint`). Keys of endpoints are read from \
-             environment variables alone."
+            "What all models at endpoints share (`synthesizer.endpoint`, `maker.endpoint`, `filter.endpoint`). Keys of endpoints \
+             are read from environment variables alone."
         }
         "generate." => "How much is worked on together wherever text is generated.",
         _ => return None,

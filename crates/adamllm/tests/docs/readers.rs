@@ -11,8 +11,9 @@ use run::recipe::{Shape, is_of_transport, keys};
 use crate::published::read;
 
 /// Keys that change what a stage gives through the content of files or the number of questions, or do not change it at all,
-/// or are noted only where they are set; a manifest has none of them.
+/// or are noted only where they are set; a manifest of a run by the synthesizer has none of them.
 const BY_CONTENT: &[&str] = &[
+    "data.maker",
     "data.max_bad",
     "endpoints.max_picture_side",
     "endpoints.picture_format",
@@ -25,6 +26,11 @@ const BY_CONTENT: &[&str] = &[
     "generate.cache_tokens",
     "generate.group",
     "generate.prefill_tokens",
+    "maker.max_new_tokens",
+    "maker.mentions",
+    "maker.rounds",
+    "maker.temperature",
+    "maker.top_p",
     "model.memory",
     "synthesizer.corrupt",
     "synthesizer.min_p",

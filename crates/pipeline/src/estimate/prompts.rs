@@ -64,8 +64,7 @@ impl Prompts {
     pub fn new(recipe: &Recipe, pairs: &[Pair], processor: Option<Box<dyn Processor>>) -> Self {
         let mut drawn: Vec<&Pair> = pairs.iter().collect();
         Rng::new(recipe.seed).shuffle(&mut drawn);
-        let asked = recipe.synthesizer.endpoint.as_ref();
-        let sends = asked.is_some_and(|place| place.send_images);
+        let sends = recipe.endpoint_places().any(|(_, place)| place.send_images);
         Self {
             pairs: drawn.into_iter().take(PAIRS).cloned().collect(),
             processor,

@@ -12,16 +12,16 @@ use run::{Node, Place as NodePlace};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use synthesis::judge::RAW_YES;
-use synthesis::{JudgeKind, JudgeOptions, KeepRule, Prompts};
+use synthesis::{JudgeKind, JudgeOptions, KeepRule, Prompts, SyntheticTask};
 
-use super::synthesize::{Synthesize, TRIPLETS};
+use super::synthesize::{Synthesize, TASKS, TRIPLETS};
 use crate::answering::{Answerer, Local, There};
 use crate::bad_records::tell_left_out;
 use crate::endpoints::{self, AskedPlace, AskedThere, Place};
 use crate::error::{Error, Imbalance, Result};
 use crate::estimate::{Asked, Estimate};
 use crate::reader::Reader;
-use crate::records::{write, write_rejected};
+use crate::records::{read_if_there, write, write_rejected};
 use crate::runner::Progress;
 use crate::sources::Sources;
 use crate::stage::{Link, Site, Stage};
@@ -31,6 +31,8 @@ pub const NAME: &str = "filter";
 
 /// The file of the triplets that stay.
 pub const KEPT: &str = TRIPLETS;
+/// The file of conversations, which all stay.
+pub const KEPT_TASKS: &str = TASKS;
 /// The file of what the judge said.
 pub const VERDICTS: &str = "verdicts.jsonl";
 
@@ -47,6 +49,8 @@ const ANSWER_TOKENS: f64 = 16.0;
 #[derive(Clone, Debug)]
 pub struct Filter {
     triplets: Link<Synthesize>,
+    /// Whether there are triplets to judge: conversations have no two answers to compare.
+    judges: bool,
     enabled: bool,
     synthetic: bool,
     judge: PathBuf,
@@ -80,6 +84,7 @@ impl Filter {
         let settings = &recipe.filter;
         Self {
             triplets,
+            judges: recipe.making.maker.gives_triplets(),
             enabled: settings.enabled,
             synthetic: recipe.mix.synthetic,
             judge: sources.judge.clone().unwrap_or(sources.base.clone()),
@@ -95,7 +100,7 @@ impl Filter {
             kind: settings.judge,
             threshold: settings.threshold,
             prompts: sources.prompts.clone(),
-            prompts_file: recipe.synthesizer.prompts.clone(),
+            prompts_file: recipe.prompts().cloned(),
             seed: recipe.seed,
         }
     }
@@ -141,6 +146,9 @@ impl Stage for Filter {
     }
 
     fn reads(&self, reader: &mut Reader<'_>) -> Result<()> {
+        if !self.judges {
+            return Ok(());
+        }
         reader.keys(&["filter"]);
         if !self.enabled || !self.synthetic {
             return Ok(());
@@ -164,7 +172,7 @@ impl Stage for Filter {
 
     fn cost(&self, estimate: &Estimate<'_>) -> Result<Cost> {
         let triplets = estimate.records(self.triplets.name());
-        if !self.enabled || !self.synthetic {
+        if !self.judges || !self.enabled || !self.synthetic {
             return Ok(Cost::nothing(triplets));
         }
         let cost = match &self.endpoint {
@@ -176,7 +184,7 @@ impl Stage for Filter {
 
     fn endpoint(&self) -> Option<AskedPlace<'_>> {
         let place = self.endpoint.as_ref();
-        let place = place.filter(|_| self.enabled && self.synthetic)?;
+        let place = place.filter(|_| self.judges && self.enabled && self.synthetic)?;
         Some(AskedPlace {
             section: SECTION,
             place,
@@ -186,6 +194,9 @@ impl Stage for Filter {
 
     fn run(&self, site: &Site<'_>) -> Result<Counts> {
         let folder = site.folder;
+        if !self.judges {
+            return self.pass(site);
+        }
         let triplets: Vec<Triplet> = jsonl::read(&site.of(&self.triplets, TRIPLETS))?;
         if !self.enabled || triplets.is_empty() {
             jsonl::write(&folder.join(KEPT), &triplets)?;
@@ -283,6 +294,25 @@ impl Stage for Filter {
 }
 
 impl Filter {
+    /// Passes conversations through.
+    fn pass(&self, site: &Site<'_>) -> Result<Counts> {
+        let tasks: Vec<SyntheticTask> = read_if_there(&site.of(&self.triplets, TASKS))?;
+        jsonl::write(&site.folder.join(KEPT), Vec::<Triplet>::new().iter())?;
+        jsonl::write(&site.folder.join(KEPT_TASKS), &tasks)?;
+        write_rejected(site.folder, site.stage(), &[])?;
+        if !tasks.is_empty() {
+            site.report.note(format!(
+                "{} tasks pass as they are: they have one answer each, and the filter compares two",
+                tasks.len()
+            ));
+        }
+        Ok(Counts {
+            judged: 0,
+            kept: tasks.len() as u64,
+            endpoint: None,
+        })
+    }
+
     /// What is asked of a judge at an endpoint.
     fn need(&self) -> Need {
         match self.kind {

@@ -8,15 +8,15 @@ use run::plan::Cost;
 use run::recipe::{Control, Recipe, StageData, TrainStage};
 use run::{Node, Place};
 use serde::{Deserialize, Serialize};
-use synthesis::{MixOptions, Prompts};
+use synthesis::{MixOptions, Prompts, SyntheticTask};
 
-use super::filter::{Filter, KEPT};
+use super::filter::{Filter, KEPT, KEPT_TASKS};
 use super::pairs::{self, PAIRS, Pairs};
 use super::part::Part;
 use crate::error::{Error, Imbalance, Result};
 use crate::estimate::Estimate;
 use crate::reader::Reader;
-use crate::records::{read, write, write_rejected};
+use crate::records::{read, read_if_there, write, write_rejected};
 use crate::samples;
 use crate::sources::Sources;
 use crate::stage::{Link, Site, Stage};
@@ -34,6 +34,8 @@ pub struct Mix {
     pairs: Link<Pairs>,
     /// None where it needs none.
     triplets: Option<Link<Filter>>,
+    /// Whether the tasks are conversations, which are trained as they are, and not triplets.
+    conversations: bool,
     general: Option<PathBuf>,
     /// The samples of `general` as they are, and nothing else.
     general_alone: bool,
@@ -82,6 +84,7 @@ impl Mix {
         let mut made = Self {
             pairs,
             triplets: Some(triplets),
+            conversations: !recipe.making.maker.gives_triplets(),
             general: settings.general.clone(),
             general_alone: false,
             options: MixOptions {
@@ -98,7 +101,7 @@ impl Mix {
             data: None,
             keys: &["mix", "run.seed"],
             prompts: sources.prompts.clone(),
-            prompts_file: recipe.synthesizer.prompts.clone(),
+            prompts_file: recipe.prompts().cloned(),
             reading: sources.reading.clone(),
             max_bad: recipe.max_bad,
         };
@@ -214,10 +217,7 @@ impl Stage for Mix {
         } else {
             read(&site.of(&self.pairs, PAIRS))?
         };
-        let triplets: Vec<Triplet> = match &self.triplets {
-            Some(link) => jsonl::read(&site.of(link, KEPT))?,
-            None => Vec::new(),
-        };
+        let tasks = self.tasks(site)?;
         let (general, mut rejected) = match &self.general {
             Some(path) => samples::usable(site, path, &self.reading, self.max_bad)?,
             None => (Vec::new(), Vec::new()),
@@ -232,8 +232,9 @@ impl Stage for Mix {
         let (samples, with_a_task) = if self.general_alone {
             (general, 0)
         } else {
-            let mixed = synthesis::mix(&pairs, &triplets, &general, &self.options, &self.prompts);
-            let with_a_task = check(&pairs, &triplets, &general, &mixed, &self.options)?;
+            let (options, prompts) = (&self.options, &self.prompts);
+            let mixed = synthesis::mix_tasks(&pairs, &tasks, &general, options, prompts);
+            let with_a_task = check(&pairs, tasks.len(), &general, &mixed, options)?;
             rejected.extend(mixed.rejected);
             (mixed.items, with_a_task)
         };
@@ -255,11 +256,29 @@ impl Stage for Mix {
     }
 }
 
+impl Mix {
+    /// The tasks that pairs train beside their captions.
+    fn tasks(&self, site: &Site<'_>) -> Result<Vec<SyntheticTask>> {
+        let Some(link) = &self.triplets else {
+            return Ok(Vec::new());
+        };
+        if self.conversations {
+            return read_if_there(&site.of(link, KEPT_TASKS));
+        }
+        let triplets: Vec<Triplet> = jsonl::read(&site.of(link, KEPT))?;
+        Ok(synthesis::synthetic_tasks(
+            &triplets,
+            &self.options,
+            &self.prompts,
+        ))
+    }
+}
+
 /// Every pair became a sample or was left out, every triplet is a sample's task or was, and the rest is replay; gives the
 /// samples with a task.
 fn check(
     pairs: &[Pair],
-    triplets: &[Triplet],
+    tasks: usize,
     general: &[Sample],
     mixed: &synthesis::Outcome<Sample>,
     options: &MixOptions,
@@ -279,7 +298,7 @@ fn check(
             rejects: pairs_left_out,
         });
     }
-    let used = if options.synthetic { triplets.len() } else { 0 };
+    let used = if options.synthetic { tasks } else { 0 };
     if with_task + triplets_left_out != used {
         return Err(Imbalance::Tasks {
             triplets: used,
@@ -323,40 +342,29 @@ mod tests {
             source: None,
             meta: serde_json::Map::new(),
         };
-        let triplet = Triplet {
-            id: "a".to_owned(),
-            pair: "a".to_owned(),
-            instruction: String::new(),
-            informative: String::new(),
-            precise: String::new(),
-            origin: serde_json::Value::Null,
-        };
         let general = [sample("g", serde_json::Value::Null)];
         let options = MixOptions {
             general_ratio: 1.0,
             ..MixOptions::default()
         };
-        let found = |triplets: &[Triplet], general: &[Sample], items: Vec<Sample>| {
+        let found = |tasks: usize, general: &[Sample], items: Vec<Sample>| {
             let mixed = Outcome {
                 items,
                 rejected: Vec::new(),
             };
             check(
                 std::slice::from_ref(&pair),
-                triplets,
+                tasks,
                 general,
                 &mixed,
                 &options,
             )
         };
         let own = || sample("a", serde_json::json!({"pair": "a", "triplet": "a"}));
-        assert_eq!(
-            found(std::slice::from_ref(&triplet), &[], vec![own()]),
-            Ok(1)
-        );
+        assert_eq!(found(1, &[], vec![own()]), Ok(1));
         let (pairs, samples, rejects) = (1, 0, 0);
         assert_eq!(
-            found(&[], &[], Vec::new()),
+            found(0, &[], Vec::new()),
             Err(Imbalance::Samples {
                 pairs,
                 samples,
@@ -365,7 +373,7 @@ mod tests {
         );
         let (triplets, tasks) = (0, 1);
         assert_eq!(
-            found(&[], &[], vec![own()]),
+            found(0, &[], vec![own()]),
             Err(Imbalance::Tasks {
                 triplets,
                 tasks,
@@ -374,7 +382,7 @@ mod tests {
         );
         let (replayed, wanted) = (0, 1);
         assert_eq!(
-            found(&[triplet], &general, vec![own()]),
+            found(1, &general, vec![own()]),
             Err(Imbalance::Replay { replayed, wanted })
         );
     }

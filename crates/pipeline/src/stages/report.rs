@@ -2,6 +2,7 @@
 
 mod about;
 mod changed;
+mod conversations;
 mod endpoints;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,12 +24,13 @@ use run::usage::Usage;
 use run::{Node, Place, events};
 use serde::{Deserialize, Serialize};
 use synthesis::truth::Truth;
-use synthesis::{Funnel, measure};
+use synthesis::{Funnel, SyntheticTask, measure};
 
 use self::about::about;
 use self::changed::changed;
+use self::conversations::as_shown;
 use self::endpoints::spent;
-use super::filter::{self, Filter, KEPT, VERDICTS};
+use super::filter::{self, Filter, KEPT, KEPT_TASKS, VERDICTS};
 use super::mix::Mix;
 use super::pairs::{self, PAIRS, Pairs};
 use super::score::{ADAPTED, BASE, SCORES, Score, Scores};
@@ -296,6 +298,7 @@ impl Report {
         let of = &self.of;
         let stages = [
             (synthesize::SECTION, of.synthesized.name()),
+            ("maker", of.synthesized.name()),
             (filter::SECTION, of.kept.name()),
         ];
         let named = stages.into_iter().filter_map(|(section, stage)| {
@@ -375,9 +378,12 @@ impl Report {
     fn cards(&self, site: &Site<'_>, truth: &BTreeMap<String, Truth>) -> Result<Vec<Card>> {
         let pairs: Vec<Pair> = records::read(&site.of(&self.of.pairs, PAIRS))?;
         let pairs: BTreeMap<&str, &Pair> = pairs.iter().map(|p| (p.id.as_str(), p)).collect();
-        let parsed: Vec<Triplet> = jsonl::read(&site.of(&self.of.synthesized, TRIPLETS))?;
+        let mut parsed: Vec<Triplet> = jsonl::read(&site.of(&self.of.synthesized, TRIPLETS))?;
         let kept: Vec<Triplet> = jsonl::read(&site.of(&self.of.kept, KEPT))?;
-        let kept: BTreeSet<String> = kept.into_iter().map(|t| t.id).collect();
+        let mut kept: BTreeSet<String> = kept.into_iter().map(|t| t.id).collect();
+        let tasks: Vec<SyntheticTask> = read_if_there(&site.of(&self.of.kept, KEPT_TASKS))?;
+        kept.extend(tasks.iter().map(|task| task.id.clone()));
+        parsed.extend(tasks.into_iter().filter_map(as_shown));
         let verdicts: Vec<Verdict> = read_if_there(&site.of(&self.of.kept, VERDICTS))?;
         let verdicts: BTreeMap<&str, &Verdict> =
             verdicts.iter().map(|v| (v.id.as_str(), v)).collect();

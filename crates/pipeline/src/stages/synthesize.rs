@@ -1,4 +1,6 @@
-//! The synthesizer reads each picture with its caption and writes a task about it.
+//! The synthesizer reads each picture with its caption and writes a task about it; or another maker does.
+
+mod making;
 
 use std::path::PathBuf;
 
@@ -10,6 +12,7 @@ use run::{Node, Place as NodePlace};
 use serde::{Deserialize, Serialize};
 use synthesis::{Corruption, Input, ParseOptions, Prompts, SameQuestion};
 
+use self::making::{Made, Making};
 use super::pairs::{self, PAIRS, Pairs};
 use super::tune_synthesizer::TuneSynthesizer;
 use crate::answering::{Answerer, Local, There};
@@ -30,16 +33,20 @@ pub const NAME: &str = "synthesize";
 
 /// The file of its triplets.
 pub const TRIPLETS: &str = "triplets.jsonl";
+/// The file of the conversations that a maker gives which gives no triplets.
+pub const TASKS: &str = "tasks.jsonl";
 /// The file of what the synthesizer wrote.
 pub const COMPLETIONS: &str = "completions.jsonl";
 
 /// Its section of the recipe.
 pub(crate) const SECTION: &str = "synthesizer";
 
-/// Writes triplets.
+/// Writes triplets, or conversations.
 #[derive(Clone, Debug)]
 pub struct Synthesize {
     pairs: Link<Pairs>,
+    /// Another maker than the synthesizer.
+    making: Option<Making>,
     tuned: Link<TuneSynthesizer>,
     /// A synthesizer that is taken as it is.
     checkpoint: Option<PathBuf>,
@@ -70,11 +77,19 @@ pub struct Synthesize {
 pub struct Counts {
     /// Pairs that the synthesizer was asked about.
     pub requests: u64,
-    /// Triplets that could be read from its answers.
+    /// Triplets that could be read from its answers; of a maker of conversations these.
     pub triplets: u64,
+    /// Requests about pairs that had given no task before.
+    #[serde(rename = "asked again", default, skip_serializing_if = "is_none")]
+    pub again: u64,
     /// What a synthesizer at an endpoint was asked.
     #[serde(flatten)]
     pub endpoint: Option<AskedThere>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 impl Synthesize {
@@ -88,6 +103,7 @@ impl Synthesize {
         let settings = &recipe.synthesizer;
         Self {
             pairs,
+            making: Making::of(recipe, sources),
             tuned,
             checkpoint: sources.synthesizer.clone(),
             is_untuned: sources.is_untuned,
@@ -130,20 +146,21 @@ impl Stage for Synthesize {
     const VERSION: u32 = 1;
 
     fn node(&self) -> Node {
-        Node::of(
-            NAME,
-            NodePlace::Blocks,
-            &[
-                (pairs::NAME, self.pairs.name()),
-                ("synthesizer", self.tuned.name()),
-            ],
-        )
+        let pairs = (pairs::NAME, self.pairs.name());
+        if self.making.is_some() {
+            return Node::of(NAME, NodePlace::Blocks, &[pairs]);
+        }
+        let synthesizer = ("synthesizer", self.tuned.name());
+        Node::of(NAME, NodePlace::Blocks, &[pairs, synthesizer])
     }
 
     fn reads(&self, reader: &mut Reader<'_>) -> Result<()> {
         reader.keys(&["mix.synthetic"]);
         if !self.enabled {
             return Ok(());
+        }
+        if let Some(making) = &self.making {
+            return making.reads(reader);
         }
         reader.model_settings();
         reader.keys(&[
@@ -182,6 +199,9 @@ impl Stage for Synthesize {
     }
 
     fn endpoint(&self) -> Option<AskedPlace<'_>> {
+        if let Some(making) = self.making.as_ref().filter(|_| self.enabled) {
+            return making.endpoint();
+        }
         let place = self.endpoint.as_ref().filter(|_| self.enabled)?;
         Some(AskedPlace {
             section: SECTION,
@@ -195,6 +215,9 @@ impl Stage for Synthesize {
             return Ok(Cost::nothing(0));
         }
         let pairs = estimate.records(self.pairs.name());
+        if let Some(making) = &self.making {
+            return Ok(making.cost(NAME, pairs, estimate));
+        }
         let cost = match &self.endpoint {
             None => estimate.answers_of(pairs, self.max_new_tokens as f64),
             Some(place) => {
@@ -228,6 +251,9 @@ impl Stage for Synthesize {
             // What cannot be trained on would be written for in vain.
             let samples = caption_samples(&pairs, &self.prompts.synthesizer.caption_request);
             audit_captions(site, &samples, &self.base, training, self.max_bad)?;
+        }
+        if let Some(making) = &self.making {
+            return leave(site, pairs.len(), making.run(site, &pairs)?);
         }
         let (opened, processor, author);
         let mut answerer = if let Some(place) = &self.endpoint {
@@ -323,9 +349,28 @@ impl Stage for Synthesize {
         Ok(Counts {
             requests: requests.len() as u64,
             triplets: parsed.items.len() as u64,
+            again: 0,
             endpoint: answerer.asked_there(&completions),
         })
     }
+}
+
+/// Writes what another maker gave of so many pairs, and counts it.
+fn leave(site: &Site<'_>, pairs: usize, made: Made) -> Result<Counts> {
+    let folder = site.folder;
+    jsonl::write(&folder.join(TRIPLETS), &made.triplets)?;
+    if let Some(tasks) = &made.tasks {
+        jsonl::write(&folder.join(TASKS), tasks)?;
+    }
+    let list = write_rejected(folder, site.stage(), &made.rejected)?;
+    let rejected = &made.rejected;
+    tell_left_out(site.report, "pairs got no task", pairs, rejected, &list);
+    Ok(Counts {
+        requests: made.requests as u64,
+        triplets: made.num_tasks() as u64,
+        again: made.again as u64,
+        endpoint: made.endpoint,
+    })
 }
 
 impl Synthesize {

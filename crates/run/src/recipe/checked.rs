@@ -12,9 +12,10 @@ use super::control::Control;
 use super::dtype::Dtype;
 use super::endpoint_keys::is_of_transport;
 use super::endpoints::{self, EndpointPlace, EndpointSettings};
-use super::family::{self, Family, Found};
+use super::family::{Family, Found};
 use super::fitted::{self, Asked, Fitted};
 use super::keys::{DEMO, key};
+use super::making::Making;
 use super::optimizer_choices;
 use super::resolution::{FAMILY, Resolution, Surroundings, resolve_most, without_column};
 use super::stage_values;
@@ -60,6 +61,8 @@ pub struct Recipe {
     pub truth: Option<PathBuf>,
     /// `[synthesizer]`.
     pub synthesizer: Synthesizer,
+    /// `[data] maker` and `[maker]`.
+    pub making: Making,
     /// `[filter]`.
     pub filter: Filter,
     /// `[mix]`.
@@ -217,6 +220,7 @@ impl Recipe {
             held_out: get.number("data.held_out"),
             truth: get.path("data.truth"),
             synthesizer: get.synthesizer(),
+            making: get.making(),
             filter: Filter {
                 enabled: get.flag("filter.enabled"),
                 judge: get.word("filter.judge"),
@@ -284,7 +288,8 @@ impl Recipe {
         let given = &recipe.synthesizer;
         let is_named = given.checkpoint.is_some() || given.endpoint.is_some();
         let has_synthesizer = is_named || tunes || !given.tuned;
-        if !demo && !has_synthesizer && recipe.mix.synthetic {
+        let is_by_synthesizer = recipe.making.is_by_synthesizer();
+        if !demo && !has_synthesizer && recipe.mix.synthetic && is_by_synthesizer {
             errors.push(
                 "a `model.checkpoint` other than the demo base needs a synthesizer: name a tuned one in \
                  `synthesizer.checkpoint` or `synthesizer.endpoint`, or seed data to tune one in `synthesizer.seed_data`; or \
@@ -321,6 +326,8 @@ impl Recipe {
         ] {
             errors.extend(optimizer_choices::problems(section, training, recipe.dtype));
         }
+        let is_made = recipe.mix.synthetic && !recipe.pairs.is_empty();
+        errors.extend(recipe.making.problems(is_made));
         errors.extend(endpoints::both_given(&recipe.resolution));
         let places: Vec<_> = recipe.endpoint_places().collect();
         errors.extend(endpoints::problems(
@@ -330,22 +337,6 @@ impl Recipe {
         ));
         errors.extend(unread::problems(&recipe.resolution, &recipe.model_types()));
         (recipe, errors)
-    }
-
-    /// The `model_type` of each folder that the recipe names.
-    fn model_types(&self) -> Vec<String> {
-        let models = [
-            Some(&self.checkpoint),
-            self.synthesizer.checkpoint.as_ref(),
-            self.filter.checkpoint.as_ref(),
-        ];
-        let type_of = |folder: &PathBuf| {
-            if folder == Path::new(DEMO) {
-                return Some(Family::LlavaNext.as_str().to_owned());
-            }
-            family::model_type(&ModelPlace::texts(folder))
-        };
-        models.into_iter().flatten().filter_map(type_of).collect()
     }
 
     /// What is wrong with the column of table 10 that presets are from.
@@ -425,18 +416,6 @@ impl Recipe {
             memory: self.memory,
             trainings,
         }
-    }
-
-    /// The models that are asked at endpoints, each with its section of the recipe; not those that are named and turned off.
-    pub fn endpoint_places(&self) -> impl Iterator<Item = (&'static str, &EndpointPlace)> {
-        let synthetic = self.mix.synthetic && !self.pairs.is_empty();
-        let (synthesizer, filter) = (&self.synthesizer.endpoint, &self.filter.endpoint);
-        let both = [
-            ("synthesizer", synthesizer.as_ref(), synthetic),
-            ("filter", filter.as_ref(), synthetic && self.filter.enabled),
-        ];
-        let asked = both.into_iter().filter(|(_, _, is_asked)| *is_asked);
-        asked.filter_map(|(section, place, _)| Some((section, place?)))
     }
 
     /// Whether there is something to tune a synthesizer on.

@@ -1,13 +1,15 @@
 //! Every key of a recipe: its shape, its preset and where the preset comes from.
 
 use synthesis::{
-    Answers, CaptionPosition, Corruption, Input, Joiner, JudgeKind, SameQuestion, WithoutTriplet,
+    Answers, CaptionPosition, Corruption, Input, Joiner, JudgeKind, Maker, SameQuestion,
+    WithoutTriplet,
 };
 
 use super::dtype::DtypeChoice;
-use super::endpoint_keys::{OF_ENDPOINTS, OF_FILTER, OF_SYNTHESIZER};
+use super::endpoint_keys::{OF_ENDPOINTS, OF_FILTER, OF_MAKER, OF_SYNTHESIZER};
 use super::family::Family;
 use super::key::{Key, MANY, OURS, Preset, key};
+use super::maker_keys::MAKER;
 use super::shape::Shape;
 use super::stage_keys::{OF_STAGES, key_of_stage};
 use super::training_keys::{TRAINING, TUNING};
@@ -107,6 +109,13 @@ const BEFORE_TUNING: &[Key] = &[
         "data.truth",
         Shape::Path,
         "what is true of the pairs, to measure the filter with"
+    ),
+    key!(
+        "data.maker",
+        Shape::Word(&Maker::WORDS),
+        "\"synthesizer\"",
+        "paper, section 3.1",
+        "who writes the tasks: the synthesizer, rules, a model that reads captions or sees pictures too, or the records themselves"
     ),
     key!(
         "synthesizer.checkpoint",
@@ -390,6 +399,8 @@ pub fn keys() -> impl Iterator<Item = &'static Key> {
         BEFORE_TUNING,
         OF_SYNTHESIZER,
         TUNING,
+        MAKER,
+        OF_MAKER,
         FILTER,
         OF_FILTER,
         MIX,

@@ -7,6 +7,7 @@ use crate::hub::Hub;
 mod endpoints;
 mod fits;
 mod machines;
+mod makers;
 mod optimizer_choices;
 mod paper;
 mod stages;

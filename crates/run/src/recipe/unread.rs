@@ -1,6 +1,6 @@
 //! Keys that a recipe gives and that nothing would read: each is an error that says what does read it.
 
-use synthesis::Input;
+use synthesis::{Input, Maker};
 use toml::Value;
 
 use super::control::Control;
@@ -9,6 +9,7 @@ use super::resolution::{Origin, Resolution};
 use super::shape::listed;
 use super::stages::{PIPELINE, STAGES, StageData, section_of};
 use super::training::Scheduler;
+use super::unread_maker::{maker_of, of_maker};
 use super::unread_rule::{Unread, Values, unread};
 use super::unread_synthesizer;
 
@@ -56,6 +57,8 @@ fn all(recipe: Values<'_>, model_types: &[String]) -> Vec<Unread> {
                 "data.columns",
                 "data.held_out",
                 "data.truth",
+                "data.maker",
+                "maker.",
                 "synthesizer.same_question",
                 "synthesizer.temperature",
                 "synthesizer.top_p",
@@ -91,6 +94,8 @@ fn all(recipe: Values<'_>, model_types: &[String]) -> Vec<Unread> {
                 "synthesizer.repetition_penalty",
                 "synthesizer.max_new_tokens",
                 "synthesizer.train.",
+                "data.maker",
+                "maker.",
                 "filter.",
                 "mix.without_triplet",
                 "mix.joiner",
@@ -107,6 +112,7 @@ fn all(recipe: Values<'_>, model_types: &[String]) -> Vec<Unread> {
             },
         ));
     }
+    all.extend(of_maker(recipe));
     all.extend(unread_synthesizer::untuned(recipe));
     if recipe.has("synthesizer.checkpoint") {
         all.push(unread(
@@ -184,6 +190,7 @@ fn all(recipe: Values<'_>, model_types: &[String]) -> Vec<Unread> {
             &[
                 "model.checkpoint",
                 "synthesizer.checkpoint",
+                "maker.checkpoint",
                 "filter.checkpoint",
             ],
             "it is for Qwen2-VL, and no model of this recipe is one",
@@ -198,10 +205,19 @@ fn of_endpoints(recipe: Values<'_>) -> Vec<Unread> {
     let is_asked = |section: &str, switch: &str| {
         recipe.has(&format!("{section}.endpoint")) && !recipe.is_off(switch)
     };
-    let synthesizer = is_asked("synthesizer", "mix.synthetic") && recipe.has("data.pairs");
-    let filter = is_asked("filter", "filter.enabled") && !recipe.is_off("mix.synthetic");
+    let is_made = recipe.has("data.pairs") && !recipe.is_off("mix.synthetic");
+    let maker = maker_of(recipe);
+    let synthesizer =
+        is_made && maker == Maker::Synthesizer && is_asked("synthesizer", "mix.synthetic");
+    let asks = maker
+        .asks()
+        .filter(|_| is_made && recipe.has("maker.endpoint"));
+    let filter = is_asked("filter", "filter.enabled")
+        && !recipe.is_off("mix.synthetic")
+        && maker.gives_triplets();
     for (section, switch, is_asked) in [
         ("synthesizer", "mix.synthetic", synthesizer),
+        ("maker", "data.maker", asks.is_some()),
         ("filter", "filter.enabled", filter),
     ] {
         if !is_asked {
@@ -243,28 +259,43 @@ fn of_endpoints(recipe: Values<'_>) -> Vec<Unread> {
             ));
         }
     }
-    if !synthesizer && !filter {
+    let sends = synthesizer && !recipe.is_off("synthesizer.send_images")
+        || asks.is_some_and(|asks| asks.shows_pictures() && !recipe.is_off("maker.send_images"));
+    if !synthesizer && asks.is_none() && !filter {
         all.push(unread(
             &["endpoints."],
             &[
                 "synthesizer.endpoint",
+                "maker.endpoint",
                 "filter.endpoint",
                 "mix.synthetic",
                 "filter.enabled",
+                "data.maker",
                 STAGES,
                 PIPELINE,
             ],
-            "it is for models at endpoints (`synthesizer.endpoint`, `filter.endpoint`), and none is asked at one",
+            "it is for models at endpoints (`synthesizer.endpoint`, `maker.endpoint`, `filter.endpoint`), and none is asked at \
+             one",
         ));
-    } else if !synthesizer || recipe.is_off("synthesizer.send_images") {
+    } else if !sends {
         all.push(unread(
             &[
                 "endpoints.picture_format",
                 "endpoints.max_picture_side",
                 "endpoints.picture_tokens",
             ],
-            &["synthesizer.send_images", "synthesizer.endpoint"],
-            "it is for pictures that are sent, and `synthesizer.send_images` sends none",
+            &[
+                "synthesizer.send_images",
+                "synthesizer.endpoint",
+                "maker.send_images",
+                "maker.endpoint",
+                "data.maker",
+            ],
+            if maker == Maker::Synthesizer {
+                "it is for pictures that are sent, and `synthesizer.send_images` sends none"
+            } else {
+                "it is for pictures that are sent, and `maker.send_images` sends none"
+            },
         ));
     }
     all

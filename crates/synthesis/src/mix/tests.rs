@@ -219,6 +219,7 @@ fn a_conversation_of_several_exchanges_stays_in_order() {
             exchange("Is it hot?", "It steams."),
         ],
         template: "conversation".to_owned(),
+        origin: serde_json::Value::Null,
     };
     let found = mix_tasks(
         &[pair("a", "A cup.")],

@@ -21,6 +21,8 @@ impl Prompts {
             ("text_only.answer", &self.text_only.answer),
             ("with_picture.question", &self.with_picture.question),
             ("with_picture.answer", &self.with_picture.answer),
+            ("one_shot.question", &self.one_shot.question),
+            ("one_shot.answer", &self.one_shot.answer),
         ] {
             if text.trim().is_empty() {
                 return wrong(key, "is empty; write a text");
@@ -51,6 +53,7 @@ impl Prompts {
                 &["informative", "precise"],
             ),
             ("text_only.request", &self.text_only.request, &["caption"]),
+            ("one_shot.request", &self.one_shot.request, &["caption"]),
             (
                 "with_picture.request",
                 &self.with_picture.request,

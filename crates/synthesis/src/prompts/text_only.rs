@@ -18,6 +18,8 @@ pub struct TextOnlyPrompts {
     pub question: String,
     /// What begins an answer.
     pub answer: String,
+    /// What a model adds for whoever asked it: a last paragraph that begins so belongs to no answer.
+    pub closing: Vec<String>,
     /// Worked examples.
     pub examples: Vec<TextOnlyExample>,
     /// Phrases that betray that the answer was read.

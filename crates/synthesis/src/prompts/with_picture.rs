@@ -16,6 +16,8 @@ pub struct WithPicturePrompts {
     pub question: String,
     /// What begins an answer.
     pub answer: String,
+    /// What a model adds for whoever asked it: a last paragraph that begins so belongs to no answer.
+    pub closing: Vec<String>,
     /// One is drawn for each pair.
     pub settings: Vec<String>,
 }

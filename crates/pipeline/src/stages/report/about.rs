@@ -1,6 +1,7 @@
 //! What a run is, in sentences.
 
 use run::recipe::Recipe;
+use synthesis::Maker;
 
 /// What the page says of the run before its numbers.
 pub(super) fn about(recipe: &Recipe) -> Vec<String> {
@@ -16,8 +17,8 @@ pub(super) fn about(recipe: &Recipe) -> Vec<String> {
         )
     };
     let mut out = vec![format!(
-        "The model was adapted to a domain from image-caption pairs alone: a synthesizer tuned on seed data wrote tasks \
-         for each pair, a judge left out the inconsistent ones, and {how}."
+        "The model was adapted to a domain from image-caption pairs alone: {}, and {how}.",
+        who_wrote(recipe)
     )];
     if recipe.uses_demo_base() {
         out.push(
@@ -41,4 +42,18 @@ pub(super) fn about(recipe: &Recipe) -> Vec<String> {
         ));
     }
     out
+}
+
+/// Who wrote the tasks, and who looked at them.
+fn who_wrote(recipe: &Recipe) -> String {
+    let maker = recipe.making.maker;
+    if maker == Maker::Synthesizer {
+        return "a synthesizer tuned on seed data wrote tasks for each pair, a judge left out the inconsistent ones".to_owned();
+    }
+    let judged = if maker.gives_triplets() {
+        ", of which a judge left out the inconsistent ones"
+    } else {
+        ""
+    };
+    format!("it learned tasks {}{judged}", maker.about())
 }

@@ -80,6 +80,7 @@ mod tests {
         let counts = Counts {
             requests: 4,
             triplets: 3,
+            again: 0,
             endpoint: Some(AskedThere {
                 spent,
                 known: 1,

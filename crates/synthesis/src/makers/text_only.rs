@@ -4,11 +4,48 @@
 use corpus::{Completion, Decoding, Open, Pair, Request, Role, Turn};
 use serde_json::Value;
 
-use crate::exchanges::{Labels, conversations};
+use super::asks::{Asking, Asks};
+use super::exchanges::{Reading, conversations};
 use crate::mix::SyntheticTask;
 use crate::outcome::{Outcome, reject};
 use crate::prompts::{Betraying, Prompts, TextOnlyPrompts};
 use crate::text::fill;
+
+pub(super) struct TextOnly;
+
+impl Asks for TextOnly {
+    fn shows_pictures(&self) -> bool {
+        false
+    }
+
+    fn reads_mentions(&self) -> bool {
+        true
+    }
+
+    fn version<'a>(&self, prompts: &'a Prompts) -> &'a str {
+        &prompts.text_only.version
+    }
+
+    fn requests(&self, pairs: &[Pair], asking: Asking<'_>) -> Outcome<Request> {
+        let Asking {
+            decoding,
+            mentions,
+            prompts,
+            ..
+        } = asking;
+        text_only_requests(pairs, mentions, decoding, prompts)
+    }
+
+    fn tasks(
+        &self,
+        requests: &[Request],
+        completions: &[Completion],
+        author: &str,
+        prompts: &Prompts,
+    ) -> Outcome<SyntheticTask> {
+        text_only_tasks(requests, completions, author, prompts)
+    }
+}
 
 /// One request a pair, without its picture. `mentions` names the key of the record (a text or a list) that holds what
 /// the source says of the picture.
@@ -62,14 +99,19 @@ pub fn text_only_requests(
 pub fn text_only_tasks(
     requests: &[Request],
     completions: &[Completion],
+    author: &str,
     prompts: &Prompts,
 ) -> Outcome<SyntheticTask> {
     let p = &prompts.text_only;
-    let labels = Labels {
+    let reading = Reading {
+        maker: "text-only",
+        author,
+        version: &p.version,
         question: &p.question,
         answer: &p.answer,
+        closing: &p.closing,
     };
-    conversations(requests, completions, labels, "text-only", |exchanges| {
+    conversations(requests, completions, reading, |exchanges| {
         let cleaned: Vec<[String; 2]> = exchanges
             .into_iter()
             .map(|exchange| exchange.map(|text| without_phrases(&text, &p.betraying)))
@@ -142,7 +184,7 @@ mod tests {
     use corpus::FinishReason;
 
     use super::*;
-    use crate::exchanges::{exchanges, retry};
+    use crate::makers::exchanges::{exchanges, retry};
     use crate::show::{pair, show_turns};
 
     fn completion(id: &str, text: &str) -> Completion {
@@ -184,12 +226,16 @@ mod tests {
     #[test]
     fn the_examples_are_written_as_they_are_asked_for() {
         let prompts = Prompts::default().text_only;
-        let labels = Labels {
+        let reading = Reading {
+            maker: "text-only",
+            author: "",
+            version: &prompts.version,
             question: &prompts.question,
             answer: &prompts.answer,
+            closing: &prompts.closing,
         };
         for example in &prompts.examples {
-            let found = exchanges(&example.conversation, labels).expect("conversation");
+            let found = exchanges(&example.conversation, reading).expect("conversation");
             assert!((2..=5).contains(&found.len()));
         }
     }
@@ -230,7 +276,7 @@ mod tests {
             ),
             completion("b", "Question: What does the caption say?\nAnswer: A loaf."),
         ];
-        let found = text_only_tasks(&requests, &completions, &prompts);
+        let found = text_only_tasks(&requests, &completions, "wise", &prompts);
         assert_eq!((found.items.len(), found.items[0].exchanges.len()), (1, 1));
         let reasons: Vec<_> = found
             .rejected

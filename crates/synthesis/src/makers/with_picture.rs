@@ -4,12 +4,39 @@
 use corpus::seed::{Rng, hash};
 use corpus::{Completion, Decoding, Open, Pair, Request, Role, Turn};
 
-use crate::exchanges::{Labels, conversations};
+use super::asks::{Asking, Asks};
+use super::exchanges::{Reading, conversations};
 use crate::mix::SyntheticTask;
 use crate::opening::{Input, missing};
 use crate::outcome::{Outcome, reject};
 use crate::prompts::Prompts;
 use crate::text::{fill, with_marks, without_marks};
+
+pub(super) struct WithPicture;
+
+impl Asks for WithPicture {
+    fn shows_pictures(&self) -> bool {
+        true
+    }
+
+    fn version<'a>(&self, prompts: &'a Prompts) -> &'a str {
+        &prompts.with_picture.version
+    }
+
+    fn requests(&self, pairs: &[Pair], asking: Asking<'_>) -> Outcome<Request> {
+        with_picture_requests(pairs, asking.decoding, asking.seed, asking.prompts)
+    }
+
+    fn tasks(
+        &self,
+        requests: &[Request],
+        completions: &[Completion],
+        author: &str,
+        prompts: &Prompts,
+    ) -> Outcome<SyntheticTask> {
+        with_picture_tasks(requests, completions, author, prompts)
+    }
+}
 
 /// One request a pair, with its picture.
 pub fn with_picture_requests(
@@ -55,14 +82,19 @@ pub fn with_picture_requests(
 pub fn with_picture_tasks(
     requests: &[Request],
     completions: &[Completion],
+    author: &str,
     prompts: &Prompts,
 ) -> Outcome<SyntheticTask> {
     let p = &prompts.with_picture;
-    let labels = Labels {
+    let reading = Reading {
+        maker: "with-picture",
+        author,
+        version: &p.version,
         question: &p.question,
         answer: &p.answer,
+        closing: &p.closing,
     };
-    conversations(requests, completions, labels, "with-picture", Ok)
+    conversations(requests, completions, reading, Ok)
 }
 
 #[cfg(test)]
@@ -106,7 +138,12 @@ mod tests {
             "id": "a", "text": "Question: What is it?\nAnswer: A cup.", "finish_reason": "stop",
             "prompt_tokens": 1, "completion_tokens": 1,
         }));
-        let found = with_picture_tasks(&requests, &[completion.expect("completion")], &prompts);
+        let found = with_picture_tasks(
+            &requests,
+            &[completion.expect("completion")],
+            "wise",
+            &prompts,
+        );
         assert_eq!(
             found.items[0].exchanges,
             [["What is it?".to_owned(), "A cup.".to_owned()]]

@@ -1,24 +1,24 @@
 //! The rule-made baseline: questions and answers cut out of captions and fields by templates, without a model, in the
-//! manner of LLaVA-Chef. Each pair gives at most one triplet whose two answers are the same; mix it with
-//! [`crate::Answers::Precise`].
+//! manner of LLaVA-Chef. Each pair gives at most one exchange of question and answer.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use corpus::Pair;
 use corpus::seed::{Rng, hash};
-use corpus::{Pair, Triplet};
 use serde_json::{Value, json};
 
+use crate::mix::SyntheticTask;
 use crate::outcome::{Outcome, reject};
 use crate::prompts::{Prompts, RuleFamily, RulePrompts};
 use crate::text::{fill, without_marks};
 
-/// A triplet for each pair that one of the families fits; family, request and told fields are drawn by the pair's id.
-pub fn rule_triplets(pairs: &[Pair], seed: u64, prompts: &Prompts) -> Outcome<Triplet> {
+/// A task for each pair that one of the families fits; family, request and told fields are drawn by the pair's id.
+pub fn rule_tasks(pairs: &[Pair], seed: u64, prompts: &Prompts) -> Outcome<SyntheticTask> {
     let mut outcome = Outcome::default();
     for pair in pairs {
-        match rule_triplet(pair, seed, &prompts.rules) {
-            Some(triplet) => outcome.items.push(triplet),
+        match rule_task(pair, seed, &prompts.rules) {
+            Some(task) => outcome.items.push(task),
             None => outcome.rejected.push(reject(
                 &pair.id,
                 "no-rule",
@@ -29,7 +29,7 @@ pub fn rule_triplets(pairs: &[Pair], seed: u64, prompts: &Prompts) -> Outcome<Tr
     outcome
 }
 
-fn rule_triplet(pair: &Pair, seed: u64, prompts: &RulePrompts) -> Option<Triplet> {
+fn rule_task(pair: &Pair, seed: u64, prompts: &RulePrompts) -> Option<SyntheticTask> {
     let mut rng = Rng::new(hash(seed, &format!("rule {}", pair.id)));
     let fields = fields(pair, &mut rng, prompts);
     let has = |name: &str| fields.contains_key(name);
@@ -61,13 +61,12 @@ fn rule_triplet(pair: &Pair, seed: u64, prompts: &RulePrompts) -> Option<Triplet
         }
     }
     let answer = fill(&family.layout, &values);
-    Some(Triplet {
-        id: format!("{}/rule", pair.id),
+    Some(SyntheticTask {
+        id: format!("{}/rules", pair.id),
         pair: pair.id.clone(),
-        instruction,
-        informative: answer.clone(),
-        precise: answer,
-        origin: json!({ "rule": family.name, "prompts": prompts.version }),
+        exchanges: vec![[instruction, answer]],
+        template: "rules".to_owned(),
+        origin: json!({ "maker": "rules", "rule": family.name, "prompts": prompts.version }),
     })
 }
 
@@ -198,13 +197,14 @@ mod tests {
     fn answers(caption: &str) -> BTreeSet<(String, String)> {
         let prompts = Prompts::default();
         (0..200)
-            .flat_map(|seed| rule_triplets(&[pair("a", caption)], seed, &prompts).items)
+            .flat_map(|seed| rule_tasks(&[pair("a", caption)], seed, &prompts).items)
             .map(|t| {
-                assert!(!t.instruction.contains(['{', '}']), "{}", t.instruction);
-                (
-                    t.origin["rule"].as_str().unwrap_or_default().to_owned(),
-                    t.precise,
-                )
+                let [[instruction, answer]] = &t.exchanges[..] else {
+                    panic!("{t:?}");
+                };
+                assert!(!instruction.contains(['{', '}']), "{instruction}");
+                let rule = t.origin["rule"].as_str().unwrap_or_default();
+                (rule.to_owned(), answer.clone())
             })
             .collect()
     }
@@ -266,9 +266,9 @@ mod tests {
     fn some_requests_tell_optional_fields_and_some_do_not() {
         let prompts = Prompts::default();
         let steps: Vec<String> = (0..200)
-            .flat_map(|seed| rule_triplets(&[pair("a", RECIPE)], seed, &prompts).items)
+            .flat_map(|seed| rule_tasks(&[pair("a", RECIPE)], seed, &prompts).items)
             .filter(|t| t.origin["rule"] == "steps")
-            .map(|t| t.instruction)
+            .map(|t| t.exchanges[0][0].clone())
             .collect();
         let told = steps
             .iter()
@@ -279,7 +279,7 @@ mod tests {
 
     #[test]
     fn a_pair_without_fields_is_counted() {
-        let found = rule_triplets(&[pair("a", " ")], 0, &Prompts::default());
+        let found = rule_tasks(&[pair("a", " ")], 0, &Prompts::default());
         assert_eq!(found.rejected[0].reason, "no-rule");
     }
 }
