@@ -65,7 +65,8 @@ impl World {
             let name = format!("{at}.png");
             picture.save(world.path(&name)).expect("picture");
             let row = json!({"id": format!("dish-{at}"), "images": [name], "caption": caption(at)});
-            rows += &format!("{row}\n");
+            rows += &row.to_string();
+            rows.push('\n');
         }
         std::fs::write(world.path("pairs.jsonl"), rows).expect("write");
         let general = ["one", "two"].map(|id| {

@@ -101,7 +101,8 @@ pub(crate) fn prompts(
         };
         // What a synthesizer wrote is what a judge reads, wherever either is.
         let is_task = name == synthesize::NAME;
-        if is_task || name == filter::NAME && stage.stage.endpoint().is_some() {
+        let has_endpoint = stage.stage.endpoint().is_some();
+        if is_task || has_endpoint {
             prompts.look(&stage.folder, &basis.key, synthesize::COMPLETIONS, is_task);
         }
     }

@@ -47,6 +47,10 @@ const ANSWER_TOKENS: f64 = 16.0;
 
 /// Keeps consistent triplets.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a word of the recipe of its own"
+)]
 pub struct Filter {
     triplets: Link<Synthesize>,
     /// Whether there are triplets to judge: conversations have no two answers to compare.

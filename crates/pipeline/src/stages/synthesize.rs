@@ -253,7 +253,7 @@ impl Stage for Synthesize {
             audit_captions(site, &samples, &self.base, training, self.max_bad)?;
         }
         if let Some(making) = &self.making {
-            return leave(site, pairs.len(), making.run(site, &pairs)?);
+            return leave(site, pairs.len(), &making.run(site, &pairs)?);
         }
         let (opened, processor, author);
         let mut answerer = if let Some(place) = &self.endpoint {
@@ -356,7 +356,7 @@ impl Stage for Synthesize {
 }
 
 /// Writes what another maker gave of so many pairs, and counts it.
-fn leave(site: &Site<'_>, pairs: usize, made: Made) -> Result<Counts> {
+fn leave(site: &Site<'_>, pairs: usize, made: &Made) -> Result<Counts> {
     let folder = site.folder;
     jsonl::write(&folder.join(TRIPLETS), &made.triplets)?;
     if let Some(tasks) = &made.tasks {

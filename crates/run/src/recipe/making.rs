@@ -38,7 +38,9 @@ impl Making {
 
     /// Whether a model is asked and shown pictures.
     pub fn shows_pictures(&self) -> bool {
-        self.maker.asks().is_some_and(|asks| asks.shows_pictures())
+        self.maker
+            .asks()
+            .is_some_and(synthesis::makers::Asks::shows_pictures)
     }
 
     /// What is wrong with it. `is_used` is whether tasks are made at all.
