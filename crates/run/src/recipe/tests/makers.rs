@@ -118,10 +118,12 @@ fn what_a_maker_lacks_is_said_in_one_sentence() {
         ),
     ] {
         let found = said(&rest);
+        // A maker that is none leaves the synthesizer's own lacks to be told, too.
         assert!(
-            found.len() == 1 && found[0].contains(expected),
+            found.first().is_some_and(|it| it.contains(expected)),
             "{rest}\n{found:?}"
         );
+        assert!(found.len() == 1 || rest.contains("rule"), "{found:?}");
     }
 }
 
