@@ -2,7 +2,7 @@
 
 usage: record.py FOLDER ADDRESS MODEL KEY [NAME...]
 ADDRESS is where the engine listens, without `/v1`; MODEL is a synthesizer that this program exported, small, that sees pictures and
-takes two at most; KEY is what the engine was started with; with NAMEs only these are recorded. README.md says how the recorded engine was started.
+takes two at most; KEY is what the engine was started with; with names only these are recorded. README.md says how the recorded engine was started.
 """
 import base64, json, pathlib, struct, sys, urllib.error, urllib.request, zlib
 

@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn degrees_of_freedom_are_those_of_welch() {
-        // scipy 1.17.1: ttest_ind([1, 4, 2, 8], [3, 3.5, 9, 20, 1, 2], equal_var=False).df. Welch's variance is the sum of
+        // scipy 1.17.1, Welch's test of [1, 4, 2, 8], [3, 3.5, 9, 20, 1, 2], its degrees of freedom. Welch's variance is the sum of
         // two mean squares: 9.583333 / 4 with 3 and 52.041667 / 6 with 5 degrees of freedom.
         let (_, freedom) = satterthwaite(&[
             (115.0 / 12.0 / 4.0, 3.0),
