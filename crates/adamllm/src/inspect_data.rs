@@ -112,12 +112,14 @@ impl Tokens {
     /// The tokens of a record; pictures inside the data file get files for that time.
     fn encoded(&self, record: &Measured) -> Result<Encoded> {
         let mut sample = record.sample.clone();
-        let folder = std::env::temp_dir().join(format!("adamllm-{}", std::process::id()));
+        // A folder of its own: records are looked at side by side, and each removes what it wrote.
+        let name = format!("adamllm-{}-{}", std::process::id(), record.line);
+        let folder = std::env::temp_dir().join(name);
         let mut written = Vec::new();
         for image in &mut sample.images {
             if let Some(picture) = record.inside.iter().find(|picture| picture.path == *image) {
                 std::fs::create_dir_all(&folder)?;
-                let place = folder.join(format!("{}-{}", record.line, image.display()));
+                let place = folder.join(&*image);
                 std::fs::write(&place, &picture.bytes)
                     .with_context(|| format!("cannot write `{}`", place.display()))?;
                 written.push(place.clone());

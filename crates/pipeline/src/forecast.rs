@@ -17,7 +17,7 @@ use crate::sources::Sources;
 use crate::stages::synthesize;
 
 /// What a span of a run will ask of endpoints; none where all is asked already, no model is at one, or something is missing that
-/// [`preflight::look`](crate::preflight::look) tells. No endpoint is asked for it.
+/// [`preflight::look`] tells. No endpoint is asked for it.
 ///
 /// Gives what reading the pairs gives, and what the stages' costs give.
 pub fn look(driver: &Driver<'_>, span: &Span) -> Result<Option<Forecast>> {
