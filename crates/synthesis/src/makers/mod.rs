@@ -7,6 +7,7 @@ mod exchanges;
 mod general;
 mod one_shot;
 mod rules;
+mod shown;
 mod text_only;
 mod with_picture;
 

@@ -1,14 +1,14 @@
 //! The later paper's RS-4o: a multimodal model sees picture and caption and is asked once for an instruction with its answer.
 
-use corpus::{Completion, Decoding, Open, Pair, Request, Role, Turn};
+use corpus::{Completion, Decoding, Pair, Request};
 
 use super::asks::{Asking, Asks};
 use super::exchanges::{Reading, conversations};
+use super::shown;
 use crate::mix::SyntheticTask;
-use crate::opening::{Input, missing};
-use crate::outcome::{Outcome, reject};
+use crate::outcome::Outcome;
 use crate::prompts::Prompts;
-use crate::text::{fill, with_marks, without_marks};
+use crate::text::fill;
 
 pub(super) struct OneShot;
 
@@ -43,30 +43,9 @@ pub fn one_shot_requests(
     prompts: &Prompts,
 ) -> Outcome<Request> {
     let p = &prompts.one_shot;
-    let mut outcome = Outcome::default();
-    for pair in pairs {
-        if let Some((reason, detail)) = missing(&pair.images, &pair.caption, Input::Both) {
-            outcome.rejected.push(reject(&pair.id, reason, detail));
-            continue;
-        }
-        // The caption shares its turn with the marks, so marks of its own must go.
-        let caption = without_marks(&pair.caption);
-        let text = fill(p.request.trim(), &[("caption", &caption)]);
-        let mut turns = Vec::new();
-        if !p.system.trim().is_empty() {
-            turns.push(Turn::new(Role::System, p.system.trim()));
-        }
-        turns.push(Turn::new(Role::User, with_marks(pair.images.len(), &text)).with_marks());
-        outcome.items.push(Request {
-            id: pair.id.clone(),
-            images: pair.images.clone(),
-            turns,
-            open: Open::Assistant,
-            prompt: None,
-            decoding: decoding.clone(),
-        });
-    }
-    outcome
+    shown::requests(pairs, decoding, &p.system, |_, caption| {
+        fill(p.request.trim(), &[("caption", caption)])
+    })
 }
 
 /// The instruction of each answer with its response. One is asked for; of more that a model writes unasked the first counts.

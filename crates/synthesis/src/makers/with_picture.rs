@@ -2,15 +2,15 @@
 //! and its answer, in a setting drawn for each pair.
 
 use corpus::seed::{Rng, hash};
-use corpus::{Completion, Decoding, Open, Pair, Request, Role, Turn};
+use corpus::{Completion, Decoding, Pair, Request};
 
 use super::asks::{Asking, Asks};
 use super::exchanges::{Reading, conversations};
+use super::shown;
 use crate::mix::SyntheticTask;
-use crate::opening::{Input, missing};
-use crate::outcome::{Outcome, reject};
+use crate::outcome::Outcome;
 use crate::prompts::Prompts;
-use crate::text::{fill, with_marks, without_marks};
+use crate::text::fill;
 
 pub(super) struct WithPicture;
 
@@ -46,36 +46,12 @@ pub fn with_picture_requests(
     prompts: &Prompts,
 ) -> Outcome<Request> {
     let p = &prompts.with_picture;
-    let mut outcome = Outcome::default();
-    for pair in pairs {
-        if let Some((reason, detail)) = missing(&pair.images, &pair.caption, Input::Both) {
-            outcome.rejected.push(reject(&pair.id, reason, detail));
-            continue;
-        }
-        let setting = Rng::new(hash(seed, &format!("setting {}", pair.id)))
-            .choose(&p.settings)
-            .clone();
-        // The caption shares its turn with the marks, so marks of its own must go.
-        let caption = without_marks(&pair.caption);
-        let text = fill(
-            p.request.trim(),
-            &[("caption", &caption), ("setting", &setting)],
-        );
-        let mut turns = Vec::new();
-        if !p.system.trim().is_empty() {
-            turns.push(Turn::new(Role::System, p.system.trim()));
-        }
-        turns.push(Turn::new(Role::User, with_marks(pair.images.len(), &text)).with_marks());
-        outcome.items.push(Request {
-            id: pair.id.clone(),
-            images: pair.images.clone(),
-            turns,
-            open: Open::Assistant,
-            prompt: None,
-            decoding: decoding.clone(),
-        });
-    }
-    outcome
+    shown::requests(pairs, decoding, &p.system, |pair, caption| {
+        let mut rng = Rng::new(hash(seed, &format!("setting {}", pair.id)));
+        let setting = rng.choose(&p.settings);
+        let values = [("caption", caption), ("setting", setting)];
+        fill(p.request.trim(), &values)
+    })
 }
 
 /// The exchanges that were written.
