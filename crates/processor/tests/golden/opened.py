@@ -4,22 +4,14 @@
 renders them with and without the variable `open`. `toy` is the base model of the demo.
 """
 import json, random
-import numpy as np
+
 from transformers import AutoProcessor, AutoTokenizer
+
+from families import ids as ids_of
 
 FOLDERS = ["llama", "inst", "text", "qwen", "canvas", "toy"]
 # Texts that no tokenizer of these folders reads a control token from.
 TEXTS = ["What is this?", "A red apple on a plate.", "  blanks around \n", "世界、こんにちは。", "two\n\nparagraphs\n", "it's don't WE'LL", "{{ braces }}", "user"]
-
-
-def ids_of(tool, turns, sizes, picture, messages_of, **options):
-    text = tool.apply_chat_template(messages_of(turns), tokenize=False, **options)
-    tokens = getattr(tool, "tokenizer", tool)
-    begins = tokens.bos_token is not None and text.startswith(tokens.bos_token)
-    if tool is tokens:
-        return tool(text, add_special_tokens=not begins)["input_ids"]
-    images = [picture(*size) for size in sizes]
-    return np.asarray(tool(text=text, images=images or None, **({"add_special_tokens": False} if begins else {}))["input_ids"][0]).tolist()
 
 
 def make(root, here, conversation, digest, picture, messages_of):
