@@ -152,9 +152,12 @@ fn of_prompt(value: &Value, before: Option<usize>, answer: &str) -> Result<Likel
     {
         all.pop();
     }
+    let Some(last) = all.len().checked_sub(1) else {
+        return Err("an empty list of `prompt_logprobs`".to_owned());
+    };
     // What the endpoint counted is trusted if it leaves the answer's text; a tokenizer may write a blank before it.
     let counted = before.filter(|before| {
-        let own = all.get(*before..all.len() - 1).unwrap_or_default();
+        let own = all.get(*before..last).unwrap_or_default();
         let texts = own.iter().map(|(_, text)| text.as_str());
         letters(&texts.collect::<String>()) == letters(answer)
     });
@@ -257,5 +260,9 @@ mod tests {
         assert!(of_prompt(&value, None, "Tea cup").is_err());
         assert!(of_prompt(&value, Some(9), "Tea cup").is_err());
         assert!(of_prompt(&json!({}), Some(2), "Tea").is_err());
+        let empty = json!({"prompt_logprobs": []});
+        assert!(
+            of_prompt(&empty, Some(0), "Tea").is_err() && of_prompt(&empty, None, "Tea").is_err()
+        );
     }
 }
