@@ -8,6 +8,7 @@ mod error;
 pub mod events;
 pub mod folder;
 pub mod graph;
+pub mod grid;
 pub mod hub;
 pub mod identity;
 pub mod looks;
