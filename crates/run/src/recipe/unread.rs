@@ -158,7 +158,8 @@ fn all(recipe: Values<'_>, model_types: &[String]) -> Vec<Unread> {
     if recipe.is_off("mix.caption") {
         all.push(unread(
             &["mix.without_triplet", "mix.caption_position"],
-            &["mix.caption"],
+            // Stages of a training say by themselves whether any has captions.
+            &["mix.caption", STAGES, PIPELINE],
             "it is for captions beside synthetic tasks, and `mix.caption` is off",
         ));
     }
