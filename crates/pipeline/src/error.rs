@@ -83,6 +83,14 @@ pub enum Error {
         /// Why.
         source: Box<Error>,
     },
+    /// A stage of a lab had no room on the disk; the others would have none either.
+    #[error("the disk of `{}` is full; make room and run the same command again, which goes on where it was", folder.display())]
+    DiskFull {
+        /// The lab's store.
+        folder: PathBuf,
+        /// What the stage gave.
+        source: Box<Error>,
+    },
     /// What a stage of another crate gives as its own error; [`Error::of_stage`] makes it.
     #[error(transparent)]
     Stage(Box<dyn std::error::Error + Send + Sync>),

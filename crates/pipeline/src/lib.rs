@@ -17,6 +17,7 @@ pub mod estimate;
 pub mod forecast;
 pub mod generation;
 mod imbalance;
+pub mod lab;
 mod length_error;
 pub mod likelihood;
 pub mod memory;

@@ -239,7 +239,7 @@ fn told(trainings: &[(&str, &str, Option<Usage>)]) -> Vec<String> {
 fn seconds(site: &Site<'_>) -> BTreeMap<String, f64> {
     let mut out: BTreeMap<String, f64> = BTreeMap::new();
     for node in site.graph.nodes() {
-        if let Some(manifest) = site.graph.stage_folder(site.run, node).manifest() {
+        if let Some(manifest) = site.manifest(&node.name) {
             *out.entry(node.group.clone()).or_default() += manifest.seconds;
         }
     }
@@ -459,7 +459,7 @@ impl Report {
 
     /// Curves of the trainings, from what they told while they ran.
     fn curves(&self, site: &Site<'_>) -> Result<Vec<Curve>> {
-        let (told, torn) = events::read(site.run)?;
+        let (told, torn) = site.told()?;
         if torn > 0 {
             site.report.note(format!(
                 "{torn} torn or damaged lines of events are passed over"
