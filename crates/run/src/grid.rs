@@ -5,6 +5,16 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+mod cells;
+mod entries;
+mod factors;
+mod file;
+mod settings;
+mod tables;
+
+#[cfg(test)]
+mod tests;
+
 /// A grid as its file says it; paths are full.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Grid {
@@ -152,4 +162,18 @@ pub struct Cell {
     pub ground: Ground,
     /// Recipe keys over that: those of the grid, then those of its levels in the order of the factors.
     pub set: Vec<String>,
+}
+
+/// A combination of levels without its random seed: what a table has a row for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Way {
+    /// The names of its levels, between commas; factors with one level are left out where another has several.
+    pub name: String,
+    /// Its levels by factor, without the seed's.
+    pub levels: Levels,
+    /// What it would need that a program cannot give; then it has no cells.
+    pub needs: Option<String>,
+    /// Its cells' random seeds and names, in the order of the grid's cells; a single one without a seed where no factor is the
+    /// seed.
+    pub cells: Vec<(Option<u64>, String)>,
 }

@@ -56,6 +56,7 @@ mod presets;
 mod differences;
 mod explanation;
 mod new;
+mod settings;
 
 pub use address::is_variable;
 pub use checked::{Evaluate, Filter, Generate, Mix, Recipe};
@@ -77,6 +78,7 @@ pub use picture_format::PictureFormat;
 pub use resolution::{
     Origin, Resolution, Resolved, Surroundings, evaluation_pixels, resolve, without_column,
 };
+pub use settings::overrides;
 pub use shape::Shape;
 pub use size::bytes as size_in_bytes;
 pub use stages::{Pipeline, StageData, TrainStage};

@@ -284,7 +284,8 @@ fn demo_presets(demo_recipe: &str) -> BTreeMap<String, Value> {
     out
 }
 
-fn nearest_key(name: &str) -> &'static str {
+/// The name that somebody may have meant.
+pub(super) fn nearest_key(name: &str) -> &'static str {
     // Of equally near ones the first of the alphabet.
     let mut names: Vec<&str> = keys().map(|key| key.name).collect();
     names.sort_unstable();
