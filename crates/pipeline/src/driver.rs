@@ -276,7 +276,9 @@ impl<'a> Driver<'a> {
                 stage,
                 node,
                 wish,
-                folder: self.layout.folder(self.run, graph, node, stage.kind(), basis.as_ref()),
+                folder: self
+                    .layout
+                    .folder(self.run, graph, node, stage.kind(), basis.as_ref()),
                 basis,
                 models,
             });

@@ -22,6 +22,7 @@ use crate::driver::Driver;
 use crate::engine::Engine;
 use crate::error::Result;
 use crate::stages::Stages;
+use crate::stages::matched::Matched;
 
 pub use self::plan::{LabPlan, OfKind};
 pub use self::standing::{CellState, Standing};
@@ -38,6 +39,8 @@ pub struct LabCell {
     pub stages: Stages,
     /// Where its models run.
     pub engine: Engine,
+    /// What it learns as many tokens as, if that is asked: its own stages are made with it ([`Stages::matching`]).
+    pub matched: Option<Matched>,
 }
 
 /// Which cells a process begins with: those whose number leaves `index` when it is divided by `of`. When they are done it
@@ -97,7 +100,7 @@ impl<'a> Lab<'a> {
     /// Gives what [`Driver`] gives before the first stage.
     pub fn union<'d>(&self, drivers: &'d [Driver<'a>]) -> Result<Union<'d>> {
         let _looking = self.store.wait()?;
-        let found = Union::of(drivers)?;
+        let found = Union::of(self.cells, drivers)?;
         self.digests.borrow_mut().remember();
         Ok(found)
     }

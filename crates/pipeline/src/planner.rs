@@ -167,7 +167,11 @@ fn stands<'a>(
 }
 
 /// Some samples as the run would train on them.
-pub(crate) fn few_samples(driver: &Driver<'_>, sources: &Sources, pairs: &[Pair]) -> Result<Vec<Sample>> {
+pub(crate) fn few_samples(
+    driver: &Driver<'_>,
+    sources: &Sources,
+    pairs: &[Pair],
+) -> Result<Vec<Sample>> {
     let settings = &driver.recipe.synthesizer;
     let seeds = match &sources.tuning {
         Some(Tuning::Seeds(path)) => {

@@ -92,18 +92,18 @@ fn of_models(driver: &Driver<'_>, models: &[ModelRead]) -> Result<Vec<String>> {
 }
 
 /// Endpoints of stages that are to come and cannot be asked.
-fn of_endpoints(
-    driver: &Driver<'_>,
-    span: &Span,
-    ready: &[Identified<'_>],
-) -> Result<Vec<String>> {
+fn of_endpoints(driver: &Driver<'_>, span: &Span, ready: &[Identified<'_>]) -> Result<Vec<String>> {
     let graph = driver.stages.graph();
     let mut all = Vec::new();
     let stages = driver.stages.all().zip(graph.nodes());
     for ((stage, node), wish) in stages.zip(graph.wishes(span)?) {
         let known = ready.iter().find(|known| known.node.name == node.name);
         let folder = known.map_or_else(
-            || driver.layout.folder(driver.run, graph, node, stage.kind(), None),
+            || {
+                driver
+                    .layout
+                    .folder(driver.run, graph, node, stage.kind(), None)
+            },
             |known| known.folder.clone(),
         );
         let is_done = folder.manifest();

@@ -201,11 +201,9 @@ impl Site<'_> {
     ///
     /// Gives [`Error::NoManifest`] and [`Error::Counts`].
     pub fn counts<S: Stage>(&self, link: &Link<S>) -> Result<S::Counts> {
-        let manifest = self
-            .manifest(&link.name)
-            .ok_or_else(|| Error::NoManifest {
-                stage: link.name.clone(),
-            })?;
+        let manifest = self.manifest(&link.name).ok_or_else(|| Error::NoManifest {
+            stage: link.name.clone(),
+        })?;
         serde_json::from_value(manifest.counts).map_err(|source| Error::Counts {
             stage: link.name.clone(),
             source,

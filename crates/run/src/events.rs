@@ -234,7 +234,9 @@ pub fn read(run: &Path) -> Result<(Vec<Event>, usize), corpus::Error> {
 
 /// As [`read()`], of folders of events.
 pub fn read_all(folders: &[PathBuf]) -> Result<(Vec<Event>, usize), corpus::Error> {
-    let entries = folders.iter().filter_map(|folder| fs::read_dir(folder).ok());
+    let entries = folders
+        .iter()
+        .filter_map(|folder| fs::read_dir(folder).ok());
     let mut paths: Vec<PathBuf> = entries
         .flatten()
         .filter_map(|entry| Some(entry.ok()?.path()))

@@ -151,6 +151,13 @@ impl Store {
         Ok((file, path))
     }
 
+    /// Where it is noted that a stage failed, and why.
+    pub fn failure(&self, folder: &Path) -> PathBuf {
+        let mut name = folder.file_name().unwrap_or_default().to_owned();
+        name.push(".json");
+        self.path.join(".failed").join(name)
+    }
+
     /// The folders of stages that lie in the store.
     pub fn folders(&self) -> Vec<PathBuf> {
         let entries = fs::read_dir(&self.path).into_iter().flatten().flatten();
@@ -170,8 +177,11 @@ impl Store {
             inner: Vec::new(),
         };
         stage.clear()?;
-        for what in [".events", ".locks"] {
-            let path = beside(&self.path, what, folder);
+        for path in [
+            beside(&self.path, ".events", folder),
+            beside(&self.path, ".locks", folder),
+            self.failure(folder),
+        ] {
             let removed = if path.is_dir() {
                 fs::remove_dir_all(&path)
             } else {
@@ -202,7 +212,10 @@ mod tests {
         let other = Store::open(folder.path()).expect("two processes may work in it");
         let stage = folder.path().join("mix-0123");
         let claim = store.claim(&stage).expect("claim").expect("free");
-        assert!(other.claim(&stage).expect("look").is_none(), "it is claimed");
+        assert!(
+            other.claim(&stage).expect("look").is_none(),
+            "it is claimed"
+        );
         let another = folder.path().join("mix-4567");
         assert!(other.claim(&another).expect("look").is_some());
         drop(claim);
@@ -224,6 +237,9 @@ mod tests {
 
     #[test]
     fn stages_of_a_store_are_called_by_kind_and_key() {
-        assert_eq!(stored("mix", "0123456789abcdef0123"), "mix-0123456789abcdef");
+        assert_eq!(
+            stored("mix", "0123456789abcdef0123"),
+            "mix-0123456789abcdef"
+        );
     }
 }

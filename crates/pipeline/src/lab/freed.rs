@@ -25,16 +25,20 @@ fn noted(folder: &Path) -> Option<BTreeSet<String>> {
     freed.map(|freed| freed.files)
 }
 
-/// The manifest of a stage of which nothing is wrong but that its weights were removed.
-pub(super) fn done_but_for_weights(folder: &StageFolder, state: &State) -> Option<Box<Manifest>> {
-    let State::Damaged(found) = state else {
-        return None;
+/// The manifest of a stage that is done, and whether its weights were removed since.
+pub(super) fn done(folder: &StageFolder, state: &State) -> Option<(Box<Manifest>, bool)> {
+    let found = match state {
+        State::Done(manifest) => return Some((manifest.clone(), false)),
+        State::Damaged(found) => found,
+        _ => return None,
     };
     let freed = noted(&folder.path)?;
     let lost: BTreeSet<&str> = found.iter().map(|name| name.trim_matches('`')).collect();
     let is_freed = |name: &&str| freed.contains(*name) && !folder.path.join(name).exists();
     let manifest = folder.manifest()?;
-    lost.iter().all(is_freed).then(|| Box::new(manifest))
+    lost.iter()
+        .all(is_freed)
+        .then(|| (Box::new(manifest), true))
 }
 
 /// Removes the weights that a finished stage made; gives how many bytes that freed.
@@ -43,7 +47,11 @@ pub(super) fn done_but_for_weights(folder: &StageFolder, state: &State) -> Optio
 pub(super) fn free(folder: &StageFolder, manifest: &Manifest) -> Result<u64> {
     let weights = manifest.outputs.keys();
     let weights: BTreeSet<String> = weights
-        .filter(|name| Path::new(name).extension().is_some_and(|e| e == "safetensors"))
+        .filter(|name| {
+            Path::new(name)
+                .extension()
+                .is_some_and(|e| e == "safetensors")
+        })
         .cloned()
         .collect();
     if weights.is_empty() || noted(&folder.path).is_some() {

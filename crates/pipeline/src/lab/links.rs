@@ -88,7 +88,10 @@ mod tests {
     #[test]
     fn a_link_is_named_from_its_own_folder() {
         let named = |a: &str, b: &str| from(Path::new(a), Path::new(b));
-        assert_eq!(named("/lab/cells/a", "/lab/store/mix-1"), Path::new("../../store/mix-1"));
+        assert_eq!(
+            named("/lab/cells/a", "/lab/store/mix-1"),
+            Path::new("../../store/mix-1")
+        );
         assert_eq!(
             named("/lab/cells/a/evaluate/answers", "/lab/store/answer-1"),
             Path::new("../../../../store/answer-1")

@@ -11,7 +11,6 @@ use super::standing::Standing;
 use super::union::Union;
 use super::work::Worked;
 use super::{Lab, freed};
-use crate::driver::given_of;
 use crate::error::Result;
 use crate::estimate::{Estimate, Measured, Probe};
 use crate::forecast;
@@ -142,9 +141,8 @@ impl Lab<'_> {
     pub fn plan(&self, union: &Union<'_>) -> Result<LabPlan> {
         let mut costs: BTreeMap<usize, Cost> = BTreeMap::new();
         let mut measured: BTreeMap<(PathBuf, String), Measured> = BTreeMap::new();
-        let mut counts: BTreeMap<usize, [usize; 2]> = BTreeMap::new();
         let mut notes = BTreeSet::new();
-        for (number, (driver, found)) in union.drivers.iter().zip(&union.cells).enumerate() {
+        for (driver, found) in union.drivers.iter().zip(&union.cells) {
             let Ok(found) = found else { continue };
             if found.works.iter().all(|work| costs.contains_key(work)) {
                 continue;
@@ -152,9 +150,6 @@ impl Lab<'_> {
             let pairs = driver.pairs()?;
             let split = driver.stages.pairs.as_ref().map(|of| of.split(&pairs));
             let (training, held_out) = split.unwrap_or_default();
-            if let Some(first) = found.works.first() {
-                counts.entry(*first).or_insert([training.len(), held_out.len()]);
-            }
             let sources = Sources::of(driver.recipe, driver.run, None)?;
             let dtype = format!("{:?}", driver.engine.dtype);
             let of_model = (sources.base.clone(), dtype);
@@ -190,7 +185,6 @@ impl Lab<'_> {
                 estimate.before.insert(name, cost.clone());
                 costs.entry(work).or_insert(cost);
             }
-            debug_assert!(number < self.cells.len(), "one driver a cell");
         }
         let standings = self.before(union)?;
         let open = |work: usize| standings[work] == Standing::Open;
@@ -215,12 +209,7 @@ impl Lab<'_> {
         let plan = LabPlan {
             cells: self.cells.len(),
             waiting: waiting
-                .map(|cell| {
-                    (
-                        self.cells[cell].name.clone(),
-                        union.missing(cell).to_vec(),
-                    )
-                })
+                .map(|cell| (self.cells[cell].name.clone(), union.missing(cell).to_vec()))
                 .collect(),
             stage_runs: union.works.len(),
             stage_runs_unshared: union.unshared(),
@@ -229,7 +218,11 @@ impl Lab<'_> {
             kinds,
             disk: self.most_disk(union, &costs, &open),
             free_disk: plan::free_disk(&self.store.path)?,
-            memory: costs.values().map(|cost| cost.least_memory).max().unwrap_or(0),
+            memory: costs
+                .values()
+                .map(|cost| cost.least_memory)
+                .max()
+                .unwrap_or(0),
             notes: notes.into_iter().collect(),
             stages,
         };
@@ -239,30 +232,24 @@ impl Lab<'_> {
 
     /// Where each work stands before anything is done.
     fn before(&self, union: &Union<'_>) -> Result<Vec<Standing>> {
-        let mut standings: Vec<Standing> = vec![Standing::Open; union.works.len()];
-        for found in union.cells.iter().flatten() {
+        let mut standings: Vec<Standing> = Vec::new();
+        for work in &union.works {
             let mut given = BTreeMap::new();
-            let stages = found.stages.iter().filter(|stage| stage.basis.is_some());
-            for (stage, &number) in stages.zip(&found.works) {
-                let work = &union.works[number];
-                let inputs = given_of(stage.node, &given);
-                if inputs.len() < work.inputs.len() {
-                    continue;
-                }
-                let mut digests = self.digests.borrow_mut();
-                let state = work.folder.state(&work.basis, &inputs, &mut digests)?;
-                let manifest = match &state {
-                    run::State::Done(manifest) => Some(manifest.clone()),
-                    state => freed::done_but_for_weights(&work.folder, state),
-                };
-                if let Some(manifest) = manifest {
-                    given.insert(stage.node.name.as_str(), manifest.gave());
-                    standings[number] = Standing::Done {
-                        gave: manifest.gave(),
-                        freed: false,
-                    };
+            for (role, &input) in &work.inputs {
+                if let Standing::Done { gave, .. } = &standings[input] {
+                    given.insert(role.clone(), gave.clone());
                 }
             }
+            let mut standing = Standing::Open;
+            if given.len() == work.inputs.len() {
+                let mut digests = self.digests.borrow_mut();
+                let state = work.folder.state(&work.basis, &given, &mut digests)?;
+                if let Some((manifest, freed)) = freed::done(&work.folder, &state) {
+                    let gave = manifest.gave();
+                    standing = Standing::Done { gave, freed };
+                }
+            }
+            standings.push(standing);
         }
         Ok(standings)
     }

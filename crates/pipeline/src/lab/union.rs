@@ -4,9 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use run::{Basis, Span, StageFolder};
 
+use super::LabCell;
 use crate::driver::{Driver, Identified, places};
 use crate::error::{Error, Result};
 use crate::preflight;
+use crate::stages::answer;
+use crate::stages::matched::Matched;
+use crate::stages::score::ADAPTED;
+use crate::stages::train;
 
 /// A stage of the store, which one cell or more need.
 #[derive(Debug)]
@@ -49,23 +54,31 @@ pub struct Union<'d> {
 }
 
 impl<'d> Union<'d> {
-    pub(super) fn of(drivers: &'d [Driver<'d>]) -> Result<Self> {
+    pub(super) fn of(cells: &[LabCell], drivers: &'d [Driver<'d>]) -> Result<Self> {
         let mut union = Self {
             drivers,
             works: Vec::new(),
             cells: Vec::new(),
         };
         let mut known: BTreeMap<String, usize> = BTreeMap::new();
-        for (number, driver) in drivers.iter().enumerate() {
+        let mut found: BTreeMap<usize, std::result::Result<InUnion<'d>, Vec<String>>> =
+            BTreeMap::new();
+        // What others are matched with comes before them.
+        let is_matched = |&number: &usize| cells[number].matched.is_some();
+        let (last, first): (Vec<usize>, Vec<usize>) = (0..drivers.len()).partition(is_matched);
+        for number in first.into_iter().chain(last) {
+            let driver = &drivers[number];
+            let matched = cells[number].matched.as_ref();
             let cell = match preflight::look(driver, &Span::default()) {
-                Ok(ready) => Ok(union.add(number, ready.stages, &mut known)),
+                Ok(ready) => union.add(number, ready.stages, matched, &mut known),
                 Err(Error::Missing { missing }) => Err(missing),
                 Err(Error::Stopped(stopped)) => return Err(stopped.into()),
                 // What is wrong with one cell's files is no reason for the others to wait.
                 Err(error) => Err(vec![corpus::causes(&error)]),
             };
-            union.cells.push(cell);
+            found.insert(number, cell);
         }
+        union.cells = found.into_values().collect();
         Ok(union)
     }
 
@@ -73,8 +86,13 @@ impl<'d> Union<'d> {
         &mut self,
         cell: usize,
         stages: Vec<Identified<'d>>,
+        matched: Option<&Matched>,
         known: &mut BTreeMap<String, usize>,
-    ) -> InUnion<'d> {
+    ) -> std::result::Result<InUnion<'d>, Vec<String>> {
+        let reference = match matched {
+            Some(matched) => self.reference(matched, known)?,
+            None => Vec::new(),
+        };
         let mut by_name: BTreeMap<&str, usize> = BTreeMap::new();
         let mut works = Vec::new();
         for (nth, stage) in stages.iter().enumerate() {
@@ -83,9 +101,14 @@ impl<'d> Union<'d> {
             let work = *known.entry(id.clone()).or_insert(self.works.len());
             if work == self.works.len() {
                 let inputs = stage.node.inputs.iter();
-                let inputs: BTreeMap<String, usize> = inputs
+                let mut inputs: BTreeMap<String, usize> = inputs
                     .filter_map(|(role, name)| Some((role.clone(), *by_name.get(name.as_str())?)))
                     .collect();
+                if basis.reads.recipe.contains_key(train::MATCHED) {
+                    let named = reference.iter().enumerate();
+                    inputs
+                        .extend(named.map(|(n, &work)| (format!("{} {n}", train::MATCHED), work)));
+                }
                 for &input in inputs.values() {
                     self.works[input].consumers.insert(work);
                 }
@@ -106,16 +129,62 @@ impl<'d> Union<'d> {
             by_name.insert(&stage.node.name, work);
             works.push(work);
         }
-        InUnion {
+        Ok(InUnion {
             works,
             places: places(&stages),
             stages,
+        })
+    }
+
+    /// The works of the trainings that a cell is matched with.
+    fn reference(
+        &self,
+        matched: &Matched,
+        known: &BTreeMap<String, usize>,
+    ) -> std::result::Result<Vec<usize>, Vec<String>> {
+        let ids = matched.keys.iter();
+        let works = ids.map(|key| known.get(&run::layout::stored(train::NAME, key)).copied());
+        works.collect::<Option<Vec<usize>>>().ok_or_else(|| {
+            vec!["the cell that it learns as many tokens as waits itself".to_owned()]
+        })
+    }
+
+    /// What learns as many tokens as the adapted model of a cell: its trainings, by their keys.
+    ///
+    /// Gives what the stages' reads give.
+    pub fn matched(driver: &Driver<'_>) -> Result<Matched> {
+        let stages = driver.identify(&Span::default())?;
+        let adapted = format!("{}-{ADAPTED}", answer::NAME);
+        let mut matched = Matched {
+            keys: Vec::new(),
+            folders: Vec::new(),
+            earlier: Vec::new(),
+        };
+        let mut next = Some(adapted);
+        while let Some(name) = next {
+            let Some(stage) = stages.iter().find(|stage| stage.node.name == name) else {
+                break;
+            };
+            if let Some(basis) = stage
+                .basis
+                .as_ref()
+                .filter(|_| stage.stage.kind() == train::NAME)
+            {
+                matched.keys.push(basis.key.clone());
+                matched.folders.push(stage.folder.clone());
+            }
+            next = stage.node.inputs.get("model").cloned();
         }
+        Ok(matched)
     }
 
     /// How many stages the cells would do, had each a run folder of its own.
     pub fn unshared(&self) -> usize {
-        self.cells.iter().flatten().map(|cell| cell.works.len()).sum()
+        self.cells
+            .iter()
+            .flatten()
+            .map(|cell| cell.works.len())
+            .sum()
     }
 
     /// The works of a cell in order; none where it misses something.

@@ -1,12 +1,12 @@
 //! Goes through a union: whatever is ready and nobody else works on is done, cell by cell.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use corpus::sealed::{read_sealed, write_sealed};
 use run::events::{All, Event, EventFile, Listener, Reporter, What};
-use run::{Layout, Manifest, State};
+use run::{Layout, State};
 use serde::{Deserialize, Serialize};
 
 use super::plan::LabPlan;
@@ -18,9 +18,6 @@ use crate::training::checkpoints;
 
 /// How long a process waits before it looks again, when all that is left to do is done by others.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
-
-/// Where notes of failed stages lie in the store.
-const FAILED: &str = ".failed";
 
 /// The one process that writes a stage's events at a time.
 const PROCESS: &str = "0";
@@ -159,7 +156,7 @@ impl Lab<'_> {
             let mut digests = self.digests.borrow_mut();
             work.folder.state(&work.basis, &given, &mut digests)?
         };
-        if let Some((manifest, freed)) = done(work, &state) {
+        if let Some((manifest, freed)) = freed::done(&work.folder, &state) {
             checkpoints::clear(&work.folder.path)?;
             worked.found_done += 1;
             worked.standings[number] = Standing::Done {
@@ -168,7 +165,7 @@ impl Lab<'_> {
             };
             return Ok(Outcome::Settled);
         }
-        if let Some(failure) = self.failure(&work.id).filter(|f| f.at >= started) {
+        if let Some(failure) = failed_since(&self.store.failure(&work.folder.path), started) {
             worked.standings[number] = Standing::Failed(failure.text);
             return Ok(Outcome::Settled);
         }
@@ -177,9 +174,7 @@ impl Lab<'_> {
             .inputs
             .values()
             .copied()
-            .filter(|&input| {
-                matches!(&worked.standings[input], Standing::Done { freed: true, .. })
-            })
+            .filter(|&input| matches!(&worked.standings[input], Standing::Done { freed: true, .. }))
             .collect();
         if !lacking.is_empty() {
             for input in lacking {
@@ -206,11 +201,21 @@ impl Lab<'_> {
                     at: now(),
                     text: text.clone(),
                 };
-                let note = self.failure_note(&work.id);
+                let note = self.store.failure(&work.folder.path);
                 if let Some(parent) = note.parent() {
                     std::fs::create_dir_all(parent).map_err(Error::io("make", parent))?;
                 }
                 write_sealed(&note, &failure)?;
+                let cell = &self.cells[work.cells[0]].name;
+                let others = work.cells.len() - 1;
+                let also = if others == 0 {
+                    String::new()
+                } else {
+                    format!(" and of {others} others")
+                };
+                Reporter::new("", self.listener).warn(format!(
+                    "a stage of cell `{cell}`{also} failed; the other cells go on\n  {text}"
+                ));
                 worked.standings[number] = Standing::Failed(text);
             }
         }
@@ -304,9 +309,8 @@ impl Lab<'_> {
                 continue;
             };
             let gave = gave.clone();
-            let is_done = |&consumer: &usize| {
-                matches!(worked.standings[consumer], Standing::Done { .. })
-            };
+            let is_done =
+                |&consumer: &usize| matches!(worked.standings[consumer], Standing::Done { .. });
             if !work.consumers.iter().all(is_done) {
                 continue;
             }
@@ -325,14 +329,11 @@ impl Lab<'_> {
         }
         Ok(())
     }
+}
 
-    fn failure_note(&self, id: &str) -> PathBuf {
-        self.store.path.join(FAILED).join(format!("{id}.json"))
-    }
-
-    fn failure(&self, id: &str) -> Option<Failure> {
-        read_sealed(&self.failure_note(id))
-    }
+/// A failure that was noted after this process began: whoever tried it had the same as there is now.
+fn failed_since(note: &Path, started: u64) -> Option<Failure> {
+    read_sealed(note).filter(|failure: &Failure| failure.at >= started)
 }
 
 /// What became of a look at a work.
@@ -343,14 +344,6 @@ enum Outcome {
     Elsewhere,
     /// It stands as before: it is not ready, or settled already.
     Nothing,
-}
-
-/// The manifest of a work that is done, and whether its weights are gone.
-fn done(work: &super::Work, state: &State) -> Option<(Box<Manifest>, bool)> {
-    match state {
-        State::Done(manifest) => Some((manifest.clone(), false)),
-        state => freed::done_but_for_weights(&work.folder, state).map(|manifest| (manifest, true)),
-    }
 }
 
 /// The works, those of the shard's own cells first.
@@ -424,7 +417,9 @@ fn now() -> u64 {
 fn is_of_disk(error: &Error) -> bool {
     let mut cause: Option<&dyn std::error::Error> = Some(error);
     while let Some(error) = cause {
-        let kind = error.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+        let kind = error
+            .downcast_ref::<std::io::Error>()
+            .map(std::io::Error::kind);
         let is_full = matches!(
             kind,
             Some(std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded)

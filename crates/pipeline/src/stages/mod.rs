@@ -2,6 +2,7 @@
 
 pub mod answer;
 pub mod filter;
+pub mod matched;
 pub mod mix;
 pub mod pairs;
 pub mod part;
@@ -26,6 +27,7 @@ use crate::tasks::Tasks;
 
 use answer::Answer;
 use filter::Filter;
+use matched::Matched;
 use mix::Mix;
 use pairs::Pairs;
 use report::Report;
@@ -50,6 +52,17 @@ impl Stages {
     /// Gives [`Error::Io`](crate::Error::Io) and [`Error::Prompts`](crate::Error::Prompts) for the file of prompts, and
     /// [`Error::Run`](crate::Error::Run) where the graph is not sound.
     pub fn of(recipe: &Recipe, run: &Path, limit: Option<usize>) -> Result<Self> {
+        Self::matching(recipe, run, limit, None)
+    }
+
+    /// As [`Stages::of`]; the adapted model learns as many tokens as `matched`, if that is said. Its stages before the last
+    /// learn what their epochs give them, and the last one what is left.
+    pub fn matching(
+        recipe: &Recipe,
+        run: &Path,
+        limit: Option<usize>,
+        matched: Option<&Matched>,
+    ) -> Result<Self> {
         let sources = Sources::of(recipe, run, limit)?;
         let mut made = Self {
             all: Vec::new(),
@@ -72,6 +85,7 @@ impl Stages {
             sources: &sources,
             pairs: pairs.clone(),
             kept: kept.clone(),
+            matched,
         };
         let adapted = trainings.adapted(&mut made)?;
         let (earlier, last) = adapted.split_at(adapted.len() - 1);
