@@ -160,7 +160,9 @@ pub struct Cell {
     pub seed: Option<u64>,
     /// What it is over.
     pub ground: Ground,
-    /// Recipe keys over that: those of the grid, then those of its levels in the order of the factors.
+    /// Recipe keys over that, as [`crate::recipe::resolve`] takes them: those of the grid, `section.key?=value`, then those of its
+    /// levels in the order of the factors, `section.key=value`. What the grid says of all cells is passed over in a cell whose
+    /// levels leave it unread, such as steps of a synthesizer where none is tuned.
     pub set: Vec<String>,
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::settings::{parts, seed_of};
+use super::settings::{of_grid, parts, seed_of};
 use super::{Cell, Factor, Grid, Ground, Level, Levels, Way};
 
 /// The longest name of a file that all file systems take is 255 bytes, and stages come behind a cell's.
@@ -38,7 +38,8 @@ impl Grid {
                 continue;
             };
             let own = combination.iter().flat_map(|(_, level)| &level.set);
-            let set: Vec<String> = self.set.iter().chain(own).cloned().collect();
+            let of_all = self.set.iter().map(|item| of_grid(item));
+            let set: Vec<String> = of_all.chain(own.cloned()).collect();
             let is_seeded = combination.iter().any(|(factor, _)| factor.is_seed);
             let seed = seed_of(&set).filter(|_| is_seeded);
             if name.len() > LONGEST {

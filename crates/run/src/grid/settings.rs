@@ -20,7 +20,13 @@ pub(super) fn settings(wrong: &mut Wrong, place: &str, table: &Table) -> Vec<Str
 
 /// Key and value of an override.
 pub(super) fn parts(item: &str) -> (&str, &str) {
-    item.split_once('=').unwrap_or((item, ""))
+    let (key, value) = item.split_once('=').unwrap_or((item, ""));
+    (key.strip_suffix('?').unwrap_or(key), value)
+}
+
+/// An override as one that a grid has for all of its cells.
+pub(super) fn of_grid(item: &str) -> String {
+    item.replacen('=', "?=", 1)
 }
 
 /// The random seed that overrides give, if they give one.

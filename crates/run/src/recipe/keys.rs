@@ -360,6 +360,13 @@ const EVALUATION: &[Key] = &[
         OURS,
         "whether the tasks are asked after every stage of a training of several, which shows what the next one forgets"
     ),
+    key!(
+        "evaluate.quality",
+        Shape::Flag,
+        "false",
+        OURS,
+        "whether the synthetic data is measured against `data.truth`: accuracy, knowledge, complexity, diversity"
+    ),
 ];
 
 const GENERATION: &[Key] = &[

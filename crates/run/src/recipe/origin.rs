@@ -12,7 +12,9 @@ use toml::Value;
 pub enum Origin {
     /// The recipe file.
     Recipe,
-    /// A `--set` on the command line.
+    /// What a grid says for all of its cells.
+    Grid,
+    /// A `--set` on the command line, or a level of a grid.
     Set,
     /// A preset, with its source.
     Preset(String),
@@ -27,7 +29,17 @@ pub enum Origin {
 impl Origin {
     /// Whether somebody said it of this very key.
     pub fn is_given(&self) -> bool {
-        matches!(self, Self::Recipe | Self::Set)
+        self.rank().is_some()
+    }
+
+    /// What was said later changes what was said before: higher numbers are later. None of what nobody said of this very key.
+    pub(super) fn rank(&self) -> Option<u8> {
+        match self {
+            Self::Recipe => Some(0),
+            Self::Grid => Some(1),
+            Self::Set => Some(2),
+            Self::Preset(_) | Self::Chosen(_) | Self::Fit(_) | Self::Train(_) => None,
+        }
     }
 
     /// Whether somebody said it, of this key or for all stages.
@@ -43,6 +55,7 @@ impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Recipe => f.write_str("recipe"),
+            Self::Grid => f.write_str("grid"),
             Self::Set => f.write_str("--set"),
             Self::Preset(source) => write!(f, "preset: {source}"),
             Self::Chosen(why) => write!(f, "auto: {why}"),

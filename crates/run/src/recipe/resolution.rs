@@ -28,7 +28,8 @@ pub struct Surroundings<'a> {
     pub fitting: Fitting<'a>,
 }
 
-/// Reads a recipe's text, applies overrides (`section.key=value`) and fills in the presets. Those of the paper's table 10
+/// Reads a recipe's text, applies overrides (`section.key=value`, or `section.key?=value` for what a grid says of all its cells,
+/// which is passed over where another override leaves it unread) and fills in the presets. Those of the paper's table 10
 /// are of the column that the checkpoint's `config.json` names; `folder`, the recipe's own, is where it is looked for. A key
 /// whose column is not known stays absent ([`without_column`]).
 ///
@@ -51,6 +52,9 @@ pub fn without_column(resolution: &Resolution) -> Vec<&'static str> {
     let absent = of_columns.filter(|key| !resolution.contains_key(key.name));
     absent.map(|key| key.name).collect()
 }
+
+/// Between the key and the `=` of an override that is a grid's.
+pub(super) const OF_GRID: char = '?';
 
 /// What is wrong with a recipe's keys.
 #[derive(Default)]
@@ -87,10 +91,11 @@ pub(super) fn resolve_most(
     for item in overrides {
         match item.split_once('=') {
             Some((key, value)) => {
-                values.insert(
-                    key.trim().to_owned(),
-                    (loose_value(value.trim()), Origin::Set),
-                );
+                let (key, origin) = match key.trim().strip_suffix(OF_GRID) {
+                    Some(key) => (key.trim(), Origin::Grid),
+                    None => (key.trim(), Origin::Set),
+                };
+                values.insert(key.to_owned(), (loose_value(value.trim()), origin));
             }
             None => wrong.errors.push(format!(
                 "`--set {item}` has no `=`; write `--set section.key=value`"

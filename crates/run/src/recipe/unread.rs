@@ -5,7 +5,7 @@ use toml::Value;
 
 use super::control::Control;
 use super::family::Family;
-use super::resolution::{Origin, Resolution};
+use super::resolution::Resolution;
 use super::shape::listed;
 use super::stages::{PIPELINE, STAGES, StageData, section_of};
 use super::training::Scheduler;
@@ -19,14 +19,13 @@ pub(super) fn problems(resolution: &Resolution, model_types: &[String]) -> Vec<S
     let mut told: Vec<&str> = Vec::new();
     let mut out = Vec::new();
     for Unread { keys, because, why } in all(Values(resolution), model_types) {
-        let origin = |key: &str| resolution.get(key).map(|r| &r.origin);
-        let changed = because.iter().any(|key| origin(key) == Some(&Origin::Set));
+        let rank = |key: &str| resolution.get(key)?.origin.rank();
+        let latest = because.iter().filter_map(|key| rank(key)).max();
         let names = resolution.iter().filter(|(name, resolved)| {
-            let is_given = match resolved.origin {
-                Origin::Set => true,
-                Origin::Recipe => !changed,
-                Origin::Preset(_) | Origin::Chosen(_) | Origin::Fit(_) | Origin::Train(_) => false,
-            };
+            let is_given = resolved.origin.rank().is_some_and(|own| {
+                let is_changed = latest.is_some_and(|latest| latest > own);
+                !is_changed
+            });
             is_given
                 && !because.contains(name)
                 && keys

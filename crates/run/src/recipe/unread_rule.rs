@@ -10,8 +10,8 @@ use super::stages::{STAGES, StageData, section_of};
 pub(super) struct Unread {
     /// Whole names, or sections with a dot at their end.
     pub keys: Vec<String>,
-    /// The keys that make it so. Where one of them is changed with `--set`, what the recipe's file says of the others is
-    /// passed over: it belongs to what the file is without the change.
+    /// The keys that make it so. Where one of them is changed with `--set` or by a level of a grid, what the recipe's file or the
+    /// whole grid says of the others is passed over: it belongs to what they are without the change.
     pub because: Vec<String>,
     /// After "nothing reads `key`: ".
     pub why: String,

@@ -2,6 +2,7 @@
 
 use super::{ABLATIONS, grid, levels};
 use crate::grid::{Ground, Way};
+use crate::recipe::{Recipe, Surroundings};
 
 /// Two factors with a reference, one without, two seeds, and a combination that is skipped.
 const CROSSED: &str = r#"
@@ -122,12 +123,41 @@ fn what_needs_something_has_a_row_and_no_cells() {
     assert_eq!(
         cells[2].set,
         [
-            "train.max_steps=120",
+            "train.max_steps?=120",
             "synthesizer.blank_images=0.0",
             "run.seed=1"
         ]
     );
     assert_eq!(cells[2].name, "without-blank-pictures_1");
+}
+
+/// A grid's own keys are for the cells that read them; what two levels say of each other is an error as ever.
+#[test]
+fn what_all_cells_have_is_passed_over_where_a_level_leaves_it_unread() {
+    let folder = tempfile::tempdir().expect("folder");
+    for name in ["pairs.jsonl", "seeds.jsonl", "general.jsonl"] {
+        std::fs::write(folder.path().join(name), "").expect("file");
+    }
+    let recipe = "model.checkpoint = \"demo\"\ndata.pairs = \"pairs.jsonl\"\nsynthesizer.seed_data = \"seeds.jsonl\"\n\
+        mix.general = \"general.jsonl\"\nmix.general_ratio = 1.0\n";
+    let text = "title = \"t\"\nrecipe = \"r.toml\"\n[set]\nsynthesizer.train.max_steps = 12\nmix.general_ratio = 0.0\n[[factor]]\n\
+        name = \"f\"\n[[factor.level]]\nname = \"ours\"\n[[factor.level]]\nname = \"captions\"\nset.mix.synthetic = false\n\
+        [[factor.level]]\nname = \"wrong\"\nset = { mix.synthetic = false, synthesizer.train.epochs = 2 }";
+    let surroundings = Surroundings::default();
+    let cells = grid(text).cells().expect("cells");
+    let read = |at: usize| Recipe::read(recipe, &cells[at].set, folder.path(), &surroundings);
+    let ours = read(0).expect("sound");
+    assert_eq!(ours.synthesizer.train.max_steps, Some(12));
+    assert!(ours.mix.general_ratio.abs() < 1e-12);
+    let origin = &ours.resolution["synthesizer.train.max_steps"].origin;
+    assert_eq!(origin.to_string(), "grid");
+    assert!(!read(1).expect("sound").mix.synthetic);
+    let said = read(2).expect_err("refused").join("\n");
+    assert!(
+        said.starts_with("nothing reads `synthesizer.train.epochs`: "),
+        "{said}"
+    );
+    assert!(!said.contains("max_steps"), "{said}");
 }
 
 #[test]
@@ -137,7 +167,7 @@ fn a_level_may_say_otherwise_than_the_grid() {
     let cells = grid(text).cells().expect("cells");
     assert_eq!(cells[0].ground, Ground::Recipe("grids/other.toml".into()));
     assert_eq!(cells[1].ground, Ground::Recipe("grids/r.toml".into()));
-    assert_eq!(cells[1].set, ["train.epochs=1", "train.epochs=3"]);
+    assert_eq!(cells[1].set, ["train.epochs?=1", "train.epochs=3"]);
     assert_eq!((cells[0].seed, &*cells[0].name), (None, "own"));
     assert!(grid(text).comparisons().is_empty());
 }
