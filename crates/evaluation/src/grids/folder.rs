@@ -21,16 +21,10 @@ fn of_task(task: &ScoredTask, scorer: Scorer) -> Vec<Column> {
         return Vec::new();
     };
     let spec = &task.spec;
-    let metrics = spec.metrics.iter().zip(spec.column_titles());
+    let metrics = spec.metrics.iter().zip(names(spec));
     metrics
-        .filter_map(|(metric, title)| {
+        .filter_map(|(metric, (name, title))| {
             let rows = rows(found, metric.name());
-            let (name, suffix) = name(spec, *metric);
-            // The titles of built-in tasks say which questions they are about, those of a user's do not.
-            let title = match suffix {
-                Some(suffix) if !title.ends_with(suffix) => format!("{title} {suffix}"),
-                _ => title,
-            };
             (!rows.is_empty()).then(|| Column {
                 domain: spec.domain.clone(),
                 name,
@@ -54,15 +48,32 @@ fn rows(scored: &Scored, metric: &str) -> Vec<Row> {
     .collect()
 }
 
-/// A column's name, and what tells it from the task's other columns.
-fn name(spec: &Spec, metric: Metric) -> (String, Option<&'static str>) {
+/// What the columns of a task are called in files and in tables, in the order of its metrics.
+///
+/// ```
+/// let slake = evaluation::tasks::find("slake")?;
+/// let names = evaluation::grids::names(&slake);
+/// assert_eq!(names[1], ("slake closed".to_owned(), "SLAKE closed".to_owned()));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn names(spec: &Spec) -> Vec<(String, String)> {
     let has_closed = spec.metrics.contains(&Metric::ClosedAccuracy);
-    let suffix = match metric {
-        _ if spec.metrics.len() < 2 => None,
-        Metric::ClosedAccuracy => Some("closed"),
-        Metric::Recall if has_closed => Some("open"),
-        other => Some(other.name()),
-    };
-    let name = suffix.map_or(spec.id.clone(), |suffix| format!("{} {suffix}", spec.id));
-    (name, suffix)
+    let metrics = spec.metrics.iter().zip(spec.column_titles());
+    metrics
+        .map(|(metric, title)| {
+            let suffix = match metric {
+                _ if spec.metrics.len() < 2 => return (spec.id.clone(), title),
+                Metric::ClosedAccuracy => "closed",
+                Metric::Recall if has_closed => "open",
+                other => other.name(),
+            };
+            // The titles of built-in tasks say which questions they are about, those of a user's do not.
+            let title = if title.ends_with(suffix) {
+                title
+            } else {
+                format!("{title} {suffix}")
+            };
+            (format!("{} {suffix}", spec.id), title)
+        })
+        .collect()
 }

@@ -15,7 +15,7 @@ mod table;
 pub use column::{Column, Row, Values};
 pub use compare::compare;
 pub use error::GridError;
-pub use folder::columns;
+pub use folder::{columns, names};
 pub use table::{Best, Compared, Domain, Mean, Scores, Table};
 
 /// A way with all its finished runs.
