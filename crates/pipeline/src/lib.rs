@@ -38,6 +38,7 @@ mod swap;
 mod tasks;
 mod trained;
 mod training;
+mod truths;
 mod watch_error;
 
 pub use driver::Driver;

@@ -9,6 +9,7 @@ mod evidence;
 mod html;
 mod number;
 mod pictures;
+mod quality;
 mod run_page;
 pub mod scores;
 mod stages;

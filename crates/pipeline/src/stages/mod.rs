@@ -5,6 +5,7 @@ pub mod filter;
 pub mod mix;
 pub mod pairs;
 pub mod part;
+pub mod quality;
 pub mod report;
 pub mod score;
 pub mod synthesize;
@@ -28,6 +29,7 @@ use answer::Answer;
 use filter::Filter;
 use mix::Mix;
 use pairs::Pairs;
+use quality::Quality;
 use report::Report;
 use score::{ADAPTED, BASE, BLIND, Between, Score};
 use synthesize::Synthesize;
@@ -109,6 +111,13 @@ impl Stages {
         let mixes = adapted.iter().map(|one| one.mix.clone()).collect();
         let scoring = Score::of(recipe, answers, between, controls, mixes, tasks());
         let score = made.add(scoring)?;
+        let quality = if recipe.measures_quality() {
+            let (pairs, kept) = (pairs.clone(), kept.clone());
+            let measures = Quality::of(recipe, pairs, synthesized.clone(), kept, train.clone());
+            Some(made.add(measures)?)
+        } else {
+            None
+        };
         let of = report::Of {
             pairs: pairs.clone(),
             tuned,
@@ -116,6 +125,7 @@ impl Stages {
             kept,
             trainings: adapted.into_iter().map(report::Training::of).collect(),
             score,
+            quality,
         };
         made.add(Report::of(recipe, of, tasks()))?;
         Ok(made)

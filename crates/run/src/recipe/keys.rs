@@ -108,7 +108,7 @@ const BEFORE_TUNING: &[Key] = &[
     key!(
         "data.truth",
         Shape::Path,
-        "what is true of the pairs, to measure the filter with"
+        "what is true of the pairs, to measure the filter and the synthetic data with"
     ),
     key!(
         "data.maker",
@@ -359,6 +359,13 @@ const EVALUATION: &[Key] = &[
         "false",
         OURS,
         "whether the tasks are asked after every stage of a training of several, which shows what the next one forgets"
+    ),
+    key!(
+        "evaluate.quality",
+        Shape::Flag,
+        "false",
+        OURS,
+        "whether the synthetic data is measured against `data.truth`: accuracy, knowledge, complexity, diversity"
     ),
 ];
 
