@@ -75,7 +75,12 @@ impl World {
             picture.save(world.path(&name)).expect("picture");
             let id = format!("dish-{at}");
             let caption = format!("Title: dish number {at}\nIngredients:\nbeans\nsalt");
-            rows += &json!({"id": id, "images": [name], "caption": caption}).to_string();
+            let task = json!({"instruction": "Which number has the dish?", "informative": "It has one.",
+                "precise": at.to_string()});
+            // Makers other than `general` pass over these.
+            let tasks = vec![task; 1 + usize::from(at == 1)];
+            rows += &json!({"id": id, "images": [name], "caption": caption, "tasks": tasks})
+                .to_string();
             rows.push('\n');
             truth += &json!({"id": id, "answers": [
                 {"kind": "number", "question": "Which number has the dish?", "answer": at.to_string()},
@@ -104,6 +109,10 @@ impl World {
             "{of_both}maker = \"rules\"\ntruth = \"truth.jsonl\"\n[maker]\nprompts = \"words.toml\"\n"
         );
         std::fs::write(world.path("rules.toml"), rules).expect("write");
+        let general = format!(
+            "{of_both}maker = \"general\"\ntruth = \"truth.jsonl\"\n[mix]\nanswers = \"precise\"\n[filter]\nenabled = false\n"
+        );
+        std::fs::write(world.path("general.toml"), general).expect("write");
         world
     }
 
@@ -240,6 +249,29 @@ fn conversations_of_a_maker_are_measured() {
     assert!(found["consistency"].is_null(), "{found}");
     assert_eq!(found["diversity"], 25.0);
     assert_eq!(found["knowledge"]["count"], 6);
+}
+
+/// Eleven tasks of ten pairs: what is a share of pairs counts pairs.
+#[test]
+fn two_tasks_of_a_pair_are_measured_as_one_picture() {
+    let world = World::new();
+    world.run("general.toml", "run");
+    let run = world.path("run");
+    let found = read(&run.join("quality/quality.json"));
+    // What is trained is the precise answer, which is right.
+    check_mean(&found["accuracy"], 100.0, 11);
+    check_mean(&found["consistency"], 0.0, 11);
+    check_mean(&found["unfiltered"]["informative"]["accuracy"], 0.0, 11);
+    let items = rows(&run.join("quality/items.jsonl"));
+    let of_one: Vec<&Value> = items
+        .iter()
+        .filter(|item| item["cluster"] == "dish-1")
+        .collect();
+    assert_eq!(of_one.len(), 2);
+
+    let funnel = &read(&run.join("report/summary.json"))["funnel"];
+    let counts = ["parsed", "consistent", "kept", "tasks", "consistent_tasks"];
+    assert_eq!(counts.map(|key| &funnel[key]), [10, 10, 10, 11, 11]);
 }
 
 #[test]

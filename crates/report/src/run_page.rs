@@ -201,6 +201,12 @@ fn funnel(summary: &Summary) -> Markup {
                 span { (count) }
             }
         }
+        @if funnel.tasks > funnel.parsed {
+            p.soft {
+                "These bars count pairs, of which some gave several tasks: " (funnel.tasks) " in all, of which "
+                (funnel.consistent_tasks) " are consistent."
+            }
+        }
         p.soft { "Trained on " (funnel.trained_on) " samples, those without a task and replayed ones too." }
         @if !funnel.rejects.is_empty() {
             p.soft {

@@ -4,6 +4,7 @@ mod about;
 mod changed;
 mod conversations;
 mod endpoints;
+mod funnel;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -26,7 +27,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use synthesis::quality::DataQuality;
 use synthesis::truth::{CheckedTriplet, Truth};
-use synthesis::{Funnel, SyntheticTask, measure};
+use synthesis::{SyntheticTask, measure};
 
 use self::about::about;
 use self::changed::changed;
@@ -44,7 +45,7 @@ use super::tune_synthesizer::TuneSynthesizer;
 use crate::error::{Error, Result};
 use crate::estimate::Estimate;
 use crate::reader::Reader;
-use crate::records::{self, read_if_there, read_rejected};
+use crate::records::{self, read_if_there};
 use crate::stage::{Link, Site, Stage};
 use crate::tasks::Tasks;
 use crate::truths;
@@ -296,39 +297,6 @@ impl Report {
             Some((section.to_owned(), spent(site, stage, section, model)?))
         });
         named.collect()
-    }
-
-    fn funnel(&self, site: &Site<'_>) -> Result<Funnel> {
-        let of = &self.of;
-        let pairs = site.counts(&of.pairs)?;
-        let (synthesized, kept) = (site.counts(&of.synthesized)?, site.counts(&of.kept)?);
-        let (mut with_a_task, mut trained_on) = (0, 0);
-        let mut folders = vec![
-            site.folder_of(&of.tuned),
-            site.folder_of(&of.pairs),
-            site.folder_of(&of.synthesized),
-            site.folder_of(&of.kept),
-        ];
-        for Training { mix, train, .. } in &of.trainings {
-            // Stages train the same tasks, each on samples of its own.
-            with_a_task = site.counts(mix)?.with_a_task.max(with_a_task);
-            trained_on += site.counts(train)?.trained_on;
-            folders.extend([site.folder_of(mix), site.folder_of(train)]);
-        }
-        let mut funnel = Funnel {
-            read: pairs.read as usize,
-            pairs: pairs.pairs as usize,
-            held_out: pairs.held_out as usize,
-            parsed: synthesized.triplets as usize,
-            consistent: kept.kept as usize,
-            kept: with_a_task as usize,
-            trained_on: trained_on as usize,
-            rejects: BTreeMap::new(),
-        };
-        for folder in folders {
-            funnel.count(&read_rejected(&folder)?);
-        }
-        Ok(funnel)
     }
 
     fn filter_score(
