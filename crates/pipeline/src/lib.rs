@@ -39,6 +39,7 @@ mod swap;
 mod tasks;
 mod trained;
 mod training;
+mod truths;
 mod watch_error;
 
 pub use driver::Driver;

@@ -11,6 +11,7 @@ mod html;
 pub mod lab;
 mod number;
 mod pictures;
+mod quality;
 mod run_page;
 pub mod scores;
 mod stages;

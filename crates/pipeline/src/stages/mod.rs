@@ -6,6 +6,7 @@ pub mod matched;
 pub mod mix;
 pub mod pairs;
 pub mod part;
+pub mod quality;
 pub mod report;
 pub mod score;
 pub mod synthesize;
@@ -30,6 +31,7 @@ use filter::Filter;
 use matched::Matched;
 use mix::Mix;
 use pairs::Pairs;
+use quality::Quality;
 use report::Report;
 use score::{ADAPTED, BASE, BLIND, Between, Score};
 use synthesize::Synthesize;
@@ -123,6 +125,13 @@ impl Stages {
         let mixes = adapted.iter().map(|one| one.mix.clone()).collect();
         let scoring = Score::of(recipe, answers, between, controls, mixes, tasks());
         let score = made.add(scoring)?;
+        let quality = if recipe.measures_quality() {
+            let (pairs, kept) = (pairs.clone(), kept.clone());
+            let measures = Quality::of(recipe, pairs, synthesized.clone(), kept, train.clone());
+            Some(made.add(measures)?)
+        } else {
+            None
+        };
         let of = report::Of {
             pairs: pairs.clone(),
             tuned,
@@ -130,6 +139,7 @@ impl Stages {
             kept,
             trainings: adapted.into_iter().map(report::Training::of).collect(),
             score,
+            quality,
         };
         made.add(Report::of(recipe, of, tasks()))?;
         Ok(made)
