@@ -10,6 +10,7 @@ use crate::convert::Convert;
 use crate::endpoint_flags::{ANSWERER, EndpointFlags};
 use crate::flags::{Shared, positive};
 use crate::inspect_data::InspectData;
+use crate::lab::Lab;
 use crate::plan::Plan;
 use crate::{convert_model, scores};
 
@@ -107,6 +108,10 @@ pub enum Command {
     /// Explain, compare and begin recipes.
     #[command(subcommand)]
     Recipe(RecipeCommand),
+    /// A grid of recipes, such as the paper's comparisons: what cells have in common is done once, and a table says what is better.
+    ///
+    /// Example: adamllm lab recipes/paper/toy/ablations.toml --lab-dir labs/ablations
+    Lab(Lab),
     /// Whether this machine can do the work: ends in "ready" or in a list of what to mend.
     ///
     /// Measures matrix products in both dtypes and learns one picture by heart, in about 20 seconds.

@@ -21,6 +21,7 @@ mod inspect_checkpoint;
 mod inspect_data;
 mod inspect_run;
 mod inspect_sample;
+pub mod lab;
 pub mod libtorch;
 pub mod light;
 pub mod machine;

@@ -202,19 +202,25 @@ fn rules_cut_tasks_out_of_recipes() {
 
 #[test]
 fn records_bring_their_own_tasks() {
-    let world = World::new(10, |at| {
+    let world = World::new(11, |at| {
         let task = |question: &str| {
             json!({"instruction": question, "informative": format!("The bowl holds stew {at}, as it is red."),
                 "precise": format!("stew {at}")})
         };
         let tasks = match at {
             0 => vec![],
-            1 => vec![task("What is it?"), task("Which dish?")],
+            1 => vec![task("What is it?"), task("Which dish?"), task("<image>")],
+            2 => vec![task(""), task("<image>")],
             _ => vec![task("What is it?")],
         };
         json!({"caption": format!("Stew {at} in a red bowl."), "task": "dishes", "tasks": tasks})
     });
-    world.done("general", "");
+    let output = world.run("general", "");
+    let said = text(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    // Two pairs without a task, and a task without an answer of a pair that has another one.
+    assert!(said.contains("2 of 11 pairs got no task"), "{said}");
+    assert!(said.contains("1 of 11 tasks are left out"), "{said}");
     let triplets = world.rows("synthesize/triplets.jsonl");
     assert_eq!(triplets.len(), 10);
     assert_eq!(

@@ -8,6 +8,7 @@
 pub mod benchmarks;
 pub mod columns;
 pub mod contamination;
+pub mod grids;
 pub mod jobs;
 pub mod leaks;
 pub use corpus::mersenne;

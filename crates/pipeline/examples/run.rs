@@ -14,7 +14,7 @@ use corpus::{images, pictograms};
 use pipeline::{Driver, Stages, preflight, settings};
 use run::events::{Event, Listener, What};
 use run::recipe::{Recipe, Surroundings};
-use run::{RunFolder, Span, Stop};
+use run::{Layout, RunFolder, Span, Stop};
 use torch::Device;
 
 /// Prints what stages tell, but for their progress.
@@ -50,11 +50,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let driver = Driver {
         recipe: &recipe,
         stages: &stages,
-        run: &run,
+        run: &run.path,
+        layout: Layout::Run,
         engine: &engine,
         listener: &Printed,
         stop: Stop::when(&stop),
-        digests: RefCell::new(Digests::open(run.digests())),
+        digests: &RefCell::new(Digests::open(run.digests())),
     };
     let ready = preflight::look(&driver, &span)?;
     driver.run(ready)?;

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use corpus::digests::Digests;
@@ -12,7 +12,7 @@ use run::events::{All, EventFile, Listener, Reporter, What};
 use run::graph::Wish;
 use run::identity::FORMAT;
 use run::recipe::Recipe;
-use run::{Basis, Manifest, Node, Reads, RunFolder, Span, StageFolder, State, Stop};
+use run::{Basis, Layout, Manifest, Node, Reads, RunFolder, Span, StageFolder, State, Stop};
 use serde_json::json;
 
 use crate::blank;
@@ -31,8 +31,10 @@ pub struct Driver<'a> {
     pub recipe: &'a Recipe,
     /// Its stages.
     pub stages: &'a Stages,
-    /// Where everything goes.
-    pub run: &'a RunFolder,
+    /// Where everything goes: the run folder, or the store, which somebody has locked ([`RunFolder`], [`run::Store`]).
+    pub run: &'a Path,
+    /// Where in there each stage's results lie.
+    pub layout: Layout,
     /// Where models run.
     pub engine: &'a Engine,
     /// Who hears how it goes, beside the run folder.
@@ -40,7 +42,7 @@ pub struct Driver<'a> {
     /// Whether the run is asked to stop.
     pub stop: Stop<'a>,
     /// Content digests of files, remembered between runs.
-    pub digests: RefCell<Digests>,
+    pub digests: &'a RefCell<Digests>,
 }
 
 /// The process of a run that writes its events alone.
@@ -76,14 +78,15 @@ impl<'a> Driver<'a> {
     /// Gives [`Error::Stopped`], [`Error::NotFinished`], [`Error::Failed`] with what the stage gave, [`Error::Changed`] and
     /// [`Error::Vanished`]; of the run folder [`Error::Run`], [`Error::Corpus`] and [`Error::Io`].
     pub fn run(&self, ready: Ready<'a>) -> Result<()> {
-        let file = EventFile::open(&self.run.path, PROCESS)?;
+        let file = EventFile::open(self.run, PROCESS)?;
         let listener = All(vec![&file, self.listener]);
         let whole = Reporter::new("", &listener);
         let Ready { stages, span } = ready;
-        if blank::place(&self.run.path).exists() && blank::write(&self.run.path)?.1 {
+        if blank::place(self.run).exists() && blank::write(self.run)?.1 {
             whole.note("`blank.png` was changed or damaged; it is written anew");
         }
-        self.stages.graph().write(&self.run.path)?;
+        self.stages.graph().write(self.run)?;
+        let places = places(&stages);
         let mut given: BTreeMap<&str, String> = BTreeMap::new();
         for stage in &stages {
             let Some(basis) = &stage.basis else { continue };
@@ -121,7 +124,7 @@ impl<'a> Driver<'a> {
                     text: state.why(),
                 }),
             }
-            let done = self.one(stage, basis, inputs, report);
+            let done = self.one(stage, basis, inputs, &places, report);
             match &done {
                 Ok(_) | Err(Error::Stopped(_)) => {}
                 Err(error) => report.tell(What::Failed {
@@ -135,27 +138,30 @@ impl<'a> Driver<'a> {
         Ok(())
     }
 
-    /// Does one stage; gives what it gave.
-    fn one(
+    /// Does one stage; gives what it gave. `places` are the folders of the stages by their names.
+    pub(crate) fn one(
         &self,
         stage: &Identified<'_>,
         basis: &Basis,
         given: BTreeMap<String, String>,
+        places: &BTreeMap<String, StageFolder>,
         report: Reporter<'_>,
     ) -> Result<String> {
         let folder = &stage.folder;
         folder.begin(basis, &given)?;
         let start = Instant::now();
-        let store = PictureStore::of(&self.run.path);
+        let store = PictureStore::of(self.run);
         let site = Site {
             folder: &folder.path,
-            run: &self.run.path,
+            run: self.run,
+            layout: self.layout,
+            places,
             graph: self.stages.graph(),
             engine: self.engine,
             report,
             stop: self.stop,
             pictures: &store,
-            digests: &self.digests,
+            digests: self.digests,
         };
         torch::memory::reset_peak();
         let ran = stage.stage.run(&site);
@@ -231,16 +237,16 @@ impl<'a> Driver<'a> {
         let Some(pairs) = &self.stages.pairs else {
             return Ok(Vec::new());
         };
-        let store = PictureStore::of(&self.run.path);
+        let store = PictureStore::of(self.run);
         let mut digests = self.digests.borrow_mut();
         let reads = pairs.contents(Reader::of_contents(&store, &mut digests))?;
         let report = Reporter::new("", self.listener);
-        Ok(pairs.usable(report, &reads, &self.run.path, None)?.pairs)
+        Ok(pairs.usable(report, &reads, self.run, None)?.pairs)
     }
 
     /// What a stage reads from outside of the stages.
     pub(crate) fn reads(&self, stage: &dyn AnyStage) -> Result<(Reads, Vec<ModelRead>)> {
-        let store = PictureStore::of(&self.run.path);
+        let store = PictureStore::of(self.run);
         let mut digests = self.digests.borrow_mut();
         let mut reader = Reader::new(self.recipe, &store, &mut digests);
         stage.reads(&mut reader)?;
@@ -251,7 +257,9 @@ impl<'a> Driver<'a> {
     pub(crate) fn identify(&self, span: &Span) -> Result<Vec<Identified<'a>>> {
         let graph = self.stages.graph();
         let folders = graph.nodes().iter().map(|node| node.folder.as_path());
-        self.run.refuse_earlier_layout(folders)?;
+        if self.layout == Layout::Run {
+            RunFolder::refuse_earlier_layout(self.run, folders)?;
+        }
         let mut keys: BTreeMap<&str, String> = BTreeMap::new();
         let mut out = Vec::new();
         let wishes = graph.wishes(span)?;
@@ -268,7 +276,9 @@ impl<'a> Driver<'a> {
                 stage,
                 node,
                 wish,
-                folder: graph.stage_folder(&self.run.path, node),
+                folder: self
+                    .layout
+                    .folder(self.run, graph, node, stage.kind(), basis.as_ref()),
                 basis,
                 models,
             });
@@ -276,6 +286,13 @@ impl<'a> Driver<'a> {
         self.digests.borrow_mut().remember();
         Ok(out)
     }
+}
+
+/// The folders of stages by their names.
+pub(crate) fn places(stages: &[Identified<'_>]) -> BTreeMap<String, StageFolder> {
+    let all = stages.iter();
+    all.map(|stage| (stage.node.name.clone(), stage.folder.clone()))
+        .collect()
 }
 
 /// What is known of a stage's inputs, by the stage's word for each.

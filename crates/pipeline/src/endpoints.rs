@@ -143,6 +143,10 @@ impl Endpoints {
     ///
     /// Gives [`Error::EndpointSetting`] and [`Error::Endpoint`].
     pub fn probe(&self, place: Place<'_>, needs: &[Need], report: Reporter<'_>) -> Result<()> {
+        if place.place.addresses.is_empty() {
+            // The recipe has told what is wrong with them.
+            return Ok(());
+        }
         let failed = |source: endpoint::Error| Error::Endpoint {
             section: place.section.to_owned(),
             source,

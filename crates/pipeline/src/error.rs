@@ -83,6 +83,25 @@ pub enum Error {
         /// Why.
         source: Box<Error>,
     },
+    /// A training that is to learn as many tokens as another has learned them before its last stage.
+    #[error(
+        "nothing is left to learn in the last stage: it is to learn as many tokens as the reference, {wanted}, and the stages \
+         before it learned {before}; match epochs instead (`match = \"epochs\"`), or train the earlier stages for less"
+    )]
+    NothingLeft {
+        /// Tokens that the reference learned.
+        wanted: u64,
+        /// Tokens that were learned before.
+        before: u64,
+    },
+    /// A stage of a lab had no room on the disk; the others would have none either.
+    #[error("the disk of `{}` is full; make room and run the same command again, which goes on where it was", folder.display())]
+    DiskFull {
+        /// The lab's store.
+        folder: PathBuf,
+        /// What the stage gave.
+        source: Box<Error>,
+    },
     /// What a stage of another crate gives as its own error; [`Error::of_stage`] makes it.
     #[error(transparent)]
     Stage(Box<dyn std::error::Error + Send + Sync>),

@@ -41,7 +41,7 @@ pub fn look(driver: &Driver<'_>, span: &Span) -> Result<Option<Forecast>> {
     let Some(prompts) = prompts(driver, &stages, &training)? else {
         return Ok(None);
     };
-    let sources = Sources::of(driver.recipe, &driver.run.path, None)?;
+    let sources = Sources::of(driver.recipe, driver.run, None)?;
     let config = settings::config(&driver.recipe.train);
     // A folder that cannot be used is told by whoever opens it.
     let Ok(sizes) = Measured::sizes(driver.engine, &config, &sources.base) else {
@@ -91,7 +91,7 @@ pub(crate) fn prompts(
     if driver.recipe.endpoint_places().next().is_none() {
         return Ok(None);
     }
-    let sources = Sources::of(driver.recipe, &driver.run.path, None)?;
+    let sources = Sources::of(driver.recipe, driver.run, None)?;
     // Without a tokenizer bytes are counted, and the plan says so.
     let processor = driver.engine.processor(&sources.base).ok();
     let mut prompts = Prompts::new(driver.recipe, pairs, processor);

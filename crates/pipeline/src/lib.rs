@@ -17,6 +17,7 @@ pub mod estimate;
 pub mod forecast;
 pub mod generation;
 mod imbalance;
+pub mod lab;
 mod length_error;
 pub mod likelihood;
 pub mod memory;
@@ -38,6 +39,7 @@ mod swap;
 mod tasks;
 mod trained;
 mod training;
+mod truths;
 mod watch_error;
 
 pub use driver::Driver;

@@ -36,7 +36,7 @@ pub fn make(driver: &Driver<'_>, span: &Span, limit: Option<usize>) -> Result<Pl
         .map(|(keys, folder)| format!("weights of {keys} in `{}`", folder.display()))
         .collect();
     missing.extend(preflight::of_stages(driver.stages, span)?);
-    let sources = Sources::of(driver.recipe, &driver.run.path, limit)?;
+    let sources = Sources::of(driver.recipe, driver.run, limit)?;
     let probe = Probe {
         engine: driver.engine,
         base: &sources.base,
@@ -106,11 +106,11 @@ pub fn make(driver: &Driver<'_>, span: &Span, limit: Option<usize>) -> Result<Pl
         missing,
         memory: memory(driver, &measured),
         memory_budget: driver.engine.memory,
-        free_disk: plan::free_disk(&driver.run.path)?,
+        free_disk: plan::free_disk(driver.run)?,
         notes: notes(driver, times, prompts.as_ref()),
         endpoints,
     };
-    write_json(&driver.run.path.join(Plan::FILE), &plan)?;
+    write_json(&driver.run.join(Plan::FILE), &plan)?;
     Ok(plan)
 }
 
@@ -167,7 +167,11 @@ fn stands<'a>(
 }
 
 /// Some samples as the run would train on them.
-fn few_samples(driver: &Driver<'_>, sources: &Sources, pairs: &[Pair]) -> Result<Vec<Sample>> {
+pub(crate) fn few_samples(
+    driver: &Driver<'_>,
+    sources: &Sources,
+    pairs: &[Pair],
+) -> Result<Vec<Sample>> {
     let settings = &driver.recipe.synthesizer;
     let seeds = match &sources.tuning {
         Some(Tuning::Seeds(path)) => {

@@ -8,9 +8,9 @@ use run::events::Reporter;
 use run::graph::Wish;
 use run::plan::{self, Cost};
 use run::recipe::Recipe;
-use run::{Node, Span};
+use run::{Layout, Node, Span};
 
-use crate::driver::{Driver, Ready, without_weights};
+use crate::driver::{Driver, Identified, Ready, without_weights};
 use crate::endpoints::Place;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
@@ -40,13 +40,16 @@ pub fn look<'a>(driver: &Driver<'a>, span: &Span) -> Result<Ready<'a>> {
         (Vec::new(), models_of(driver, span)?)
     };
     missing.extend(of_models(driver, &models)?);
-    missing.extend(of_endpoints(driver, span)?);
-    missing.extend(room(
-        driver.recipe,
-        driver.stages,
-        driver.engine,
-        &driver.run.path,
-    )?);
+    missing.extend(of_endpoints(driver, span, &ready)?);
+    // Of a store somebody else counts: what one graph needs there may be another's.
+    if driver.layout == Layout::Run {
+        missing.extend(room(
+            driver.recipe,
+            driver.stages,
+            driver.engine,
+            driver.run,
+        )?);
+    }
     if missing.is_empty() {
         return Ok(Ready {
             stages: ready,
@@ -89,12 +92,21 @@ fn of_models(driver: &Driver<'_>, models: &[ModelRead]) -> Result<Vec<String>> {
 }
 
 /// Endpoints of stages that are to come and cannot be asked.
-fn of_endpoints(driver: &Driver<'_>, span: &Span) -> Result<Vec<String>> {
+fn of_endpoints(driver: &Driver<'_>, span: &Span, ready: &[Identified<'_>]) -> Result<Vec<String>> {
     let graph = driver.stages.graph();
     let mut all = Vec::new();
     let stages = driver.stages.all().zip(graph.nodes());
     for ((stage, node), wish) in stages.zip(graph.wishes(span)?) {
-        let is_done = graph.stage_folder(&driver.run.path, node).manifest();
+        let known = ready.iter().find(|known| known.node.name == node.name);
+        let folder = known.map_or_else(
+            || {
+                driver
+                    .layout
+                    .folder(driver.run, graph, node, stage.kind(), None)
+            },
+            |known| known.folder.clone(),
+        );
+        let is_done = folder.manifest();
         let Some(asked) = stage.endpoint() else {
             continue;
         };

@@ -1,13 +1,14 @@
 //! What a stage is, and what it works with.
 
 use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 
 use corpus::digests::Digests;
-use run::events::Reporter;
+use run::events::{self, Event, Reporter};
 use run::plan::Cost;
-use run::{Graph, Node, Stop};
+use run::{Graph, Layout, Manifest, Node, StageFolder, Stop};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -112,7 +113,6 @@ impl<S: Stage> AnyStage for S {
 #[derive(Debug)]
 pub struct Link<S> {
     name: String,
-    folder: PathBuf,
     kind: PhantomData<fn() -> S>,
 }
 
@@ -121,7 +121,6 @@ impl<S> Clone for Link<S> {
     fn clone(&self) -> Self {
         Self {
             name: self.name.clone(),
-            folder: self.folder.clone(),
             kind: PhantomData,
         }
     }
@@ -130,10 +129,8 @@ impl<S> Clone for Link<S> {
 impl<S: Stage> Link<S> {
     /// To a stage.
     pub fn to(stage: &S) -> Self {
-        let node = Stage::node(stage);
         Self {
-            name: node.name,
-            folder: node.folder,
+            name: Stage::node(stage).name,
             kind: PhantomData,
         }
     }
@@ -148,8 +145,12 @@ impl<S: Stage> Link<S> {
 pub struct Site<'a> {
     /// The stage's own folder; it is there.
     pub folder: &'a Path,
-    /// The run folder.
+    /// The run folder, or the store of several graphs: what all stages share lies there.
     pub run: &'a Path,
+    /// Which of both it is.
+    pub layout: Layout,
+    /// The folders of the graph's stages by their names.
+    pub places: &'a BTreeMap<String, StageFolder>,
     /// The graph that the stage is in.
     pub graph: &'a Graph,
     /// Where models run.
@@ -172,25 +173,37 @@ impl Site<'_> {
 
     /// A file or folder that an input left.
     pub fn of<S>(&self, link: &Link<S>, file: &str) -> PathBuf {
-        self.run.join(&link.folder).join(file)
+        self.folder_of(link).join(file)
     }
 
     /// The folder of an input.
     pub fn folder_of<S>(&self, link: &Link<S>) -> PathBuf {
-        self.run.join(&link.folder)
+        let place = self.places.get(&link.name);
+        place.map_or_else(PathBuf::new, |place| place.path.clone())
+    }
+
+    /// The manifest of a finished stage of the graph.
+    pub fn manifest(&self, stage: &str) -> Option<Manifest> {
+        self.places.get(stage)?.manifest()
+    }
+
+    /// What the graph's stages told so far, in order of time, and how many lines were torn or damaged.
+    ///
+    /// Gives [`Error::Corpus`].
+    pub fn told(&self) -> Result<(Vec<Event>, usize)> {
+        let folders = self.places.values();
+        let folders = folders.map(|folder| self.layout.events(self.run, folder));
+        let folders: BTreeSet<PathBuf> = folders.collect();
+        Ok(events::read_all(&Vec::from_iter(folders))?)
     }
 
     /// What an input counted.
     ///
     /// Gives [`Error::NoManifest`] and [`Error::Counts`].
     pub fn counts<S: Stage>(&self, link: &Link<S>) -> Result<S::Counts> {
-        let manifest = self
-            .graph
-            .node(&link.name)
-            .and_then(|node| self.graph.stage_folder(self.run, node).manifest())
-            .ok_or_else(|| Error::NoManifest {
-                stage: link.name.clone(),
-            })?;
+        let manifest = self.manifest(&link.name).ok_or_else(|| Error::NoManifest {
+            stage: link.name.clone(),
+        })?;
         serde_json::from_value(manifest.counts).map_err(|source| Error::Counts {
             stage: link.name.clone(),
             source,

@@ -23,4 +23,7 @@ pub struct Trained {
     pub steps: u64,
     /// Tokens of all steps.
     pub tokens: u64,
+    /// Of these, how many carried loss.
+    #[serde(rename = "learned tokens", default)]
+    pub learned: u64,
 }

@@ -68,7 +68,12 @@ pub fn train(site: &Site<'_>, task: &Task<'_>) -> Result<Trained> {
     let (model, processor) = site.engine.open(base)?;
     let model = train::prepared(model, &config)?;
     let source = Samples::new(samples, processor.as_ref());
-    let left_out = lengths::audit(site, &source, task, &config)?;
+    let lengths = lengths::audit(site, &source, task, &config)?;
+    let config = match task.learns {
+        Some(tokens) => lengths.learning(tokens, config),
+        None => config,
+    };
+    let left_out = lengths.left_out;
     planned::write(site.engine, base, training, folder)?;
     let both = (model.as_ref(), processor.as_ref());
     let mut trainer = Trainer::new(model.as_ref(), &source, &config)?;
@@ -90,6 +95,7 @@ pub fn train(site: &Site<'_>, task: &Task<'_>) -> Result<Trained> {
     let mut metrics_file = Appender::open(&metrics_path, keep)?;
     watcher.draw(folder, stored.iter().map(|(m, _)| m))?;
     let mut tokens: u64 = stored.iter().map(|(m, _)| m.tokens as u64).sum();
+    let mut learned: u64 = stored.iter().map(|(m, _)| m.learned_tokens as u64).sum();
     let is_complete = stored.len() == trainer.steps_done();
     let mut counted: usize = stored.iter().map(|(m, _)| m.samples).sum();
     let total = trainer.total_steps();
@@ -126,6 +132,7 @@ pub fn train(site: &Site<'_>, task: &Task<'_>) -> Result<Trained> {
             Err(error) => return Err(error),
         };
         tokens += metrics.tokens as u64;
+        learned += metrics.learned_tokens as u64;
         counted += metrics.samples;
         let step = metrics.step;
         if let Some(spike) = &metrics.skipped {
@@ -229,6 +236,7 @@ pub fn train(site: &Site<'_>, task: &Task<'_>) -> Result<Trained> {
         dropped: dropped.len() as u64,
         steps: steps as u64,
         tokens,
+        learned,
     };
     cards::write(site, task.card, &saved, samples, &counts)?;
     Ok(counts)

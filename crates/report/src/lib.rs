@@ -1,14 +1,17 @@
 #![doc = include_str!("../README.md")]
 //!
-//! [`render`] takes what a run found ([`Summary`]), [`scores::pages`] what a scoring found ([`System`]).
+//! [`render`] takes what a run found ([`Summary`]), [`scores::pages`] what a scoring found ([`System`]), [`lab`] what a grid of runs
+//! came to ([`lab::Page`]).
 
 #![deny(missing_docs)]
 
 mod endpoints;
 mod evidence;
 mod html;
+pub mod lab;
 mod number;
 mod pictures;
+mod quality;
 mod run_page;
 pub mod scores;
 mod stages;

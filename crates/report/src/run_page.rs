@@ -8,6 +8,7 @@ use crate::endpoints;
 use crate::evidence::evidence;
 use crate::html::{frame, sign};
 use crate::number::tenths;
+use crate::quality;
 use crate::stages;
 use crate::summary::{Against, FilterScore, Summary};
 use crate::svg::{Curve, curves, forest};
@@ -103,6 +104,10 @@ pub fn render(page: &Page) -> String {
         h2 { "From pairs to training data" }
         (funnel(summary))
         @if let Some(filter) = &summary.filter { (filter_of(filter)) }
+        @if let Some(measured) = &summary.quality {
+            h2 { "Quality of the synthetic data" }
+            (quality::section(measured))
+        }
         @if !page.cards.is_empty() {
             h2 { "Synthesized tasks" }
             div.cards { @for card in page.cards { (card_of(card)) } }
@@ -194,6 +199,12 @@ fn funnel(summary: &Summary) -> Markup {
                 span { (name) }
                 div style=(format!("width:{:.1}%", 100.0 * count as f64 / most as f64)) {}
                 span { (count) }
+            }
+        }
+        @if funnel.tasks > funnel.parsed {
+            p.soft {
+                "These bars count pairs, of which some gave several tasks: " (funnel.tasks) " in all, of which "
+                (funnel.consistent_tasks) " are consistent."
             }
         }
         p.soft { "Trained on " (funnel.trained_on) " samples, those without a task and replayed ones too." }
@@ -384,6 +395,7 @@ mod tests {
             peak_rss_bytes: 2_000_000_000,
             funnel: Funnel::default(),
             filter: None,
+            quality: None,
             tasks: vec![task("colour", 50.0)],
             average: Some(task("average", 50.0)),
             unseen: None,

@@ -7,6 +7,7 @@ use evaluation::scoring::{self, Comparisons, DomainAverage, Scorer};
 use serde::{Deserialize, Serialize};
 use synthesis::Funnel;
 use synthesis::measure::{CurvePoint, FilterCounts};
+use synthesis::quality::DataQuality;
 
 use crate::endpoints::EndpointRow;
 
@@ -23,6 +24,9 @@ pub struct Summary {
     pub funnel: Funnel,
     /// The filter against the known truth; null where the truth is unknown.
     pub filter: Option<FilterScore>,
+    /// The measures of the synthetic data; absent where it was not measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quality: Option<DataQuality>,
     /// One row a task.
     pub tasks: Vec<TaskScore>,
     /// The mean over the tasks.

@@ -45,6 +45,25 @@ pub enum Error {
         /// The folder.
         path: PathBuf,
     },
+    /// A store of stage results is used by others and cleared by one, never both.
+    #[error(
+        "another process works in `{}`; a lab is cleared when no process works in it, and the other way round: wait for it",
+        path.display()
+    )]
+    StoreInUse {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The stages of a store have another program's keys.
+    #[error(
+        "the store `{}` was made by another version of adamllm, whose stages this one cannot go on with; choose another \
+         --lab-dir, or finish it with that version",
+        path.display()
+    )]
+    EarlierStore {
+        /// The folder.
+        path: PathBuf,
+    },
     /// The system refused something in a run folder.
     #[error("cannot {action} `{}`", path.display())]
     Io {

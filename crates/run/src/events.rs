@@ -158,7 +158,8 @@ impl<'a> Reporter<'a> {
     }
 }
 
-const FOLDER: &str = "events";
+/// The folder of a run's events.
+pub const FOLDER: &str = "events";
 
 /// Appends events to the file of one writing process.
 #[derive(Debug)]
@@ -170,10 +171,14 @@ pub struct EventFile {
 impl EventFile {
     /// Opens `events/<process>.jsonl` of a run folder; a torn last line is closed. Gives [`Error::Io`].
     pub fn open(run: &Path, process: &str) -> Result<Self, Error> {
-        let folder = run.join(FOLDER);
+        Self::open_in(&run.join(FOLDER), process)
+    }
+
+    /// As [`EventFile::open`], in a folder of events.
+    pub fn open_in(folder: &Path, process: &str) -> Result<Self, Error> {
         let path = folder.join(format!("{process}.jsonl"));
         let writing = Error::io("write", &path);
-        fs::create_dir_all(&folder).map_err(&writing)?;
+        fs::create_dir_all(folder).map_err(&writing)?;
         let mut file = OpenOptions::new()
             .create(true)
             .read(true)
@@ -224,9 +229,15 @@ impl Listener for EventFile {
 
 /// All events of a run folder in order of their time, and how many lines were torn or damaged.
 pub fn read(run: &Path) -> Result<(Vec<Event>, usize), corpus::Error> {
-    let folder = run.join(FOLDER);
-    let mut paths: Vec<PathBuf> = fs::read_dir(&folder)
-        .into_iter()
+    read_all(&[run.join(FOLDER)])
+}
+
+/// As [`read()`], of folders of events.
+pub fn read_all(folders: &[PathBuf]) -> Result<(Vec<Event>, usize), corpus::Error> {
+    let entries = folders
+        .iter()
+        .filter_map(|folder| fs::read_dir(folder).ok());
+    let mut paths: Vec<PathBuf> = entries
         .flatten()
         .filter_map(|entry| Some(entry.ok()?.path()))
         .filter(|path| path.extension().is_some_and(|e| e == "jsonl"))

@@ -77,18 +77,18 @@ impl RunFolder {
         }
     }
 
-    /// Refuses a folder whose stages an earlier program made: they have other keys, and would all be done again. Gives
+    /// Refuses a run folder whose stages an earlier program made: they have other keys, and would all be done again. Gives
     /// [`Error::EarlierLayout`].
     pub fn refuse_earlier_layout<'a>(
-        &self,
+        run: &Path,
         folders: impl Iterator<Item = &'a Path>,
     ) -> Result<(), Error> {
         for folder in folders {
-            let notes = [BEGUN, MANIFEST].map(|name| self.path.join(folder).join(name));
+            let notes = [BEGUN, MANIFEST].map(|name| run.join(folder).join(name));
             let found = notes.iter().find_map(|path| read_sealed::<Value>(path));
             if found.is_some_and(|note| note["format"] != FORMAT) {
                 return Err(Error::EarlierLayout {
-                    path: self.path.clone(),
+                    path: run.to_owned(),
                 });
             }
         }
@@ -206,6 +206,11 @@ impl StageFolder {
             write_sealed(&self.path.join(BEGUN), &now)?;
         }
         Ok(())
+    }
+
+    /// Whether a folder is that of a stage that was begun.
+    pub fn is_one(folder: &Path) -> bool {
+        folder.join(BEGUN).is_file()
     }
 
     /// Whether the stage was begun. Its folder may also be there for another stage's inside.
@@ -364,7 +369,8 @@ mod tests {
     fn refuses_the_folder_of_another_version() {
         let folder = tempfile::tempdir().expect("temp folder");
         let run = RunFolder::open(folder.path()).expect("run");
-        let check = || run.refuse_earlier_layout(["mix", "train"].map(Path::new).into_iter());
+        let folders = || ["mix", "train"].map(Path::new).into_iter();
+        let check = || RunFolder::refuse_earlier_layout(&run.path, folders());
         check().expect("nothing is there");
         fs::create_dir(run.path.join("train")).expect("folder");
         let old = serde_json::json!({"key": "a", "before": "b"});

@@ -15,10 +15,16 @@ pub struct Funnel {
     pub pairs: usize,
     /// Of these, kept back for evaluation.
     pub held_out: usize,
-    /// Pairs that gave a triplet.
+    /// Pairs that gave a task.
     pub parsed: usize,
-    /// Triplets that the filter kept.
+    /// Pairs of which the filter kept a task.
     pub consistent: usize,
+    /// Tasks of all pairs; more than pairs where a maker gives several of one.
+    #[serde(default)]
+    pub tasks: usize,
+    /// Of these, how many the filter kept.
+    #[serde(default)]
+    pub consistent_tasks: usize,
     /// Samples that train a synthetic task.
     #[serde(default)]
     pub kept: usize,
@@ -46,7 +52,8 @@ impl Funnel {
     }
 }
 
-/// Pairs read, then each step with its share of the pairs that were synthesized from.
+/// Pairs read, then each step with its share of the pairs that were synthesized from; where a pair gave several tasks, their number
+/// and its share of all tasks.
 impl std::fmt::Display for Funnel {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let asked = self.pairs.saturating_sub(self.held_out);
@@ -62,12 +69,16 @@ impl std::fmt::Display for Funnel {
             "{} read, {} pairs, {} held out",
             self.read, self.pairs, self.held_out
         )?;
-        for (name, n) in [
-            ("parsed", self.parsed),
-            ("consistent", self.consistent),
-            ("kept", self.kept),
+        for (name, n, tasks) in [
+            ("parsed", self.parsed, self.tasks),
+            ("consistent", self.consistent, self.consistent_tasks),
+            ("kept", self.kept, 0),
         ] {
             write!(f, " → {n} {name} ({:.1} %)", share(n))?;
+            if tasks > n {
+                let of_tasks = 100.0 * tasks as f64 / self.tasks as f64;
+                write!(f, ", {tasks} tasks ({of_tasks:.1} %)")?;
+            }
         }
         write!(f, "\n  trained on {} samples", self.trained_on)?;
         for (reason, n) in &self.rejects {
@@ -104,6 +115,26 @@ mod tests {
           trained on 99 samples
           2 verdict-no
           1 verdict-open
+        ");
+    }
+
+    /// Eight pairs with three tasks each: of 24 tasks the filter keeps 12, of six pairs.
+    #[test]
+    fn several_tasks_of_a_pair_are_shares_of_the_tasks() {
+        let funnel = Funnel {
+            read: 10,
+            pairs: 10,
+            parsed: 8,
+            tasks: 24,
+            consistent: 6,
+            consistent_tasks: 12,
+            kept: 6,
+            trained_on: 10,
+            ..Funnel::default()
+        };
+        insta::assert_snapshot!(funnel.to_string(), @r"
+        10 read, 10 pairs, 0 held out → 8 parsed (80.0 %), 24 tasks (100.0 %) → 6 consistent (60.0 %), 12 tasks (50.0 %) → 6 kept (60.0 %)
+          trained on 10 samples
         ");
     }
 }

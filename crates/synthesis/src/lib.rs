@@ -33,6 +33,7 @@ pub mod rubrics;
 
 pub mod funnel;
 pub mod measure;
+pub mod quality;
 
 pub use corruption::Corruption;
 pub use filter::{KeepRule, keep};

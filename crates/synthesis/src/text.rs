@@ -116,7 +116,8 @@ pub fn holds(text: &str, phrase: &str) -> bool {
     !wanted.is_empty() && words.windows(wanted.len()).any(|w| w == wanted)
 }
 
-fn words(text: &str) -> Vec<String> {
+/// Runs of letters and digits, in lower case.
+pub(crate) fn words(text: &str) -> Vec<String> {
     text.split(|c: char| !c.is_alphanumeric())
         .filter(|w| !w.is_empty())
         .map(str::to_lowercase)

@@ -15,8 +15,12 @@
 //! assert_eq!(truth.answer("Who cooked it?"), None);
 //! ```
 
+use corpus::{Consistency, Triplet};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
+
+use crate::judge::extraction;
+use crate::text;
 
 /// What stands for anything in the words of a question.
 const PLACE: &str = "{}";
@@ -88,6 +92,60 @@ impl Truth {
             .iter()
             .find_map(|known| Some((known.kind.as_str(), known.answer(text)?)))
     }
+}
+
+/// What is known of a triplet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CheckedTriplet {
+    /// The kind of its question.
+    pub kind: String,
+    /// The right short answer.
+    pub answer: String,
+    /// Whether the precise answer is the right one.
+    pub precise: bool,
+    /// Whether the informative answer holds the right one.
+    pub informative: bool,
+    /// Whether the informative answer holds what the precise one says, be it right or wrong.
+    pub follows: bool,
+}
+
+impl CheckedTriplet {
+    /// Whether both answers are true.
+    pub fn both(&self) -> bool {
+        self.precise && self.informative
+    }
+}
+
+impl Truth {
+    /// What is known of a triplet of this pair, if its question is known.
+    pub fn check(&self, triplet: &Triplet) -> Option<CheckedTriplet> {
+        let (kind, answer) = self.answer(&triplet.instruction)?;
+        Some(CheckedTriplet {
+            kind: kind.to_owned(),
+            precise: extraction(&triplet.precise, &answer) == Consistency::Yes,
+            informative: text::holds(&triplet.informative, &answer),
+            follows: text::holds(&triplet.informative, &text::normal_answer(&triplet.precise)),
+            answer,
+        })
+    }
+}
+
+/// Whether a text of whatever length gives a short answer: its words stand there in a row, and where the answer is `yes` or
+/// `no` the other word does not.
+///
+/// ```
+/// use synthesis::truth::gives;
+/// assert!(gives("It is yellow. Therefore, the answer is lemon", "lemon"));
+/// assert!(!gives("Yes or no?", "yes"));
+/// ```
+pub fn gives(text: &str, answer: &str) -> bool {
+    let other = match answer {
+        "yes" => Some("no"),
+        "no" => Some("yes"),
+        _ => None,
+    };
+    let is_both = other.is_some_and(|other| text::holds(text, other));
+    text::holds(text, answer) && !is_both
 }
 
 impl TrueAnswer {

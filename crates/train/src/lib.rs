@@ -30,7 +30,7 @@ pub use config::{Config, Rates, Scheduler, TooLong};
 pub use error::Error;
 pub use fit::{Dropped, left_out};
 pub use lora::prepared;
-pub use pack::{Packed, pack};
+pub use pack::{Packed, num_learned, pack};
 pub use plan::Plan;
 pub use samples::Samples;
 pub use source::SampleSource;

@@ -32,7 +32,7 @@ impl Packed {
 }
 
 /// How many tokens of a sample carry loss: the first token of a sequence cannot be predicted.
-pub(crate) fn num_learned(sample: &Encoded) -> usize {
+pub fn num_learned(sample: &Encoded) -> usize {
     sample.learn.iter().skip(1).filter(|&&l| l).count()
 }
 

@@ -13,6 +13,7 @@ mod evaluate;
 mod generate;
 mod inspect_model;
 mod kept;
+mod lab;
 mod perplexity;
 mod preview;
 mod products;
@@ -68,6 +69,7 @@ fn command(cli: &Cli) -> Result<(), Error> {
         Command::Inspect(Inspect::Model { folder, tensors }) => {
             inspect_model::run(shared, folder, *tensors)
         }
+        Command::Lab(arguments) => lab::run(shared, arguments),
         Command::Doctor => doctor::run(shared),
         Command::Score(_)
         | Command::Compare(_)

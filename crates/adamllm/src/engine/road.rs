@@ -20,7 +20,7 @@ use report::Summary;
 use run::events::Reporter;
 use run::plan::{Forecast, against_measured};
 use run::recipe::{Control, Recipe};
-use run::{Graph, RunFolder, Span};
+use run::{Graph, Layout, RunFolder, Span};
 use serde_json::{Value, json};
 
 use crate::device;
@@ -223,7 +223,7 @@ fn walk(
     let graph = stages.graph();
     let report = Reporter::new("", terminal);
     let folders = graph.nodes().iter().map(|node| node.folder.as_path());
-    run.refuse_earlier_layout(folders)?;
+    RunFolder::refuse_earlier_layout(&run.path, folders)?;
     refuse_another_recipe(recipe, run, graph)?;
     let kept = Kept::of(&run.path);
     let engine = engine(shared, recipe, &run.path, device, kept)?;
@@ -232,11 +232,12 @@ fn walk(
     let driver = Driver {
         recipe,
         stages: &stages,
-        run,
+        run: &run.path,
+        layout: Layout::Run,
         engine: &engine,
         listener: terminal,
         stop: signals::stop(),
-        digests: RefCell::new(Digests::open(run.digests())),
+        digests: &RefCell::new(Digests::open(run.digests())),
     };
     if asked.is_dry {
         let plan = planner::make(&driver, &asked.span, asked.limit)?;

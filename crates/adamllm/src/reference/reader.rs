@@ -22,11 +22,15 @@ pub enum Reader {
     Answer,
     /// Scores the answers.
     Score,
+    /// Measures the synthetic data.
+    Quality,
     /// Writes the report.
     Report,
 }
 
-use Reader::{Answer, Filter, Mix, Pairs, Report, Score, Synthesize, Train, TuneSynthesizer};
+use Reader::{
+    Answer, Filter, Mix, Pairs, Quality, Report, Score, Synthesize, Train, TuneSynthesizer,
+};
 
 impl Reader {
     /// Its name in commands and folders.
@@ -37,19 +41,21 @@ impl Reader {
 }
 
 /// All that run a model.
-const MODELS: &[Reader] = &[TuneSynthesizer, Synthesize, Filter, Train, Answer];
+const MODELS: &[Reader] = &[TuneSynthesizer, Synthesize, Filter, Train, Answer, Quality];
 
 /// The stages that read a key, in the order of a run.
 pub fn readers(key: &str) -> &'static [Reader] {
     match key {
         "run.seed" => Reader::value_variants(),
-        // It chooses presets, which are keys of their own; the controls and the stages of a training are stages of their own.
+        // It chooses presets, which are keys of their own; the controls, the stages of a training and what measures the data are
+        // stages of their own.
         "model.family"
         | "evaluate.controls"
         | "evaluate.after_each_stage"
+        | "evaluate.quality"
         | "train.pipeline"
         | "train.stages" => &[],
-        "data.truth" => &[Report],
+        "data.truth" => &[Quality, Report],
         "data.max_bad" => &[Pairs, TuneSynthesizer, Train],
         "synthesizer.input" | "synthesizer.tuned" => &[TuneSynthesizer, Synthesize],
         "synthesizer.seed_data" | "synthesizer.blank_images" => &[TuneSynthesizer],
@@ -57,8 +63,10 @@ pub fn readers(key: &str) -> &'static [Reader] {
         "maker.prompts" => &[Synthesize, Filter, Mix],
         "data.maker" => &[Synthesize],
         "mix.synthetic" => &[Synthesize, Mix, Report],
-        "evaluate.blind_limit"
-        | "evaluate.data"
+        "mix.answers" => &[Mix, Quality],
+        "evaluate.blind_limit" => &[Answer, Score, Quality],
+        "evaluate.min_pixels" | "evaluate.max_pixels" => &[Answer, Quality],
+        "evaluate.data"
         | "evaluate.tasks"
         | "evaluate.general"
         | "evaluate.held_out_limit"
@@ -78,7 +86,7 @@ const SECTIONS: &[(&str, &[Reader])] = &[
     ("mix.", &[Mix]),
     ("train.", &[Train]),
     ("evaluate.", &[Answer]),
-    ("generate.", &[Synthesize, Filter, Answer]),
+    ("generate.", &[Synthesize, Filter, Answer, Quality]),
     ("endpoints.picture_", &[Synthesize]),
     ("endpoints.max_picture_", &[Synthesize]),
     ("endpoints.", &[Synthesize, Filter]),

@@ -1,6 +1,6 @@
 //! Two ways of training on the same items, each trained with several random seeds.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
@@ -9,74 +9,11 @@ use super::clusters::Clusters;
 use super::comparison::FEW;
 use super::crossed::{Uncertainty, one_way, two_way};
 use super::distribution::{t_quantile, t_two_sided};
+use super::seed_rows::{Balanced, ROUNDING, SeedError, SeedNumber, SeedRow, balanced, by_seed};
 
 /// How [`OverSeeds`] is made, in a sentence for a report.
 pub const OVER_SEEDS_METHOD: &str = "t interval of the paired difference whose variance has a part of seeds and a part of clusters \
      (crossed two-way layout, method of moments, Satterthwaite's degrees of freedom)";
-
-/// Standard errors below this many points are rounding.
-const ROUNDING: f64 = 1e-9;
-
-/// An item that both ways answered after training with one seed.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct SeedRow<'a> {
-    /// The random seed of both trainings.
-    pub seed: u64,
-    /// The item's id, the same with every seed.
-    pub item: &'a str,
-    /// What the item shares with others, such as its picture.
-    pub cluster: &'a str,
-    /// The score of one way, 0 to 100.
-    pub one: f64,
-    /// The score of the other way, 0 to 100.
-    pub other: f64,
-}
-
-/// Rows that are no comparison over seeds.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-pub enum SeedError {
-    /// No row at all.
-    #[error("there are no scores")]
-    Empty,
-    /// A score lies outside the scale, or is no number.
-    #[error("item `{item}` has the score {value} with seed {seed}, which is not between 0 and 100")]
-    NotAScore {
-        /// The item.
-        item: String,
-        /// The seed.
-        seed: u64,
-        /// What the score is.
-        value: f64,
-    },
-    /// An item is there twice with one seed.
-    #[error("item `{item}` is there twice with seed {seed}")]
-    Twice {
-        /// The item.
-        item: String,
-        /// The seed.
-        seed: u64,
-    },
-    /// An item lies in another cluster with another seed.
-    #[error("item `{item}` lies in cluster `{first}`, and with seed {seed} in cluster `{second}`")]
-    TwoClusters {
-        /// The item.
-        item: String,
-        /// Its cluster with the first seed.
-        first: String,
-        /// The seed where it lies elsewhere.
-        seed: u64,
-        /// Its cluster there.
-        second: String,
-    },
-    /// An item was not answered with every seed.
-    #[error("item `{item}` is missing with seed {seed}; every seed must answer the same items")]
-    Missing {
-        /// The item.
-        item: String,
-        /// The seed that lacks it.
-        seed: u64,
-    },
-}
 
 /// What chance an interval counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -86,6 +23,8 @@ pub enum Chance {
     Clusters,
     /// Other items and other seeds.
     SeedsAndClusters,
+    /// Other seeds alone: each has one number, which says nothing about items.
+    Seeds,
 }
 
 /// The difference after training with one seed.
@@ -102,7 +41,7 @@ pub struct OfSeed {
 pub struct Variances {
     /// Of seeds, whatever the cluster; null with one seed.
     pub seeds: Option<f64>,
-    /// Of clusters, whatever the seed; with one seed together with the rest.
+    /// Of clusters, whatever the seed; with one seed together with the rest, of numbers without items 0.
     pub clusters: f64,
     /// Of a cluster with a seed beyond both; null with one seed.
     pub rest: Option<f64>,
@@ -113,9 +52,9 @@ pub struct Variances {
 pub struct OverSeeds {
     /// How many seeds there are.
     pub seeds: usize,
-    /// How many items each seed answered.
+    /// How many items each seed answered, those of all tasks together.
     pub items: usize,
-    /// How many clusters they lie in.
+    /// How many clusters they lie in; of numbers without items 0.
     pub clusters: usize,
     /// Whether that is fewer than [`FEW`].
     pub too_few: bool,
@@ -167,42 +106,131 @@ impl OverSeeds {
     /// # Ok::<(), evaluation::statistics::SeedError>(())
     /// ```
     pub fn new(rows: &[SeedRow]) -> Result<Self, SeedError> {
-        let Balanced {
-            seeds,
-            clusters: keys,
-        } = balanced(rows)?;
-        let clusters = Clusters::new(&keys);
-        let (count, items) = (clusters.count(), keys.len());
-        let by_seed: Vec<OfSeed> = seeds
-            .iter()
-            .map(|(&seed, differences)| OfSeed {
-                seed,
-                difference: mean(differences),
-            })
-            .collect();
-        let table: Vec<Vec<f64>> = seeds
-            .values()
-            .zip(&by_seed)
-            .map(|(differences, of_seed)| linearised(differences, of_seed.difference, &clusters))
-            .collect();
+        Self::of(&[balanced(rows)?])
+    }
+
+    /// Compares two ways by the plain mean of several tasks, however many items each has. Tasks share a cluster where its key
+    /// is the same.
+    ///
+    /// As [`OverSeeds::new`], which it is for one task: a cluster enters by the sum over the T tasks of its items' deviations from
+    /// the task's mean of that seed, divided by T times the task's number of items, times the C clusters of all tasks together.
+    ///
+    /// ```
+    /// use evaluation::statistics::{OverSeeds, SeedRow};
+    /// let task = |scores: &[f64]| -> Vec<SeedRow> {
+    ///     let items = ["a", "b", "c", "d"].into_iter().zip(scores);
+    ///     items.map(|(item, &one)| SeedRow { seed: 1, item, cluster: item, one, other: 50.0 }).collect()
+    /// };
+    /// // A mean of 70 over four items and of 50 over two.
+    /// let found = OverSeeds::of_average(&[task(&[60.0, 70.0, 70.0, 80.0]), task(&[40.0, 60.0])])?;
+    /// assert_eq!((found.one, found.difference, found.items, found.clusters), (60.0, 10.0, 6, 4));
+    /// # Ok::<(), evaluation::statistics::SeedError>(())
+    /// ```
+    pub fn of_average(tasks: &[Vec<SeedRow>]) -> Result<Self, SeedError> {
+        let tasks: Result<Vec<Balanced>, SeedError> =
+            tasks.iter().map(|rows| balanced(rows)).collect();
+        Self::of(&tasks?)
+    }
+
+    /// Compares two ways by one number a seed: the interval is d ± t·√(σ²/S) of the S seeds' differences, with S − 1 degrees of
+    /// freedom. Of one seed it is everything that is possible.
+    ///
+    /// ```
+    /// use evaluation::statistics::{OverSeeds, SeedNumber};
+    /// let numbers = [(1, 61.0), (2, 64.0), (3, 67.0)].map(|(seed, one)| SeedNumber { seed, one, other: 60.0 });
+    /// let found = OverSeeds::of_numbers(&numbers)?;
+    /// // 4 ± 4.3027 · 3 / √3
+    /// assert!((found.interval[1] - 11.452).abs() < 1e-3);
+    /// # Ok::<(), evaluation::statistics::SeedError>(())
+    /// ```
+    pub fn of_numbers(numbers: &[SeedNumber]) -> Result<Self, SeedError> {
+        let seeds = by_seed(numbers)?;
+        let differences: Vec<f64> = seeds.values().map(|n| n.one - n.other).collect();
         let of =
-            |score: fn(&SeedRow) -> f64| rows.iter().map(score).sum::<f64>() / rows.len() as f64;
+            |score: fn(&SeedNumber) -> f64| mean(&seeds.values().map(score).collect::<Vec<f64>>());
         let mut found = Self {
-            seeds: table.len(),
+            clusters: 0,
+            too_few: false,
+            chance: Chance::Seeds,
+            ..Self::unjudged(
+                (0, 0),
+                [of(|n| n.one), of(|n| n.other)],
+                seeds
+                    .iter()
+                    .map(|(&seed, n)| OfSeed {
+                        seed,
+                        difference: n.one - n.other,
+                    })
+                    .collect(),
+            )
+        };
+        if differences.len() > 1 {
+            let uncertainty = one_way(&differences);
+            found.judge(
+                uncertainty,
+                Variances {
+                    seeds: Some(uncertainty.variance * differences.len() as f64),
+                    clusters: 0.0,
+                    rest: None,
+                },
+            );
+        }
+        Ok(found)
+    }
+
+    /// Nothing known yet of chance.
+    fn unjudged(
+        (items, clusters): (usize, usize),
+        [one, other]: [f64; 2],
+        by_seed: Vec<OfSeed>,
+    ) -> Self {
+        Self {
+            seeds: by_seed.len(),
             items,
-            clusters: count,
-            too_few: count < FEW,
+            clusters,
+            too_few: clusters < FEW,
             chance: Chance::SeedsAndClusters,
-            one: of(|row| row.one),
-            other: of(|row| row.other),
-            difference: by_seed.iter().map(|s| s.difference).sum::<f64>() / table.len() as f64,
+            one,
+            other,
+            difference: by_seed.iter().map(|s| s.difference).sum::<f64>() / by_seed.len() as f64,
             interval: [-100.0, 100.0],
             error: None,
             freedom: None,
             p: 1.0,
             variances: None,
             by_seed,
-        };
+        }
+    }
+
+    /// The mean of tasks, each of which was asked with the same seeds.
+    fn of(tasks: &[Balanced]) -> Result<Self, SeedError> {
+        let seeds: BTreeSet<u64> = tasks.iter().flat_map(|t| t.seeds.keys().copied()).collect();
+        if seeds.is_empty() {
+            return Err(SeedError::Empty);
+        }
+        for (at, task) in tasks.iter().enumerate() {
+            if let Some(&seed) = seeds.iter().find(|seed| !task.seeds.contains_key(seed)) {
+                return Err(SeedError::TaskWithoutSeed { task: at + 1, seed });
+            }
+        }
+        let keys: Vec<&str> = tasks
+            .iter()
+            .flat_map(|t| t.clusters.iter().copied())
+            .collect();
+        let clusters = Clusters::new(&keys);
+        let table: Vec<(OfSeed, Vec<f64>)> = seeds
+            .iter()
+            .map(|&seed| {
+                let (difference, values) = linearised(tasks, seed, &clusters);
+                (OfSeed { seed, difference }, values)
+            })
+            .collect();
+        let (by_seed, table): (Vec<OfSeed>, Vec<Vec<f64>>) = table.into_iter().unzip();
+        let of =
+            |score: fn(&Balanced) -> f64| tasks.iter().map(score).sum::<f64>() / tasks.len() as f64;
+        let count = clusters.count();
+        let means = [of(|task| task.one), of(|task| task.other)];
+        let mut found = Self::unjudged((keys.len(), count), means, by_seed);
         if let [only] = table.as_slice() {
             found.chance = Chance::Clusters;
             if count > 1 {
@@ -240,7 +268,11 @@ impl OverSeeds {
             self.p = if self.difference.abs() < ROUNDING {
                 1.0
             } else {
-                2.0_f64.powf(1.0 - self.clusters as f64)
+                let units = match self.chance {
+                    Chance::Seeds => self.seeds,
+                    Chance::Clusters | Chance::SeedsAndClusters => self.clusters,
+                };
+                2.0_f64.powf(1.0 - units as f64)
             };
             return;
         }
@@ -254,74 +286,26 @@ impl OverSeeds {
     }
 }
 
-/// What every seed has of every item, all in one order of the items.
-struct Balanced<'a> {
-    /// The differences of each seed.
-    seeds: BTreeMap<u64, Vec<f64>>,
-    /// The cluster of each item.
-    clusters: Vec<&'a str>,
-}
-
-fn balanced<'a>(rows: &[SeedRow<'a>]) -> Result<Balanced<'a>, SeedError> {
-    let mut seeds: BTreeMap<u64, BTreeMap<&str, f64>> = BTreeMap::new();
-    let mut clusters: BTreeMap<&str, &str> = BTreeMap::new();
-    for row in rows {
-        let item = || row.item.to_owned();
-        if let Some(value) = [row.one, row.other]
-            .into_iter()
-            .find(|score| !(-ROUNDING..=100.0 + ROUNDING).contains(score))
-        {
-            return Err(SeedError::NotAScore {
-                item: item(),
-                seed: row.seed,
-                value,
-            });
+/// The mean of the tasks with a seed, and a value a cluster whose mean is that and whose spread is that of the clusters' sums.
+fn linearised(tasks: &[Balanced], seed: u64, clusters: &Clusters) -> (f64, Vec<f64>) {
+    let count = tasks.len() as f64;
+    let (mut of_all, mut spread) = (0.0, vec![0.0; clusters.count()]);
+    let mut places = clusters.of_item().iter();
+    for task in tasks {
+        let differences = &task.seeds[&seed];
+        let of_task = mean(differences);
+        let mut sums = vec![0.0; spread.len()];
+        for (difference, &cluster) in differences.iter().zip(places.by_ref()) {
+            sums[cluster] += difference - of_task;
         }
-        let cluster = *clusters.entry(row.item).or_insert(row.cluster);
-        if cluster != row.cluster {
-            return Err(SeedError::TwoClusters {
-                item: item(),
-                first: cluster.to_owned(),
-                seed: row.seed,
-                second: row.cluster.to_owned(),
-            });
+        let scale = spread.len() as f64 / differences.len() as f64;
+        for (value, sum) in spread.iter_mut().zip(sums) {
+            *value += scale * sum / count;
         }
-        let of_seed = seeds.entry(row.seed).or_default();
-        if of_seed.insert(row.item, row.one - row.other).is_some() {
-            return Err(SeedError::Twice {
-                item: item(),
-                seed: row.seed,
-            });
-        }
+        of_all += of_task;
     }
-    if rows.is_empty() {
-        return Err(SeedError::Empty);
-    }
-    for (&seed, of_seed) in &seeds {
-        if let Some(item) = clusters.keys().find(|item| !of_seed.contains_key(*item)) {
-            return Err(SeedError::Missing {
-                item: (*item).to_owned(),
-                seed,
-            });
-        }
-    }
-    Ok(Balanced {
-        seeds: seeds
-            .into_iter()
-            .map(|(seed, of_seed)| (seed, of_seed.into_values().collect()))
-            .collect(),
-        clusters: clusters.into_values().collect(),
-    })
-}
-
-/// A value a cluster whose mean is that of the items and whose spread is that of the clusters' sums.
-fn linearised(differences: &[f64], mean: f64, clusters: &Clusters) -> Vec<f64> {
-    let mut values = vec![0.0; clusters.count()];
-    for (&cluster, difference) in clusters.of_item().iter().zip(differences) {
-        values[cluster] += difference - mean;
-    }
-    let scale = values.len() as f64 / differences.len() as f64;
-    values.iter().map(|sum| mean + scale * sum).collect()
+    let of_all = of_all / count;
+    (of_all, spread.iter().map(|value| of_all + value).collect())
 }
 
 #[cfg(test)]

@@ -62,7 +62,7 @@ pub struct Verdict {
     pub chance: Chance,
     /// How many seeds there are.
     pub seeds: usize,
-    /// How many clusters the items lie in.
+    /// How many clusters the items lie in; of numbers without items 0.
     pub clusters: usize,
 }
 
@@ -133,17 +133,24 @@ impl fmt::Display for Verdict {
                 }
             }
         }
-        if self.chance == Chance::Clusters {
-            write!(f, "; one seed, so the chance of training is not counted")?;
+        match self.chance {
+            Chance::SeedsAndClusters => {}
+            Chance::Clusters => {
+                write!(f, "; one seed, so the chance of training is not counted")?;
+            }
+            Chance::Seeds if self.seeds == 1 => {
+                write!(f, "; one number each, which says nothing of chance")?;
+            }
+            Chance::Seeds => write!(f, "; of the chance of training alone")?,
         }
         // Of two seeds the degrees of freedom are too uncertain themselves: `examples/seeds.rs` measures it.
         if self.seeds == 2 {
             write!(f, "; only 2 seeds: the interval is too narrow to rely on")?;
         }
-        if let Some(warning) = few_clusters(self.clusters) {
-            write!(f, "; {warning}")?;
+        match few_clusters(self.clusters) {
+            Some(warning) if self.chance != Chance::Seeds => write!(f, "; {warning}"),
+            _ => Ok(()),
         }
-        Ok(())
     }
 }
 

@@ -2,9 +2,11 @@
 
 pub mod answer;
 pub mod filter;
+pub mod matched;
 pub mod mix;
 pub mod pairs;
 pub mod part;
+pub mod quality;
 pub mod report;
 pub mod score;
 pub mod synthesize;
@@ -26,8 +28,10 @@ use crate::tasks::Tasks;
 
 use answer::Answer;
 use filter::Filter;
+use matched::Matched;
 use mix::Mix;
 use pairs::Pairs;
+use quality::Quality;
 use report::Report;
 use score::{ADAPTED, BASE, BLIND, Between, Score};
 use synthesize::Synthesize;
@@ -50,6 +54,17 @@ impl Stages {
     /// Gives [`Error::Io`](crate::Error::Io) and [`Error::Prompts`](crate::Error::Prompts) for the file of prompts, and
     /// [`Error::Run`](crate::Error::Run) where the graph is not sound.
     pub fn of(recipe: &Recipe, run: &Path, limit: Option<usize>) -> Result<Self> {
+        Self::matching(recipe, run, limit, None)
+    }
+
+    /// As [`Stages::of`]; the adapted model learns as many tokens as `matched`, if that is said. Its stages before the last
+    /// learn what their epochs give them, and the last one what is left.
+    pub fn matching(
+        recipe: &Recipe,
+        run: &Path,
+        limit: Option<usize>,
+        matched: Option<&Matched>,
+    ) -> Result<Self> {
         let sources = Sources::of(recipe, run, limit)?;
         let mut made = Self {
             all: Vec::new(),
@@ -72,6 +87,7 @@ impl Stages {
             sources: &sources,
             pairs: pairs.clone(),
             kept: kept.clone(),
+            matched,
         };
         let adapted = trainings.adapted(&mut made)?;
         let (earlier, last) = adapted.split_at(adapted.len() - 1);
@@ -109,6 +125,13 @@ impl Stages {
         let mixes = adapted.iter().map(|one| one.mix.clone()).collect();
         let scoring = Score::of(recipe, answers, between, controls, mixes, tasks());
         let score = made.add(scoring)?;
+        let quality = if recipe.measures_quality() {
+            let (pairs, kept) = (pairs.clone(), kept.clone());
+            let measures = Quality::of(recipe, pairs, synthesized.clone(), kept, train.clone());
+            Some(made.add(measures)?)
+        } else {
+            None
+        };
         let of = report::Of {
             pairs: pairs.clone(),
             tuned,
@@ -116,6 +139,7 @@ impl Stages {
             kept,
             trainings: adapted.into_iter().map(report::Training::of).collect(),
             score,
+            quality,
         };
         made.add(Report::of(recipe, of, tasks()))?;
         Ok(made)

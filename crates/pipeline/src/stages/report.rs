@@ -4,12 +4,13 @@ mod about;
 mod changed;
 mod conversations;
 mod endpoints;
+mod funnel;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use corpus::sealed::write_json;
-use corpus::{Consistency, Pair, Prediction, Triplet, Verdict, jsonl};
+use corpus::{Pair, Prediction, Triplet, Verdict, jsonl};
 use evaluation::scoring::Scorer;
 use evaluation::systems::{self, Items};
 use evaluation::{ScoredTask, results};
@@ -22,9 +23,11 @@ use run::plan::Cost;
 use run::recipe::Recipe;
 use run::usage::Usage;
 use run::{Node, Place, events};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use synthesis::truth::Truth;
-use synthesis::{Funnel, SyntheticTask, measure};
+use synthesis::quality::DataQuality;
+use synthesis::truth::{CheckedTriplet, Truth};
+use synthesis::{SyntheticTask, measure};
 
 use self::about::about;
 use self::changed::changed;
@@ -33,6 +36,7 @@ use self::endpoints::spent;
 use super::filter::{self, Filter, KEPT, KEPT_TASKS, VERDICTS};
 use super::mix::Mix;
 use super::pairs::{self, PAIRS, Pairs};
+use super::quality::{self, QUALITY, Quality};
 use super::score::{ADAPTED, BASE, SCORES, Score, Scores};
 use super::synthesize::{self, Synthesize, TRIPLETS};
 use super::train::Train;
@@ -41,9 +45,10 @@ use super::tune_synthesizer::TuneSynthesizer;
 use crate::error::{Error, Result};
 use crate::estimate::Estimate;
 use crate::reader::Reader;
-use crate::records::{self, read_if_there, read_rejected};
+use crate::records::{self, read_if_there};
 use crate::stage::{Link, Site, Stage};
 use crate::tasks::Tasks;
+use crate::truths;
 
 /// Its name.
 pub const NAME: &str = "report";
@@ -74,6 +79,8 @@ pub struct Of {
     pub trainings: Vec<Training>,
     /// The scores.
     pub score: Link<Score>,
+    /// The measures of the data, where it is measured.
+    pub quality: Option<Link<Quality>>,
 }
 
 /// A training of the adapted model.
@@ -156,6 +163,7 @@ impl Stage for Report {
             ("kept", of.kept.name()),
             ("scores", of.score.name()),
         ];
+        from.extend(of.quality.as_ref().map(|link| (quality::NAME, link.name())));
         if let Some((last, earlier)) = of.trainings.split_last() {
             from.push(("samples", last.mix.name()));
             from.push(("adapted", last.train.name()));
@@ -178,13 +186,8 @@ impl Stage for Report {
     }
 
     fn run(&self, site: &Site<'_>) -> Result<Counts> {
-        let place = site.of(&self.of.score, SCORES);
-        let bytes = std::fs::read(&place).map_err(Error::io("read", &place))?;
-        let scores: Scores = serde_json::from_slice(&bytes).map_err(|source| Error::ReadBack {
-            path: place,
-            source,
-        })?;
-        let truth = self.truth()?;
+        let scores: Scores = read_back(&site.of(&self.of.score, SCORES))?;
+        let truth = truths::read(self.truth.as_deref())?;
         let trainings = self.trainings(site);
         let used = trainings.iter().filter_map(|(_, _, usage)| usage.as_ref());
         let peak_rss = used.map(|usage| usage.peak_rss_bytes);
@@ -194,6 +197,7 @@ impl Stage for Report {
             peak_rss_bytes: peak_rss.fold(train::peak_rss_bytes(), u64::max),
             funnel: self.funnel(site)?,
             filter: self.filter_score(site, &truth)?,
+            quality: self.quality(site)?,
             tasks: scores.tasks,
             average: scores.average,
             unseen: scores.unseen,
@@ -228,6 +232,15 @@ impl Stage for Report {
     }
 }
 
+/// What an earlier stage wrote as JSON.
+fn read_back<T: DeserializeOwned>(path: &Path) -> Result<T> {
+    let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
+    serde_json::from_slice(&bytes).map_err(|source| Error::ReadBack {
+        path: path.to_owned(),
+        source,
+    })
+}
+
 /// What trainings took, in a sentence each.
 fn told(trainings: &[(&str, &str, Option<Usage>)]) -> Vec<String> {
     let told = trainings.iter();
@@ -239,42 +252,20 @@ fn told(trainings: &[(&str, &str, Option<Usage>)]) -> Vec<String> {
 fn seconds(site: &Site<'_>) -> BTreeMap<String, f64> {
     let mut out: BTreeMap<String, f64> = BTreeMap::new();
     for node in site.graph.nodes() {
-        if let Some(manifest) = site.graph.stage_folder(site.run, node).manifest() {
+        if let Some(manifest) = site.manifest(&node.name) {
             *out.entry(node.group.clone()).or_default() += manifest.seconds;
         }
     }
     out
 }
 
-/// What is known of a triplet.
-struct Checked {
-    kind: String,
-    answer: String,
-    precise: bool,
-    /// Both answers are true: the long one holds the short one.
-    both: bool,
-}
-
-/// What is known of a triplet, if the truth answers its question.
-fn check(triplet: &Triplet, truth: &BTreeMap<String, Truth>) -> Option<Checked> {
-    let (kind, answer) = truth.get(&triplet.pair)?.answer(&triplet.instruction)?;
-    let precise = synthesis::judge::extraction(&triplet.precise, &answer) == Consistency::Yes;
-    Some(Checked {
-        kind: kind.to_owned(),
-        precise,
-        both: precise && synthesis::text::holds(&triplet.informative, &answer),
-        answer,
-    })
-}
-
 impl Report {
-    /// The truth by pair; nothing where the recipe names none.
-    fn truth(&self) -> Result<BTreeMap<String, Truth>> {
-        let Some(path) = &self.truth else {
-            return Ok(BTreeMap::new());
+    /// The measures of the synthetic data; none where nothing measured it.
+    fn quality(&self, site: &Site<'_>) -> Result<Option<DataQuality>> {
+        let Some(link) = &self.of.quality else {
+            return Ok(None);
         };
-        let rows = jsonl::read::<Truth>(path)?.into_iter();
-        Ok(rows.map(|row| (row.id.clone(), row)).collect())
+        Ok(Some(read_back(&site.of(link, QUALITY))?))
     }
 
     /// The trainings of the run: their stages, what they are of, and what their steps took together, where there are any.
@@ -308,39 +299,6 @@ impl Report {
         named.collect()
     }
 
-    fn funnel(&self, site: &Site<'_>) -> Result<Funnel> {
-        let of = &self.of;
-        let pairs = site.counts(&of.pairs)?;
-        let (synthesized, kept) = (site.counts(&of.synthesized)?, site.counts(&of.kept)?);
-        let (mut with_a_task, mut trained_on) = (0, 0);
-        let mut folders = vec![
-            site.folder_of(&of.tuned),
-            site.folder_of(&of.pairs),
-            site.folder_of(&of.synthesized),
-            site.folder_of(&of.kept),
-        ];
-        for Training { mix, train, .. } in &of.trainings {
-            // Stages train the same tasks, each on samples of its own.
-            with_a_task = site.counts(mix)?.with_a_task.max(with_a_task);
-            trained_on += site.counts(train)?.trained_on;
-            folders.extend([site.folder_of(mix), site.folder_of(train)]);
-        }
-        let mut funnel = Funnel {
-            read: pairs.read as usize,
-            pairs: pairs.pairs as usize,
-            held_out: pairs.held_out as usize,
-            parsed: synthesized.triplets as usize,
-            consistent: kept.kept as usize,
-            kept: with_a_task as usize,
-            trained_on: trained_on as usize,
-            rejects: BTreeMap::new(),
-        };
-        for folder in folders {
-            funnel.count(&read_rejected(&folder)?);
-        }
-        Ok(funnel)
-    }
-
     fn filter_score(
         &self,
         site: &Site<'_>,
@@ -353,15 +311,15 @@ impl Report {
         let kept: Vec<Triplet> = jsonl::read(&site.of(&self.of.kept, KEPT))?;
         let kept: BTreeSet<&str> = kept.iter().map(|t| t.id.as_str()).collect();
         let verdicts: Vec<Verdict> = read_if_there(&site.of(&self.of.kept, VERDICTS))?;
-        let checked: BTreeMap<String, Checked> = parsed
+        let checked: BTreeMap<String, CheckedTriplet> = parsed
             .iter()
-            .filter_map(|t| Some((t.id.clone(), check(t, truth)?)))
+            .filter_map(|t| Some((t.id.clone(), truth.get(&t.pair)?.check(t)?)))
             .collect();
-        let truth = |value: fn(&Checked) -> bool| -> BTreeMap<String, bool> {
+        let truth = |value: fn(&CheckedTriplet) -> bool| -> BTreeMap<String, bool> {
             let known = checked.iter();
             known.map(|(id, c)| (id.clone(), value(c))).collect()
         };
-        let known = truth(|c| c.both);
+        let known = truth(CheckedTriplet::both);
         let kind = |id: &str| checked.get(id).map_or(String::new(), |c| c.kind.clone());
         let counts = measure::counts(&kept, &known);
         Ok((!known.is_empty()).then(|| FilterScore {
@@ -402,7 +360,10 @@ impl Report {
                         .get(triplet.id.as_str())
                         .map_or_else(|| "not asked".to_owned(), |v| v.raw.clone()),
                     kept: kept.contains(&triplet.id),
-                    truth: check(triplet, truth).map(|c| (c.answer, c.both)),
+                    truth: truth
+                        .get(&triplet.pair)
+                        .and_then(|truth| truth.check(triplet))
+                        .map(|checked| (checked.answer.clone(), checked.both())),
                 })
             })
             .collect())
@@ -459,7 +420,7 @@ impl Report {
 
     /// Curves of the trainings, from what they told while they ran.
     fn curves(&self, site: &Site<'_>) -> Result<Vec<Curve>> {
-        let (told, torn) = events::read(site.run)?;
+        let (told, torn) = site.told()?;
         if torn > 0 {
             site.report.note(format!(
                 "{torn} torn or damaged lines of events are passed over"

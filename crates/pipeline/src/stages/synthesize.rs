@@ -363,8 +363,10 @@ fn leave(site: &Site<'_>, pairs: usize, made: &Made) -> Result<Counts> {
         jsonl::write(&folder.join(TASKS), tasks)?;
     }
     let list = write_rejected(folder, site.stage(), &made.rejected)?;
-    let rejected = &made.rejected;
-    tell_left_out(site.report, "pairs got no task", pairs, rejected, &list);
+    let (of_pairs, of_tasks) = made.left_out();
+    tell_left_out(site.report, "pairs got no task", pairs, &of_pairs, &list);
+    let all = made.num_tasks() + of_tasks.len();
+    tell_left_out(site.report, "tasks are left out", all, &of_tasks, &list);
     Ok(Counts {
         requests: made.requests as u64,
         triplets: made.num_tasks() as u64,

@@ -9,7 +9,7 @@ use corpus::digests::Digests;
 use run::events::Nobody;
 use run::plan::Cost;
 use run::recipe::{Recipe, Surroundings};
-use run::{Node, Place, RunFolder, Span, Stop};
+use run::{Layout, Node, Place, RunFolder, Span, Stop};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tempfile::TempDir;
@@ -146,11 +146,12 @@ fn end(stages: &Stages, span: &Span, folder: &TempDir, stop: bool) -> Result<()>
     let driver = Driver {
         recipe: &recipe,
         stages,
-        run: &run,
+        run: &run.path,
+        layout: Layout::Run,
         engine: &engine,
         listener: &Nobody,
         stop: Stop::when(&stop),
-        digests: RefCell::new(Digests::default()),
+        digests: &RefCell::new(Digests::default()),
     };
     let ready = if stages.all().any(|stage| !stage.missing().is_empty()) {
         preflight::look(&driver, span)?

@@ -8,11 +8,12 @@ use run::plan::Cost;
 use run::recipe::{Control, Recipe, StageData, Training};
 use run::{Node, Place};
 
+use super::matched::Matched;
 use super::mix::{Mix, SAMPLES};
 use super::pairs::{self, Pairs};
 use super::part::Part;
 use crate::cards::Card;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::estimate::Estimate;
 use crate::reader::Reader;
 use crate::records::{read, write_rejected};
@@ -25,6 +26,9 @@ use crate::training::{self, Data, Purpose, Task, Watch};
 
 /// Its name.
 pub const NAME: &str = "train";
+
+/// What a training learns as many tokens as, among what it reads.
+pub const MATCHED: &str = "learns as many tokens as";
 
 /// Trains a model.
 #[derive(Clone, Debug)]
@@ -39,6 +43,8 @@ pub struct Train {
     section: String,
     part: Part,
     watch: Watch,
+    /// What it learns as many tokens as, with the stages before it; as its epochs say where there is none.
+    matched: Option<Matched>,
     /// What a control is trained for as many steps as.
     adapted: Option<Link<Train>>,
     /// Whether its samples are made of pairs.
@@ -61,6 +67,7 @@ impl Train {
             section: NAME.to_owned(),
             part: Part::default(),
             watch: Watch::of(recipe, sources, &recipe.train.watching),
+            matched: None,
             adapted: None,
             of_pairs: true,
             reading: sources.reading.clone(),
@@ -95,6 +102,15 @@ impl Train {
         }
     }
 
+    /// The same, but learning as many tokens as another training.
+    #[must_use]
+    pub fn matching(self, matched: Matched) -> Self {
+        Self {
+            matched: Some(matched),
+            ..self
+        }
+    }
+
     /// Which of the run's trainings it is.
     pub fn part(&self) -> &Part {
         &self.part
@@ -118,9 +134,23 @@ impl Train {
             },
             part: self.part.of_control(control),
             watch: self.watch.of_control(),
+            matched: None,
             adapted: Some(Link::to(self)),
             ..self.clone()
         }
+    }
+
+    /// How many tokens are left for it to learn when the stages before it have learned theirs.
+    fn learns(&self, site: &Site<'_>, matched: &Matched) -> Result<u64> {
+        let mut before = 0;
+        for link in &matched.earlier {
+            before += site.counts(link)?.learned;
+        }
+        let wanted = matched.learned()?;
+        wanted
+            .checked_sub(before)
+            .filter(|left| *left > 0)
+            .ok_or(Error::NothingLeft { wanted, before })
     }
 
     /// The model that it starts from.
@@ -151,6 +181,9 @@ impl Stage for Train {
         reader.model_settings();
         reader.training(&self.section);
         self.watch.reads(reader)?;
+        if let Some(matched) = &self.matched {
+            reader.setting(MATCHED, matched.keys.clone());
+        }
         if self.before.is_none() {
             reader.model("the model", "model.checkpoint", &self.base)?;
         }
@@ -223,6 +256,11 @@ impl Stage for Train {
                 unusable,
             },
             training: &training,
+            learns: self
+                .matched
+                .as_ref()
+                .map(|matched| self.learns(site, matched))
+                .transpose()?,
             watched: &self
                 .watch
                 .read(site, self.of_pairs.then_some(&self.pairs))?,

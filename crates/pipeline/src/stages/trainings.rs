@@ -3,6 +3,7 @@
 use run::recipe::{Control, Recipe, StageData, TrainStage};
 
 use super::filter::Filter;
+use super::matched::Matched;
 use super::mix::Mix;
 use super::pairs::Pairs;
 use super::part::Part;
@@ -21,6 +22,8 @@ pub struct Made<'a> {
     pub pairs: Link<Pairs>,
     /// Their tasks.
     pub kept: Link<Filter>,
+    /// What the adapted model learns as many tokens as.
+    pub matched: Option<&'a Matched>,
 }
 
 /// One training in the graph.
@@ -58,6 +61,7 @@ impl Made<'_> {
         if recipe.stages.is_empty() {
             let mix = graph.mix(self.mix(None, Part::default()))?;
             let training = Train::of(recipe, sources, self.pairs.clone(), mix.clone());
+            let training = self.matched(training, &[]);
             let train = graph.train(training.clone())?;
             return Ok(vec![Trained {
                 stage: None,
@@ -82,7 +86,11 @@ impl Made<'_> {
         for (at, (part, mix)) in parts.into_iter().enumerate() {
             let before = all.last().map(|before| before.train.clone());
             let pairs = self.pairs.clone();
-            let training = Train::of_stage(recipe, sources, pairs, mix.clone(), at, part, before);
+            let mut training =
+                Train::of_stage(recipe, sources, pairs, mix.clone(), at, part, before);
+            if at + 1 == recipe.stages.len() {
+                training = self.matched(training, &all);
+            }
             let train = graph.train(training.clone())?;
             all.push(Trained {
                 stage: Some(recipe.stages[at].clone()),
@@ -115,6 +123,17 @@ impl Made<'_> {
         }
         // A recipe whose stages are all of general samples has no pairs to leave alone.
         Ok(before.unwrap_or_else(|| adapted[adapted.len() - 1].train.clone()))
+    }
+
+    /// The last training, matched if that is asked.
+    fn matched(&self, training: Train, earlier: &[Trained]) -> Train {
+        match self.matched {
+            None => training,
+            Some(matched) => training.matching(Matched {
+                earlier: earlier.iter().map(|one| one.train.clone()).collect(),
+                ..matched.clone()
+            }),
+        }
     }
 
     fn mix(&self, stage: Option<&TrainStage>, part: Part) -> Mix {

@@ -110,6 +110,7 @@ impl TuneSynthesizer {
                 unusable,
             },
             training: &self.training,
+            learns: None,
             watched: &self.watch.read(site, None)?,
             max_bad: self.max_bad,
             purpose: Purpose::Synthesis,

@@ -40,6 +40,8 @@ pub struct Task<'a> {
     pub data: Data<'a>,
     /// How it trains.
     pub training: &'a Training,
+    /// How many tokens it learns, instead of so many epochs.
+    pub learns: Option<u64>,
     /// The largest share of records that may be lost (`data.max_bad`).
     pub max_bad: f64,
     /// How it is watched.

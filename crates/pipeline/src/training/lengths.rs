@@ -28,6 +28,9 @@ pub struct Lengths {
     pub samples: usize,
     /// Their tokens in all.
     pub tokens: u64,
+    /// Of those that are not left out, the tokens that carry loss, before anything is cut.
+    #[serde(default)]
+    pub learned: u64,
     /// The longest of them.
     pub longest: usize,
     /// Those over the limit.
@@ -46,13 +49,13 @@ pub struct Long {
 }
 
 /// Looks at all samples on all cores, once a stage, and says what is over the limit. With `too_long = error` that is an
-/// error, and so it is when more records are lost than the recipe allows. Gives what the training will leave out.
+/// error, and so it is when more records are lost than the recipe allows.
 pub fn audit(
     site: &Site<'_>,
     source: &dyn SampleSource,
     task: &Task<'_>,
     config: &Config,
-) -> Result<Vec<Dropped>> {
+) -> Result<Lengths> {
     let path = site.folder.join("lengths.json");
     let known = read_sealed(&path).filter(|known: &Lengths| {
         (known.limit, known.samples) == (config.max_seq_len, source.len())
@@ -71,7 +74,18 @@ pub fn audit(
         unusable: task.data.unusable,
     };
     refuse_many_lost(task.max_bad, counts, &lengths.left_out, &path)?;
-    Ok(lengths.left_out)
+    Ok(lengths)
+}
+
+impl Lengths {
+    /// The settings of a training on these samples that learns so many tokens, and as many more as its last batch has over.
+    pub fn learning(&self, tokens: u64, config: Config) -> Config {
+        Config {
+            epochs: tokens as f64 / self.learned.max(1) as f64,
+            max_steps: None,
+            ..config
+        }
+    }
 }
 
 /// Before tasks are written for pairs: whether their pictures can be read, and whether they fit with their captions alone.
@@ -175,8 +189,8 @@ fn refuse_many_lost(
     })
 }
 
-/// The tokens of a sample and why it is left out, or why it cannot be prepared.
-type Look = Result<(usize, Option<Dropped>), String>;
+/// The tokens of a sample, those that carry loss, and why it is left out, or why it cannot be prepared.
+type Look = Result<([usize; 2], Option<Dropped>), String>;
 
 /// The lengths of all samples; an error if one cannot be prepared, after each of those is in the list of rejects.
 fn measured(site: &Site<'_>, source: &dyn SampleSource, config: &Config) -> Result<Lengths> {
@@ -215,7 +229,7 @@ fn measure(
         let share = part.len().div_ceil(workers).max(1);
         let look = |&i: &usize| -> Look {
             let encoded = source.encode(i)?;
-            let tokens = encoded.ids.len();
+            let tokens = [encoded.ids.len(), train::num_learned(&encoded)];
             Ok((tokens, left_out(encoded, source.id(i), config)))
         };
         let found: Vec<Look> = std::thread::scope(|scope| {
@@ -233,7 +247,10 @@ fn measure(
         for (&index, found) in part.iter().zip(found) {
             let id = source.id(index).to_owned();
             match found {
-                Ok((tokens, dropped)) => {
+                Ok(([tokens, learned], dropped)) => {
+                    if dropped.is_none() {
+                        lengths.learned += learned as u64;
+                    }
                     lengths.left_out.extend(dropped);
                     lengths.tokens += tokens as u64;
                     lengths.longest = lengths.longest.max(tokens);

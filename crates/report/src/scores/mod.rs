@@ -13,6 +13,7 @@ mod task;
 pub(crate) use differences::tested;
 use evaluation::ScoredTask;
 use evaluation::systems::{Compared, System, tasks};
+pub(crate) use style::STYLE;
 
 use crate::pictures::Pictures;
 

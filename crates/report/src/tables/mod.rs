@@ -5,7 +5,7 @@ pub mod columns;
 pub mod comparison;
 pub mod csv;
 mod markdown;
-mod quoted;
+pub(crate) mod quoted;
 pub mod systems;
 mod text;
 

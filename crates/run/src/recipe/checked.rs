@@ -57,7 +57,7 @@ pub struct Recipe {
     pub max_bad: f64,
     /// `[data] held_out`: the share of pairs kept for evaluation.
     pub held_out: f64,
-    /// `[data] truth`: what is true of the pairs, to measure the filter with.
+    /// `[data] truth`: what is true of the pairs, to measure the filter and the synthetic data with.
     pub truth: Option<PathBuf>,
     /// `[synthesizer]`.
     pub synthesizer: Synthesizer,
@@ -155,6 +155,8 @@ pub struct Evaluate {
     pub controls: Vec<Control>,
     /// Whether the model after every stage of its training is asked, too.
     pub after_each_stage: bool,
+    /// Whether the synthetic data is measured against the truth.
+    pub quality: bool,
 }
 
 impl Recipe {
@@ -258,6 +260,7 @@ impl Recipe {
                 held_out_limit: get.integer("evaluate.held_out_limit") as usize,
                 controls: Vec::new(),
                 after_each_stage: get.flag("evaluate.after_each_stage"),
+                quality: get.flag("evaluate.quality"),
             },
             endpoints: get.endpoint_settings(),
             resolution: Resolution::new(),
@@ -312,6 +315,14 @@ impl Recipe {
             }
         }
         let general = recipe.mix.general.as_deref();
+        let is_known = recipe.resolution.contains_key("data.truth");
+        if recipe.measures_quality() && !is_known {
+            errors.push(
+                "`evaluate.quality` measures the synthetic data against what is true of the pairs; name a file of that in \
+                 `data.truth`, or leave it out"
+                    .to_owned(),
+            );
+        }
         let of_stages = stage_values::problems(&recipe.resolution, &recipe.stages, general);
         errors.extend(of_stages);
         if recipe.stages.is_empty() && !recipe.mix.caption && !recipe.mix.synthetic {
@@ -428,6 +439,11 @@ impl Recipe {
     pub fn synthesizes_untuned(&self) -> bool {
         let synthesizer = &self.synthesizer;
         self.mix.synthetic && !synthesizer.tuned && synthesizer.endpoint.is_none()
+    }
+
+    /// Whether there is synthetic data and it is measured against the truth.
+    pub fn measures_quality(&self) -> bool {
+        self.evaluate.quality && self.mix.synthetic && !self.pairs.is_empty()
     }
 
     /// Whether the model is the shipped demo base.

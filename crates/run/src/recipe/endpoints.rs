@@ -14,7 +14,8 @@ use super::values::Values;
 /// A model at an endpoint, where a checkpoint may stand.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EndpointPlace {
-    /// `endpoint`: one address, or several that share the work.
+    /// `endpoint`: one address, or several that share the work; none where what the recipe says cannot be used, which is told by
+    /// itself.
     pub addresses: Vec<String>,
     /// `endpoint_model`: the model's name there.
     pub model: String,

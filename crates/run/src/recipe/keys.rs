@@ -108,7 +108,7 @@ const BEFORE_TUNING: &[Key] = &[
     key!(
         "data.truth",
         Shape::Path,
-        "what is true of the pairs, to measure the filter with"
+        "what is true of the pairs, to measure the filter and the synthetic data with"
     ),
     key!(
         "data.maker",

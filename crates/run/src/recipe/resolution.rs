@@ -12,6 +12,7 @@ use super::flat::{flatten, loose_value};
 use super::key::{Key, Preset};
 use super::keys::{DEMO, key, keys};
 pub use super::origin::{Origin, Resolution, Resolved};
+use super::shape::Shape;
 use super::stage_resolution as stages;
 use crate::hub::Hub;
 
@@ -120,14 +121,19 @@ pub(super) fn resolve_most(
     let family = family.map(|(family, _)| family);
     for key in keys() {
         let given = values.remove(key.name).and_then(|(value, origin)| {
-            let checked = key.shape.check(&value);
-            let usable = checked.map(|value| Resolved { value, origin });
-            usable
-                .map_err(|problem| {
+            match key.shape.check(&value) {
+                Ok(value) => Some(Resolved { value, origin }),
+                Err(problem) => {
                     wrong.errors.push(format!("`{}` {problem}", key.name));
+                    if matches!(key.shape, Shape::Addresses) {
+                        // The model is at an endpoint all the same, and what is wrong with its other keys can be told.
+                        let value = Value::Array(Vec::new());
+                        return Some(Resolved { value, origin });
+                    }
                     wrong.keys.push(key.name);
-                })
-                .ok()
+                    None
+                }
+            }
         });
         let from_demo = || {
             Some(Resolved {

@@ -101,6 +101,7 @@ fn all(recipe: Values<'_>, model_types: &[String]) -> Vec<Unread> {
                 "mix.answers",
                 "mix.caption_position",
                 "data.truth",
+                "evaluate.quality",
             ],
             // Stages of a training say by themselves whether any has synthetic tasks.
             &["mix.synthetic", STAGES, PIPELINE],

@@ -13,8 +13,7 @@ pub(super) fn spent(
     section: &str,
     model: &str,
 ) -> Option<EndpointRow> {
-    let node = site.graph.node(stage)?;
-    let manifest = site.graph.stage_folder(site.run, node).manifest()?;
+    let manifest = site.manifest(stage)?;
     let spending = Spending::of(&manifest.counts)?;
     let forecast = Forecast::read(site.run).map(|forecast| forecast.places);
     let mut forecast = forecast.into_iter().flatten();

@@ -1,6 +1,6 @@
 //! Tasks of other makers than the synthesizer: by rules, out of the records, or by a model that is asked about each pair.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use corpus::{Completion, Decoding, IMAGE_MARK, Pair, Rejected, Request, Triplet, jsonl};
@@ -59,6 +59,19 @@ impl Made {
     /// Triplets and conversations.
     pub fn num_tasks(&self) -> usize {
         self.triplets.len() + self.tasks.as_ref().map_or(0, Vec::len)
+    }
+
+    /// One reject for each pair that has no task, and those for single tasks of the other pairs.
+    pub fn left_out(&self) -> (Vec<Rejected>, Vec<Rejected>) {
+        let tasks = self.tasks.iter().flatten().map(|task| &task.pair);
+        let of_triplets = self.triplets.iter().map(|triplet| &triplet.pair);
+        let with_a_task: HashSet<&String> = of_triplets.chain(tasks).collect();
+        let all = self.rejected.iter().cloned();
+        let (of_tasks, mut of_pairs): (Vec<_>, Vec<Rejected>) =
+            all.partition(|rejected| with_a_task.contains(&rejected.id));
+        let mut seen = HashSet::new();
+        of_pairs.retain(|rejected| seen.insert(rejected.id.clone()));
+        (of_pairs, of_tasks)
     }
 }
 

@@ -62,7 +62,7 @@ fn one(found: &Compared, table: &Table) -> String {
 }
 
 /// A title on two lines, so that columns are narrow.
-fn head(title: &str) -> String {
+pub(crate) fn head(title: &str) -> String {
     match title.rsplit_once(' ') {
         Some((first, second)) => format!(
             "\\shortstack[r]{{{}\\\\{}}}",
@@ -74,7 +74,7 @@ fn head(title: &str) -> String {
 }
 
 /// A text that means itself. Letters that `pdflatex` has no glyphs for stand by their numbers, so that the file compiles.
-fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     let mut out = String::new();
     let mut quote_is_open = false;
     for letter in text.chars() {

@@ -8,6 +8,7 @@ mod text;
 
 pub use csv::csv;
 pub use latex::latex;
+pub(crate) use latex::{escaped, head};
 pub use markdown::markdown;
 pub use sentences::{domain_name, explanation, remarks};
 pub use text::text;

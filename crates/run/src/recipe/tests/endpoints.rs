@@ -171,6 +171,29 @@ fn what_is_wrong_with_an_endpoint_is_said_in_one_sentence() {
     }
 }
 
+/// What is wrong with an address hides nothing of what is wrong beside it.
+#[test]
+fn all_that_is_wrong_with_an_endpoint_is_said_at_once() {
+    let tuned = "synthesizer.checkpoint = \"other\"\n";
+    let found = said(&format!(
+        "{tuned}synthesizer.endpoint = \"one:8000/v1\"\nsynthesizer.max_cost = 2\nfilter.endpoint = \"two/v1\"\n\
+         filter.endpoint_model = \"wise\"\nfilter.prices = {{ input = 1, output = 1 }}\nendpoints.max_cost = 3\n"
+    ));
+    let expected = [
+        "`synthesizer.endpoint` is `one:8000/v1`, which has no scheme",
+        "`filter.endpoint` is `two/v1`, which has no scheme",
+        "`synthesizer.checkpoint` and `synthesizer.endpoint` are both given",
+        "`synthesizer.endpoint_model` is missing",
+        "`synthesizer.max_cost` needs `synthesizer.prices`",
+        "`endpoints.max_cost` needs `synthesizer.prices`;",
+        "with `synthesizer.input = \"both\"` the pictures and captions",
+    ];
+    assert_eq!(found.len(), expected.len(), "{found:#?}");
+    for (sentence, start) in found.iter().zip(expected) {
+        assert!(sentence.starts_with(start), "{found:#?}");
+    }
+}
+
 /// A key of an endpoint that somebody wrote into a recipe.
 const KEY: &str = "sk-Zm9vYmFyYmF6cXV4";
 
