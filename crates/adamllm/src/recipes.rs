@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context as _, Error, Result, anyhow, bail};
 use run::recipe::{
     Answers, Automatic, Fitting, QUESTIONS, Recipe, Resolution, Resolved, differences,
-    said_by_file, without_column,
+    without_column,
 };
 use serde_json::json;
 
@@ -35,32 +35,9 @@ pub fn load_most(
     automatic: Automatic,
     fitting: Fitting<'static>,
 ) -> Result<(Recipe, Vec<String>)> {
-    load_most_of(path, &text(path)?, overrides, automatic, fitting)
-}
-
-/// As [`load_most`], of a cell of a grid: what the grid says of all cells is as if the recipe said it, so that a level may
-/// leave it unread.
-pub fn load_cell(
-    path: &Path,
-    of_all: &[String],
-    of_levels: &[String],
-    automatic: Automatic,
-    fitting: Fitting<'static>,
-) -> Result<(Recipe, Vec<String>)> {
-    let (text, mut rest) = said_by_file(&text(path)?, of_all);
-    rest.extend(of_levels.iter().cloned());
-    load_most_of(path, &text, &rest, automatic, fitting)
-}
-
-fn load_most_of(
-    path: &Path,
-    text: &str,
-    overrides: &[String],
-    automatic: Automatic,
-    fitting: Fitting<'static>,
-) -> Result<(Recipe, Vec<String>)> {
+    let text = text(path)?;
     let surroundings = environment::surroundings(automatic, fitting);
-    Recipe::read_most(text, overrides, folder_of(path), &surroundings)
+    Recipe::read_most(&text, overrides, folder_of(path), &surroundings)
         .map_err(|errors| refused(path, &errors))
 }
 

@@ -78,7 +78,7 @@ pub use picture_format::PictureFormat;
 pub use resolution::{
     Origin, Resolution, Resolved, Surroundings, evaluation_pixels, resolve, without_column,
 };
-pub use settings::{overrides, said_by_file};
+pub use settings::overrides;
 pub use shape::Shape;
 pub use size::bytes as size_in_bytes;
 pub use stages::{Pipeline, StageData, TrainStage};

@@ -154,28 +154,20 @@ impl<'d> Union<'d> {
     /// Gives what the stages' reads give.
     pub fn matched(driver: &Driver<'_>) -> Result<Matched> {
         let stages = driver.identify(&Span::default())?;
-        let adapted = format!("{}-{ADAPTED}", answer::NAME);
-        let mut matched = Matched {
-            keys: Vec::new(),
-            folders: Vec::new(),
+        let trainings = trainings(&stages);
+        let keys = trainings.iter().filter_map(|stage| stage.basis.as_ref());
+        Ok(Matched {
+            keys: keys.map(|basis| basis.key.clone()).collect(),
+            folders: trainings.iter().map(|one| one.folder.clone()).collect(),
             earlier: Vec::new(),
-        };
-        let mut next = Some(adapted);
-        while let Some(name) = next {
-            let Some(stage) = stages.iter().find(|stage| stage.node.name == name) else {
-                break;
-            };
-            if let Some(basis) = stage
-                .basis
-                .as_ref()
-                .filter(|_| stage.stage.kind() == train::NAME)
-            {
-                matched.keys.push(basis.key.clone());
-                matched.folders.push(stage.folder.clone());
-            }
-            next = stage.node.inputs.get("model").cloned();
-        }
-        Ok(matched)
+        })
+    }
+
+    /// Where the trainings of a cell's adapted model lie, the last one first.
+    pub fn trainings(&self, cell: usize) -> Vec<&StageFolder> {
+        let stages = self.cells[cell].as_ref().map(|found| &found.stages);
+        let stages = stages.map(|stages| trainings(stages)).unwrap_or_default();
+        stages.into_iter().map(|stage| &stage.folder).collect()
     }
 
     /// How many stages the cells would do, had each a run folder of its own.
@@ -232,4 +224,20 @@ impl<'d> Union<'d> {
         }
         None
     }
+}
+
+/// The trainings that make the adapted model, the last one first.
+fn trainings<'s, 'd>(stages: &'s [Identified<'d>]) -> Vec<&'s Identified<'d>> {
+    let mut found = Vec::new();
+    let mut next = Some(format!("{}-{ADAPTED}", answer::NAME));
+    while let Some(name) = next {
+        let Some(stage) = stages.iter().find(|stage| stage.node.name == name) else {
+            break;
+        };
+        if stage.stage.kind() == train::NAME {
+            found.push(stage);
+        }
+        next = stage.node.inputs.get("model").cloned();
+    }
+    found
 }

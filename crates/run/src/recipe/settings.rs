@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use toml::{Table, Value};
 
-use super::flat::{flatten, loose_value};
+use super::flat::flatten;
 use super::keys::key;
 use super::resolution::nearest_key;
 use super::stages::STAGES;
@@ -41,49 +41,5 @@ pub fn overrides(table: &Table) -> Result<Vec<String>, Vec<String>> {
         Ok(out)
     } else {
         Err(errors)
-    }
-}
-
-/// The text of a recipe in which the file itself says these overrides, and those of them that it cannot say. What the file
-/// says may be left unread where an override changes what reads it; an override itself may not.
-///
-/// ```
-/// let set = ["train.epochs=2".to_owned()];
-/// let (text, rest) = run::recipe::said_by_file("[train]\nepochs = 1\nseed = 3\n", &set);
-/// assert_eq!(text, "[train]\nepochs = 2\nseed = 3\n");
-/// assert!(rest.is_empty());
-/// ```
-pub fn said_by_file(text: &str, overrides: &[String]) -> (String, Vec<String>) {
-    // What is no TOML is told by whoever reads it.
-    let Ok(mut table) = text.parse::<Table>() else {
-        return (text.to_owned(), overrides.to_vec());
-    };
-    let mut rest = Vec::new();
-    for item in overrides {
-        let said = item
-            .split_once('=')
-            .is_some_and(|(name, value)| say(&mut table, name.trim(), loose_value(value.trim())));
-        if !said {
-            rest.push(item.clone());
-        }
-    }
-    match toml::to_string(&table) {
-        Ok(text) => (text, rest),
-        Err(_) => (text.to_owned(), overrides.to_vec()),
-    }
-}
-
-/// Puts a value under its dotted name; not where something that is no table is in the way.
-fn say(table: &mut Table, name: &str, value: Value) -> bool {
-    let Some((section, rest)) = name.split_once('.') else {
-        table.insert(name.to_owned(), value);
-        return true;
-    };
-    let inner = table
-        .entry(section.to_owned())
-        .or_insert_with(|| Value::Table(Table::new()));
-    match inner {
-        Value::Table(inner) => say(inner, rest, value),
-        _ => false,
     }
 }

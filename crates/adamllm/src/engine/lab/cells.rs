@@ -28,8 +28,6 @@ pub struct Named {
     pub grid: Grid,
     /// Its cells.
     pub cells: Vec<Cell>,
-    /// Recipe keys that are said of all cells, in the grid and on the command line.
-    of_all: Vec<String>,
 }
 
 impl Named {
@@ -47,11 +45,11 @@ impl Named {
         let text = std::fs::read_to_string(path)
             .with_context(|| format!("cannot read the grid `{}`", path.display()))?;
         let folder = path.parent().unwrap_or(Path::new(""));
-        let grid = Grid::read(&text, folder).map_err(refused)?;
+        let mut grid = Grid::read(&text, folder).map_err(refused)?;
+        grid.set.extend(set.iter().cloned());
         let cells = grid.cells().map_err(refused)?;
         Ok(Self {
             path: path.to_owned(),
-            of_all: grid.set.iter().chain(set).cloned().collect(),
             grid,
             cells,
         })
@@ -132,7 +130,7 @@ impl Prepared {
             };
             let made = match matched {
                 Ok(matched) => place
-                    .cell(named, cell, matched, shared, terminal)
+                    .cell(cell, matched, shared, terminal)
                     .with_context(|| format!("cell `{}`", cell.name))?,
                 Err(missing) => Err(missing),
             };
@@ -202,7 +200,6 @@ impl Place {
     /// A cell, or what its recipe lacks.
     fn cell(
         &self,
-        named: &Named,
         cell: &Cell,
         matched: Option<Matched>,
         shared: &Shared,
@@ -216,10 +213,7 @@ impl Place {
         let own = self.folder.join(begun::CELLS).join(&cell.name);
         let automatic = self.kept.automatic(self.device);
         let fitting = kept::fitting(&own, self.device);
-        // Those of the grid come first.
-        let of_levels = &cell.set[named.grid.set.len().min(cell.set.len())..];
-        let (recipe, errors) =
-            recipes::load_cell(&path, &named.of_all, of_levels, automatic, fitting)?;
+        let (recipe, errors) = recipes::load_most(&path, &cell.set, automatic, fitting)?;
         if !errors.is_empty() {
             return Ok(Err(errors));
         }
