@@ -5,6 +5,12 @@ use std::str::FromStr;
 
 use clap::{Args, Subcommand};
 
+mod hours;
+mod list;
+mod shelf;
+
+pub use list::list;
+
 /// `adamllm lab`.
 #[derive(Debug, Args)]
 #[command(

@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::cli::{Cli, Command, Inspect, RecipeCommand};
 use crate::output::print;
 use crate::{
-    convert, inspect_checkpoint, inspect_data, inspect_run, inspect_sample, plan, recipes,
+    convert, inspect_checkpoint, inspect_data, inspect_run, inspect_sample, lab, plan, recipes,
     reference, scores,
 };
 
@@ -25,6 +25,7 @@ pub fn run(cli: &Cli) -> Option<Result<()>> {
         }
         Command::Inspect(Inspect::Run { folder }) => inspect_run::run(shared, folder),
         Command::Inspect(Inspect::Checkpoint { folder }) => inspect_checkpoint::run(shared, folder),
+        Command::Lab(asked) if asked.list => lab::list(shared),
         Command::Plan(asked) => plan::run(shared, asked),
         Command::Recipe(RecipeCommand::Explain { recipe, set }) => {
             recipes::explain(shared, recipe, set)

@@ -119,6 +119,17 @@ pub fn gpu_driver() -> Option<String> {
     driver_in(&std::fs::read_to_string("/proc/driver/nvidia/version").ok()?)
 }
 
+/// The names of NVIDIA's GPUs, as the driver tells them; none where it tells none.
+pub fn gpus() -> Vec<String> {
+    let folders = std::fs::read_dir("/proc/driver/nvidia/gpus");
+    let files = folders.into_iter().flatten().flatten();
+    let names = files.filter_map(|entry| {
+        let file = entry.path().join("information");
+        value_of(file.to_str()?, "Model")
+    });
+    names.collect()
+}
+
 /// The first word of the first line that is a version.
 fn driver_in(text: &str) -> Option<String> {
     let line = text.lines().next()?;

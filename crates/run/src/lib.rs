@@ -14,6 +14,7 @@ pub mod identity;
 pub mod layout;
 pub mod looks;
 pub mod memory;
+pub mod operations;
 pub mod plan;
 pub mod recipe;
 pub mod spending;
