@@ -296,6 +296,24 @@ fn captions_tasks_and_general_samples_alone_and_together() {
     assert_eq!(reuse.keys(all), whole.keys(all));
 }
 
+/// Ten pictures of 40 × 30 pixels with three values each; of a crop a quarter.
+#[test]
+fn a_plan_counts_the_corrupted_pictures() {
+    let world = World::new();
+    for (word, bytes) in [("picture-noise", 36_000), ("picture-crop", 9_000)] {
+        let mut command = adamllm();
+        command.arg("run").arg(world.path("local.toml"));
+        command.arg("--run-dir").arg(world.path(word));
+        command.args(["--dry-run", "--threads", "1", "--set"]);
+        command.arg(format!("synthesizer.corrupt={word}"));
+        let output = command.output().expect("it starts");
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        let plan = std::fs::read_to_string(world.path(word).join("plan.json")).expect("plan");
+        let plan: Value = serde_json::from_str(&plan).expect("JSON");
+        assert_eq!(plan["disk"]["corrupted pictures"], bytes, "{plan}");
+    }
+}
+
 #[test]
 fn what_is_corrupted_is_seen_by_the_synthesizer_alone() {
     let world = World::new();

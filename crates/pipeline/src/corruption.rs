@@ -61,6 +61,17 @@ pub(crate) fn corrupted(
     Ok((out, rejected))
 }
 
+/// Bytes of so many pixels once they are corrupted: what noise is made of cannot be compressed, and of a crop a quarter is left,
+/// which is at most as large as it is uncompressed.
+pub(crate) fn bytes_of(corruption: Corruption, pixels: f64) -> u64 {
+    let values = 3.0 * pixels;
+    match corruption {
+        Corruption::None | Corruption::Caption => 0,
+        Corruption::PictureNoise => values as u64,
+        Corruption::PictureCrop => (values / 4.0) as u64,
+    }
+}
+
 /// The pair's corrupted pictures as PNG; in words what is wrong with one that cannot be decoded.
 fn made(pair: &Pair, corruption: Corruption, seed: u64) -> Result<Result<Vec<Vec<u8>>, String>> {
     let mut rng = Corruption::rng(seed, &pair.id);
@@ -131,6 +142,31 @@ mod tests {
         let black = with_noise(RgbImage::new(100, 100), &mut Rng::new(2));
         let lighter = black.iter().filter(|&&value| value > 0).count();
         assert!((14_000..16_000).contains(&lighter), "{lighter}");
+    }
+
+    /// What a plan counts is what lies on the disk then, of noise to a few percent and of a crop of a photograph at most.
+    #[test]
+    fn a_plan_counts_what_is_written() {
+        let mut drawn = Rng::new(5);
+        let mut photograph = RgbImage::from_fn(320, 200, |x, y| {
+            Rgb([(x / 2) as u8, (y + x / 3) as u8, (255 - y) as u8])
+        });
+        for value in photograph.iter_mut() {
+            *value = value.saturating_add((drawn.next_u64() % 12) as u8);
+        }
+        let bytes = |picture: &RgbImage| {
+            let mut png = std::io::Cursor::new(Vec::new());
+            picture.write_to(&mut png, ImageFormat::Png).expect("a PNG");
+            png.into_inner().len() as f64
+        };
+        let planned = |corruption| bytes_of(corruption, 320.0 * 200.0) as f64;
+        let noisy = bytes(&with_noise(photograph.clone(), &mut Rng::new(1)));
+        let share = noisy / planned(Corruption::PictureNoise);
+        assert!((0.9..1.05).contains(&share), "{share}");
+        let crop = bytes(&cropped(&photograph, &mut Rng::new(1)));
+        let share = crop / planned(Corruption::PictureCrop);
+        assert!((0.4..1.0).contains(&share), "{share}");
+        assert_eq!(bytes_of(Corruption::Caption, 1e6), 0);
     }
 
     #[test]

@@ -51,6 +51,7 @@ pub fn look(driver: &Driver<'_>, span: &Span) -> Result<Option<Forecast>> {
         costs: None,
         sample_tokens: 0.0,
         prompt_tokens: 0,
+        pair_pixels: 0.0,
         sizes,
     };
     let mut estimate = Estimate {

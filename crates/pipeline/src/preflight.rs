@@ -223,6 +223,7 @@ fn costs(
         costs: None,
         sample_tokens: 0.0,
         prompt_tokens: 0,
+        pair_pixels: 0.0,
         sizes,
     };
     let mut estimate = Estimate {

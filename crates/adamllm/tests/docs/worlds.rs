@@ -110,12 +110,17 @@ pub fn own_pairs(folder: &Path) {
         json!({"id": name, "images": [format!("photos/{name}")], "caption": "A board.", "task": "name", "tasks": [task]})
     });
     put(folder, "seeds.jsonl", &lines(seeds));
+    let truth = names.iter().map(|name| {
+        let answer = json!({"kind": "name", "question": "What is it?", "answer": "board"});
+        json!({"id": name, "answers": [answer]})
+    });
+    put(folder, "truth.jsonl", &lines(truth));
     put(
         folder,
         "my.toml",
-        "[model]\ncheckpoint = \"demo\"\n[data]\npairs = \"pairs.jsonl\"\nheld_out = 0.25\n[synthesizer]\n\
+        "[model]\ncheckpoint = \"demo\"\n[data]\npairs = \"pairs.jsonl\"\ntruth = \"truth.jsonl\"\nheld_out = 0.25\n[synthesizer]\n\
          seed_data = \"seeds.jsonl\"\nmax_new_tokens = 24\n[synthesizer.train]\nmax_steps = 2\nbatch_size = 2\n[train]\n\
-         max_steps = 2\nbatch_size = 2\n[evaluate]\nmax_new_tokens = 16\n",
+         max_steps = 2\nbatch_size = 2\n[evaluate]\nmax_new_tokens = 16\nquality = true\n",
     );
 }
 

@@ -1,4 +1,5 @@
-"""Writes `seeds.json`: Student's t, Holm, and comparisons over seeds and clusters, for `tests/suite/seeds.rs`.
+"""Writes `seeds.json`: Student's t, Holm, and comparisons over seeds and clusters, of one task and of the mean of several, for
+`tests/suite/seeds.rs`.
 
     pip install numpy==2.4.6 scipy==1.17.1 statsmodels==0.15.0 pandas==3.1.1
     python make_seeds.py          (made with CPython 3.11.7)
@@ -6,7 +7,8 @@
 Mean squares are those of `statsmodels`' analysis of variance. Where no component of variance is negative the degrees of
 freedom come twice: by Satterthwaite's formula, and as twice the squared variance of the mean over the variance of that
 variance, from the dense information matrix of the mixed model at its REML optimum, which is how `lmerTest` of R defines
-them. One seed alone is held to a regression on a constant with cluster-robust errors.
+them. One seed alone is held to a regression on a constant with cluster-robust errors, of several tasks on their indicators, whose
+coefficients are averaged.
 """
 
 import json
@@ -88,6 +90,17 @@ def compare(name, sizes, seed_sd, cluster_sd, rest_sd, seeds, kept=(1, 1)):
             return made
 
 
+def judged(difference, variance, freedom):
+    error = variance**0.5
+    half = stats.t.ppf(0.975, freedom) * error
+    return {
+        "error": error,
+        "freedom": float(freedom),
+        "interval": [difference - half, difference + half],
+        "p": float(2 * stats.t.sf(abs(difference) / error, freedom)),
+    }
+
+
 def drawn(name, sizes, seed_sd, cluster_sd, rest_sd, seeds):
     signs = None
     sizes = np.array(sizes)
@@ -126,14 +139,7 @@ def drawn(name, sizes, seed_sd, cluster_sd, rest_sd, seeds):
             assert np.isclose(freedom_of_model, freedom, rtol=1e-8, atol=0), (freedom_of_model, freedom)
             assert np.isclose(mixed_model(table), variance**0.5, rtol=1e-3, atol=0)
         expected["variance"] = components
-    error = variance**0.5
-    half = stats.t.ppf(0.975, freedom) * error
-    expected |= {
-        "error": error,
-        "freedom": float(freedom),
-        "interval": [d.mean() - half, d.mean() + half],
-        "p": float(2 * stats.t.sf(abs(d.mean()) / error, freedom)),
-    }
+    expected |= judged(d.mean(), variance, freedom)
     made = {
         "name": name,
         "cluster": cluster_of.tolist(),
@@ -155,6 +161,64 @@ comparisons = [
     compare("one seed", MIXED, 2, 4, 4, 1),
     compare("strong difference", [1] * 30, 0.2, 0.5, 0.5, 10),
 ]
+
+
+def average(name, tasks, seeds, sds):
+    """Tasks by the clusters of their items; a cluster's and a seed's effect are those of all tasks."""
+    while True:
+        made = draw_average(name, tasks, seeds, sds)
+        if made:
+            return made
+
+
+def draw_average(name, tasks, seeds, sds):
+    keys = sorted({key for task in tasks for key in task})
+    of_seed, of_cluster = draw.normal(0, sds[0], seeds), dict(zip(keys, draw.normal(0, sds[1], len(keys))))
+    rows = []
+    for task, clusters in enumerate(tasks):
+        for item, key in enumerate(clusters):
+            for seed in range(seeds):
+                other = round(draw.uniform(30, 60), 1)
+                difference = 2 + task + of_seed[seed] + of_cluster[key] + draw.normal(0, sds[2])
+                rows.append((task, item, key, seed, round(other + difference, 1), other))
+    frame = pd.DataFrame(rows, columns=["task", "item", "cluster", "seed", "one", "other"])
+    frame["d"] = frame.one - frame.other
+    means = frame.groupby(["seed", "task"])[["one", "other", "d"]].mean()
+    plain = means.groupby("seed").mean()
+    expected = plain.mean().rename({"d": "difference"}).to_dict()
+    if seeds == 1:
+        dummies = pd.get_dummies(frame.task).to_numpy(float)
+        groups = {"groups": frame.cluster.to_numpy()}
+        fit = sm.OLS(frame.d.to_numpy(), dummies).fit(cov_type="cluster", cov_kwds=groups, use_t=True)
+        mean = np.full(len(tasks), 1 / len(tasks))
+        # The correction for the number of coefficients is not ours.
+        n = len(frame)
+        variance = mean @ fit.cov_params() @ mean * (n - len(tasks)) / (n - 1)
+        freedom = len(keys) - 1
+        expected["variance"] = [None, variance * len(keys), None]
+    else:
+        # What each item adds to the mean of the tasks, beyond its share of it.
+        frame["weight"] = 1 / frame.groupby(["seed", "task"]).d.transform("size") / len(tasks)
+        frame["part"] = (frame.d - frame.groupby(["seed", "task"]).d.transform("mean")) * frame.weight
+        table = frame.pivot_table(index="seed", columns="cluster", values="part", aggfunc="sum", fill_value=0)
+        table = table.to_numpy() * len(keys) + plain.d.to_numpy()[:, None]
+        of_seeds, of_clusters, rest = squares(table)
+        components = [(of_seeds - rest) / len(keys), (of_clusters - rest) / seeds, rest]
+        if min(components) <= 0:
+            return None
+        variance, freedom = reml(table)
+        expected["variance"] = components
+    expected |= judged(expected["difference"], variance, freedom)
+    tasks = [
+        {
+            "cluster": clusters,
+            **{way: frame[frame.task == task].pivot(index="seed", columns="item", values=way).to_numpy().tolist() for way in ("one", "other")},
+        }
+        for task, clusters in enumerate(tasks)
+    ]
+    return {"name": name, "tasks": tasks, "expected": expected}
+
+
 golden = {
     "made_with": f"CPython {platform.python_version()}, "
     + ", ".join(f"{name} {version(name)}" for name in ("numpy", "scipy", "statsmodels", "pandas")),
@@ -162,6 +226,12 @@ golden = {
     "holm": holm(),
     "comparisons": comparisons,
 }
+golden["averages"] = [
+    average("tasks of one size", [list(range(14)), list(range(14, 28))], 4, (2, 3, 3)),
+    average("shared clusters", [[0, 0, 1, 2, 3, 3, 4, 5, 6, 7, 7, 7], list(range(4, 20)), [1, 5, 9, 21, 22, 23]], 5, (2, 4, 3)),
+    average("a small task and a large one", [list(range(6)), [n // 2 for n in range(10, 70)]], 3, (3, 3, 2)),
+    average("one seed of tasks", [[0, 0, 1, 2, 3, 3, 4, 5, 6], list(range(3, 24))], 1, (0, 4, 3)),
+]
 lines = ",\n".join(
     f"{json.dumps(key)}: " + (json.dumps(value) if isinstance(value, str) else "[\n" + ",\n".join(map(json.dumps, value)) + "\n]")
     for key, value in golden.items()

@@ -1,6 +1,8 @@
 //! Comparisons over seeds against `scipy` and `statsmodels`, and how often their intervals hold the truth.
 
-use evaluation::statistics::{OverSeeds, SeedRow, holm, t_quantile, t_two_sided};
+use evaluation::statistics::{
+    Chance, OverSeeds, SeedError, SeedNumber, SeedRow, holm, t_quantile, t_two_sided,
+};
 use serde_json::Value;
 
 use crate::golden;
@@ -50,6 +52,65 @@ fn holm_is_that_of_statsmodels() {
     }
 }
 
+/// The items of a task as the golden file has them.
+struct Task {
+    items: Vec<String>,
+    clusters: Vec<String>,
+    /// A list of scores a seed.
+    one: Vec<Vec<f64>>,
+    other: Vec<Vec<f64>>,
+}
+
+impl Task {
+    fn new(value: &Value) -> Self {
+        let list = |key: &str| value[key].as_array().expect("a list").iter();
+        let clusters: Vec<String> = list("cluster").map(Value::to_string).collect();
+        Self {
+            items: (0..clusters.len()).map(|n| format!("item {n}")).collect(),
+            one: list("one").map(numbers).collect(),
+            other: list("other").map(numbers).collect(),
+            clusters,
+        }
+    }
+
+    fn rows(&self) -> Vec<SeedRow<'_>> {
+        let mut rows = Vec::new();
+        for (seed, (one, other)) in self.one.iter().zip(&self.other).enumerate() {
+            for (n, item) in self.items.iter().enumerate() {
+                rows.push(SeedRow {
+                    seed: seed as u64,
+                    item,
+                    cluster: &self.clusters[n],
+                    one: one[n],
+                    other: other[n],
+                });
+            }
+        }
+        rows
+    }
+}
+
+#[track_caller]
+fn equal(found: &OverSeeds, expected: &Value, name: &str) {
+    close(found.one, &expected["one"], name);
+    close(found.other, &expected["other"], name);
+    close(found.difference, &expected["difference"], name);
+    close(found.error.expect("a spread"), &expected["error"], name);
+    close(found.freedom.expect("a spread"), &expected["freedom"], name);
+    close(found.interval[0], &expected["interval"][0], name);
+    close(found.interval[1], &expected["interval"][1], name);
+    close(found.p, &expected["p"], name);
+    let variances = found.variances.expect("a spread");
+    let parts = [variances.seeds, Some(variances.clusters), variances.rest];
+    let of_golden = expected["variance"].as_array().expect("parts");
+    for (part, expected) in parts.iter().zip(of_golden) {
+        match part {
+            Some(part) => close(*part, expected, name),
+            None => assert!(expected.is_null(), "{name}"),
+        }
+    }
+}
+
 #[test]
 fn comparisons_are_those_of_mixed_models() {
     let golden = golden("seeds.json");
@@ -57,55 +118,112 @@ fn comparisons_are_those_of_mixed_models() {
     assert_eq!(comparisons.len(), 8);
     for comparison in comparisons {
         let name = comparison["name"].as_str().expect("a name");
-        let clusters: Vec<String> = comparison["cluster"]
-            .as_array()
-            .expect("clusters")
-            .iter()
-            .map(Value::to_string)
-            .collect();
-        let items: Vec<String> = (0..clusters.len()).map(|n| format!("item {n}")).collect();
-        let scores = |way: &str| -> Vec<Vec<f64>> {
-            comparison[way]
-                .as_array()
-                .expect("seeds")
-                .iter()
-                .map(numbers)
-                .collect()
-        };
-        let mut rows = Vec::new();
-        for (seed, (one, other)) in scores("one").iter().zip(scores("other")).enumerate() {
-            for (n, item) in items.iter().enumerate() {
-                rows.push(SeedRow {
-                    seed: seed as u64,
-                    item,
-                    cluster: &clusters[n],
-                    one: one[n],
-                    other: other[n],
-                });
-            }
-        }
-        let found = OverSeeds::new(&rows).expect(name);
-        let expected = &comparison["expected"];
-        close(found.one, &expected["one"], name);
-        close(found.other, &expected["other"], name);
-        close(found.difference, &expected["difference"], name);
-        close(found.error.expect("a spread"), &expected["error"], name);
-        close(found.freedom.expect("a spread"), &expected["freedom"], name);
-        close(found.interval[0], &expected["interval"][0], name);
-        close(found.interval[1], &expected["interval"][1], name);
-        close(found.p, &expected["p"], name);
-        let variances = found.variances.expect("a spread");
-        let parts = [variances.seeds, Some(variances.clusters), variances.rest];
-        for (part, expected) in parts
-            .iter()
-            .zip(expected["variance"].as_array().expect("parts"))
-        {
-            match part {
-                Some(part) => close(*part, expected, name),
-                None => assert!(expected.is_null(), "{name}"),
-            }
-        }
+        let task = Task::new(comparison);
+        let found = OverSeeds::new(&task.rows()).expect(name);
+        equal(&found, &comparison["expected"], name);
     }
+}
+
+#[test]
+fn averages_are_those_of_mixed_models() {
+    let golden = golden("seeds.json");
+    let averages = golden["averages"].as_array().expect("averages");
+    assert_eq!(averages.len(), 4);
+    for average in averages {
+        let name = average["name"].as_str().expect("a name");
+        let tasks: Vec<Task> = average["tasks"]
+            .as_array()
+            .expect("tasks")
+            .iter()
+            .map(Task::new)
+            .collect();
+        let rows: Vec<Vec<SeedRow>> = tasks.iter().map(Task::rows).collect();
+        let found = OverSeeds::of_average(&rows).expect(name);
+        equal(&found, &average["expected"], name);
+    }
+}
+
+#[test]
+fn the_average_of_one_task_is_that_task() {
+    for comparison in golden("seeds.json")["comparisons"].as_array().expect("all") {
+        let task = Task::new(comparison);
+        let rows = task.rows();
+        let (alone, average) = (OverSeeds::new(&rows), OverSeeds::of_average(&[rows]));
+        assert_eq!(alone, average);
+    }
+}
+
+#[test]
+fn numbers_without_items_have_the_interval_of_a_paired_t_test() {
+    // scipy 1.17.1: ttest_rel([61, 64, 70], [60, 60, 60]) and its confidence interval.
+    let numbers = [(4, 61.0), (9, 64.0), (2, 70.0)].map(|(seed, one)| SeedNumber {
+        seed,
+        one,
+        other: 60.0,
+    });
+    let found = OverSeeds::of_numbers(&numbers).expect("numbers");
+    let expected = [
+        0.199_359_230_974_564_34,
+        -6.383_749_100_790_279,
+        16.383_749_100_790_28,
+    ];
+    for (found, expected) in [found.p, found.interval[0], found.interval[1]]
+        .iter()
+        .zip(expected)
+    {
+        assert!(
+            (found - expected).abs() < 1e-9,
+            "{found} instead of {expected}"
+        );
+    }
+    assert_eq!(
+        (found.chance, found.seeds, found.items),
+        (Chance::Seeds, 3, 0)
+    );
+    let by_seed: Vec<u64> = found.by_seed.iter().map(|of| of.seed).collect();
+    assert_eq!(by_seed, [2, 4, 9]);
+    // One number says nothing of others.
+    let alone = OverSeeds::of_numbers(&numbers[..1]).expect("a number");
+    assert_eq!(
+        (alone.interval, alone.p, alone.error),
+        ([-100.0, 100.0], 1.0, None)
+    );
+}
+
+#[test]
+fn says_which_numbers_are_none() {
+    let number = |seed, one| SeedNumber {
+        seed,
+        one,
+        other: 60.0,
+    };
+    for (numbers, expected) in [
+        (vec![], "there are no scores"),
+        (
+            vec![number(3, 100.5)],
+            "seed 3 has the number 100.5, which is not between 0 and 100",
+        ),
+        (
+            vec![number(3, 1.0), number(3, 2.0)],
+            "seed 3 is there twice",
+        ),
+    ] {
+        let error = OverSeeds::of_numbers(&numbers).expect_err("bad numbers");
+        assert_eq!(error.to_string(), expected);
+    }
+    let row = |seed| SeedRow {
+        seed,
+        item: "a",
+        cluster: "a",
+        one: 1.0,
+        other: 2.0,
+    };
+    let error = OverSeeds::of_average(&[vec![row(1), row(2)], vec![row(1)]]).expect_err("a gap");
+    assert_eq!(
+        error.to_string(),
+        "task 2 of the average has no scores with seed 2, which another task has"
+    );
+    assert_eq!(OverSeeds::of_average(&[]), Err(SeedError::Empty));
 }
 
 #[test]

@@ -2,9 +2,10 @@
 //! times and activations is known from `config.json`.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use corpus::images;
 use corpus::{Decoding, ModelPlace, Open, Pair, Request, Role, Sample, Turn};
 use generate::{Generator as _, LocalGenerator};
 use model::Mllm;
@@ -20,6 +21,8 @@ use crate::error::{Error, Result};
 pub const SAMPLES: usize = 8;
 /// Tokens of each measured answer.
 pub const ANSWER: usize = 16;
+/// Pairs whose pictures are looked at for their size.
+const LOOKED_AT: usize = 64;
 
 /// What the general model's folder told.
 #[derive(Clone, Debug)]
@@ -30,6 +33,8 @@ pub struct Measured {
     pub sample_tokens: f64,
     /// Tokens of the longest of them.
     pub prompt_tokens: usize,
+    /// Mean pixels of a pair's pictures together, of some pairs; 0 where they were not looked at.
+    pub pair_pixels: f64,
     /// What the model is made of.
     pub sizes: Sizes,
 }
@@ -184,6 +189,7 @@ impl Probe<'_> {
             costs: None,
             sample_tokens: tokens as f64 / lengths.len().max(1) as f64,
             prompt_tokens: lengths.into_iter().max().unwrap_or(0),
+            pair_pixels: self.pair_pixels(),
             sizes,
         })
     }
@@ -224,8 +230,26 @@ impl Probe<'_> {
             }),
             sample_tokens: tokens as f64 / encoded.len().max(1) as f64,
             prompt_tokens: encoded.iter().map(|(_, e)| e.ids.len()).max().unwrap_or(0),
+            pair_pixels: self.pair_pixels(),
             sizes,
         })
+    }
+
+    /// Mean pixels of a pair's pictures, of pairs from everywhere. A picture that cannot be read counts as none.
+    fn pair_pixels(&self) -> f64 {
+        let step = self.pairs.len().div_ceil(LOOKED_AT).max(1);
+        let few: Vec<&Pair> = self.pairs.iter().step_by(step).collect();
+        let pixels = |path: &PathBuf| {
+            let bytes = images::read(path).ok()?;
+            let (width, height) = images::size(&bytes, path).ok()?;
+            Some(f64::from(width) * f64::from(height))
+        };
+        let all: f64 = few
+            .iter()
+            .flat_map(|pair| &pair.images)
+            .filter_map(pixels)
+            .sum();
+        all / few.len().max(1) as f64
     }
 
     /// Seconds for each token of an answer.

@@ -17,7 +17,7 @@ use super::pairs::{self, PAIRS, Pairs};
 use super::tune_synthesizer::TuneSynthesizer;
 use crate::answering::{Answerer, Local, There};
 use crate::bad_records::tell_left_out;
-use crate::corruption::corrupted;
+use crate::corruption::{bytes_of, corrupted};
 use crate::endpoints::{self, AskedPlace, AskedThere, Place};
 use crate::error::{Imbalance, Result};
 use crate::estimate::{Asked, Estimate, caption_samples};
@@ -218,7 +218,7 @@ impl Stage for Synthesize {
         if let Some(making) = &self.making {
             return Ok(making.cost(NAME, pairs, estimate));
         }
-        let cost = match &self.endpoint {
+        let mut cost = match &self.endpoint {
             None => estimate.answers_of(pairs, self.max_new_tokens as f64),
             Some(place) => {
                 let few = estimate.prompts.map_or(&[][..], |prompts| &prompts.pairs);
@@ -236,6 +236,11 @@ impl Stage for Synthesize {
                 })
             }
         };
+        if self.corruption.is_of_pictures() {
+            let pixels = estimate.measured.pair_pixels * pairs as f64;
+            let bytes = bytes_of(self.corruption, pixels);
+            cost.disk.insert("corrupted pictures".to_owned(), bytes);
+        }
         Ok(cost.with("requests", pairs))
     }
 
