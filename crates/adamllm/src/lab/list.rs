@@ -115,7 +115,7 @@ fn grids_text(grids: &[Row]) {
     let row = |grid: &Row| {
         let needs = match grid.ways_without_cells {
             0 => String::new(),
-            some => format!(", {some} of them need another model"),
+            some => format!(", {some} without cells"),
         };
         [
             grid.grid.clone(),
@@ -125,7 +125,7 @@ fn grids_text(grids: &[Row]) {
         ]
     };
     let rows: Vec<[String; 4]> = grids.iter().map(row).collect();
-    let head = "Grids. `adamllm lab GRID --dry-run` says what one takes.";
+    let head = "Grids. Ways without cells need what no program can give. `adamllm lab GRID --dry-run` says what a grid takes.";
     tell(head, &rows);
 }
 
