@@ -17,10 +17,13 @@ use crate::columns::{hanging, table, width};
 use crate::flags::Shared;
 use crate::output::print;
 
+/// The grid of table 12.
+const CORRUPTION: &str = "corruption.toml";
+
 /// Prints the shipped grids, and tables 1 and 9 to 13.
 pub fn list(shared: &Shared) -> Result<()> {
     let grids = GRIDS.iter().map(Row::of).collect::<Result<Vec<Row>>>()?;
-    let corruption = GRIDS.iter().find(|grid| grid.name == "corruption");
+    let corruption = GRIDS.iter().find(|grid| grid.name == CORRUPTION);
     let corruption = corruption.map(read).transpose()?;
     let record = record()?;
     let settings = settings();
@@ -41,7 +44,7 @@ pub fn list(shared: &Shared) -> Result<()> {
         "table_1": record,
         "tables_9_and_10": settings,
         "table_11": {"hours": hours, "utilisation": UTILISATION, "here": here, "rests_on": hours::RESTS_ON},
-        "table_12": {"grid": "recipes/paper/corruption.toml", "published": corrupted},
+        "table_12": {"grid": format!("recipes/paper/{CORRUPTION}"), "published": corrupted},
         "table_13": data_sets,
     });
     print(shared, &document, || {
@@ -91,7 +94,7 @@ impl Row {
         let cells = grid.cells();
         let cells = cells.map_err(|errors| anyhow!("{}: {}", shipped.name, errors.join("; ")))?;
         Ok(Self {
-            grid: format!("recipes/paper/{}.toml", shipped.name),
+            grid: format!("recipes/paper/{}", shipped.name),
             tables: shipped.tables,
             ways: ways.len(),
             ways_without_cells: ways.iter().filter(|way| way.needs.is_some()).count(),
@@ -272,7 +275,7 @@ fn hours_text(hours: &[Hours], here: &Devices) {
     let mut rows = vec![
         [
             "model",
-            "pairs",
+            "source of pairs",
             "8 A100, planned",
             "paper",
             "paper's share of the rate",

@@ -2,7 +2,7 @@
 
 /// A shipped grid.
 pub struct Shipped {
-    /// Its place in `recipes/paper`, without the ending.
+    /// Its place in `recipes/paper`.
     pub name: &'static str,
     /// Which of the paper's tables and figures it makes.
     pub tables: &'static str,
@@ -15,28 +15,28 @@ macro_rules! shipped {
         &[$(Shipped {
             name: $name,
             tables: $tables,
-            text: include_str!(concat!("../../../../recipes/paper/", $name, ".toml")),
+            text: include_str!(concat!("../../../../recipes/paper/", $name)),
         }),*]
     };
 }
 
 /// All of them: those of the paper in the order of its tables, then the toys.
 pub const GRIDS: &[Shipped] = shipped![
-    "main-biomed" makes "table 2",
-    "main-food" makes "table 3",
-    "remote-sensing" makes "table 3, figure 1",
-    "pipelines" makes "tables 4, 14, 15",
-    "ablations" makes "table 5",
-    "synthesizer-inputs" makes "table 6",
-    "filter" makes "table 7",
-    "data-quality" makes "table 8",
-    "corruption" makes "table 12",
-    "toy/main-biomed" makes "table 2",
-    "toy/main-food" makes "table 3",
-    "toy/pipelines" makes "tables 4, 14, 15",
-    "toy/ablations" makes "table 5",
-    "toy/synthesizer-inputs" makes "table 6",
-    "toy/filter" makes "table 7",
-    "toy/data-quality" makes "table 8",
-    "toy/corruption" makes "table 12",
+    "main-biomed.toml" makes "table 2",
+    "main-food.toml" makes "table 3",
+    "remote-sensing.toml" makes "table 3, figure 1",
+    "pipelines.toml" makes "tables 4, 14, 15",
+    "ablations.toml" makes "table 5",
+    "synthesizer-inputs.toml" makes "table 6",
+    "filter.toml" makes "table 7",
+    "data-quality.toml" makes "table 8",
+    "corruption.toml" makes "table 12",
+    "toy/main-biomed.toml" makes "table 2",
+    "toy/main-food.toml" makes "table 3",
+    "toy/pipelines.toml" makes "tables 4, 14, 15",
+    "toy/ablations.toml" makes "table 5",
+    "toy/synthesizer-inputs.toml" makes "table 6",
+    "toy/filter.toml" makes "table 7",
+    "toy/data-quality.toml" makes "table 8",
+    "toy/corruption.toml" makes "table 12",
 ];
