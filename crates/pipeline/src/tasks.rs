@@ -428,6 +428,20 @@ impl Tasks {
     }
 }
 
+/// What a recipe's task is averaged apart from the domain's as; none for those of the domain.
+pub(crate) fn apart(recipe: &Recipe, task: &str) -> Option<&'static str> {
+    let evaluate = &recipe.evaluate;
+    let is_general = evaluate.general.iter().any(|name| name == task);
+    let has_tasks = evaluate.data.is_some() || !evaluate.tasks.is_empty();
+    match role_of(task) {
+        Role::Unseen => Some("unseen"),
+        Role::General => Some("general"),
+        _ if is_general => Some("general"),
+        _ if task == DESCRIPTION && has_tasks && recipe.held_out > 0.0 => Some("held out"),
+        _ => None,
+    }
+}
+
 fn role_of(task: &str) -> Role {
     if task.starts_with(UNSEEN) {
         Role::Unseen

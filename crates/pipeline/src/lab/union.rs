@@ -12,6 +12,7 @@ use crate::stages::answer;
 use crate::stages::matched::Matched;
 use crate::stages::score::ADAPTED;
 use crate::stages::train;
+use crate::tasks;
 
 /// A stage of the store, which one cell or more need.
 #[derive(Debug)]
@@ -210,6 +211,12 @@ impl<'d> Union<'d> {
     /// The folder of a cell's stage in the store, by its name in the cell's graph.
     pub fn place(&self, cell: usize, stage: &str) -> Option<&StageFolder> {
         self.cells[cell].as_ref().ok()?.places.get(stage)
+    }
+
+    /// What a task of a cell is averaged apart from the domain's as: `unseen` where it is about what training never showed,
+    /// `general` where it is not about the domain; none for those of the domain.
+    pub fn apart(&self, cell: usize, task: &str) -> Option<&'static str> {
+        tasks::apart(self.drivers[cell].recipe, task)
     }
 
     /// Two cells that are the same in every stage, if there are any.

@@ -228,6 +228,11 @@ impl Of<'_> {
             return Ok(Vec::new());
         };
         let mut columns = grids::columns(&place.path.join(system))?;
+        for column in &mut columns {
+            if let Some(apart) = self.union.apart(cell, &column.task) {
+                apart.clone_into(&mut column.domain);
+            }
+        }
         if system == ADAPTED
             && let Some(place) = self.union.place(cell, quality::NAME)
         {
