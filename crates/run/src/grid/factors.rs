@@ -8,6 +8,9 @@ use super::settings::{SEED, parts, settings};
 use super::tables::{At, Wrong, name_of};
 use super::{Factor, Level};
 
+/// The most cells of a grid.
+const MOST: usize = 5000;
+
 /// The factors. One that says nothing usable is left out, so that reading can go on.
 pub(super) fn read(wrong: &mut Wrong, grid: &At<'_>, folder: &Path) -> Vec<Factor> {
     let tables = wrong.list(grid, "factor", "[[factor]]");
@@ -130,7 +133,11 @@ fn of_key(wrong: &mut Wrong, at: &At<'_>) -> Vec<Level> {
         let name = name_of(value);
         let place = format!("level `{name}` of {}", at.place);
         Level {
-            set: settings(wrong, &place, &nested(&key, value)),
+            set: settings(
+                wrong,
+                &place,
+                &Table::from_iter([(key.clone(), value.clone())]),
+            ),
             about: String::new(),
             recipe: None,
             needs: None,
@@ -138,17 +145,6 @@ fn of_key(wrong: &mut Wrong, at: &At<'_>) -> Vec<Level> {
         }
     };
     values.iter().map(level).collect()
-}
-
-/// The table that a dotted name stands for.
-fn nested(key: &str, value: &Value) -> Table {
-    let (first, rest) = key.split_once('.').unwrap_or((key, ""));
-    let value = if rest.is_empty() {
-        value.clone()
-    } else {
-        Value::Table(nested(rest, value))
-    };
-    Table::from_iter([(first.to_owned(), value)])
 }
 
 fn of_list(wrong: &mut Wrong, at: &At<'_>, folder: &Path) -> Vec<Level> {
@@ -222,6 +218,18 @@ pub(super) fn clashes(wrong: &mut Wrong, factors: &[Factor], of_all: &[String]) 
         wrong.add(format!(
             "`{SEED}` is set for all cells by `[set]` and is what factor `{}` varies; leave it out of `[set]`",
             factor.name
+        ));
+    }
+}
+
+/// Refuses a product that nobody can have meant; what is listed is as long as somebody wrote it.
+pub(super) fn too_many(wrong: &mut Wrong, factors: &[Factor]) {
+    let counts = factors.iter().map(|factor| factor.levels.len());
+    let cells = counts.fold(1_usize, usize::saturating_mul);
+    if cells > MOST {
+        wrong.add(format!(
+            "the product of the factors has {cells} cells, and a grid may have {MOST}; list those that are meant in `[[cell]]`, \
+             or make several grids"
         ));
     }
 }

@@ -57,6 +57,9 @@ impl Grid {
         let (keep, matching, layout) = lab(&mut wrong, &at);
         let factors = factors::read(&mut wrong, &at, folder);
         factors::clashes(&mut wrong, &factors, &set);
+        if !at.table.contains_key("cell") {
+            factors::too_many(&mut wrong, &factors);
+        }
         let ground = ground(&mut wrong, &at, folder);
         let has_every = |factor: &super::Factor| {
             let mut levels = factor.levels.iter();

@@ -280,6 +280,72 @@ fn recipes_of_two_factors_are_refused() {
 }
 
 #[test]
+fn a_product_that_nobody_can_mean_is_refused() {
+    let factor = |key: &str| {
+        let values: Vec<String> = (1..=100).map(|value| value.to_string()).collect();
+        format!(
+            "[[factor]]\nname = \"{key}\"\nkey = \"{key}\"\nvalues = [{}]\n",
+            values.join(", ")
+        )
+    };
+    let keys = ["train.max_steps", "train.batch_size", "train.save_steps"];
+    let factors = keys.map(factor).concat();
+    let said = refused(&format!("title = \"t\"\nrecipe = \"r.toml\"\n{factors}"));
+    assert_eq!(
+        said,
+        "the product of the factors has 1000000 cells, and a grid may have 5000; list those that are meant in `[[cell]]`, or \
+         make several grids"
+    );
+}
+
+/// Damaged grids end in errors or in a grid, whose cells and ways can be asked for.
+#[test]
+fn hostile_grids_are_errors_or_grids() {
+    const PIECES: [&str; 12] = [
+        "-1",
+        "nan",
+        "[",
+        "]]",
+        "{",
+        "\"",
+        "= ",
+        "\n[[factor]]\n",
+        "\n[[cell]]\n",
+        "\n[set]\n",
+        "key = \"run.seed\"",
+        ".",
+    ];
+    let mut grids = 0;
+    for run in 0..3000 {
+        let mut rng = corpus::seed::Rng::new(corpus::seed::hash(run, "grid"));
+        let mut bytes = ABLATIONS.as_bytes().to_vec();
+        for _ in 0..=rng.below(3) {
+            let at = rng.below(bytes.len());
+            let end = (at + rng.below(30)).min(bytes.len());
+            match rng.below(3) {
+                0 => drop(bytes.drain(at..end)),
+                1 => {
+                    let piece = bytes[at..end].to_vec();
+                    bytes.splice(at..at, piece);
+                }
+                _ => drop(bytes.splice(at..at, rng.choose(&PIECES).bytes())),
+            }
+        }
+        let text = String::from_utf8_lossy(&bytes);
+        if let Ok(grid) = Grid::read(&text, Path::new("")) {
+            let places = grid.ways().len();
+            let compared = grid.comparisons();
+            assert!(compared.iter().all(|(a, b)| a != b && *a.max(b) < places));
+            if let Ok(cells) = grid.cells() {
+                assert!(cells.iter().all(|cell| !cell.name.is_empty()));
+            }
+            grids += 1;
+        }
+    }
+    assert!(grids > 100, "{grids}");
+}
+
+#[test]
 fn every_mistake_is_told_at_once() {
     let text = "tilte = \"t\"\n[lab]\nkeep = 1\n[[factor]]\nname = \"f\"\nkey = \"mix.joinr\"\nvalues = [1]\n[[cell]]\nx = \"y\"";
     let said = refused(text);
