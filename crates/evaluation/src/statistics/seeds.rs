@@ -116,6 +116,7 @@ impl OverSeeds {
     ///
     /// As [`OverSeeds::new`], which it is for one task: a cluster enters by the sum over the T tasks of its items' deviations from
     /// the task's mean of that seed, divided by T times the task's number of items, times the C clusters of all tasks together.
+    /// Tasks may differ in size; one with fewer than [`FEW`] clusters makes the interval a little short (`examples/seeds.rs`).
     ///
     /// ```
     /// use evaluation::statistics::{OverSeeds, SeedRow};
