@@ -179,7 +179,7 @@ fn by_columns(page: &Page, columns: &Columns) -> Markup {
     html! {
         div.scroll tabindex="0" { table.systems.first.lab {
             thead {
-                tr { th { "score" } @for row in &page.rows { th { (name(row)) } } }
+                tr { th { "column" } @for row in &page.rows { th { (name(row)) } } }
             }
             tbody {
                 @for group in &columns.groups {

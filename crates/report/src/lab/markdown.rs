@@ -59,7 +59,7 @@ fn by_ways(page: &Page, group: &Group) -> String {
 }
 
 fn by_columns(page: &Page, group: &Group) -> String {
-    let mut heads = vec!["score".to_owned()];
+    let mut heads = vec!["column".to_owned()];
     heads.extend(page.rows.iter().map(|row| plain(&row.name)));
     let row = |head: &Head| -> Vec<String> {
         let cells = page.rows.iter().map(|row| cell(&head.cell(row)));

@@ -59,7 +59,7 @@ fn the_other_way_round_has_a_row_a_column() {
     };
     let text = markdown(&page);
     for line in [
-        "| score | one stage | two stages | captions alone | GPT-4V |",
+        "| column | one stage | two stages | captions alone | GPT-4V |",
         "| Food101 | **57.0**",
         "| average | ",
     ] {
@@ -67,7 +67,7 @@ fn the_other_way_round_has_a_row_a_column() {
     }
     let text = html(&page);
     assert!(
-        text.contains("<th>score</th>") && text.contains("Food101</td>"),
+        text.contains("<th>column</th>") && text.contains("Food101</td>"),
         "{text}"
     );
     assert!(latex(&page).contains("\\begin{tabular}{lrrrr}"));
@@ -93,7 +93,7 @@ fn csv_has_unrounded_numbers_by_way_and_column() {
         all.find(is).expect("a row")
     };
     let own = find("one stage", "food101");
-    let score: f64 = own[at("score")].parse().expect("a number");
+    let score: f64 = own[at("mean")].parse().expect("a number");
     assert!((score - 57.05).abs() < 1e-9, "{score}");
     let cells = [
         "seeds",
@@ -120,7 +120,7 @@ fn csv_has_unrounded_numbers_by_way_and_column() {
         ]
     );
     let needs = find("GPT-4V", "food101");
-    assert_eq!([needs[at("score")], needs[at("published")]], ["", "30.9"]);
+    assert_eq!([needs[at("mean")], needs[at("published")]], ["", "30.9"]);
     assert_eq!(find("captions alone", "food")[at("seeds")], "2");
 }
 
