@@ -384,6 +384,55 @@ fn columns_are_those_of_the_folder() {
 }
 
 #[test]
+fn columns_of_a_users_task_are_told_apart() {
+    let mut spec = tasks::find("slake").expect("built in");
+    "mine".clone_into(&mut spec.id);
+    "My task".clone_into(&mut spec.title);
+    spec.scoring = tasks::Scoring::Exact;
+    let names = |spec: &tasks::Spec| -> Vec<String> {
+        let names = evaluation::grids::names(spec);
+        names
+            .into_iter()
+            .map(|(name, title)| format!("{name}, {title}"))
+            .collect()
+    };
+    assert_eq!(
+        names(&spec),
+        ["mine open, My task open", "mine closed, My task closed"]
+    );
+    spec.metrics.truncate(1);
+    assert_eq!(names(&spec), ["mine, My task"]);
+}
+
+#[test]
+fn a_users_tasks_may_stand_under_a_domain_of_the_paper() {
+    let of_food = |column: Column| Column {
+        domain: "food".to_owned(),
+        ..column
+    };
+    let run = |tasks: Vec<Column>| way("x", vec![(1, tasks.into_iter().map(of_food).collect())]);
+    let own = || vec![task("a", &[1.0, 2.0]), task("b", &[3.0, 5.0])];
+    let found = compare(&[run(own())], &[]).expect("a table");
+    assert_eq!(
+        (found.notes.len(), found.tables[0].domains[0].is_whole),
+        (0, false)
+    );
+    let mut both = own();
+    let food101 = Column {
+        metric: "accuracy".to_owned(),
+        ..task("food101", &[1.0, 2.0])
+    };
+    both.push(food101);
+    let found = compare(&[run(both)], &[]).expect("a table");
+    assert_eq!(
+        found.notes,
+        [
+            "the average of food is that of 1 of its 4 columns and of 2 others, and not the one of the paper"
+        ]
+    );
+}
+
+#[test]
 fn a_table_is_read_back_as_it_was_written() {
     let ways = [two_tasks("two", 8.0), two_tasks("one", 0.0)];
     let found = compare(&ways, &[(0, 1)]).expect("a table");

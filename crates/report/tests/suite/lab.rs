@@ -1,6 +1,6 @@
 //! What a page says, in each form.
 
-use report::lab::{Layout, Page, csv, html, latex, markdown, verdicts_csv};
+use report::lab::{Layout, Page, State, Unfinished, csv, html, latex, markdown, verdicts_csv};
 
 use crate::made::{PLAIN, page};
 
@@ -223,4 +223,31 @@ fn rows_of_other_systems_do_not_count_cells_twice() {
     base.system = "base".to_owned();
     page.rows.push(base);
     assert!(markdown(&page).contains("8 of 9 cells are finished"));
+}
+
+#[test]
+fn each_unfinished_cell_is_told_once() {
+    let mut page = page(PLAIN);
+    let cell = |cell: &str, state| Unfinished {
+        cell: cell.to_owned(),
+        state,
+    };
+    let unfinished = vec![
+        cell("x_1", State::NotDone),
+        cell(
+            "x_2",
+            State::Waits("the model `m` is not there.".to_owned()),
+        ),
+        cell("x_3", State::NotDone),
+    ];
+    for row in &mut page.rows[..2] {
+        row.unfinished.clone_from(&unfinished);
+    }
+    let text = markdown(&page);
+    for line in [
+        "- x\\_2: waits, the model \\`m\\` is not there.",
+        "- not done yet: x\\_1, x\\_3.",
+    ] {
+        assert_eq!(text.matches(line).count(), 1, "`{line}` in\n{text}");
+    }
 }
