@@ -184,6 +184,8 @@ fn nothing_measured_yet_is_a_table_of_the_papers_numbers() {
     for row in &mut empty.rows {
         (row.way, row.finished) = (None, 0);
     }
+    let published = empty.rows[3].published.as_mut().expect("numbers");
+    published.scores.insert("diversity".to_owned(), 85.5);
     let text = markdown(&empty);
     assert!(text.contains("0 of 9 cells are finished"));
     assert!(
@@ -192,6 +194,12 @@ fn nothing_measured_yet_is_a_table_of_the_papers_numbers() {
     );
     assert!(
         text.contains("| one stage | – *65.3* | – *31.5* | – *44.8* |"),
+        "{text}"
+    );
+    // No scorer made a measure.
+    let measures = "## Other measures\n\n| way | diversity |\n";
+    assert!(
+        text.contains(measures) && text.contains("| GPT-4V | – *85.5* |"),
         "{text}"
     );
     assert!(html(&empty).contains("paper 65.3"));
