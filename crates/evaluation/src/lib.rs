@@ -1,7 +1,8 @@
 #![doc = include_str!("../README.md")]
 //!
 //! [`scoring`] is the heart: predictions of a task in, numbers out. Around it, [`jobs`] finds tasks and their files,
-//! [`session`] scores many and writes [`results`], [`systems`] puts several systems beside each other.
+//! [`session`] scores many and writes [`results`], [`systems`] puts several systems beside each other, [`grids`] ways of training
+//! over seeds.
 
 #![deny(missing_docs)]
 

@@ -1,6 +1,6 @@
 //! A column of all ways, item by item.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::Way;
 use super::column::{Column, Row, Values};
@@ -17,8 +17,8 @@ pub(super) struct Aligned<'a> {
 
 /// The values of a run.
 pub(super) enum Cell<'a> {
-    /// The rows by item.
-    Rows(BTreeMap<&'a str, &'a Row>),
+    /// The rows in the order of their items.
+    Rows(Vec<&'a Row>),
     /// A number.
     Number(f64),
 }
@@ -36,7 +36,7 @@ impl Cell<'_> {
     fn mean(&self) -> f64 {
         match self {
             Self::Number(value) => *value,
-            Self::Rows(rows) => mean(&rows.values().map(|row| row.score).collect::<Vec<_>>()),
+            Self::Rows(rows) => mean(&rows.iter().map(|row| row.score).collect::<Vec<_>>()),
         }
     }
 }
@@ -46,7 +46,7 @@ impl<'a> Aligned<'a> {
     pub fn new(ways: &'a [Way], column: &'a Column) -> Result<Self, GridError> {
         let mut of = Vec::new();
         // The way, seed and rows that all others are held against.
-        let mut first: Option<(&Way, u64, BTreeMap<&str, &Row>)> = None;
+        let mut first: Option<(&Way, u64, Vec<&Row>)> = None;
         for way in ways {
             let mut by_seed = BTreeMap::new();
             for run in &way.runs {
@@ -60,9 +60,9 @@ impl<'a> Aligned<'a> {
                 };
                 let cell = match (&own.values, &column.values) {
                     (Values::Number(value), Values::Number(_)) => Cell::Number(*value),
-                    (Values::Samples(rows), Values::Samples(_)) => Cell::Rows(at.by_item(rows)?),
+                    (Values::Samples(rows), Values::Samples(_)) => Cell::Rows(at.sorted(rows)?),
                     (Values::Items(rows), Values::Items(_)) => {
-                        let rows = at.by_item(rows)?;
+                        let rows = at.sorted(rows)?;
                         match &first {
                             Some((way, seed, expected)) => {
                                 at.check(&rows, &way.name, *seed, expected)?;
@@ -103,58 +103,42 @@ impl<'a> Aligned<'a> {
             Against::Zero => vec![one],
             Against::Way(other) => vec![one, other],
         };
-        let cells: Vec<&Cell> = ways
+        let cells = ways
             .iter()
-            .flat_map(|&way| seeds.iter().map(move |seed| &self.of[way][seed]))
-            .collect();
-        let rows: Option<Vec<&BTreeMap<&str, &Row>>> = cells
-            .iter()
+            .flat_map(|&way| seeds.iter().map(move |seed| &self.of[way][seed]));
+        let runs: Option<Vec<&Vec<&Row>>> = cells
             .map(|cell| match cell {
                 Cell::Rows(rows) => Some(rows),
                 Cell::Number(_) => None,
             })
             .collect();
-        let Some((rows, first)) = rows.and_then(|rows| Some((rows.clone(), *rows.first()?))) else {
+        let Some(runs) = runs.filter(|runs| !runs.is_empty()) else {
             return (None, None);
         };
-        let items: Vec<(&str, &Row)> = first
-            .iter()
-            .filter(|(item, row)| {
-                let is_shared = |other: &&BTreeMap<&str, &Row>| {
-                    other
-                        .get(*item)
-                        .is_some_and(|other| other.cluster == row.cluster)
-                };
-                rows.iter().all(is_shared)
-            })
-            .map(|(item, row)| (*item, *row))
-            .collect();
-        let most = rows.iter().map(|rows| rows.len()).max().unwrap_or(0);
-        let shared = (items.len() < most).then_some(Shared {
-            items: items.len(),
-            most,
-        });
+        let most = runs.iter().map(|rows| rows.len()).max().unwrap_or(0);
+        let runs = match self.column.values {
+            // All runs have the same items, as was seen to.
+            Values::Items(_) => runs.into_iter().cloned().collect(),
+            Values::Samples(_) | Values::Number(_) => in_all(&runs),
+        };
+        let items = runs[0].len();
+        let shared = (items < most).then_some(Shared { items, most });
         // A way alone keeps all its samples; which of them seeds share says little of it.
         let is_alone = against == Against::Zero && shared.is_some();
-        if items.is_empty() || is_alone {
+        if items == 0 || is_alone {
             return (None, shared);
         }
-        let score = |way: usize, seed: u64, item: &str| match &self.of[way][&seed] {
-            Cell::Rows(rows) => rows[item].score,
-            Cell::Number(value) => *value,
-        };
-        let mut made = Vec::with_capacity(items.len() * seeds.len());
-        for &seed in seeds {
-            for &(item, row) in &items {
+        let (own, others) = runs.split_at(seeds.len());
+        let mut made = Vec::with_capacity(items * seeds.len());
+        for (at, &seed) in seeds.iter().enumerate() {
+            let other = others.get(at);
+            for (item, row) in own[at].iter().enumerate() {
                 made.push(SeedRow {
                     seed,
-                    item,
+                    item: &row.item,
                     cluster: &row.cluster,
-                    one: score(one, seed, item),
-                    other: match against {
-                        Against::Zero => 0.0,
-                        Against::Way(other) => score(other, seed, item),
-                    },
+                    one: row.score,
+                    other: other.map_or(0.0, |rows| rows[item].score),
                 });
             }
         }
@@ -185,6 +169,20 @@ pub(super) struct Shared {
     pub most: usize,
 }
 
+/// The rows of each run whose items all runs have, in one cluster.
+fn in_all<'a>(runs: &[&Vec<&'a Row>]) -> Vec<Vec<&'a Row>> {
+    let mut counts: HashMap<(&str, &str), usize> = HashMap::new();
+    for row in runs.iter().flat_map(|rows| rows.iter()) {
+        *counts.entry((&row.item, &row.cluster)).or_insert(0) += 1;
+    }
+    let is_in_all = |row: &&&Row| {
+        let key = (row.item.as_str(), row.cluster.as_str());
+        counts[&key] == runs.len()
+    };
+    let kept = |rows: &&Vec<&'a Row>| rows.iter().filter(is_in_all).copied().collect();
+    runs.iter().map(kept).collect()
+}
+
 /// Whether two runs have one column.
 pub(super) fn is_same(one: &Column, other: &Column) -> bool {
     one.name == other.name && one.scorer == other.scorer
@@ -198,53 +196,53 @@ struct Place<'a> {
 }
 
 impl Place<'_> {
-    fn by_item<'r>(&self, rows: &'r [Row]) -> Result<BTreeMap<&'r str, &'r Row>, GridError> {
-        let mut by_item = BTreeMap::new();
-        for row in rows {
-            if by_item.insert(row.item.as_str(), row).is_some() {
-                return Err(GridError::ItemTwice {
-                    column: self.column.to_owned(),
-                    way: self.way.to_owned(),
-                    seed: self.seed,
-                    item: row.item.clone(),
-                });
-            }
+    /// The rows in the order of their items.
+    fn sorted<'r>(&self, rows: &'r [Row]) -> Result<Vec<&'r Row>, GridError> {
+        let mut sorted: Vec<&Row> = rows.iter().collect();
+        sorted.sort_by(|a, b| a.item.cmp(&b.item));
+        match sorted.windows(2).find(|two| two[0].item == two[1].item) {
+            Some(two) => Err(GridError::ItemTwice {
+                column: self.column.to_owned(),
+                way: self.way.to_owned(),
+                seed: self.seed,
+                item: two[0].item.clone(),
+            }),
+            None => Ok(sorted),
         }
-        Ok(by_item)
     }
 
+    /// Holds sorted rows against those of another run.
     fn check(
         &self,
-        rows: &BTreeMap<&str, &Row>,
+        rows: &[&Row],
         other: &str,
         other_seed: u64,
-        expected: &BTreeMap<&str, &Row>,
+        expected: &[&Row],
     ) -> Result<(), GridError> {
-        let missing = |way: &str, seed, item: &str, other: &str, other_seed| {
+        let missing = |way: &str, seed, row: &Row, other: &str, other_seed| {
             Err(GridError::MissingItem {
                 column: self.column.to_owned(),
                 way: way.to_owned(),
                 seed,
-                item: item.to_owned(),
+                item: row.item.clone(),
                 other: other.to_owned(),
                 other_seed,
             })
         };
-        if let Some(item) = expected.keys().find(|item| !rows.contains_key(*item)) {
-            return missing(self.way, self.seed, item, other, other_seed);
+        if let Some(row) = first_without(expected, rows) {
+            return missing(self.way, self.seed, row, other, other_seed);
         }
-        if let Some(item) = rows.keys().find(|item| !expected.contains_key(*item)) {
-            return missing(other, other_seed, item, self.way, self.seed);
+        if let Some(row) = first_without(rows, expected) {
+            return missing(other, other_seed, row, self.way, self.seed);
         }
-        let moved = rows
-            .iter()
-            .find(|(item, row)| row.cluster != expected[*item].cluster);
-        moved.map_or(Ok(()), |(item, _)| {
+        let mut both = rows.iter().zip(expected);
+        let moved = both.find(|(row, expected)| row.cluster != expected.cluster);
+        moved.map_or(Ok(()), |(row, _)| {
             Err(GridError::OtherCluster {
                 column: self.column.to_owned(),
                 way: self.way.to_owned(),
                 seed: self.seed,
-                item: (*item).to_owned(),
+                item: row.item.clone(),
                 other: other.to_owned(),
             })
         })
@@ -257,4 +255,14 @@ impl Place<'_> {
             seed: self.seed,
         }
     }
+}
+
+/// The first of some sorted rows whose item others lack.
+fn first_without<'r>(rows: &[&'r Row], others: &[&Row]) -> Option<&'r Row> {
+    let lacks = |row: &&&Row| {
+        others
+            .binary_search_by(|own| own.item.cmp(&row.item))
+            .is_err()
+    };
+    rows.iter().find(lacks).copied()
 }

@@ -48,20 +48,29 @@ pub(super) fn domain(
         })
         .collect::<Result<_, _>>()?;
     let published = tasks::columns(name);
-    let is_whole = published.iter().all(|(task, metric)| {
+    let is_here = |task: &str, metric: &str| {
         let mut own = columns.iter();
-        own.any(|column| column.task == *task && column.metric == metric.name())
-    });
+        own.any(|column| column.task == task && column.metric == metric)
+    };
+    let present = published
+        .iter()
+        .filter(|(task, metric)| is_here(task, metric.name()))
+        .count();
+    let is_whole = present > 0 && present == published.len() && present == columns.len();
     let is_of_tasks = columns
         .iter()
         .all(|column| matches!(column.values, Values::Items(_)));
     let average = if columns.len() > 1 && is_of_tasks {
-        if !is_whole {
+        // A domain of a user's own tasks has no average in the paper.
+        if present > 0 && !is_whole {
             notes.push(format!(
-                "the average of {} is that of {} of its {} columns, and not the one of the paper",
+                "the average of {} is that of {present} of its {} columns{}, and not the one of the paper",
                 label(name),
-                columns.len(),
-                published.len()
+                published.len(),
+                match columns.len() - present {
+                    0 => String::new(),
+                    others => format!(" and of {others} others"),
+                }
             ));
         }
         let head = Scores {

@@ -37,7 +37,7 @@ pub struct Table {
 pub struct Domain {
     /// The domain; `own` for a user's tasks.
     pub domain: String,
-    /// Whether all columns of a built-in domain are here, so that its average is that of the paper.
+    /// Whether these are the columns of a built-in domain, so that its average is made like that of the paper.
     pub is_whole: bool,
     /// One a task and metric.
     pub columns: Vec<Scores>,

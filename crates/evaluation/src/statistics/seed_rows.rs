@@ -1,6 +1,6 @@
 //! Scores of two ways by seed, and whether they fit together.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// Points below this are rounding.
 pub(super) const ROUNDING: f64 = 1e-9;
@@ -113,30 +113,24 @@ pub(super) struct Balanced<'a> {
 
 /// Rows of one task.
 pub(super) fn balanced<'a>(rows: &[SeedRow<'a>]) -> Result<Balanced<'a>, SeedError> {
-    let mut seeds: BTreeMap<u64, BTreeMap<&str, f64>> = BTreeMap::new();
-    let mut clusters: BTreeMap<&str, &str> = BTreeMap::new();
+    let mut items = Items::default();
+    let mut seeds: BTreeMap<u64, Vec<Option<f64>>> = BTreeMap::new();
     for row in rows {
-        let item = || row.item.to_owned();
         if let Some(value) = off_the_scale([row.one, row.other]) {
             return Err(SeedError::NotAScore {
-                item: item(),
+                item: row.item.to_owned(),
                 seed: row.seed,
                 value,
             });
         }
-        let cluster = *clusters.entry(row.item).or_insert(row.cluster);
-        if cluster != row.cluster {
-            return Err(SeedError::TwoClusters {
-                item: item(),
-                first: cluster.to_owned(),
-                seed: row.seed,
-                second: row.cluster.to_owned(),
-            });
-        }
+        let at = items.place(row)?;
         let of_seed = seeds.entry(row.seed).or_default();
-        if of_seed.insert(row.item, row.one - row.other).is_some() {
+        if of_seed.len() <= at {
+            of_seed.resize(at + 1, None);
+        }
+        if of_seed[at].replace(row.one - row.other).is_some() {
             return Err(SeedError::Twice {
-                item: item(),
+                item: row.item.to_owned(),
                 seed: row.seed,
             });
         }
@@ -144,24 +138,61 @@ pub(super) fn balanced<'a>(rows: &[SeedRow<'a>]) -> Result<Balanced<'a>, SeedErr
     if rows.is_empty() {
         return Err(SeedError::Empty);
     }
-    for (&seed, of_seed) in &seeds {
-        if let Some(item) = clusters.keys().find(|item| !of_seed.contains_key(*item)) {
-            return Err(SeedError::Missing {
-                item: (*item).to_owned(),
+    // Sums in one order have the same last digits whatever the order of the rows.
+    let order = items.order();
+    let mut of_seeds = BTreeMap::new();
+    for (seed, of_seed) in seeds {
+        let mut differences = Vec::with_capacity(order.len());
+        for &at in &order {
+            let difference = of_seed.get(at).copied().flatten();
+            differences.push(difference.ok_or_else(|| SeedError::Missing {
+                item: items.all[at].0.to_owned(),
                 seed,
-            });
+            })?);
         }
+        of_seeds.insert(seed, differences);
     }
     let of = |score: fn(&SeedRow) -> f64| rows.iter().map(score).sum::<f64>() / rows.len() as f64;
     Ok(Balanced {
-        seeds: seeds
-            .into_iter()
-            .map(|(seed, of_seed)| (seed, of_seed.into_values().collect()))
-            .collect(),
-        clusters: clusters.into_values().collect(),
+        seeds: of_seeds,
+        clusters: order.iter().map(|&at| items.all[at].1).collect(),
         one: of(|row| row.one),
         other: of(|row| row.other),
     })
+}
+
+/// Items with their clusters, numbered as they come.
+#[derive(Default)]
+struct Items<'a> {
+    all: Vec<(&'a str, &'a str)>,
+    numbers: HashMap<&'a str, usize>,
+}
+
+impl<'a> Items<'a> {
+    /// The number of a row's item, which must lie in the cluster where it lay before.
+    fn place(&mut self, row: &SeedRow<'a>) -> Result<usize, SeedError> {
+        let at = *self.numbers.entry(row.item).or_insert(self.all.len());
+        if at == self.all.len() {
+            self.all.push((row.item, row.cluster));
+        }
+        let cluster = self.all[at].1;
+        if cluster != row.cluster {
+            return Err(SeedError::TwoClusters {
+                item: row.item.to_owned(),
+                first: cluster.to_owned(),
+                seed: row.seed,
+                second: row.cluster.to_owned(),
+            });
+        }
+        Ok(at)
+    }
+
+    /// The numbers in the order of the items' ids.
+    fn order(&self) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..self.all.len()).collect();
+        order.sort_by_key(|&at| self.all[at].0);
+        order
+    }
 }
 
 /// The numbers by seed.

@@ -56,6 +56,8 @@ pub struct OverSeeds {
     pub items: usize,
     /// How many clusters they lie in; of numbers without items 0.
     pub clusters: usize,
+    /// How many the task with the fewest has.
+    pub fewest: usize,
     /// Whether that is fewer than [`FEW`].
     pub too_few: bool,
     /// What the interval and `p` count.
@@ -114,6 +116,7 @@ impl OverSeeds {
     ///
     /// As [`OverSeeds::new`], which it is for one task: a cluster enters by the sum over the T tasks of its items' deviations from
     /// the task's mean of that seed, divided by T times the task's number of items, times the C clusters of all tasks together.
+    /// Tasks may differ in size; one with fewer than [`FEW`] clusters makes the interval a little short (`examples/seeds.rs`).
     ///
     /// ```
     /// use evaluation::statistics::{OverSeeds, SeedRow};
@@ -149,11 +152,10 @@ impl OverSeeds {
         let of =
             |score: fn(&SeedNumber) -> f64| mean(&seeds.values().map(score).collect::<Vec<f64>>());
         let mut found = Self {
-            clusters: 0,
             too_few: false,
             chance: Chance::Seeds,
             ..Self::unjudged(
-                (0, 0),
+                [0; 3],
                 [of(|n| n.one), of(|n| n.other)],
                 seeds
                     .iter()
@@ -180,7 +182,7 @@ impl OverSeeds {
 
     /// Nothing known yet of chance.
     fn unjudged(
-        (items, clusters): (usize, usize),
+        [items, clusters, fewest]: [usize; 3],
         [one, other]: [f64; 2],
         by_seed: Vec<OfSeed>,
     ) -> Self {
@@ -188,7 +190,8 @@ impl OverSeeds {
             seeds: by_seed.len(),
             items,
             clusters,
-            too_few: clusters < FEW,
+            fewest,
+            too_few: fewest < FEW,
             chance: Chance::SeedsAndClusters,
             one,
             other,
@@ -230,7 +233,11 @@ impl OverSeeds {
             |score: fn(&Balanced) -> f64| tasks.iter().map(score).sum::<f64>() / tasks.len() as f64;
         let count = clusters.count();
         let means = [of(|task| task.one), of(|task| task.other)];
-        let mut found = Self::unjudged((keys.len(), count), means, by_seed);
+        let of_task = tasks
+            .iter()
+            .map(|task| Clusters::new(&task.clusters).count());
+        let fewest = of_task.min().unwrap_or(0);
+        let mut found = Self::unjudged([keys.len(), count, fewest], means, by_seed);
         if let [only] = table.as_slice() {
             found.chance = Chance::Clusters;
             if count > 1 {

@@ -64,6 +64,8 @@ pub struct Verdict {
     pub seeds: usize,
     /// How many clusters the items lie in; of numbers without items 0.
     pub clusters: usize,
+    /// How many the task with the fewest has.
+    pub fewest: usize,
 }
 
 /// A verdict on each row of a table, after adjusting all its p-values (Holm, 1979).
@@ -102,6 +104,7 @@ pub fn verdicts(table: &[Ways]) -> Result<Vec<Verdict>, Error> {
             chance: found.chance,
             seeds: found.seeds,
             clusters: found.clusters,
+            fewest: found.fewest,
         }
     };
     Ok(table.iter().zip(holm(&alone)?).map(verdict).collect())
@@ -147,8 +150,15 @@ impl fmt::Display for Verdict {
         if self.seeds == 2 {
             write!(f, "; only 2 seeds: the interval is too narrow to rely on")?;
         }
-        match few_clusters(self.clusters) {
-            Some(warning) if self.chance != Chance::Seeds => write!(f, "; {warning}"),
+        match few_clusters(self.fewest) {
+            Some(warning) if self.chance != Chance::Seeds => {
+                let of_task = if self.fewest < self.clusters {
+                    "a task has "
+                } else {
+                    ""
+                };
+                write!(f, "; {of_task}{warning}")
+            }
             _ => Ok(()),
         }
     }
@@ -198,6 +208,7 @@ mod tests {
             seeds: 5,
             items: 50,
             clusters: 50,
+            fewest: 50,
             too_few: false,
             chance: Chance::SeedsAndClusters,
             one: 50.0 + difference,
@@ -289,6 +300,7 @@ mod tests {
             seeds: 1,
             chance: Chance::Clusters,
             clusters: 7,
+            fewest: 7,
             ..found(3.1, [1.2, 5.0], 0.01)
         };
         assert_eq!(
@@ -296,6 +308,29 @@ mod tests {
             [
                 "one stage is better than two by 3.1 [1.2, 5.0] on food; one seed, so the chance of training is not counted; \
               only 7 clusters: the interval is too narrow to rely on"
+            ]
+        );
+        let small_task = OverSeeds {
+            fewest: 12,
+            ..found(0.4, [-1.0, 1.8], 0.5)
+        };
+        assert_eq!(
+            said(&[small_task]),
+            [
+                "one stage and two are not told apart (0.4 [-1.0, 1.8]) on food; a task has only 12 clusters: the interval is too \
+              narrow to rely on"
+            ]
+        );
+        let numbers = OverSeeds {
+            chance: Chance::Seeds,
+            clusters: 0,
+            fewest: 0,
+            ..found(3.1, [1.2, 5.0], 0.01)
+        };
+        assert_eq!(
+            said(&[numbers]),
+            [
+                "one stage is better than two by 3.1 [1.2, 5.0] on food; of the chance of training alone"
             ]
         );
     }

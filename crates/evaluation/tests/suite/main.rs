@@ -12,6 +12,7 @@ mod benchmarks;
 mod conclusions;
 mod coverage;
 mod errors;
+mod grids;
 mod mersenne;
 mod planted_leaks;
 mod rouge;

@@ -6,7 +6,7 @@ use evaluation::statistics::{
 use serde_json::Value;
 
 use crate::golden;
-use crate::seeded::{Clusters, World, run};
+use crate::seeded::{Clusters, Tasks, World, run};
 
 #[track_caller]
 fn close(found: f64, expected: &Value, what: &str) {
@@ -228,20 +228,22 @@ fn says_which_numbers_are_none() {
 
 #[test]
 fn intervals_hold_the_truth() {
-    let of = |seed_variance, sizes| {
+    let of = |seed_variance, sizes, tasks| {
         let world = World {
             seeds: 5,
             clusters: 50,
             seed_variance,
             rest_variance: 1.0,
             sizes,
+            tasks,
         };
         let found = run(world, 1000);
         // Two standard errors of 1,000 repetitions are 1.4 points.
         assert!((93.0..=97.0).contains(&found.held), "{world:?}: {found:?}");
         found
     };
-    let [none, equal, large] = [0.0, 1.0, 4.0].map(|variance| of(variance, Clusters::Single));
+    let [none, equal, large] =
+        [0.0, 1.0, 4.0].map(|variance| of(variance, Clusters::Single, Tasks::One));
     // From the clusters' 49 degrees of freedom down to the seeds' 4, as seeds come to matter more.
     assert!(none.freedom > 30.0 && equal.freedom < 8.0 && large.freedom < 5.0);
     // Of the last the true variance is 36/5 and a little, t with 4 degrees is 2.776, and a deviation that is estimated with
@@ -249,5 +251,7 @@ fn intervals_hold_the_truth() {
     let expected = 2.0 * 2.776 * 0.94 * 7.416_f64.sqrt();
     assert!((large.width / expected - 1.0).abs() < 0.05, "{large:?}");
     assert!(none.width < equal.width && equal.width < large.width);
-    of(1.0, Clusters::Unequal);
+    of(1.0, Clusters::Unequal, Tasks::One);
+    of(1.0, Clusters::Unequal, Tasks::Shared);
+    of(1.0, Clusters::Single, Tasks::Uneven);
 }

@@ -40,7 +40,18 @@ pub(super) struct Cell<'a> {
 impl Group<'_> {
     /// What stands over it.
     pub fn label(&self) -> String {
-        domain_name(&self.domain)
+        match self.domain.as_str() {
+            "" => "Other measures".to_owned(),
+            domain => domain_name(domain),
+        }
+    }
+
+    /// Whether a scorer made its numbers.
+    pub fn is_of_tasks(&self) -> bool {
+        self.heads.iter().any(|head| match head.scores {
+            Some(scores) => head.is_average || !scores.task.is_empty(),
+            None => !self.domain.is_empty(),
+        })
     }
 }
 

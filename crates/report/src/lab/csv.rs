@@ -18,7 +18,7 @@ pub fn csv(page: &Page) -> String {
             "domain",
             "column",
             "title",
-            "score",
+            "mean",
             "low",
             "high",
             "seeds",

@@ -36,7 +36,7 @@ pub(super) fn forest(verdicts: &[Verdict]) -> Markup {
     }
     let height = y + 26.0;
     html! {
-        figure {
+        figure.plot {
             div.scroll tabindex="0" {
                 svg.forest viewBox=(format!("0 0 {WIDTH} {height}")) role="img" aria-label="differences of pairs with 95 % intervals" {
                     @for x in [-most, -most / 2.0, most / 2.0, most] {

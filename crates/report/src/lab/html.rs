@@ -29,11 +29,11 @@ pub fn html(page: &Page) -> String {
         h1 { (page.title) }
         @if !page.about.is_empty() { p { (page.about) } }
         p.soft { (progress(page)) "." }
-        @for table in &page.compared.tables {
-            @if !table.verdicts.is_empty() {
-                h2 { "What it shows, " (table.scorer.name()) " scorer" }
-                (said(&table.verdicts))
-                (forest(&table.verdicts))
+        @for (at, table) in page.compared.tables.iter().enumerate() {
+            @let title = format!("What it shows, {} scorer", table.scorer.name());
+            @let shown = html! { (said(&table.verdicts)) (forest(&table.verdicts)) };
+            @if table.verdicts.is_empty() {} @else if at == 0 { h2 { (title) } (shown) } @else {
+                details { summary.h2 { (title) } (shown) }
             }
         }
         @for (at, columns) in all.iter().enumerate() {
@@ -129,7 +129,7 @@ fn by_ways(page: &Page, columns: &Columns) -> Markup {
         &[]
     };
     html! {
-        div.scroll tabindex="0" { table.systems.first {
+        div.scroll tabindex="0" { table.systems.first.lab {
             thead {
                 tr {
                     th {}
@@ -177,9 +177,9 @@ fn class(at: usize, head: &Head) -> &'static str {
 /// A row a column of scores.
 fn by_columns(page: &Page, columns: &Columns) -> Markup {
     html! {
-        div.scroll tabindex="0" { table.systems.first {
+        div.scroll tabindex="0" { table.systems.first.lab {
             thead {
-                tr { th { "score" } @for row in &page.rows { th { (name(row)) } } }
+                tr { th { "column" } @for row in &page.rows { th { (name(row)) } } }
             }
             tbody {
                 @for group in &columns.groups {

@@ -98,13 +98,11 @@ fn by_columns(page: &Page, columns: &Columns) -> (String, Vec<String>) {
     let mut lines = vec![line(&names)];
     for group in &columns.groups {
         lines.push("\\midrule".to_owned());
-        let label = escaped(&group.label());
-        if !label.is_empty() {
-            lines.push(format!(
-                "\\multicolumn{{{}}}{{l}}{{\\textit{{{label}}}}} \\\\",
-                count + 1
-            ));
-        }
+        lines.push(format!(
+            "\\multicolumn{{{}}}{{l}}{{\\textit{{{}}}}} \\\\",
+            count + 1,
+            escaped(&group.label())
+        ));
         let row = |head: &Head| {
             let cells = page.rows.iter().map(|row| cell(&head.cell(row)));
             line(

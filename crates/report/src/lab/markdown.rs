@@ -26,9 +26,13 @@ pub fn markdown(page: &Page) -> String {
     }
     let all = columns(page);
     for columns in &all {
-        let scorer = columns.scorer.name();
         for group in &columns.groups {
-            let _ = writeln!(out, "\n## {}, {scorer} scorer\n", plain(&group.label()));
+            let label = plain(&group.label());
+            let _ = if group.is_of_tasks() {
+                writeln!(out, "\n## {label}, {} scorer\n", columns.scorer.name())
+            } else {
+                writeln!(out, "\n## {label}\n")
+            };
             out += &match page.layout {
                 Layout::Tasks => by_ways(page, group),
                 Layout::Ways => by_columns(page, group),
@@ -59,7 +63,7 @@ fn by_ways(page: &Page, group: &Group) -> String {
 }
 
 fn by_columns(page: &Page, group: &Group) -> String {
-    let mut heads = vec!["score".to_owned()];
+    let mut heads = vec!["column".to_owned()];
     heads.extend(page.rows.iter().map(|row| plain(&row.name)));
     let row = |head: &Head| -> Vec<String> {
         let cells = page.rows.iter().map(|row| cell(&head.cell(row)));
@@ -134,18 +138,22 @@ fn list(out: &mut String, title: &str, lines: &[String]) {
     }
 }
 
-/// A text that means itself, on one line.
+/// A text that means itself, on one line. Brackets around an interval stay as they are.
 fn plain(text: &str) -> String {
     let mut out = String::new();
-    for letter in text.chars() {
-        match letter {
-            '\\' | '`' | '*' | '_' | '<' | '>' | '[' | ']' | '|' | '#' | '~' | '&' | '!' => {
-                out.push('\\');
-                out.push(letter);
-            }
-            letter if letter.is_control() => out.push(' '),
-            letter => out.push(letter),
+    let mut letters = text.chars().peekable();
+    while let Some(letter) = letters.next() {
+        let next = letters.peek().copied().unwrap_or(' ');
+        let is_meant = match letter {
+            '\\' | '`' | '*' | '_' | '<' | '>' | '|' | '#' | '~' | '&' => false,
+            '[' => next.is_ascii_digit() || next == '-',
+            ']' => !"(:[".contains(next),
+            _ => true,
+        };
+        if !is_meant {
+            out.push('\\');
         }
+        out.push(if letter.is_control() { ' ' } else { letter });
     }
     out
 }
@@ -160,5 +168,6 @@ mod tests {
             plain("a|b *c* <script> [x](y)\n# `q`"),
             r"a\|b \*c\* \<script\> \[x\](y) \# \`q\`"
         );
+        assert_eq!(plain("4.9 [1.6, 8.3] [2](y)"), r"4.9 [1.6, 8.3] [2\](y)");
     }
 }

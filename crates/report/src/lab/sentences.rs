@@ -130,16 +130,20 @@ pub(super) fn unfinished(page: &Page) -> Vec<String> {
             out.push(format!("{}: {}", row.name, bare(needs)));
         }
     }
-    let mut said = BTreeSet::new();
+    let (mut said, mut not_done) = (BTreeSet::new(), Vec::new());
     for cell in page.rows.iter().flat_map(|row| &row.unfinished) {
         // Rows of several systems name one cell.
-        if said.insert(cell.cell.as_str()) {
-            out.push(match &cell.state {
-                State::NotDone => format!("{}: not done", cell.cell),
-                State::Waits(what) => format!("{}: waits, {}", cell.cell, bare(what)),
-                State::Failed(why) => format!("{}: failed, {}", cell.cell, bare(why)),
-            });
+        if !said.insert(cell.cell.as_str()) {
+            continue;
         }
+        match &cell.state {
+            State::NotDone => not_done.push(cell.cell.as_str()),
+            State::Waits(what) => out.push(format!("{}: waits, {}", cell.cell, bare(what))),
+            State::Failed(why) => out.push(format!("{}: failed, {}", cell.cell, bare(why))),
+        }
+    }
+    if !not_done.is_empty() {
+        out.push(format!("not done yet: {}", not_done.join(", ")));
     }
     out
 }

@@ -12,8 +12,10 @@ const HEIGHT: f64 = 350.0;
 const RADIUS: f64 = 130.0;
 /// Height of a line of the legend.
 const LINE: f64 = 20.0;
-/// Letters of a name in the legend.
-const LETTERS: usize = 28;
+/// Letters of a name in the legend where two stand on a line; longer ones have a line of their own.
+const LETTERS: usize = 24;
+/// Letters of a name that has a line of its own.
+const LONG: usize = 54;
 /// Letters of a title; longer ones would leave the picture.
 const TITLE: usize = 16;
 
@@ -45,7 +47,7 @@ pub fn radar(chart: &Radar<'_>) -> String {
         )
     };
     let has_floor = chart.floor.iter().any(Option::is_some);
-    let lines = (chart.systems.len() + usize::from(has_floor)).div_ceil(2);
+    let lines = (chart.systems.len() + usize::from(has_floor)).div_ceil(abreast(chart));
     let whole = HEIGHT + LINE * lines as f64 + 6.0;
     let mut svg = format!(
         "<svg class=\"radar\" viewBox=\"0 0 {WIDTH} {whole}\" role=\"img\" aria-label=\"{}\">",
@@ -146,13 +148,24 @@ fn outline(values: &[Option<f64>], place: &dyn Fn(usize, f64) -> (f64, f64)) -> 
     out
 }
 
-/// Names with colour, mark and pattern, two a line.
+/// How many names stand on a line of the legend.
+fn abreast(chart: &Radar<'_>) -> usize {
+    let mut names = chart.systems.iter();
+    if names.any(|(name, _)| name.chars().count() > LETTERS) {
+        1
+    } else {
+        2
+    }
+}
+
+/// Names with colour, mark and pattern.
 fn legend(chart: &Radar<'_>, has_floor: bool) -> String {
     let mut out = String::new();
+    let abreast = abreast(chart);
     let place = |at: usize| {
         (
-            8.0 + WIDTH / 2.0 * (at % 2) as f64,
-            HEIGHT + LINE * (at / 2) as f64 + 10.0,
+            8.0 + WIDTH / 2.0 * (at % abreast) as f64,
+            HEIGHT + LINE * (at / abreast) as f64 + 10.0,
         )
     };
     for (at, (name, _)) in chart.systems.iter().enumerate() {
@@ -165,7 +178,7 @@ fn legend(chart: &Radar<'_>, has_floor: bool) -> String {
             mark(at, x + 18.0, y),
             x + 44.0,
             y + 4.0,
-            escape(&shortened(name, LETTERS))
+            escape(&shortened(name, LONG))
         );
     }
     if has_floor {
@@ -226,6 +239,17 @@ mod tests {
                 .iter()
                 .all(|name| svg.contains(&format!(">{name}</text>")))
         );
+    }
+
+    #[test]
+    fn long_names_do_not_run_into_each_other() {
+        let long = "pictures of plates, captions by hand, two stages of training";
+        let svg = radar(&chart(&["a", long], &[Some(50.0); 4]));
+        // 350 of the chart, then three lines with the majority's, and an edge.
+        assert!(svg.contains("viewBox=\"0 0 520 416\""), "{svg}");
+        assert!(svg.contains(">pictures of plates, captions by hand, two stages of t…<"));
+        let short = radar(&chart(&["a", "b"], &[Some(50.0); 4]));
+        assert!(short.contains("viewBox=\"0 0 520 396\""), "{short}");
     }
 
     #[test]

@@ -63,13 +63,17 @@ fn one(found: &Compared, table: &Table) -> String {
 
 /// A title on two lines, so that columns are narrow.
 pub(crate) fn head(title: &str) -> String {
+    // A second line without a letter is an error of TeX.
+    let words = title.split(|letter: char| letter.is_whitespace() || letter.is_control());
+    let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
+    let title = words.join(" ");
     match title.rsplit_once(' ') {
         Some((first, second)) => format!(
             "\\shortstack[r]{{{}\\\\{}}}",
             escaped(first),
             escaped(second)
         ),
-        None => escaped(title),
+        None => escaped(&title),
     }
 }
 
@@ -123,5 +127,7 @@ mod tests {
         assert_eq!(escaped("模"), r"\texttt{U+6A21}");
         assert_eq!(head("SLAKE open"), r"\shortstack[r]{SLAKE\\open}");
         assert_eq!(head("Food101"), "Food101");
+        assert_eq!(head("my  task \u{7}\n"), r"\shortstack[r]{my\\task}");
+        assert_eq!(head(" \u{7}"), "");
     }
 }
