@@ -500,14 +500,14 @@ fn the_quality_of_data_is_a_stage_of_its_own() {
     let within = folder();
     let truth = within.path().join("truth.jsonl");
     std::fs::write(&truth, "").expect("write");
-    let named = format!("data.truth={}", truth.display());
+    let known = format!("data.truth={}", truth.display());
     let stages = |keys: &[&str]| {
         let recipe = recipe_with(within.path(), keys);
         Stages::of(&recipe, within.path(), None).expect("stages")
     };
     let (with, without) = (
-        stages(&[&named, "evaluate.quality=true"]),
-        stages(&[&named]),
+        stages(&[&known, "evaluate.quality=true"]),
+        stages(&[&known]),
     );
     let names = |stages: &Stages| -> Vec<String> {
         let nodes = stages.graph().nodes().iter();
