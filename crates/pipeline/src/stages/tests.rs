@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 use tempfile::TempDir;
 use torch::{Device, Kind};
 
-use super::{Pairs, Stages};
+use super::{Pairs, Stages, quality};
 use crate::driver::{Driver, Ready};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
@@ -493,4 +493,37 @@ fn a_training_of_several_stages_is_a_chain() {
     assert_eq!(scored["mix-1-captions"], "mix-1-captions");
     let groups = graph.groups();
     assert!(!groups.contains(&"train-1-captions"), "{groups:?}");
+}
+
+/// The data is measured after the training, for the report alone: what else is made has the same inputs with it and without.
+#[test]
+fn the_quality_of_data_is_a_stage_of_its_own() {
+    let within = folder();
+    let truth = within.path().join("truth.jsonl");
+    std::fs::write(&truth, "").expect("write");
+    let known = format!("data.truth={}", truth.display());
+    let stages = |keys: &[&str]| {
+        let recipe = recipe_with(within.path(), keys);
+        Stages::of(&recipe, within.path(), None).expect("stages")
+    };
+    let (with, without) = (
+        stages(&[&known, "evaluate.quality=true"]),
+        stages(&[&known]),
+    );
+    let names = |stages: &Stages| -> Vec<String> {
+        let nodes = stages.graph().nodes().iter();
+        nodes.map(|node| node.name.clone()).collect()
+    };
+    let mut expected = names(&without);
+    expected.insert(expected.len() - 1, quality::NAME.to_owned());
+    assert_eq!(names(&with), expected);
+    let node = with.graph().node(quality::NAME).expect("a stage");
+    let inputs: Vec<&str> = node.inputs.values().map(String::as_str).collect();
+    assert_eq!(inputs, ["filter", "train", "pairs", "synthesize"]);
+    for node in without.graph().nodes() {
+        let other = with.graph().node(&node.name).expect("the same stage");
+        let mut inputs = other.inputs.clone();
+        inputs.remove(quality::NAME);
+        assert_eq!(inputs, node.inputs, "{}", node.name);
+    }
 }

@@ -140,6 +140,27 @@ fn what_is_read_is_not_told() {
     }
 }
 
+/// Synthetic data is measured against a truth, and where there is any.
+#[test]
+fn the_quality_of_data_needs_truth_and_data() {
+    let asked = format!("{MODEL}{PAIRS}{SEEDS}evaluate.quality = true\n");
+    let found = said(&asked, &[]);
+    assert!(
+        found.len() == 1
+            && found[0].ends_with("name a file of that in `data.truth`, or leave it out"),
+        "{found:?}"
+    );
+    let known = format!("{asked}data.truth = \"general.jsonl\"\n");
+    assert_eq!(said(&known, &[]), [""; 0]);
+    // Turned off for once, it may stay in the file.
+    assert_eq!(said(&known, &["mix.synthetic=false"]), [""; 0]);
+    let both = ["mix.synthetic=false", "evaluate.quality=true"];
+    assert_eq!(
+        said(&known, &both),
+        ["nothing reads `evaluate.quality`: it is for synthetic tasks, and `mix.synthetic` is off"]
+    );
+}
+
 /// Pictures keep their own size in Qwen2-VL alone; one of them among a run's models is enough.
 #[test]
 fn sizes_of_pictures_are_of_qwen2_vl() {
