@@ -53,9 +53,9 @@ impl World {
         }
         std::fs::write(folder.path().join("pairs.jsonl"), rows).expect("write");
         let recipe = format!(
-            "[model]\ncheckpoint = \"demo\"\n[data]\npairs = \"pairs.jsonl\"\nheld_out = 0.34\n\
+            "[model]\ncheckpoint = \"demo\"\n[data]\npairs = \"pairs.jsonl\"\nheld_out = 0.34\nsplit_seed = 1\n\
              [synthesizer]\nendpoint = \"{}\"\nendpoint_model = \"model\"\nsend_images = true\n\
-             [filter]\njudge = \"extraction\"\n[train]\nmax_steps = 2\nbatch_size = 2\n[evaluate]\nmax_new_tokens = 4\n\
+             [filter]\nenabled = false\n[train]\nmax_steps = 2\nbatch_size = 2\n[evaluate]\nmax_new_tokens = 4\n\
              by_likelihood = []\n",
             synthesizer.url()
         );
@@ -261,8 +261,8 @@ fn a_cell_that_lacks_something_waits_and_one_that_fails_stops_no_other() {
         waits["state"]["waits"].to_string().contains("later"),
         "{waits}"
     );
-    // Two stages whose tasks are all dropped: nothing to train on.
-    let failing = "[[factor.level]]\nname = \"nothing left\"\nset = { filter.judge = \"extraction\", data.max_bad = 0.0, \
+    // Samples that do not fit.
+    let failing = "[[factor.level]]\nname = \"nothing left\"\nset = { data.max_bad = 0.0, \
                    train.max_seq_len = 40, train.too_long = \"error\" }\n";
     let grid = world.grid("failing.toml", &format!("{WAYS}{failing}"));
     let said = world.refused(&grid, "failing", &[]);
@@ -287,7 +287,7 @@ fn a_grid_that_changed_is_told_and_a_factor_that_is_added_uses_all_again() {
     let before = world.table("lab");
     // Another level: all that was done is used.
     let another = "[[factor.level]]\nname = \"tasks alone\"\nset = { mix.caption = false }\n";
-    let more = world.grid("grid.toml", &format!("{WAYS}{another}"));
+    let more = world.grid("more.toml", &format!("{WAYS}{another}"));
     let said = world.finished(&more, "lab", &[]);
     assert!(said.contains("1 cells are new in the lab"), "{said}");
     let then = runs(&said);
@@ -404,6 +404,11 @@ fn what_is_wrong_with_a_grid_or_a_lab_is_told() {
         said.contains("no cell of the grid") && said.contains("nowhere"),
         "{said}"
     );
+    let seeds = world.grid("seeds.toml", &format!("{WAYS}{SEEDS}"));
+    let text = std::fs::read_to_string(world.path("my.toml")).expect("recipe");
+    std::fs::write(world.path("my.toml"), text.replace("split_seed = 1\n", "")).expect("write");
+    let said = world.refused(&seeds, "lab", &[]);
+    assert!(said.contains("say `data.split_seed = 1`"), "{said}");
     let said = world.refused(&world.path("none.toml"), "lab", &[]);
     assert!(said.contains("cannot read the grid"), "{said}");
     // The store of another version.

@@ -37,6 +37,8 @@ pub struct Tasks {
     /// Captions of held-out pairs, with the request where a pair has none.
     held_out: Option<(Link<Pairs>, String)>,
     held_out_limit: usize,
+    /// The seed of which of them are asked.
+    split_seed: u64,
     reading: Reading,
     /// What cannot be asked, one sentence each.
     problems: Vec<String>,
@@ -105,6 +107,7 @@ impl Tasks {
             jobs,
             held_out,
             held_out_limit: evaluate.held_out_limit,
+            split_seed: recipe.split_seed.unwrap_or(recipe.seed),
             reading: Reading {
                 data: evaluate.data.clone(),
                 seed: recipe.seed,
@@ -149,6 +152,7 @@ impl Tasks {
             jobs: jobs.into_iter().map(|job| (job, Role::Domain)).collect(),
             held_out: None,
             held_out_limit: 0,
+            split_seed: recipe.seed,
             reading: Reading {
                 data: evaluate.data.clone(),
                 seed: recipe.seed,
@@ -417,7 +421,7 @@ impl Tasks {
             role,
             benchmark,
         };
-        let mut drawn = whole.drawn(self.held_out_limit, self.reading.seed);
+        let mut drawn = whole.drawn(self.held_out_limit, self.split_seed);
         if drawn.benchmark.items.len() < count {
             drawn.benchmark.warnings.push(format!(
                 "{} of {count} held-out captions were drawn to be asked (`evaluate.held_out_limit`)",

@@ -111,16 +111,25 @@ impl Store {
             Err(TryLockError::WouldBlock) => return Err(Error::StoreInUse { path }),
             Err(TryLockError::Error(source)) => return Err(Error::Lock { path, source }),
         }
-        let note = path.join(NOTE);
+        let store = Self { path, _lock: file };
+        store.check_version()?;
+        Ok(store)
+    }
+
+    /// Notes the version in a new store, and refuses that of another one.
+    fn check_version(&self) -> Result<(), Error> {
+        let _alone = self.wait()?;
+        let note = self.path.join(NOTE);
         match read_sealed::<Value>(&note) {
-            Some(found) if found["format"] == FORMAT => {}
-            Some(_) => return Err(Error::EarlierStore { path }),
+            Some(found) if found["format"] == FORMAT => Ok(()),
+            Some(_) => Err(Error::EarlierStore {
+                path: self.path.clone(),
+            }),
             None => {
                 let text = json!({"format": FORMAT, "program": env!("CARGO_PKG_VERSION")});
-                write_sealed(&note, &text).map_err(|source| Error::Note { source })?;
+                write_sealed(&note, &text).map_err(|source| Error::Note { source })
             }
         }
-        Ok(Self { path, _lock: file })
     }
 
     /// Claims a stage by its folder; none while another process works on it. Gives [`Error::Io`] and [`Error::Lock`].

@@ -24,6 +24,7 @@ use run::plan::bytes;
 use self::begun::Begun;
 use self::cells::{Named, Place, Prepared};
 use crate::device;
+use crate::kept::Kept;
 
 /// The folder of a store in a lab's.
 const STORE: &str = "store";
@@ -75,11 +76,15 @@ pub fn run(shared: &Shared, arguments: &Arguments) -> Result<()> {
         });
     }
     refuse_too_little(&plan, &prepared, &place.folder)?;
-    begun.write(&place.folder, &prepared)?;
+    {
+        let _writing = place.store.wait()?;
+        begun.write(&place.folder, &prepared)?;
+        if let Some(cell) = prepared.cells.first() {
+            // Another process may have written it by now.
+            Kept::of(&place.folder).keep(shared, &place.folder, report, &cell.engine)?;
+        }
+    }
     if let Some(cell) = prepared.cells.first() {
-        place
-            .kept
-            .keep(shared, &place.folder, report, &cell.engine)?;
         torch::set_threads(cell.engine.threads);
         memory::bound(device, cell.engine.memory);
     }
@@ -99,7 +104,10 @@ pub fn run(shared: &Shared, arguments: &Arguments) -> Result<()> {
         plan: &plan,
         states: &states,
     };
-    let table = of.write(&place.folder)?;
+    let table = {
+        let _writing = place.store.wait()?;
+        of.write(&place.folder)?
+    };
     print(shared, &serde_json::to_value(&table.page)?, || {
         print!("{}", table.text);
         println!("\ntable: {}", place.folder.join(table::PAGE).display());

@@ -286,7 +286,10 @@ impl Lab<'_> {
             }
             told[cell] = true;
             let name = &self.cells[cell].name;
-            union.link(cell, name, self.folder, &self.store.path)?;
+            {
+                let _writing = self.store.wait()?;
+                union.link(cell, name, self.folder, &self.store.path)?;
+            }
             let finished = told.iter().filter(|told| **told).count();
             let progress = progress(union, worked, plan);
             let left = progress.seconds.map_or_else(String::new, |seconds| {

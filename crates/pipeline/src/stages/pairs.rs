@@ -45,6 +45,8 @@ pub struct Pairs {
     max_bad: f64,
     held_out: f64,
     seed: u64,
+    /// Whether the seed is the split's own, whatever that of the run.
+    is_split_fixed: bool,
     limit: Option<usize>,
 }
 
@@ -99,7 +101,8 @@ impl Pairs {
             },
             max_bad: recipe.max_bad,
             held_out: recipe.held_out,
-            seed: recipe.seed,
+            seed: recipe.split_seed.unwrap_or(recipe.seed),
+            is_split_fixed: recipe.split_seed.is_some(),
             limit,
         }
     }
@@ -195,7 +198,12 @@ impl Stage for Pairs {
     }
 
     fn reads(&self, reader: &mut Reader<'_>) -> Result<()> {
-        reader.keys(&["run.seed", "data.held_out"]);
+        let seed = if self.is_split_fixed {
+            "data.split_seed"
+        } else {
+            "run.seed"
+        };
+        reader.keys(&[seed, "data.held_out"]);
         reader.setting("--limit", self.limit);
         reader.records(ROLE, &self.load(false)?.0)
     }

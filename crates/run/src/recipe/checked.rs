@@ -57,6 +57,8 @@ pub struct Recipe {
     pub max_bad: f64,
     /// `[data] held_out`: the share of pairs kept for evaluation.
     pub held_out: f64,
+    /// `[data] split_seed`: the seed of which pairs are kept for evaluation; that of the run where it is not said.
+    pub split_seed: Option<u64>,
     /// `[data] truth`: what is true of the pairs, to measure the filter and the synthetic data with.
     pub truth: Option<PathBuf>,
     /// `[synthesizer]`.
@@ -220,6 +222,7 @@ impl Recipe {
             columns: get.columns("data.columns"),
             max_bad: get.number("data.max_bad"),
             held_out: get.number("data.held_out"),
+            split_seed: get.optional_seed("data.split_seed"),
             truth: get.path("data.truth"),
             synthesizer: get.synthesizer(),
             making: get.making(),

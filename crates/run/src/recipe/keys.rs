@@ -106,6 +106,11 @@ const BEFORE_TUNING: &[Key] = &[
         "share of pairs kept for evaluation, by group"
     ),
     key!(
+        "data.split_seed",
+        Shape::Integer(0, i64::MAX),
+        "seed of which pairs are kept for evaluation, `run.seed` where it is not said; runs of several seeds that are compared need one"
+    ),
+    key!(
         "data.truth",
         Shape::Path,
         "what is true of the pairs, to measure the filter and the synthetic data with"

@@ -55,6 +55,7 @@ fn all(recipe: Values<'_>, model_types: &[String]) -> Vec<Unread> {
                 "data.images",
                 "data.columns",
                 "data.held_out",
+                "data.split_seed",
                 "data.truth",
                 "data.maker",
                 "maker.",
@@ -167,9 +168,9 @@ fn all(recipe: Values<'_>, model_types: &[String]) -> Vec<Unread> {
     all.extend(of_replay(recipe));
     if recipe.is_zero("data.held_out") {
         all.push(unread(
-            &["evaluate.held_out_limit"],
+            &["evaluate.held_out_limit", "data.split_seed"],
             &["data.held_out"],
-            "it is for captions of held-out pairs, and `data.held_out` is 0",
+            "it is for held-out pairs, and `data.held_out` is 0",
         ));
     }
     all.extend(of_training(recipe, "synthesizer.train"));

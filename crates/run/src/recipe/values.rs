@@ -96,6 +96,12 @@ impl<'a> Values<'a> {
         usize::try_from(self.integer(key)).ok().filter(|&n| n > 0)
     }
 
+    /// A random seed, of which 0 is one like any other.
+    pub fn optional_seed(&self, key: &str) -> Option<u64> {
+        let seed = self.value(key).and_then(Value::as_integer)?;
+        u64::try_from(seed).ok()
+    }
+
     /// So many bytes.
     pub fn optional_size(&self, key: &str) -> Option<u64> {
         self.value(key)

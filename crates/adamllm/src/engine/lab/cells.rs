@@ -73,7 +73,10 @@ impl Place {
         let folder = folder
             .canonicalize()
             .with_context(|| format!("cannot open `{}`", folder.display()))?;
-        let kept = Kept::of(&folder);
+        let kept = {
+            let _reading = store.wait()?;
+            Kept::of(&folder)
+        };
         torch::set_threads(kept.threads(shared));
         Ok(Self {
             folder,
@@ -147,10 +150,29 @@ impl Prepared {
             });
             prepared.all.push((cell.clone(), number));
         }
+        prepared.refuse_other_splits()?;
         if prepared.cells.is_empty() {
             return Err(prepared.nothing_usable(&named.path));
         }
         Ok(prepared)
+    }
+
+    /// Refuses cells whose seeds would hold out different pairs: their answers could not be compared when all is done.
+    fn refuse_other_splits(&self) -> Result<()> {
+        let seeded = self.all.iter().filter(|(cell, _)| cell.seed.is_some());
+        let cells = seeded.filter_map(|(_, found)| self.cells.get(*found.as_ref().ok()?));
+        let mut drawn = cells.filter(|cell| {
+            let recipe = &cell.recipe;
+            !recipe.pairs.is_empty() && recipe.held_out > 0.0 && recipe.split_seed.is_none()
+        });
+        match drawn.next() {
+            None => Ok(()),
+            Some(cell) => bail!(
+                "cell `{}` would hold out other pairs for evaluation than cells of other seeds, so that their answers cannot be \
+                 compared; say `data.split_seed = 1` in the grid's `[set]`, or `data.held_out = 0.0` where the tasks are others",
+                cell.name
+            ),
+        }
     }
 
     /// No cell can be used: what is wrong with the first one, which is likely what is wrong with all.

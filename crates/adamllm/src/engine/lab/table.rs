@@ -69,8 +69,7 @@ impl Of<'_> {
             ("table.tex", &lab::latex(&page)),
         ] {
             let path = lab.join(name);
-            // Several processes may end at the same time, with the same table.
-            let aside = lab.join(format!(".{name}.{}", std::process::id()));
+            let aside = lab.join(format!(".{name}"));
             fs::write(&aside, text)
                 .and_then(|()| fs::rename(&aside, &path))
                 .with_context(|| format!("cannot write `{}`", path.display()))?;
