@@ -34,6 +34,9 @@ pub struct Lab {
     /// Where everything goes; `labs/` and the grid's name if it is not said.
     #[arg(long)]
     pub lab_dir: Option<PathBuf>,
+    /// Where results of stages lie, for labs that share them; `store` in the lab's folder if it is not said.
+    #[arg(long)]
+    pub store: Option<PathBuf>,
     /// List the paper's grids and tables.
     #[arg(long, conflicts_with = "grid")]
     pub list: bool,

@@ -39,7 +39,8 @@ pub fn run(shared: &Shared, arguments: &Arguments) -> Result<()> {
     let grid = Named::read(path, &arguments.set)?;
     let device = device::ready(shared)?;
     signals::take_over()?;
-    let store = Store::open(&folder.join(STORE))?;
+    let store = arguments.store.clone();
+    let store = Store::open(&store.unwrap_or_else(|| folder.join(STORE)))?;
     let place = Place::of(&folder, store, shared, device)?;
     let terminal = Terminal::new(shared);
     let digests = RefCell::new(place.digests(arguments.shard.map_or(0, |part| part.number)));

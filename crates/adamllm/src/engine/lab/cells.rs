@@ -70,9 +70,9 @@ pub struct Place {
 impl Place {
     /// Of an open store in the lab's folder.
     pub fn of(folder: &Path, store: Store, shared: &Shared, device: torch::Device) -> Result<Self> {
-        let folder = folder
-            .canonicalize()
-            .with_context(|| format!("cannot open `{}`", folder.display()))?;
+        let folder = std::fs::create_dir_all(folder)
+            .and_then(|()| folder.canonicalize())
+            .with_context(|| format!("cannot open the lab's folder `{}`", folder.display()))?;
         let kept = {
             let _reading = store.wait()?;
             Kept::of(&folder)
