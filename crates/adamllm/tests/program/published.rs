@@ -132,7 +132,15 @@ pub fn write_data(folder: &Path) {
     ] {
         std::fs::write(folder.join(name).with_extension("jsonl"), &pairs).expect("write");
     }
-    std::fs::write(folder.join("vision-flan-allava.jsonl"), seeds).expect("write");
+    for name in ["vision-flan-allava.jsonl", "vision-flan-allava.dev.jsonl"] {
+        std::fs::write(folder.join(name), &seeds).expect("write");
+    }
+    let turns = json!([
+        {"role": "user", "text": "<image>\nHow many?", "marks": true},
+        {"role": "assistant", "text": "There are two.", "learn": true},
+    ]);
+    let sample = json!({"id": "0", "images": ["0.png"], "turns": turns});
+    std::fs::write(folder.join("general.jsonl"), format!("{sample}\n")).expect("write");
     for task in evaluation::tasks::all() {
         let place = folder.join("benchmarks").join(&task.id);
         std::fs::create_dir_all(&place).expect("folder");
