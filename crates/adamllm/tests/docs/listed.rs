@@ -70,6 +70,21 @@ pub const LISTED: &[Listed] = &[
         "adamllm run my.toml --run-dir runs/seed-2 --set synthesizer.checkpoint=runs/tuned/tune-synthesizer/model --set run.seed=2",
         Minutes,
     ),
+    listed(
+        "docs/cluster.md",
+        "adamllm lab my-grid.toml --lab-dir labs/my --shard 1/2",
+        Elsewhere,
+    ),
+    listed(
+        "docs/cluster.md",
+        "adamllm lab my-grid.toml --lab-dir labs/my --shard 2/2",
+        Elsewhere,
+    ),
+    listed(
+        "docs/lab.md",
+        "adamllm lab recipes/paper/toy/ablations.toml --lab-dir labs/ablations",
+        Minutes,
+    ),
     listed("docs/comparisons.md", "adamllm demo --controls", Minutes),
     listed("docs/first-steps.md", "cargo xtask setup", Checkout),
     listed(

@@ -39,6 +39,7 @@ followed! {
     adding_a_task "docs/adding-a-task.md" worlds::own_benchmark;
     adding_a_model "docs/adding-a-model.md" worlds::new_model;
     hardware "docs/hardware.md" worlds::recipes_of_the_paper;
+    lab "docs/lab.md" worlds::recipes_of_the_paper;
     models "docs/models.md" worlds::models_in_other_layouts;
     reproducing "docs/reproducing.md" worlds::data_of_the_paper;
 }
