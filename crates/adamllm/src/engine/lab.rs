@@ -22,12 +22,9 @@ use run::grid::Keep;
 use run::plan::bytes;
 
 use self::begun::Begun;
-use self::cells::{Named, Place, Prepared};
+use self::cells::{Named, Place, Prepared, STORE};
 use crate::device;
 use crate::kept::Kept;
-
-/// The folder of a store in a lab's.
-const STORE: &str = "store";
 
 /// `adamllm lab`.
 pub fn run(shared: &Shared, arguments: &Arguments) -> Result<()> {
@@ -70,7 +67,7 @@ pub fn run(shared: &Shared, arguments: &Arguments) -> Result<()> {
     for note in &notes {
         report.note(note);
     }
-    let plan = lab.plan(&union)?;
+    let plan = lab.plan(&union, arguments.dry_run)?;
     if arguments.dry_run {
         return print(shared, &serde_json::to_value(&plan)?, || {
             print!("{}", text(&plan, &prepared));

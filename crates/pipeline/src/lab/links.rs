@@ -20,9 +20,7 @@ impl Union<'_> {
     ///
     /// Gives [`Error::Io`] and [`Error::Run`].
     pub fn link(&self, cell: usize, name: &str, lab: &Path, store: &Path) -> Result<()> {
-        let Ok(found) = &self.cells[cell] else {
-            return Ok(());
-        };
+        let found = &self.cells[cell];
         let root = lab.join(CELLS).join(name);
         fs::create_dir_all(&root).map_err(Error::io("make", &root))?;
         let graph = self.drivers[cell].stages.graph();

@@ -7,10 +7,10 @@ use corpus::sealed::write_json;
 use run::plan::{self, Cost};
 use serde::{Deserialize, Serialize};
 
-use super::standing::Standing;
+use super::cell::Lab;
+use super::freed;
+use super::standing::{Standing, Worked};
 use super::union::Union;
-use super::work::Worked;
-use super::{Lab, freed};
 use crate::error::Result;
 use crate::estimate::{Estimate, Measured, Probe};
 use crate::forecast;
@@ -71,8 +71,9 @@ impl LabPlan {
     pub(super) fn left(&self, union: &Union<'_>, worked: &Worked) -> Option<f64> {
         let rates = self.rates(union, worked.seconds.iter().map(|(w, s)| (*w, *s)));
         let mut left = 0.0;
-        for (work, standing) in union.works.iter().zip(&worked.standings) {
-            if *standing == Standing::Open {
+        for (number, work) in union.works.iter().enumerate() {
+            let is_open = worked.standings[number] == Standing::Open;
+            if is_open && union.runner(number).is_some() {
                 left += self.at(&rates, &work.id, work.kind)?;
             }
         }
@@ -126,6 +127,17 @@ impl LabPlan {
     }
 }
 
+/// How far a lab is, for whoever waits.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Progress {
+    /// Works that are done.
+    pub done: usize,
+    /// Works in all.
+    pub works: usize,
+    /// Seconds of work that are left by the plan at the rates measured so far; none where nobody knows.
+    pub seconds: Option<f64>,
+}
+
 #[derive(Clone, Copy, Debug, Default)]
 struct Rate {
     count: f64,
@@ -134,16 +146,15 @@ struct Rate {
 }
 
 impl Lab<'_> {
-    /// The plan; it is written into the lab's folder. Begins no stage.
+    /// The plan of all cells, or of those alone that wait for nothing; it is written into the lab's folder. Begins no stage.
     ///
     /// Gives what a stage's costs give, and [`Error::Run`](crate::Error::Run) and
     /// [`Error::Corpus`](crate::Error::Corpus).
-    pub fn plan(&self, union: &Union<'_>) -> Result<LabPlan> {
+    pub fn plan(&self, union: &Union<'_>, with_waiting: bool) -> Result<LabPlan> {
         let mut costs: BTreeMap<usize, Cost> = BTreeMap::new();
         let mut measured: BTreeMap<(PathBuf, String), Measured> = BTreeMap::new();
         let mut notes = BTreeSet::new();
         for (driver, found) in union.drivers.iter().zip(&union.cells) {
-            let Ok(found) = found else { continue };
             if found.works.iter().all(|work| costs.contains_key(work)) {
                 continue;
             }
@@ -187,7 +198,8 @@ impl Lab<'_> {
             }
         }
         let standings = self.before(union)?;
-        let open = |work: usize| standings[work] == Standing::Open;
+        let is_asked = |work: usize| with_waiting || union.runner(work).is_some();
+        let open = |work: usize| standings[work] == Standing::Open && is_asked(work);
         let mut kinds: BTreeMap<String, OfKind> = BTreeMap::new();
         let mut stages = BTreeMap::new();
         for (number, work) in union.works.iter().enumerate() {
@@ -207,7 +219,8 @@ impl Lab<'_> {
             stages.insert(work.id.clone(), seconds);
             if open(number) {
                 of_kind.seconds = of_kind.seconds.zip(seconds).map(|(a, b)| a + b);
-            } else {
+            }
+            if standings[number] != Standing::Open {
                 of_kind.done += 1;
             }
         }
@@ -220,14 +233,15 @@ impl Lab<'_> {
                 .collect(),
             stage_runs: union.works.len(),
             stage_runs_unshared: union.unshared(),
-            done: union.works.len() - (0..union.works.len()).filter(|&w| open(w)).count(),
+            done: kinds.values().map(|kind| kind.done).sum(),
             seconds: known.sum::<Option<f64>>(),
             kinds,
             disk: self.most_disk(union, &costs, &open),
             free_disk: plan::free_disk(&self.store.path)?,
             memory: costs
-                .values()
-                .map(|cost| cost.least_memory)
+                .iter()
+                .filter(|(work, _)| is_asked(**work))
+                .map(|(_, cost)| cost.least_memory)
                 .max()
                 .unwrap_or(0),
             notes: notes.into_iter().collect(),
@@ -291,5 +305,15 @@ impl Lab<'_> {
             });
         }
         most
+    }
+}
+
+/// How far the lab is.
+pub(super) fn progress(union: &Union<'_>, worked: &Worked, plan: Option<&LabPlan>) -> Progress {
+    let is_done = |standing: &&Standing| matches!(standing, Standing::Done { .. });
+    Progress {
+        done: worked.standings.iter().filter(is_done).count(),
+        works: union.works.len(),
+        seconds: plan.and_then(|plan| plan.left(union, worked)),
     }
 }

@@ -1,5 +1,7 @@
 //! Where the stages and the cells of a lab stand.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 /// Where a stage of a lab stands.
@@ -45,4 +47,21 @@ pub enum CellState {
         /// How many there are.
         of: usize,
     },
+}
+
+/// What was done.
+#[derive(Clone, Debug, Default)]
+pub struct Worked {
+    /// Where each work stands.
+    pub standings: Vec<Standing>,
+    /// Works that this process did.
+    pub runs: usize,
+    /// Works that were done before, or by others.
+    pub found_done: usize,
+    /// Works that this process did again, since the weights that they had made were removed and something new needs them.
+    pub again: usize,
+    /// Bytes of weights that were removed.
+    pub freed: u64,
+    /// Wall time of the works that this process did, by number.
+    pub seconds: BTreeMap<usize, f64>,
 }

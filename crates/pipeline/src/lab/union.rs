@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use run::{Basis, Span, StageFolder};
 
-use super::LabCell;
+use super::cell::{Lab, LabCell};
 use crate::driver::{Driver, Identified, places};
 use crate::error::{Error, Result};
 use crate::preflight;
@@ -23,10 +23,8 @@ pub struct Work {
     pub kind: &'static str,
     /// Where it lies.
     pub folder: StageFolder,
-    /// The cells that need it, by number; the first one's recipe does it.
+    /// The cells that need it, by number.
     pub cells: Vec<usize>,
-    /// The number of the stage in the first cell's graph.
-    pub stage: usize,
     /// What it is made of.
     pub basis: Basis,
     /// The works that it is made from, by its word for each.
@@ -43,6 +41,8 @@ pub(super) struct InUnion<'d> {
     pub works: Vec<usize>,
     /// The folders of its stages by their names.
     pub places: BTreeMap<String, StageFolder>,
+    /// What it misses, a sentence each. Its stages may be known all the same, as far as a plan goes.
+    pub missing: Vec<String>,
 }
 
 /// All that the cells need, each stage once.
@@ -50,8 +50,7 @@ pub struct Union<'d> {
     pub(super) drivers: &'d [Driver<'d>],
     /// The stages in an order in which each comes after its inputs.
     pub works: Vec<Work>,
-    /// The cells; one that misses something says what, a sentence each.
-    pub(super) cells: Vec<std::result::Result<InUnion<'d>, Vec<String>>>,
+    pub(super) cells: Vec<InUnion<'d>>,
 }
 
 impl<'d> Union<'d> {
@@ -62,21 +61,26 @@ impl<'d> Union<'d> {
             cells: Vec::new(),
         };
         let mut known: BTreeMap<String, usize> = BTreeMap::new();
-        let mut found: BTreeMap<usize, std::result::Result<InUnion<'d>, Vec<String>>> =
-            BTreeMap::new();
+        let mut found: BTreeMap<usize, InUnion<'d>> = BTreeMap::new();
         // What others are matched with comes before them.
         let is_matched = |&number: &usize| cells[number].matched.is_some();
         let (last, first): (Vec<usize>, Vec<usize>) = (0..drivers.len()).partition(is_matched);
         for number in first.into_iter().chain(last) {
             let driver = &drivers[number];
             let matched = cells[number].matched.as_ref();
-            let cell = match preflight::look(driver, &Span::default()) {
-                Ok(ready) => union.add(number, ready.stages, matched, &mut known),
-                Err(Error::Missing { missing }) => Err(missing),
+            let (stages, missing) = match preflight::look(driver, &Span::default()) {
+                Ok(ready) => (ready.stages, Vec::new()),
+                // A plan does without weights and endpoints.
+                Err(Error::Missing { missing }) => {
+                    let stages = driver.identify(&Span::default());
+                    (stages.unwrap_or_default(), missing)
+                }
                 Err(Error::Stopped(stopped)) => return Err(stopped.into()),
                 // What is wrong with one cell's files is no reason for the others to wait.
-                Err(error) => Err(vec![corpus::causes(&error)]),
+                Err(error) => (Vec::new(), vec![corpus::causes(&error)]),
             };
+            let mut cell = union.add(number, stages, matched, &mut known);
+            cell.missing.splice(0..0, missing);
             found.insert(number, cell);
         }
         union.cells = found.into_values().collect();
@@ -89,14 +93,16 @@ impl<'d> Union<'d> {
         stages: Vec<Identified<'d>>,
         matched: Option<&Matched>,
         known: &mut BTreeMap<String, usize>,
-    ) -> std::result::Result<InUnion<'d>, Vec<String>> {
-        let reference = match matched {
-            Some(matched) => self.reference(matched, known)?,
-            None => Vec::new(),
+    ) -> InUnion<'d> {
+        let reference = matched.map(|matched| self.reference(matched, known));
+        let missing = match &reference {
+            Some(None) => vec!["the cell that it learns as many tokens as".to_owned()],
+            _ => Vec::new(),
         };
+        let reference = reference.flatten().unwrap_or_default();
         let mut by_name: BTreeMap<&str, usize> = BTreeMap::new();
         let mut works = Vec::new();
-        for (nth, stage) in stages.iter().enumerate() {
+        for stage in &stages {
             let Some(basis) = &stage.basis else { continue };
             let id = run::layout::stored(stage.stage.kind(), &basis.key);
             let work = *known.entry(id.clone()).or_insert(self.works.len());
@@ -118,7 +124,6 @@ impl<'d> Union<'d> {
                     kind: stage.stage.kind(),
                     folder: stage.folder.clone(),
                     cells: Vec::new(),
-                    stage: nth,
                     basis: basis.clone(),
                     inputs,
                     consumers: BTreeSet::new(),
@@ -130,24 +135,22 @@ impl<'d> Union<'d> {
             by_name.insert(&stage.node.name, work);
             works.push(work);
         }
-        Ok(InUnion {
+        InUnion {
             works,
             places: places(&stages),
             stages,
-        })
+            missing,
+        }
     }
 
-    /// The works of the trainings that a cell is matched with.
-    fn reference(
-        &self,
-        matched: &Matched,
-        known: &BTreeMap<String, usize>,
-    ) -> std::result::Result<Vec<usize>, Vec<String>> {
+    /// The works of the trainings that a cell is matched with; none where they are not known.
+    fn reference(&self, matched: &Matched, known: &BTreeMap<String, usize>) -> Option<Vec<usize>> {
         let ids = matched.keys.iter();
         let works = ids.map(|key| known.get(&run::layout::stored(train::NAME, key)).copied());
-        works.collect::<Option<Vec<usize>>>().ok_or_else(|| {
-            vec!["the cell that it learns as many tokens as waits itself".to_owned()]
-        })
+        // One of a cell that waits is not made for now.
+        let works = works.collect::<Option<Vec<usize>>>()?;
+        let can_run = works.iter().all(|&work| self.runner(work).is_some());
+        can_run.then_some(works)
     }
 
     /// What learns as many tokens as the adapted model of a cell: its trainings, by their keys.
@@ -160,47 +163,47 @@ impl<'d> Union<'d> {
         Ok(Matched {
             keys: keys.map(|basis| basis.key.clone()).collect(),
             folders: trainings.iter().map(|one| one.folder.clone()).collect(),
-            earlier: Vec::new(),
         })
     }
 
     /// Where the trainings of a cell's adapted model lie, the last one first.
     pub fn trainings(&self, cell: usize) -> Vec<&StageFolder> {
-        let stages = self.cells[cell].as_ref().map(|found| &found.stages);
-        let stages = stages.map(|stages| trainings(stages)).unwrap_or_default();
-        stages.into_iter().map(|stage| &stage.folder).collect()
+        let stages = trainings(&self.cells[cell].stages).into_iter();
+        stages.map(|stage| &stage.folder).collect()
     }
 
     /// How many stages the cells would do, had each a run folder of its own.
     pub fn unshared(&self) -> usize {
-        self.cells
-            .iter()
-            .flatten()
-            .map(|cell| cell.works.len())
-            .sum()
+        self.cells.iter().map(|cell| cell.works.len()).sum()
     }
 
-    /// The works of a cell in order; none where it misses something.
+    /// The works of a cell in order.
     pub fn of_cell(&self, cell: usize) -> &[usize] {
-        match &self.cells[cell] {
-            Ok(found) => &found.works,
-            Err(_) => &[],
-        }
+        &self.cells[cell].works
     }
 
     /// What a cell misses, a sentence each.
     pub fn missing(&self, cell: usize) -> &[String] {
-        match &self.cells[cell] {
-            Ok(_) => &[],
-            Err(missing) => missing,
-        }
+        &self.cells[cell].missing
     }
 
-    /// The names of the stages of a cell in the store, by the name in its graph; empty where it misses something.
+    /// The first cell of a work that misses nothing, whose recipe does it, and the stage there; none where all wait.
+    pub(super) fn runner(&self, work: usize) -> Option<(usize, &Identified<'d>)> {
+        let cells = self.works[work].cells.iter();
+        let mut ready = cells.filter_map(|&cell| Some((cell, self.cells.get(cell)?)));
+        let (cell, found) = ready.find(|(_, found)| found.missing.is_empty())?;
+        let nth = found.works.iter().position(|&own| own == work)?;
+        let mut stages = found.stages.iter().filter(|stage| stage.basis.is_some());
+        Some((cell, stages.nth(nth)?))
+    }
+
+    /// The names of the stages of a cell in the store, by the name in its graph; none where it misses something: what it misses
+    /// may be in its keys.
     pub fn ids(&self, cell: usize) -> BTreeMap<String, String> {
-        let Ok(found) = &self.cells[cell] else {
+        let found = &self.cells[cell];
+        if !found.missing.is_empty() {
             return BTreeMap::new();
-        };
+        }
         let stages = found.stages.iter().filter(|stage| stage.basis.is_some());
         stages
             .zip(&found.works)
@@ -210,7 +213,7 @@ impl<'d> Union<'d> {
 
     /// The folder of a cell's stage in the store, by its name in the cell's graph.
     pub fn place(&self, cell: usize, stage: &str) -> Option<&StageFolder> {
-        self.cells[cell].as_ref().ok()?.places.get(stage)
+        self.cells[cell].places.get(stage)
     }
 
     /// What a task of a cell is averaged apart from the domain's as: `unseen` where it is about what training never showed,
@@ -223,13 +226,27 @@ impl<'d> Union<'d> {
     pub fn twins(&self) -> Option<(usize, usize)> {
         let mut seen: BTreeMap<&[usize], usize> = BTreeMap::new();
         for (cell, found) in self.cells.iter().enumerate() {
-            let Ok(found) = found else { continue };
+            if found.works.is_empty() {
+                continue;
+            }
             if let Some(&other) = seen.get(found.works.as_slice()) {
                 return Some((other, cell));
             }
             seen.insert(&found.works, cell);
         }
         None
+    }
+}
+
+impl<'a> Lab<'a> {
+    /// What there is to do. One process at a time looks, since looking lays links to pictures.
+    ///
+    /// Gives what [`Driver`] gives before the first stage.
+    pub fn union<'d>(&self, drivers: &'d [Driver<'a>]) -> Result<Union<'d>> {
+        let _looking = self.store.wait()?;
+        let found = Union::of(self.cells, drivers)?;
+        self.digests.borrow_mut().remember();
+        Ok(found)
     }
 }
 

@@ -9,10 +9,11 @@ use run::events::{All, Event, EventFile, Listener, Reporter, What};
 use run::{Layout, State};
 use serde::{Deserialize, Serialize};
 
-use super::plan::LabPlan;
-use super::standing::{CellState, Standing};
+use super::cell::{Lab, Shard};
+use super::freed;
+use super::plan::{LabPlan, progress};
+use super::standing::{CellState, Standing, Worked};
 use super::union::Union;
-use super::{Lab, Shard, freed};
 use crate::error::{Error, Result};
 use crate::training::checkpoints;
 
@@ -21,34 +22,6 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
 
 /// The one process that writes a stage's events at a time.
 const PROCESS: &str = "0";
-
-/// What was done.
-#[derive(Clone, Debug, Default)]
-pub struct Worked {
-    /// Where each work stands.
-    pub standings: Vec<Standing>,
-    /// Works that this process did.
-    pub runs: usize,
-    /// Works that were done before, or by others.
-    pub found_done: usize,
-    /// Works that this process did again, since the weights that they had made were removed and something new needs them.
-    pub again: usize,
-    /// Bytes of weights that were removed.
-    pub freed: u64,
-    /// Wall time of the works that this process did, by number.
-    pub seconds: BTreeMap<usize, f64>,
-}
-
-/// How far a lab is, for whoever waits.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Progress {
-    /// Works that are done.
-    pub done: usize,
-    /// Works in all.
-    pub works: usize,
-    /// Seconds of work that are left by the plan at the rates measured so far; none where nobody knows.
-    pub seconds: Option<f64>,
-}
 
 /// A note that a stage failed, so that processes of the same start do not each try it.
 #[derive(Serialize, Deserialize)]
@@ -232,12 +205,10 @@ impl Lab<'_> {
         worked: &mut Worked,
     ) -> Result<Standing> {
         let work = &union.works[number];
-        let cell = work.cells[0];
-        let driver = &union.drivers[cell];
-        let Ok(of_cell) = &union.cells[cell] else {
+        let Some((cell, stage)) = union.runner(number) else {
             return Ok(Standing::Open);
         };
-        let stage = &of_cell.stages[work.stage];
+        let driver = &union.drivers[cell];
         freed::forget(&work.folder.path)?;
         let folder = Layout::Store.events(&self.store.path, &work.folder);
         let file = EventFile::open_in(&folder, PROCESS)?;
@@ -252,7 +223,7 @@ impl Lab<'_> {
             text: state.why(),
         });
         let start = std::time::Instant::now();
-        let gave = driver.one(stage, &work.basis, given, &of_cell.places, report);
+        let gave = driver.one(stage, &work.basis, given, &union.cells[cell].places, report);
         if let Err(error) = &gave
             && !matches!(error, Error::Stopped(_))
         {
@@ -365,28 +336,13 @@ fn order(union: &Union<'_>, cells: usize, shard: Shard) -> Vec<usize> {
     let works = first.into_iter().flat_map(|cell| union.of_cell(cell));
     works
         .copied()
+        .filter(|&work| union.runner(work).is_some())
         .filter(|&work| !std::mem::replace(&mut seen[work], true))
         .collect()
 }
 
-/// How far the lab is.
-pub(super) fn progress(union: &Union<'_>, worked: &Worked, plan: Option<&LabPlan>) -> Progress {
-    let is_done = |standing: &&Standing| matches!(standing, Standing::Done { .. });
-    Progress {
-        done: worked.standings.iter().filter(is_done).count(),
-        works: union.works.len(),
-        seconds: plan.and_then(|plan| plan.left(union, worked)),
-    }
-}
-
 /// Where a cell stands.
 pub fn state_of(union: &Union<'_>, worked: &Worked, cell: usize) -> CellState {
-    let missing = union.missing(cell);
-    if !missing.is_empty() {
-        return CellState::Waiting {
-            missing: missing.to_vec(),
-        };
-    }
     let works = union.of_cell(cell);
     let mut done = 0;
     for &work in works {
@@ -401,8 +357,13 @@ pub fn state_of(union: &Union<'_>, worked: &Worked, cell: usize) -> CellState {
             Standing::Open | Standing::Blocked(_) => {}
         }
     }
-    if done == works.len() {
+    let missing = union.missing(cell);
+    if done == works.len() && done > 0 {
         CellState::Finished
+    } else if !missing.is_empty() {
+        CellState::Waiting {
+            missing: missing.to_vec(),
+        }
     } else {
         CellState::Open {
             done,

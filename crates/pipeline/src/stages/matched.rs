@@ -2,9 +2,7 @@
 
 use run::StageFolder;
 
-use super::train::Train;
 use crate::error::{Error, Result};
-use crate::stage::Link;
 use crate::trained::Trained;
 
 /// What a training is matched with: the trainings of an adapted model in the same store.
@@ -14,8 +12,6 @@ pub struct Matched {
     pub keys: Vec<String>,
     /// Where they lie.
     pub folders: Vec<StageFolder>,
-    /// The trainings of the own recipe before the matched one.
-    pub earlier: Vec<Link<Train>>,
 }
 
 impl Matched {

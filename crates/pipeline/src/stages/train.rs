@@ -45,6 +45,8 @@ pub struct Train {
     watch: Watch,
     /// What it learns as many tokens as, with the stages before it; as its epochs say where there is none.
     matched: Option<Matched>,
+    /// Those stages.
+    earlier: Vec<Link<Train>>,
     /// What a control is trained for as many steps as.
     adapted: Option<Link<Train>>,
     /// Whether its samples are made of pairs.
@@ -68,6 +70,7 @@ impl Train {
             part: Part::default(),
             watch: Watch::of(recipe, sources, &recipe.train.watching),
             matched: None,
+            earlier: Vec::new(),
             adapted: None,
             of_pairs: true,
             reading: sources.reading.clone(),
@@ -102,11 +105,12 @@ impl Train {
         }
     }
 
-    /// The same, but learning as many tokens as another training.
+    /// The same, but learning as many tokens as another training, with the stages before it.
     #[must_use]
-    pub fn matching(self, matched: Matched) -> Self {
+    pub fn matching(self, matched: Matched, earlier: Vec<Link<Train>>) -> Self {
         Self {
             matched: Some(matched),
+            earlier,
             ..self
         }
     }
@@ -143,7 +147,7 @@ impl Train {
     /// How many tokens are left for it to learn when the stages before it have learned theirs.
     fn learns(&self, site: &Site<'_>, matched: &Matched) -> Result<u64> {
         let mut before = 0;
-        for link in &matched.earlier {
+        for link in &self.earlier {
             before += site.counts(link)?.learned;
         }
         let wanted = matched.learned()?;

@@ -129,10 +129,10 @@ impl Made<'_> {
     fn matched(&self, training: Train, earlier: &[Trained]) -> Train {
         match self.matched {
             None => training,
-            Some(matched) => training.matching(Matched {
-                earlier: earlier.iter().map(|one| one.train.clone()).collect(),
-                ..matched.clone()
-            }),
+            Some(matched) => {
+                let earlier = earlier.iter().map(|one| one.train.clone());
+                training.matching(matched.clone(), earlier.collect())
+            }
         }
     }
 

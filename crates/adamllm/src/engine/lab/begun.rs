@@ -9,10 +9,7 @@ use pipeline::lab::Union;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::cells::Prepared;
-
-/// The folder of cells in a lab's.
-pub const CELLS: &str = "cells";
+use super::cells::{CELLS, Prepared};
 
 const NOTE: &str = "grid.json";
 

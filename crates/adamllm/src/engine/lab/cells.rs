@@ -16,9 +16,14 @@ use run::grid::{Cell, Grid, Ground, Matching};
 use run::{Layout, Store};
 use serde_json::json;
 
-use super::begun;
 use crate::device;
 use crate::kept::{self, Kept};
+
+/// The folder of a store in a lab's.
+pub const STORE: &str = "store";
+
+/// The folder of cells in a lab's.
+pub const CELLS: &str = "cells";
 
 /// A grid with its cells.
 pub struct Named {
@@ -232,7 +237,7 @@ impl Place {
             Ground::Recipe(path) => path.clone(),
             Ground::Demo { domain, seed } => draw(store, domain, *seed)?,
         };
-        let own = self.folder.join(begun::CELLS).join(&cell.name);
+        let own = self.folder.join(CELLS).join(&cell.name);
         let automatic = self.kept.automatic(self.device);
         let fitting = kept::fitting(&own, self.device);
         let (recipe, errors) = recipes::load_most(&path, &cell.set, automatic, fitting)?;

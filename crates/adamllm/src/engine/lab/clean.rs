@@ -15,8 +15,7 @@ use run::Store;
 use run::plan::{bytes, size_of_folder};
 use serde_json::json;
 
-use super::STORE;
-use super::cells::{Named, Place, Prepared};
+use super::cells::{Named, Place, Prepared, STORE};
 use crate::device;
 
 /// Removes what no cell needs.
