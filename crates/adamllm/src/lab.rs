@@ -54,6 +54,9 @@ pub struct Lab {
     /// Override of a recipe key in every cell; repeatable.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub set: Vec<String>,
+    /// Begin although endpoints are forecast to take more than a cap (`max_cost`, `max_tokens`) allows.
+    #[arg(long)]
+    pub yes: bool,
 }
 
 /// What else can be done with a lab.

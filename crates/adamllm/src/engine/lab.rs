@@ -25,6 +25,7 @@ use self::begun::Begun;
 use self::cells::{Named, Place, Prepared, STORE};
 use crate::device;
 use crate::kept::Kept;
+use crate::road::refuse_short_caps;
 
 /// `adamllm lab`.
 pub fn run(shared: &Shared, arguments: &Arguments) -> Result<()> {
@@ -74,6 +75,9 @@ pub fn run(shared: &Shared, arguments: &Arguments) -> Result<()> {
         });
     }
     refuse_too_little(&plan, &prepared, &place.folder)?;
+    if let Some(forecast) = &plan.endpoints {
+        refuse_short_caps(forecast, arguments.yes)?;
+    }
     {
         let _writing = place.store.wait()?;
         begun.write(&place.folder, &prepared)?;
@@ -166,6 +170,14 @@ fn text(plan: &LabPlan, prepared: &Prepared) -> String {
             out,
             "  {kind:<18} {:>4} stage runs, {:>4} done before  {time:>8}",
             of.stage_runs, of.done
+        );
+    }
+    if let Some(forecast) = &plan.endpoints {
+        let _ = writeln!(
+            out,
+            "endpoints: {} ({})",
+            forecast.total.text(),
+            forecast.basis
         );
     }
     let _ = writeln!(out, "free disk: {}", bytes(plan.free_disk));

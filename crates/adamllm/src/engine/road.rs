@@ -180,7 +180,7 @@ fn refuse_another_recipe(recipe: &Recipe, run: &RunFolder, graph: &Graph) -> Res
 }
 
 /// Refuses a run whose caps would end it before it is done, unless somebody wants just that.
-fn refuse_short_caps(forecast: &Forecast, yes: bool) -> Result<()> {
+pub fn refuse_short_caps(forecast: &Forecast, yes: bool) -> Result<()> {
     let short = forecast.short();
     if short.is_empty() || yes {
         return Ok(());

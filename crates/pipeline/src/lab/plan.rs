@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use corpus::sealed::write_json;
-use run::plan::{self, Cost};
+use run::plan::{self, Cost, EndpointCost, Forecast};
 use serde::{Deserialize, Serialize};
 
 use super::cell::Lab;
@@ -41,6 +41,9 @@ pub struct LabPlan {
     pub free_disk: u64,
     /// Bytes that the largest stage needs in memory at the least.
     pub memory: u64,
+    /// What it would take of endpoints; none where no model of what is to be done is at one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoints: Option<Forecast>,
     /// What the numbers rest on.
     pub notes: Vec<String>,
     /// Estimated seconds of each stage by its name in the store.
@@ -153,7 +156,7 @@ impl Lab<'_> {
     pub fn plan(&self, union: &Union<'_>, with_waiting: bool) -> Result<LabPlan> {
         let mut costs: BTreeMap<usize, Cost> = BTreeMap::new();
         let mut measured: BTreeMap<(PathBuf, String), Measured> = BTreeMap::new();
-        let mut notes = BTreeSet::new();
+        let (mut notes, mut bases) = (BTreeSet::new(), BTreeSet::new());
         for (driver, found) in union.drivers.iter().zip(&union.cells) {
             if found.works.iter().all(|work| costs.contains_key(work)) {
                 continue;
@@ -181,7 +184,7 @@ impl Lab<'_> {
                 measured.insert(of_model.clone(), found);
             }
             let prompts = forecast::prompts(driver, &found.stages, &training)?;
-            notes.extend(prompts.as_ref().map(crate::estimate::Prompts::basis));
+            bases.extend(prompts.as_ref().map(crate::estimate::Prompts::basis));
             let mut estimate = Estimate {
                 training: training.len(),
                 held_out: held_out.len(),
@@ -244,12 +247,49 @@ impl Lab<'_> {
                 .map(|(_, cost)| cost.least_memory)
                 .max()
                 .unwrap_or(0),
+            endpoints: self.endpoints(union, &costs, &open, bases),
             notes: notes.into_iter().collect(),
             stages,
         };
         let _writing = self.store.wait()?;
         write_json(&self.folder.join(LabPlan::FILE), &plan)?;
         Ok(plan)
+    }
+
+    /// What works take of endpoints together, by place; the caps are those of the first cell that names one.
+    fn endpoints(
+        &self,
+        union: &Union<'_>,
+        costs: &BTreeMap<usize, Cost>,
+        open: &dyn Fn(usize) -> bool,
+        bases: BTreeSet<String>,
+    ) -> Option<Forecast> {
+        let mut places: BTreeMap<String, EndpointCost> = BTreeMap::new();
+        for number in (0..union.works.len()).filter(|&work| open(work)) {
+            let Some(cost) = costs.get(&number).and_then(|cost| cost.endpoint.clone()) else {
+                continue;
+            };
+            match places.get_mut(&cost.place) {
+                None => {
+                    places.insert(cost.place.clone(), cost);
+                }
+                Some(sum) => {
+                    sum.requests += cost.requests;
+                    sum.prompt_tokens += cost.prompt_tokens;
+                    sum.completion_tokens += cost.completion_tokens;
+                    sum.cost = sum.cost.zip(cost.cost).map(|(a, b)| a + b);
+                }
+            }
+        }
+        let mut recipes = self.cells.iter().map(|cell| &cell.recipe);
+        let named = recipes.find(|recipe| recipe.endpoint_places().next().is_some());
+        let shared = named.map(|recipe| &recipe.endpoints);
+        Forecast::of(
+            places.into_values().collect(),
+            shared.and_then(|shared| shared.max_cost),
+            shared.and_then(|shared| shared.max_tokens),
+            Vec::from_iter(bases).join("; "),
+        )
     }
 
     /// Where each work stands before anything is done.

@@ -14,6 +14,8 @@ use super::freed;
 use super::plan::{LabPlan, progress};
 use super::standing::{CellState, Standing, Worked};
 use super::union::Union;
+use crate::driver::Identified;
+use crate::endpoints;
 use crate::error::{Error, Result};
 use crate::training::checkpoints;
 
@@ -157,8 +159,18 @@ impl Lab<'_> {
             }
             return Ok(Outcome::Settled);
         }
+        // The ledger of what endpoints cost is one process's at a time; a client asks much at once by itself.
+        let asks = |(_, stage): (usize, &Identified<'_>)| stage.stage.endpoint().is_some();
+        let asking = if union.runner(number).is_some_and(asks) {
+            let Some(asking) = self.store.claim(Path::new(endpoints::FOLDER))? else {
+                return Ok(Outcome::Elsewhere);
+            };
+            Some(asking)
+        } else {
+            None
+        };
         let done = self.run(union, number, given, &state, worked);
-        drop(claim);
+        drop((claim, asking));
         match done {
             Ok(standing) => worked.standings[number] = standing,
             Err(error @ Error::Stopped(_)) => return Err(error),
