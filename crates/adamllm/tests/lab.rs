@@ -344,6 +344,16 @@ fn weights_that_nobody_needs_are_removed_and_made_again_where_something_new_need
     );
     assert!(said.contains("2 stages were done again"), "{said}");
     assert_eq!(weights("lab"), 0);
+    // A cell that comes first, shares the training, and says of it in other words: what was made from it stays.
+    let first = "[[factor]]\nname = \"way\"\n[[factor.level]]\nname = \"longer\"\n\
+                 set = { mix.answers = \"joined\", evaluate.max_new_tokens = 6 }\n[[factor.level]]\nname = \"ours\"\n";
+    let said = world.finished(
+        &world.grid("first.toml", &format!("{keep}{first}")),
+        "lab",
+        &["--changed"],
+    );
+    assert!(said.contains("1 stages were done again"), "{said}");
+    assert!(!said.contains("a stage before it changed"), "{said}");
     let whole = world.grid("whole.toml", WAYS);
     world.finished(&whole, "whole", &[]);
     assert_eq!(weights("whole"), 2);

@@ -682,6 +682,52 @@ fn every_family_is_trained_in_two_stages() {
     }
 }
 
+/// Families and pipelines as the factors of a grid: each family is what its recipe is over, and both pipelines share the rest.
+#[test]
+fn every_family_is_trained_both_ways_in_a_grid() {
+    let folder = tempfile::tempdir().expect("folder");
+    let mut rows = String::new();
+    for i in 0..6 {
+        write_picture(&folder.path().join(format!("{i}.png")));
+        let pair = json!({"id": i.to_string(), "images": [format!("{i}.png")],
+                          "caption": format!("Dish number {i} with beans.")});
+        rows.extend([pair.to_string(), "\n".to_owned()]);
+    }
+    std::fs::write(folder.path().join("pairs.jsonl"), rows).expect("pairs");
+    let mut grid = "title = \"Families\"\n[[factor]]\nname = \"family\"\n".to_owned();
+    for name in ["llama", "qwen", "canvas"] {
+        write_model(name, &folder.path().join(name));
+        let recipe = format!(
+            "[model]\ncheckpoint = \"{name}\"\ndtype = \"f32\"\n{}[data]\npairs = \"pairs.jsonl\"\nheld_out = 0.34\n\
+             [synthesizer]\ncheckpoint = \"{name}\"\nmax_new_tokens = 2\n[filter]\nenabled = false\n\
+             [train]\nmax_steps = 2\nbatch_size = 2\n[evaluate]\nmax_new_tokens = 2\nafter_each_stage = true\n",
+            size_of_pictures(name),
+        );
+        std::fs::write(folder.path().join(format!("{name}.toml")), recipe).expect("recipe");
+        grid += &format!("[[factor.level]]\nname = \"{name}\"\nrecipe = \"{name}.toml\"\n");
+    }
+    grid += "[[factor]]\nname = \"pipeline\"\nreference = \"single\"\n[[factor.level]]\nname = \"single\"\n\
+             [[factor.level]]\nname = \"two stages\"\nset = { train.pipeline = \"two-stage-reuse\" }\n";
+    let path = folder.path().join("grid.toml");
+    std::fs::write(&path, grid).expect("grid");
+    let (path, lab) = (path.display().to_string(), folder.path().join("lab"));
+    let output = adamllm(&["lab", &path, "--lab-dir", &lab.display().to_string()]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let table = std::fs::read_to_string(lab.join("table.json")).expect("table");
+    let table: Value = serde_json::from_str(&table).expect("JSON");
+    let rows = table["rows"].as_array().expect("rows");
+    let of = |system: &str| rows.iter().filter(|row| row["system"] == system).count();
+    // Each family has a base of its own, and a model between its two stages.
+    assert_eq!(
+        [of("base"), of("adapted"), of("after-captions")],
+        [3, 6, 3],
+        "{table}"
+    );
+    assert!(rows.iter().all(|row| row["finished"] == 1), "{table}");
+    let verdicts = &table["compared"]["tables"][0]["verdicts"];
+    assert_eq!(verdicts.as_array().map(Vec::len), Some(3), "{table}");
+}
+
 /// The tower of a LLaVA-NeXT as a folder of its own, by the names of a CLIP.
 fn write_tower(next: &Path, folder: &Path) {
     std::fs::create_dir_all(folder).expect("folder");

@@ -15,6 +15,9 @@ use crate::model_place::ModelPlace;
 use crate::sealed::{read_sealed, write_sealed};
 use crate::stamp::{Stamp, now};
 
+/// Files beside a model that tell people of it.
+const CARDS: [&str; 2] = ["README.md", "DATA.md"];
+
 /// Remembers digests between runs.
 #[derive(Debug, Default)]
 pub struct Digests {
@@ -70,13 +73,15 @@ impl Digests {
         ))
     }
 
-    /// One digest for all files of a folder that are no hidden ones, by name and content; folders in it are left out.
+    /// One digest for a model's folder: all files that are no hidden ones, by name and content. Folders in it are left out, and
+    /// so are the cards, which tell people of the model and are not read with it.
     pub fn folder(&mut self, folder: &Path) -> Result<String, Error> {
         let mut files = Vec::new();
         for entry in fs::read_dir(folder).map_err(Error::reading(folder))? {
             let entry = entry.map_err(Error::reading(folder))?;
             let name = entry.file_name().to_string_lossy().into_owned();
-            if !name.starts_with('.') && entry.path().is_file() {
+            let is_card = CARDS.contains(&name.as_str());
+            if !name.starts_with('.') && !is_card && entry.path().is_file() {
                 files.push((name, entry.path()));
             }
         }
@@ -252,7 +257,9 @@ mod tests {
         let mut digest = || digests.folder(folder.path()).expect("digest");
         fs::write(folder.path().join("a"), "1").expect("write");
         let first = digest();
-        fs::write(folder.path().join(".hidden"), "1").expect("write");
+        for passed_over in [".hidden", "README.md", "DATA.md"] {
+            fs::write(folder.path().join(passed_over), "1").expect("write");
+        }
         assert_eq!(digest(), first);
         fs::rename(folder.path().join("a"), folder.path().join("b")).expect("rename");
         let renamed = digest();

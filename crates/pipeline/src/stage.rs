@@ -50,6 +50,11 @@ pub trait Stage {
         None
     }
 
+    /// Its words for the inputs whose weights it loads. Others' may be removed when what they tell is still needed.
+    fn loads(&self) -> &'static [&'static str] {
+        &["model"]
+    }
+
     /// Does the work in the site's folder. What an attempt with the same key left there is gone on with. A stage of another
     /// crate gives its own errors with [`Error::of_stage`]; [`Error::Stopped`] is no failure.
     fn run(&self, site: &Site<'_>) -> Result<Self::Counts>;
@@ -71,6 +76,8 @@ pub trait AnyStage {
     fn missing(&self) -> Vec<String>;
     /// See [`Stage::endpoint`].
     fn endpoint(&self) -> Option<AskedPlace<'_>>;
+    /// See [`Stage::loads`].
+    fn loads(&self) -> &'static [&'static str];
     /// See [`Stage::run`]; the counts as JSON.
     fn run(&self, site: &Site<'_>) -> Result<Value>;
 }
@@ -102,6 +109,10 @@ impl<S: Stage> AnyStage for S {
 
     fn endpoint(&self) -> Option<AskedPlace<'_>> {
         Stage::endpoint(self)
+    }
+
+    fn loads(&self) -> &'static [&'static str] {
+        Stage::loads(self)
     }
 
     fn run(&self, site: &Site<'_>) -> Result<Value> {

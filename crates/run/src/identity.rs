@@ -114,17 +114,23 @@ pub struct Manifest {
 }
 
 impl Manifest {
-    /// Digest of what the stage gave. Timings and what a device was planned to take are left out: they differ from run to run.
+    /// Digest of what the stage gave. Timings and what a device was planned to take are left out: they differ from run to run. So are
+    /// the cards beside a model, which tell people of recipe keys that other recipes with the same stage have otherwise.
     pub fn gave(&self) -> String {
-        let tells_times = |name: &str| {
-            ["metrics.jsonl", "planned-memory.json"]
-                .iter()
-                .any(|told| Path::new(name).ends_with(told))
+        let passes = |name: &str| {
+            [
+                "metrics.jsonl",
+                "planned-memory.json",
+                "model/README.md",
+                "model/DATA.md",
+            ]
+            .iter()
+            .any(|told| Path::new(name).ends_with(told))
                 || name.contains(".tfevents.")
                 || Path::new(name).extension().is_some_and(|e| e == "sums")
         };
         let outputs = self.outputs.iter();
-        let lasting = outputs.filter(|(name, _)| !tells_times(name));
+        let lasting = outputs.filter(|(name, _)| !passes(name));
         together(lasting.map(|(name, digest)| (name, digest.clone())))
     }
 }
@@ -141,6 +147,33 @@ mod tests {
         };
         let inputs = BTreeMap::from([("pairs".to_owned(), input.to_owned())]);
         Basis::new("mix", 1, reads, inputs)
+    }
+
+    #[test]
+    fn what_tells_of_a_run_is_nothing_that_a_stage_gave() {
+        let manifest = |outputs: &[(&str, &str)]| Manifest {
+            format: FORMAT,
+            stage: "train".to_owned(),
+            basis: basis(&json!({}), "a", "x"),
+            given: BTreeMap::new(),
+            outputs: outputs
+                .iter()
+                .map(|(name, digest)| ((*name).to_owned(), (*digest).to_owned()))
+                .collect(),
+            counts: Value::Null,
+            seconds: 1.0,
+            machine: Value::Null,
+        };
+        let weights = ("model/model.safetensors", "w");
+        let plain = manifest(&[weights]).gave();
+        let told = [
+            weights,
+            ("metrics.jsonl", "1"),
+            ("model/README.md", "2"),
+            ("model/DATA.md", "3"),
+        ];
+        assert_eq!(manifest(&told).gave(), plain);
+        assert_ne!(manifest(&[weights, ("samples.jsonl", "4")]).gave(), plain);
     }
 
     #[test]

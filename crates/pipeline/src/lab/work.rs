@@ -145,10 +145,12 @@ impl Lab<'_> {
             return Ok(Outcome::Settled);
         }
         // What it is made from is done once more where its weights are gone.
-        let lacking: Vec<usize> = work
-            .inputs
-            .values()
-            .copied()
+        let loads = union.runner(number).map(|(_, stage)| stage.stage.loads());
+        let loads = loads.unwrap_or_default();
+        let loaded = work.inputs.iter();
+        let loaded = loaded.filter(|(role, _)| loads.contains(&role.as_str()));
+        let lacking: Vec<usize> = loaded
+            .map(|(_, &input)| input)
             .filter(|&input| matches!(&worked.standings[input], Standing::Done { freed: true, .. }))
             .collect();
         if !lacking.is_empty() {

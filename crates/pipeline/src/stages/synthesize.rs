@@ -198,6 +198,10 @@ impl Stage for Synthesize {
         }
     }
 
+    fn loads(&self) -> &'static [&'static str] {
+        &["synthesizer"]
+    }
+
     fn endpoint(&self) -> Option<AskedPlace<'_>> {
         if let Some(making) = self.making.as_ref().filter(|_| self.enabled) {
             return making.endpoint();
