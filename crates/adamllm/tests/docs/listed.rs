@@ -197,6 +197,41 @@ pub const LISTED: &[Listed] = &[
     ),
     listed(
         "docs/reference/commands.md",
+        "adamllm lab recipes/paper/toy/ablations.toml --lab-dir labs/ablations",
+        Minutes,
+    ),
+    listed(
+        "docs/reference/commands.md",
+        "adamllm lab recipes/paper/toy/ablations.toml --dry-run",
+        Elsewhere,
+    ),
+    listed(
+        "docs/reference/commands.md",
+        "adamllm lab my-grid.toml --lab-dir labs/my",
+        Elsewhere,
+    ),
+    listed(
+        "docs/reference/commands.md",
+        "adamllm lab my-grid.toml --lab-dir labs/my --shard 1/4 --threads 2",
+        Elsewhere,
+    ),
+    listed(
+        "docs/reference/commands.md",
+        "adamllm lab clean my-grid.toml --lab-dir labs/my",
+        Elsewhere,
+    ),
+    listed(
+        "docs/directions.md",
+        "adamllm lab recipes/paper/toy/ablations.toml --lab-dir labs/ablations --store labs/food",
+        Minutes,
+    ),
+    listed(
+        "docs/directions.md",
+        "adamllm lab recipes/paper/toy/pipelines.toml --lab-dir labs/pipelines --store labs/food",
+        Minutes,
+    ),
+    listed(
+        "docs/reference/commands.md",
         "adamllm demo --seed 1",
         Minutes,
     ),
