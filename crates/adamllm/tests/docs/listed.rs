@@ -226,11 +226,6 @@ pub const LISTED: &[Listed] = &[
         Minutes,
     ),
     listed(
-        "docs/directions.md",
-        "adamllm lab recipes/paper/toy/pipelines.toml --lab-dir labs/pipelines --store labs/food",
-        Minutes,
-    ),
-    listed(
         "docs/reference/commands.md",
         "adamllm demo --seed 1",
         Minutes,
