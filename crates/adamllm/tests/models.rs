@@ -700,14 +700,14 @@ fn every_family_is_trained_both_ways_in_a_grid() {
         let recipe = format!(
             "[model]\ncheckpoint = \"{name}\"\ndtype = \"f32\"\n{}[data]\npairs = \"pairs.jsonl\"\nheld_out = 0.34\n\
              [synthesizer]\ncheckpoint = \"{name}\"\nmax_new_tokens = 2\n[filter]\nenabled = false\n\
-             [train]\nmax_steps = 2\nbatch_size = 2\n[evaluate]\nmax_new_tokens = 2\nafter_each_stage = true\n",
+             [train]\nmax_steps = 2\nbatch_size = 2\n[evaluate]\nmax_new_tokens = 2\n",
             size_of_pictures(name),
         );
         std::fs::write(folder.path().join(format!("{name}.toml")), recipe).expect("recipe");
         grid += &format!("[[factor.level]]\nname = \"{name}\"\nrecipe = \"{name}.toml\"\n");
     }
     grid += "[[factor]]\nname = \"pipeline\"\nreference = \"single\"\n[[factor.level]]\nname = \"single\"\n\
-             [[factor.level]]\nname = \"two stages\"\nset = { train.pipeline = \"two-stage-reuse\" }\n";
+             [[factor.level]]\nname = \"two stages\"\nset = { train.pipeline = \"two-stage-reuse\", evaluate.after_each_stage = true }\n";
     let path = folder.path().join("grid.toml");
     std::fs::write(&path, grid).expect("grid");
     let (path, lab) = (path.display().to_string(), folder.path().join("lab"));

@@ -130,7 +130,9 @@ pub fn write_data(folder: &Path) {
         "sydney",
         "ucm",
     ] {
-        std::fs::write(folder.join(name).with_extension("jsonl"), &pairs).expect("write");
+        // Each source has captions of its own.
+        let pairs = pairs.replace("many colours", name);
+        std::fs::write(folder.join(name).with_extension("jsonl"), pairs).expect("write");
     }
     for name in ["vision-flan-allava.jsonl", "vision-flan-allava.dev.jsonl"] {
         std::fs::write(folder.join(name), &seeds).expect("write");

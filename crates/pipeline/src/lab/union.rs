@@ -80,10 +80,21 @@ impl<'d> Union<'d> {
                 Err(error) => (Vec::new(), vec![corpus::causes(&error)]),
             };
             let mut cell = union.add(number, stages, matched, &mut known);
-            cell.missing.splice(0..0, missing);
+            cell.missing = missing;
             found.insert(number, cell);
         }
         union.cells = found.into_values().collect();
+        for (number, cell) in cells.iter().enumerate() {
+            let Some(matched) = &cell.matched else {
+                continue;
+            };
+            let works = union.reference(matched, &known);
+            let is_made = |works: &Vec<usize>| works.iter().all(|&w| union.runner(w).is_some());
+            if !works.is_some_and(|works| is_made(&works)) {
+                let waits = "the cell that it learns as many tokens as waits itself".to_owned();
+                union.cells[number].missing.push(waits);
+            }
+        }
         Ok(union)
     }
 
@@ -94,12 +105,8 @@ impl<'d> Union<'d> {
         matched: Option<&Matched>,
         known: &mut BTreeMap<String, usize>,
     ) -> InUnion<'d> {
-        let reference = matched.map(|matched| self.reference(matched, known));
-        let missing = match &reference {
-            Some(None) => vec!["the cell that it learns as many tokens as".to_owned()],
-            _ => Vec::new(),
-        };
-        let reference = reference.flatten().unwrap_or_default();
+        let reference = matched.and_then(|matched| self.reference(matched, known));
+        let reference = reference.unwrap_or_default();
         let mut by_name: BTreeMap<&str, usize> = BTreeMap::new();
         let mut works = Vec::new();
         for stage in &stages {
@@ -139,7 +146,7 @@ impl<'d> Union<'d> {
             works,
             places: places(&stages),
             stages,
-            missing,
+            missing: Vec::new(),
         }
     }
 
@@ -147,10 +154,7 @@ impl<'d> Union<'d> {
     fn reference(&self, matched: &Matched, known: &BTreeMap<String, usize>) -> Option<Vec<usize>> {
         let ids = matched.keys.iter();
         let works = ids.map(|key| known.get(&run::layout::stored(train::NAME, key)).copied());
-        // One of a cell that waits is not made for now.
-        let works = works.collect::<Option<Vec<usize>>>()?;
-        let can_run = works.iter().all(|&work| self.runner(work).is_some());
-        can_run.then_some(works)
+        works.collect()
     }
 
     /// What learns as many tokens as the adapted model of a cell: its trainings, by their keys.
