@@ -204,7 +204,10 @@ mod tests {
         let of = |digests: &mut Digests, path: &Path| digests.model(path).expect("a digest");
         let (both, alone) = (of(&mut digests, &named), of(&mut digests, &base));
         assert_ne!(both, alone);
+        // A card is none of what a model is.
         std::fs::write(folder.join("README.md"), "other").expect("file");
+        assert_eq!(of(&mut digests, &named), both);
+        std::fs::write(folder.join("adamllm.json"), "{}").expect("file");
         assert_ne!(of(&mut digests, &named), both);
     }
 }
