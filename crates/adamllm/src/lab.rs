@@ -24,6 +24,7 @@ Examples:
   adamllm lab my-grid.toml --lab-dir labs/my --shard 1/4 --threads 2
   adamllm lab clean my-grid.toml --lab-dir labs/my"
 )]
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command")]
 pub struct Lab {
     /// What else to do with a lab.
     #[command(subcommand)]

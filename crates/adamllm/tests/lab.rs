@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 const PAIRS: usize = 12;
 
 /// How long the slowest test of all may wait for a process.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_mins(5);
 
 struct World {
     folder: tempfile::TempDir,
@@ -49,7 +49,7 @@ impl World {
             picture.save(folder.path().join(&name)).expect("picture");
             let caption = format!("Dish number {at}: a stew of beans, in a red bowl.");
             let row = json!({"id": format!("dish-{at}"), "images": [name], "caption": caption});
-            rows += &format!("{row}\n");
+            rows.extend([row.to_string(), "\n".to_owned()]);
         }
         std::fs::write(folder.path().join("pairs.jsonl"), rows).expect("write");
         let recipe = format!(

@@ -704,7 +704,8 @@ fn every_family_is_trained_both_ways_in_a_grid() {
             size_of_pictures(name),
         );
         std::fs::write(folder.path().join(format!("{name}.toml")), recipe).expect("recipe");
-        grid += &format!("[[factor.level]]\nname = \"{name}\"\nrecipe = \"{name}.toml\"\n");
+        let level = format!("[[factor.level]]\nname = \"{name}\"\nrecipe = \"{name}.toml\"\n");
+        grid.push_str(&level);
     }
     grid += "[[factor]]\nname = \"pipeline\"\nreference = \"single\"\n[[factor.level]]\nname = \"single\"\n\
              [[factor.level]]\nname = \"two stages\"\nset = { train.pipeline = \"two-stage-reuse\", evaluate.after_each_stage = true }\n";

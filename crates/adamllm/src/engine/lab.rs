@@ -91,11 +91,11 @@ pub fn run(shared: &Shared, arguments: &Arguments) -> Result<()> {
         memory::bound(device, cell.engine.memory);
     }
     report.note(summary(&plan));
-    let shard = arguments.shard.map_or_else(Shard::default, |part| Shard {
+    let part = arguments.shard.map_or_else(Shard::default, |part| Shard {
         index: part.number - 1,
         of: part.of,
     });
-    let worked = lab.work(&union, shard, Some(&plan), &mut |_| {})?;
+    let worked = lab.work(&union, part, Some(&plan), &mut |_| {})?;
     tell(&plan, &union, &worked, report);
     let states = prepared.states(&union, &worked);
     let of = table::Of {

@@ -155,7 +155,7 @@ fn the_average_of_one_task_is_that_task() {
 
 #[test]
 fn numbers_without_items_have_the_interval_of_a_paired_t_test() {
-    // scipy 1.17.1: ttest_rel([61, 64, 70], [60, 60, 60]) and its confidence interval.
+    // scipy 1.17.1: the paired t test of [61, 64, 70] and [60, 60, 60] and its confidence interval.
     let numbers = [(4, 61.0), (9, 64.0), (2, 70.0)].map(|(seed, one)| SeedNumber {
         seed,
         one,

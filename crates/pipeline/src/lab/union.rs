@@ -88,7 +88,7 @@ impl<'d> Union<'d> {
             let Some(matched) = &cell.matched else {
                 continue;
             };
-            let works = union.reference(matched, &known);
+            let works = Self::reference(matched, &known);
             let is_made = |works: &Vec<usize>| works.iter().all(|&w| union.runner(w).is_some());
             if !works.is_some_and(|works| is_made(&works)) {
                 let waits = "the cell that it learns as many tokens as waits itself".to_owned();
@@ -105,7 +105,7 @@ impl<'d> Union<'d> {
         matched: Option<&Matched>,
         known: &mut BTreeMap<String, usize>,
     ) -> InUnion<'d> {
-        let reference = matched.and_then(|matched| self.reference(matched, known));
+        let reference = matched.and_then(|matched| Self::reference(matched, known));
         let reference = reference.unwrap_or_default();
         let mut by_name: BTreeMap<&str, usize> = BTreeMap::new();
         let mut works = Vec::new();
@@ -151,7 +151,7 @@ impl<'d> Union<'d> {
     }
 
     /// The works of the trainings that a cell is matched with; none where they are not known.
-    fn reference(&self, matched: &Matched, known: &BTreeMap<String, usize>) -> Option<Vec<usize>> {
+    fn reference(matched: &Matched, known: &BTreeMap<String, usize>) -> Option<Vec<usize>> {
         let ids = matched.keys.iter();
         let works = ids.map(|key| known.get(&run::layout::stored(train::NAME, key)).copied());
         works.collect()

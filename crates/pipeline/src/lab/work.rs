@@ -215,7 +215,7 @@ impl Lab<'_> {
         union: &Union<'_>,
         number: usize,
         given: BTreeMap<String, String>,
-        state: &State,
+        why: &State,
         worked: &mut Worked,
     ) -> Result<Standing> {
         let work = &union.works[number];
@@ -234,7 +234,7 @@ impl Lab<'_> {
         let report = Reporter::new(&stage.node.name, &listener);
         report.tell(What::Begun {
             key: work.basis.key.clone(),
-            text: state.why(),
+            text: why.why(),
         });
         let start = std::time::Instant::now();
         let gave = driver.one(stage, &work.basis, given, &union.cells[cell].places, report);

@@ -28,13 +28,13 @@ pub fn run(shared: &Shared, arguments: &Clean) -> Result<()> {
             folder.display()
         );
     }
-    let named = Named::read(path, &arguments.set)?;
+    let grid = Named::read(path, &arguments.set)?;
     let device = device::ready(shared)?;
     let store = Store::alone(&folder.join(STORE))?;
     let place = Place::of(&folder, store, shared, device)?;
     let terminal = Terminal::new(shared);
     let digests = RefCell::new(place.digests(0));
-    let prepared = Prepared::of(&named, &place, shared, &terminal, &digests)?;
+    let prepared = Prepared::of(&grid, &place, shared, &terminal, &digests)?;
     let lab = Lab {
         store: &place.store,
         folder: &place.folder,

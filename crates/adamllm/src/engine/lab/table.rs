@@ -340,13 +340,16 @@ impl Of<'_> {
     }
 }
 
+/// A measure of an item; none where it is not known.
+type Measure = fn(&Item) -> Option<f64>;
+
 /// Measures of a cell's synthetic data as columns.
 fn of_data(folder: &Path) -> Result<Vec<Column>> {
     let Some(found) = read_sealed::<DataQuality>(&folder.join(quality::QUALITY)) else {
         return Ok(Vec::new());
     };
     let items: Vec<Item> = jsonl::read(&folder.join(quality::ITEMS))?;
-    let measures: [(&str, fn(&Item) -> Option<f64>); 3] = [
+    let measures: [(&str, Measure); 3] = [
         ("accuracy", |item| item.accuracy),
         ("consistency", |item| item.consistency),
         ("complexity", |item| item.complexity),

@@ -35,8 +35,8 @@ fn one_mistake_is_one_sentence_that_says_how_to_mend_it() {
         ),
         (
             "about =",
-            "abuot =",
-            "the grid has the unknown key `abuot`; did you mean `about`? (known are title, about, recipe, demo, notes, set, lab, factor, cell, skip, published)",
+            "abouts =",
+            "the grid has the unknown key `abouts`; did you mean `about`? (known are title, about, recipe, demo, notes, set, lab, factor, cell, skip, published)",
         ),
         (
             "notes = [\"One seed in the paper.\"]",
