@@ -8,7 +8,7 @@ use run::recipe::{
     Answers, Automatic, Fitting, QUESTIONS, Recipe, Resolution, Resolved, differences,
     without_column,
 };
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use crate::columns::{hanging, table, width};
 use crate::flags::Shared;
@@ -39,6 +39,14 @@ pub fn load_most(
     let surroundings = environment::surroundings(automatic, fitting);
     Recipe::read_most(&text, overrides, folder_of(path), &surroundings)
         .map_err(|errors| refused(path, &errors))
+}
+
+/// The values of a resolved recipe as it is kept in a run folder, without their origins.
+pub fn values(resolution: &Value) -> Value {
+    let keys = resolution.as_object().into_iter().flatten();
+    keys.map(|(key, resolved)| (key.clone(), resolved["value"].clone()))
+        .collect::<Map<_, _>>()
+        .into()
 }
 
 /// All errors of a recipe as one.

@@ -316,6 +316,11 @@ fn a_grid_that_changed_is_told_and_a_factor_that_is_added_uses_all_again() {
     assert!(world.stored("lab").len() < stored);
     assert_eq!(world.stored("lab").len(), first[2]);
     assert_eq!(runs(&world.finished(&grid, "lab", &[]))[0], 0);
+    // Results are known by their keys, whatever the note of the grid says.
+    std::fs::write(world.path("lab/grid.json"), "{").expect("write");
+    let said = world.finished(&grid, "lab", &[]);
+    assert!(said.contains("grid.json` is damaged"), "{said}");
+    assert_eq!(runs(&said)[0], 0, "{said}");
 }
 
 #[test]

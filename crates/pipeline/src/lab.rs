@@ -12,6 +12,7 @@ mod union;
 mod work;
 
 pub use self::cell::{Lab, LabCell, Shard};
+pub use self::links::CELLS;
 pub use self::plan::{LabPlan, OfKind, Progress};
 pub use self::standing::{CellState, Standing, Worked};
 pub use self::union::{Union, Work};

@@ -158,15 +158,9 @@ fn refuse_another_recipe(recipe: &Recipe, run: &RunFolder, graph: &Graph) -> Res
     let Ok(before) = serde_json::from_slice::<Value>(&text) else {
         return Ok(());
     };
-    let flat = |resolution: &Value| -> Value {
-        let keys = resolution.as_object().into_iter().flatten();
-        keys.map(|(key, resolved)| (key.clone(), resolved["value"].clone()))
-            .collect::<serde_json::Map<_, _>>()
-            .into()
-    };
     let (before, now) = (
-        flat(&before),
-        flat(&serde_json::to_value(&recipe.resolution)?),
+        recipes::values(&before),
+        recipes::values(&serde_json::to_value(&recipe.resolution)?),
     );
     let is_other = |key: &str| !before[key].is_null() && before[key] != now[key];
     if is_other("model.checkpoint") || is_other("data.pairs") {

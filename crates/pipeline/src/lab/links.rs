@@ -10,7 +10,7 @@ use super::union::Union;
 use crate::error::{Error, Result};
 
 /// The folder of cells in a lab's.
-pub(super) const CELLS: &str = "cells";
+pub const CELLS: &str = "cells";
 
 /// What all cells share in the store and a run folder has beside its stages.
 const SHARED: [&str; 3] = ["pictures", "blank.png", corpus::looks::FILE];

@@ -299,7 +299,9 @@ impl Lab<'_> {
             let gave = gave.clone();
             let is_done =
                 |&consumer: &usize| matches!(worked.standings[consumer], Standing::Done { .. });
-            if !work.consumers.iter().all(is_done) {
+            // Few stages leave a model; the others are not looked into each time.
+            let has_model = work.folder.path.join("model").is_dir();
+            if !has_model || !work.consumers.iter().all(is_done) {
                 continue;
             }
             // Somebody else may look at it just now; the next look is soon enough.

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use adamllm::recipes;
 use anyhow::{Context as _, Result, bail};
 use corpus::sealed::{changed_keys, read_sealed, write_json, write_sealed};
-use pipeline::lab::Union;
+use pipeline::lab::{CELLS, Union};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::cells::{CELLS, Prepared};
+use super::cells::Prepared;
 
 const NOTE: &str = "grid.json";
 
@@ -34,8 +35,14 @@ impl Begun {
     /// What is different from when the lab was begun, in notes; refused where a cell means something else, unless `changed`
     /// says that it may.
     pub fn against(&self, lab: &Path, prepared: &Prepared, changed: bool) -> Result<Vec<String>> {
-        let Some(before) = read_sealed::<Self>(&lab.join(NOTE)) else {
-            return Ok(Vec::new());
+        let path = lab.join(NOTE);
+        let Some(before) = read_sealed::<Self>(&path) else {
+            // Results are known by their keys; only what changed cannot be told any more.
+            let damaged = format!(
+                "`{}` is damaged, so that nobody can tell whether the grid changed since the lab was begun; it is written anew",
+                path.display()
+            );
+            return Ok(path.exists().then_some(damaged).into_iter().collect());
         };
         let mut notes = Vec::new();
         let known = |name: &str| before.cells.contains_key(name);
@@ -118,13 +125,7 @@ impl Prepared {
         let (Some(before), Some(now)) = (before, now) else {
             return String::new();
         };
-        let flat = |resolution: &Value| -> Value {
-            let keys = resolution.as_object().into_iter().flatten();
-            keys.map(|(key, resolved)| (key.clone(), resolved["value"].clone()))
-                .collect::<serde_json::Map<_, _>>()
-                .into()
-        };
-        let changed = changed_keys(&flat(&before), &flat(&now));
+        let changed = changed_keys(&recipes::values(&before), &recipes::values(&now));
         if changed.is_empty() {
             ": the data, a model or the program changed".to_owned()
         } else {

@@ -8,7 +8,7 @@ use adamllm::terminal::Terminal;
 use adamllm::{recipes, signals};
 use anyhow::{Context as _, Result, anyhow, bail};
 use corpus::digests::Digests;
-use pipeline::lab::{CellState, LabCell, LabPlan, Union, Worked, state_of};
+use pipeline::lab::{CELLS, CellState, LabCell, LabPlan, Union, Worked, state_of};
 use pipeline::stages::matched::Matched;
 use pipeline::{Driver, Stages, settings};
 use run::events::Reporter;
@@ -21,9 +21,6 @@ use crate::kept::{self, Kept};
 
 /// The folder of a store in a lab's.
 pub const STORE: &str = "store";
-
-/// The folder of cells in a lab's.
-pub const CELLS: &str = "cells";
 
 /// A grid with its cells.
 pub struct Named {
