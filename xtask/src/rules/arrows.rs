@@ -15,8 +15,17 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("adamllm-endpoint", &["adamllm-corpus", "adamllm-faults"]),
     ("adamllm-faults", &[]),
     (
-        "adamllm-report",
+        "adamllm-quality",
         &["adamllm-evaluation", "adamllm-synthesis", "adamllm-corpus"],
+    ),
+    (
+        "adamllm-report",
+        &[
+            "adamllm-evaluation",
+            "adamllm-synthesis",
+            "adamllm-quality",
+            "adamllm-corpus",
+        ],
     ),
     (
         "adamllm-run",
@@ -50,6 +59,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         &[
             "adamllm-run",
             "adamllm-report",
+            "adamllm-quality",
             "adamllm-train",
             "adamllm-generate",
             "adamllm-endpoint",
@@ -84,6 +94,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "adamllm-synthesis",
             "adamllm-evaluation",
             "adamllm-report",
+            "adamllm-quality",
             "adamllm-run",
             "adamllm-torch",
             "adamllm-model",

@@ -1,0 +1,12 @@
+#![doc = include_str!("../README.md")]
+#![deny(missing_docs)]
+
+pub mod aspect;
+pub mod item;
+pub mod rating;
+pub mod sample;
+
+pub use aspect::{Aspect, Scale};
+pub use item::Item;
+pub use rating::{Ground, Rater, Rating};
+pub use sample::{Sample, SetSample, Stratum};
