@@ -23,7 +23,7 @@ pub use breakdown::{Group, breakdown};
 pub use clusters::{Clusters, Error};
 pub use comparison::{Comparison, FEW, few_clusters};
 pub use distribution::{t_quantile, t_two_sided};
-pub use seed_rows::{SeedError, SeedNumber, SeedRow};
+pub use seed_rows::{SeedError, SeedNumber, SeedRow, SetRow};
 pub use seeds::{Chance, OVER_SEEDS_METHOD, OfSeed, OverSeeds, Variances};
 pub use significance::{McNemar, PERMUTATION_METHOD, holm, mcnemar, permutation};
 pub use verdict::{Outcome, Verdict, Ways, verdicts};
