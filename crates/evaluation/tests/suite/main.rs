@@ -7,6 +7,7 @@ mod seeded;
 #[path = "../simulation/mod.rs"]
 mod simulation;
 
+mod agreement;
 mod any_text;
 mod benchmarks;
 mod conclusions;
