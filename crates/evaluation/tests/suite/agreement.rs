@@ -194,7 +194,6 @@ fn a_filter_is_measured_as_scikit_learn_does_with_weights() {
         let found = found.expect("a sample");
         let what = row.to_string();
         is_share(found.precision, &row["precision"], &what);
-        // scikit-learn gives 0 where there is nothing to divide by.
         is_share(found.recall, &row["recall"], &what);
         is_share(found.f1, &row["f1"], &what);
         is_share(Some(found.accuracy), &row["accuracy"], &what);
