@@ -220,12 +220,9 @@ impl Measurer {
         self.finished(None)
     }
 
-    /// The measures with the self-BLEU of a seeded sample of requests, which `self_bleu` computes from their words.
-    pub fn finish_with(self, self_bleu: impl FnOnce(&[Vec<String>]) -> f64) -> Measures {
-        let bleu = {
-            let sample = self.repeats.sample();
-            (sample.len() > 1).then(|| self_bleu(&sample))
-        };
+    /// The measures with the self-BLEU of a seeded sample of requests, which `self_bleu` computes from their texts.
+    pub fn finish_with(self, self_bleu: impl FnOnce(&[&str]) -> Option<f64>) -> Measures {
+        let bleu = self_bleu(&self.repeats.sample());
         self.finished(bleu)
     }
 

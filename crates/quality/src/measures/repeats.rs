@@ -6,7 +6,7 @@ use corpus::seed::hash;
 use serde::{Deserialize, Serialize};
 
 use super::percent;
-use super::words::{all, lower, mixed};
+use super::words::{all, mixed};
 
 /// Requests of the sample that self-BLEU is of.
 const SAMPLED: usize = 1000;
@@ -101,10 +101,9 @@ impl Repeating {
         }
     }
 
-    /// The words of the sampled requests.
-    pub(super) fn sample(&self) -> Vec<Vec<String>> {
-        let requests = self.sample.values();
-        requests.map(|request| lower(request).collect()).collect()
+    /// The sampled requests.
+    pub(super) fn sample(&self) -> Vec<&str> {
+        self.sample.values().map(String::as_str).collect()
     }
 
     pub(super) fn finish(self) -> Repeats {

@@ -312,26 +312,23 @@ fn openings_and_counts_of_a_set() {
 }
 
 #[test]
-fn self_bleu_is_given_a_seeded_sample_of_words() {
+fn self_bleu_is_given_a_seeded_sample_of_requests() {
     let items: Vec<Item> = (0..1500)
         .map(|at| item(at, &[[&format!("What is {at}?"), "x"]]))
         .collect();
     let sampled = |items: &[Item]| {
         let mut measurer = Measurer::new("ours", 0);
         items.iter().for_each(|item| measurer.add(item));
-        let mut seen = Vec::new();
+        let mut seen: Vec<String> = Vec::new();
         let measures = measurer.finish_with(|texts| {
-            seen = texts.to_vec();
-            0.25
+            seen = texts.iter().map(|text| (*text).to_owned()).collect();
+            Some(0.25)
         });
         assert_eq!(measures.repeats.self_bleu, Some(0.25));
         seen
     };
     let seen = sampled(&items);
-    assert_eq!(
-        (seen.len(), seen[0].len(), seen[0][0].as_str()),
-        (1000, 3, "what")
-    );
+    assert!(seen.len() == 1000 && seen[0].starts_with("What is "));
     let mut other = items.clone();
     other.reverse();
     assert_eq!(sampled(&other), seen);
