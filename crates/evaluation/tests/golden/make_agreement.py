@@ -7,7 +7,7 @@
 Inputs are drawn here with a seed and stored. `null` is where a package fails or gives no number. Precision, recall, F1
 and accuracy are scikit-learn's with each item weighted by what it stands for, means those of statsmodels' `DescrStatsW`. Limits
 of a share solve the mid-P equation by SciPy's root finder; they are checked to lie within statsmodels' exact interval.
-Limits of a filter's measures are where the limits of both shares cannot tell the measure from a value any more.
+Limits of a filter's measures are where the limits of the shares cannot tell the measure from a value any more.
 """
 
 import json
@@ -310,28 +310,49 @@ def curves():
         weight = np.array([kept / n] * n + [dropped / m] * m)
         side = np.array([0] * n + [1] * m)
 
-        def ratio(member, has):
-            """The weighted share of `has` among `member`, and limits for the items behind its linearised standard error."""
-            if not member.any():
+        def ratio(one, other, can_be_one, can_be_other):
+            """Items of `one` among those of both, and limits from those of each stratum's two shares."""
+            if not (one | other).any():
                 return None
-            value = float(DescrStatsW(has[member].astype(float), weight[member]).mean)
-            residual = member * (has - value)
-            variance = equal = 0.0
+            value = float(DescrStatsW(one[one | other].astype(float), weight[one | other]).mean)
+            parts = []
             for h, (whole, of) in enumerate([(kept, n), (dropped, m)]):
-                part = residual[side == h]
-                variance += whole**2 * (1 - of / whole) * part.var(ddof=1) / of
-                equal += (1 - of / whole) * (whole / of) ** 2 * member[side == h].sum()
-            size = weight[member].sum()
-            items = value * (1 - value) * size**2 / variance if variance > 0 and 0 < value < 1 else size**2 / equal
-            freedom = int(member.sum()) - 1
-            if not math.isfinite(items):
-                return [value] * 3
-            return [value, *limits(value, items, freedom)] if freedom > 0 else [value, 0.0, 1.0]
+                triples = []
+                for has, can_be in ((one, can_be_one), (other, can_be_other)):
+                    share = has[side == h].mean()
+                    if not can_be[side == h].any():
+                        triples.append((0.0, 0.0, 0.0))
+                    elif whole == of:
+                        triples.append((share, share, share))
+                    else:
+                        triples.append((share, *limits(share, of / (1 - of / whole), of - 1)))
+                (a, *_), (b, *_) = triples
+                # Of the two indicators, which are never both 1.
+                pair = np.array([one[side == h], other[side == h]], dtype=float)
+                rho = np.corrcoef(pair)[0, 1] if 0 < a < 1 and 0 < b < 1 else -float(a + b >= 1)
+                parts.append((whole, *triples, rho))
+
+            def margin(t, up):
+                middle, squares = 0.0, 0.0
+                for whole, (a, a_low, a_high), (b, b_low, b_high), rho in parts:
+                    middle += whole * ((1 - t) * a - t * b)
+                    x = (1 - t) * (a_high - a if up else a - a_low)
+                    y = t * (b - b_low if up else b_high - b)
+                    squares += whole**2 * (x * x + y * y - 2 * rho * x * y)
+                return (-middle if up else middle) - math.sqrt(max(squares, 0))
+
+            low, high = 0.0, 1.0
+            if value > 0 and margin(0, False) > 0:
+                low = value if margin(value, False) >= 0 else optimize.brentq(margin, 0, value, args=(False,), xtol=1e-15)
+            if value < 1 and margin(1, True) > 0:
+                high = value if margin(value, True) >= 0 else optimize.brentq(margin, value, 1, args=(True,), xtol=1e-15)
+            return [value, low, high]
 
         points = []
         for threshold in [0.0, 0.1, 0.3, 0.5, 0.505, 0.6, 0.8, 0.9, 1.01]:
             given = scores >= threshold
-            precision, recall = ratio(given, right), ratio(right, given)
+            precision = ratio(given & right, given & ~right, given, given)
+            recall = ratio(right & given, right & ~given, given, ~given)
             if precision:
                 assert math.isclose(precision[0], precision_score(right, given, sample_weight=weight))
             if recall:

@@ -237,6 +237,50 @@ fn the_threshold_curve_is_that_of_scikit_learn_with_weights() {
 }
 
 #[test]
+fn at_the_filters_own_threshold_the_curve_is_the_filter() {
+    let mut rng = Rng::new(6);
+    for (kept, dropped, size) in [(3000, 7000, 1), (120, 90_000, 3)] {
+        let mut side = |base: f64| -> Vec<(f64, bool)> {
+            let mut item = |_| {
+                let score = base + rng.unit() / 2.0;
+                (score, rng.chance(score))
+            };
+            (0..60).map(&mut item).collect()
+        };
+        let (above, below) = (side(0.5), side(0.0));
+        let keys: Vec<String> = (0..60).map(|n| (n / size).to_string()).collect();
+        let clusters = Clusters::new(&keys);
+        let scored = |total, items| ScoredStratum {
+            total,
+            items,
+            clusters: Some(&clusters),
+        };
+        let curve = threshold_curve(&[scored(kept, &above), scored(dropped, &below)], &[0.5]);
+        let point = curve.expect("a sample")[0];
+        let right = |items: &[(f64, bool)]| items.iter().map(|item| item.1).collect::<Vec<_>>();
+        let (above, below) = (right(&above), right(&below));
+        let side = |total, right| Drawn {
+            clusters: Some(&clusters),
+            ..drawn(total, right)
+        };
+        let filter = Filter::measure(side(kept, &above), side(dropped, &below)).expect("a sample");
+        for (found, expected) in [
+            (point.precision, filter.precision),
+            (point.recall, filter.recall),
+        ] {
+            let (found, expected) = (found.expect("items"), expected.expect("items"));
+            for difference in [
+                found.value - expected.value,
+                found.low - expected.low,
+                found.high - expected.high,
+            ] {
+                assert!(difference.abs() < 1e-9, "{found:?} {expected:?}");
+            }
+        }
+    }
+}
+
+#[test]
 fn why_alpha_has_no_value_is_said() {
     let bootstrap = Bootstrap::new(1);
     let of = |units: &[Vec<Option<f64>>]| {

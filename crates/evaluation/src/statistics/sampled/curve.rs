@@ -3,12 +3,13 @@
 use serde::{Deserialize, Serialize};
 
 use super::error::SampleError;
-use super::limits::{Share, check, limits, sums};
+use super::limits::{Share, between, check, share};
 use crate::statistics::clusters::Clusters;
 
 /// How [`threshold_curve`] works, in a sentence for a report.
-pub const CURVE_METHOD: &str = "each item weighs as many as it stands for; mid-P interval of the ratio for the effective number \
-     of items behind its linearised standard error, with finite population correction";
+pub const CURVE_METHOD: &str = "each item weighs as many as it stands for; mid-P limits of the shares of right and wrong, or kept and \
+     missed, items of each stratum, put together with their correlation by the method of variance estimates recovery (Zou \
+     and Donner, 2008)";
 
 /// What was drawn of one stratum, with scores.
 #[derive(Clone, Copy, Debug)]
@@ -39,7 +40,8 @@ pub struct ThresholdPoint {
 /// Precision and recall at each of the thresholds, in their order.
 ///
 /// An item of a stratum of which n of N items were drawn stands for N ÷ n. At the threshold by which the strata were made both are
-/// those of [`Filter::measure`](super::Filter::measure), whose intervals are a little better there.
+/// those of [`Filter::measure`](super::Filter::measure). A stratum whose drawn items all lie on one side of a threshold is taken
+/// to lie there as a whole.
 ///
 /// ```
 /// use evaluation::statistics::{ScoredStratum, threshold_curve};
@@ -79,8 +81,12 @@ pub fn threshold_curve(
                 .iter()
                 .map(|s| weight(s) * s.items.iter().filter(|item| is_kept(item)).count() as f64)
                 .sum(),
-            precision: share_of(strata, is_kept, |item| item.1),
-            recall: share_of(strata, |item| item.1, is_kept),
+            precision: ratio(
+                strata
+                    .iter()
+                    .map(|stratum| precision_part(stratum, threshold)),
+            ),
+            recall: ratio(strata.iter().map(|stratum| recall_part(stratum, threshold))),
         }
     };
     Ok(thresholds.iter().map(point).collect())
@@ -91,61 +97,106 @@ fn weight(stratum: &ScoredStratum<'_>) -> f64 {
     stratum.total as f64 / stratum.items.len().max(1) as f64
 }
 
-/// The share with a property among the items of a domain; `None` if the sample has none of these.
-fn share_of(
-    strata: &[ScoredStratum<'_>],
-    in_domain: impl Fn(&(f64, bool)) -> bool,
-    has: impl Fn(&(f64, bool)) -> bool,
-) -> Option<Share> {
-    let (mut all, mut with) = (0.0, 0.0);
-    for stratum in strata {
-        let domain = || stratum.items.iter().filter(|item| in_domain(item));
-        all += weight(stratum) * domain().count() as f64;
-        with += weight(stratum) * domain().filter(|item| has(item)).count() as f64;
+/// What a stratum adds to both sides of a ratio.
+struct Part {
+    /// Items of the stratum.
+    total: f64,
+    /// Its share that counts for the ratio.
+    with: Share,
+    /// Its share that counts against it.
+    without: Share,
+}
+
+impl Part {
+    /// How far `with` and `without` go together: the correlation of two shares of a multinomial distribution, turned positive.
+    fn correlation(&self) -> f64 {
+        let (with, without) = (self.with.value, self.without.value);
+        let rest = (1.0 - with) * (1.0 - without);
+        if with + without >= 1.0 - 1e-12 {
+            1.0
+        } else {
+            (with * without / rest).sqrt()
+        }
     }
-    if all <= 0.0 {
+}
+
+/// Right and wrong items among the kept.
+fn precision_part(stratum: &ScoredStratum<'_>, threshold: f64) -> Part {
+    let some = stratum.items.iter().any(|item| item.0 >= threshold);
+    let kept_and = |right: bool| move |item: &(f64, bool)| item.0 >= threshold && item.1 == right;
+    part(stratum, [some, some], kept_and(true), kept_and(false))
+}
+
+/// Kept and dropped items among the right.
+fn recall_part(stratum: &ScoredStratum<'_>, threshold: f64) -> Part {
+    let right_and = |kept: bool| move |item: &(f64, bool)| item.1 && (item.0 >= threshold) == kept;
+    let some = |kept: bool| {
+        stratum
+            .items
+            .iter()
+            .any(|item| (item.0 >= threshold) == kept)
+    };
+    part(
+        stratum,
+        [some(true), some(false)],
+        right_and(true),
+        right_and(false),
+    )
+}
+
+/// Shares of a stratum; one that cannot be is certainly none.
+fn part(
+    stratum: &ScoredStratum<'_>,
+    can_be: [bool; 2],
+    with: impl Fn(&(f64, bool)) -> bool,
+    without: impl Fn(&(f64, bool)) -> bool,
+) -> Part {
+    let of = |can_be: bool, has: &dyn Fn(&(f64, bool)) -> bool| {
+        let has: Vec<bool> = stratum.items.iter().map(has).collect();
+        if can_be {
+            share(&has, stratum.total, stratum.clusters)
+        } else {
+            Share::NOTHING
+        }
+    };
+    Part {
+        total: stratum.total as f64,
+        with: of(can_be[0], &with),
+        without: of(can_be[1], &without),
+    }
+}
+
+/// With ÷ with and without over all strata; `None` if the sample has neither.
+fn ratio(parts: impl Iterator<Item = Part>) -> Option<Share> {
+    let parts: Vec<Part> = parts.collect();
+    let sum = |of: fn(&Part) -> f64| parts.iter().map(|part| part.total * of(part)).sum::<f64>();
+    let (with, without) = (sum(|part| part.with.value), sum(|part| part.without.value));
+    if with + without <= 0.0 {
         return None;
     }
-    let share = with / all;
-    let (mut variance, mut equal, mut units) = (0.0, 0.0, 0);
-    for stratum in strata {
-        let weight = weight(stratum);
-        let missing = 1.0 - 1.0 / weight;
-        let domain: Vec<f64> = stratum
-            .items
-            .iter()
-            .map(|item| f64::from(u8::from(in_domain(item))))
-            .collect();
-        // What an item adds to the deviation of the ratio.
-        let residuals: Vec<f64> = stratum
-            .items
-            .iter()
-            .zip(&domain)
-            .map(|(item, member)| member * (f64::from(u8::from(has(item))) - share))
-            .collect();
-        let residuals = sums(&residuals, stratum.clusters);
-        let members = sums(&domain, stratum.clusters);
-        let n = residuals.len() as f64;
-        let mean = residuals.iter().map(|(sum, _)| sum).sum::<f64>() / n;
-        let squares: f64 = residuals.iter().map(|(sum, _)| (sum - mean).powi(2)).sum();
-        if n > 1.0 {
-            variance += missing * weight * weight * squares * n / (n - 1.0);
-        }
-        equal += missing * weight * weight * members.iter().map(|(sum, _)| sum * sum).sum::<f64>();
-        units += members.iter().filter(|(sum, _)| *sum > 0.0).count();
-    }
-    let spread = share * (1.0 - share);
-    // As many single items of equal weight as would have this variance, or, without any, as the weights leave.
-    let by_weights = all * all / equal;
-    let items = if variance > 0.0 && spread > 1e-12 {
-        spread * all * all / variance
-    } else {
-        by_weights
+    // The ratio is above t exactly if (1 − t) · with − t · without is above 0.
+    let middle = |t: f64| (1.0 - t) * with - t * without;
+    let reach = |for_it: &dyn Fn(&Part) -> f64, against: &dyn Fn(&Part) -> f64, t: f64| {
+        let squares = parts.iter().map(|part| {
+            let (one, other) = ((1.0 - t) * for_it(part), t * against(part));
+            let both = one * one + other * other + 2.0 * part.correlation() * one * other;
+            part.total * part.total * both
+        });
+        squares.sum::<f64>().sqrt()
     };
-    let (low, high) = limits(share, items, units as f64 - 1.0);
-    Some(Share {
-        value: share,
-        low,
-        high,
-    })
+    let clearly_above = |t: f64| {
+        let down = |part: &Part| part.with.value - part.with.low;
+        let up = |part: &Part| part.without.high - part.without.value;
+        middle(t) > reach(&down, &up, t)
+    };
+    let clearly_below = |t: f64| {
+        let up = |part: &Part| part.with.high - part.with.value;
+        let down = |part: &Part| part.without.value - part.without.low;
+        -middle(t) > reach(&up, &down, t)
+    };
+    Some(between(
+        with / (with + without),
+        clearly_above,
+        clearly_below,
+    ))
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::error::SampleError;
-use super::limits::{Share, bisect, check, limits, sums};
+use super::limits::{Share, between, check, share};
 use crate::statistics::clusters::Clusters;
 
 /// How [`Filter::measure`] works, in a sentence for a report.
@@ -117,59 +117,14 @@ impl Shares {
             let middle = of_kept * self.kept.value + of_dropped * self.dropped.value + constant;
             -middle > best(of_kept, self.kept).hypot(best(of_dropped, self.dropped))
         };
-        let low = if value > 0.0 && clearly_above(0.0) {
-            bisect(0.0, value, clearly_above)
-        } else {
-            0.0
-        };
-        let high = if value < 1.0 && clearly_below(1.0) {
-            bisect(1.0, value, clearly_below)
-        } else {
-            1.0
-        };
-        Share {
-            value,
-            low: low.min(value),
-            high: high.max(value),
-        }
+        between(value, clearly_above, clearly_below)
     }
 }
 
 /// The right share with its limits; of no items it is 0, and does not count.
 fn of(drawn: Drawn<'_>) -> Share {
     if drawn.total == 0 {
-        return Share {
-            value: 0.0,
-            low: 0.0,
-            high: 0.0,
-        };
+        return Share::NOTHING;
     }
-    let right: Vec<f64> = drawn
-        .right
-        .iter()
-        .map(|&right| f64::from(u8::from(right)))
-        .collect();
-    let n = right.len() as f64;
-    let share = right.iter().sum::<f64>() / n;
-    let sums = sums(&right, drawn.clusters);
-    let units = sums.len() as f64;
-    let spread = share * (1.0 - share);
-    let items = if spread > 0.0 && units > 1.0 {
-        let squares: f64 = sums
-            .iter()
-            .map(|(sum, count)| (sum - count * share).powi(2))
-            .sum();
-        let variance = squares * units / (units - 1.0) / (n * n);
-        // How much larger it is than that of single items; chance makes it smaller, and is not believed.
-        n / (variance * (n - 1.0) / spread).max(1.0)
-    } else {
-        units
-    };
-    let missing = 1.0 - n / drawn.total as f64;
-    let (low, high) = limits(share, items / missing, units - 1.0);
-    Share {
-        value: share,
-        low,
-        high,
-    }
+    share(drawn.right, drawn.total, drawn.clusters)
 }

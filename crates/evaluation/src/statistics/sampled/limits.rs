@@ -17,6 +17,15 @@ pub struct Share {
     pub high: f64,
 }
 
+impl Share {
+    /// Certainly none.
+    pub(super) const NOTHING: Self = Self {
+        value: 0.0,
+        low: 0.0,
+        high: 0.0,
+    };
+}
+
 /// The mid-P interval of Clopper and Pearson (1934; Lancaster, 1961) for a share among `items` independent items, which need not be a
 /// whole number; Student's t with `freedom` degrees makes up for a variance that was itself estimated (Korn and Graubard, 1998).
 ///
@@ -58,7 +67,7 @@ fn lower(right: f64, items: f64, tail: f64) -> f64 {
 }
 
 /// Where a condition that holds at `holds`, and no longer at `fails`, changes.
-pub(super) fn bisect(mut holds: f64, mut fails: f64, condition: impl Fn(f64) -> bool) -> f64 {
+fn bisect(mut holds: f64, mut fails: f64, condition: impl Fn(f64) -> bool) -> f64 {
     for _ in 0..100 {
         let middle = f64::midpoint(holds, fails);
         if (holds - fails).abs() < 1e-13 {
@@ -71,6 +80,53 @@ pub(super) fn bisect(mut holds: f64, mut fails: f64, condition: impl Fn(f64) -> 
         }
     }
     f64::midpoint(holds, fails)
+}
+
+/// The interval of a measure: from where it is no longer clearly above t to where it is not yet clearly below.
+pub(super) fn between(
+    value: f64,
+    clearly_above: impl Fn(f64) -> bool,
+    clearly_below: impl Fn(f64) -> bool,
+) -> Share {
+    let low = if value > 0.0 && clearly_above(0.0) {
+        bisect(0.0, value, clearly_above)
+    } else {
+        0.0
+    };
+    let high = if value < 1.0 && clearly_below(1.0) {
+        bisect(1.0, value, clearly_below)
+    } else {
+        1.0
+    };
+    Share {
+        value,
+        low: low.min(value),
+        high: high.max(value),
+    }
+}
+
+/// The share of an items' property among all `total` of a stratum, with its limits.
+pub(super) fn share(has: &[bool], total: usize, clusters: Option<&Clusters>) -> Share {
+    let has: Vec<f64> = has.iter().map(|&has| f64::from(u8::from(has))).collect();
+    let n = has.len() as f64;
+    let value = has.iter().sum::<f64>() / n;
+    let sums = sums(&has, clusters);
+    let units = sums.len() as f64;
+    let spread = value * (1.0 - value);
+    let items = if spread > 0.0 && units > 1.0 {
+        let squares: f64 = sums
+            .iter()
+            .map(|(sum, count)| (sum - count * value).powi(2))
+            .sum();
+        let variance = squares * units / (units - 1.0) / (n * n);
+        // How much larger it is than that of single items; chance makes it smaller, and is not believed.
+        n / (variance * (n - 1.0) / spread).max(1.0)
+    } else {
+        units
+    };
+    let missing = 1.0 - n / total as f64;
+    let (low, high) = limits(value, items / missing, units - 1.0);
+    Share { value, low, high }
 }
 
 /// Sums of values and numbers of items of each cluster, or of each item where there are no clusters.
