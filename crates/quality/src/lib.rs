@@ -4,6 +4,7 @@
 pub mod aspect;
 pub mod item;
 pub mod rating;
+pub mod ratings;
 pub mod sample;
 
 pub use aspect::{Aspect, Scale};
