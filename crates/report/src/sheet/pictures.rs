@@ -23,6 +23,8 @@ const STEPS: [(u32, u8); 13] = [
     (96, 50),
     (64, 40),
 ];
+/// A step is tried if so much of what the one before lets expect would fit: lower quality takes less a pixel.
+const HOPE: f64 = 0.85;
 /// Letters of base64 that a picture may take, however few there are.
 const MOST: usize = 200_000;
 /// Around a picture's letters on the page.
@@ -95,12 +97,22 @@ impl Shelf {
 
 /// The best copy of at most so many letters, or the worst.
 fn fitting(picture: &RgbImage, letters: usize) -> String {
+    let longest = picture.width().max(picture.height());
     let mut smallest = Vec::new();
-    for (side, quality) in STEPS {
+    // Size goes with area, so that what a step came to says which of the next are worth a try.
+    let mut letters_a_pixel = 0.0;
+    for (place, (side, quality)) in STEPS.into_iter().enumerate() {
+        let pixels = f64::from(side.min(longest)).powi(2);
+        let is_last = place + 1 == STEPS.len();
+        if pixels * letters_a_pixel * HOPE > letters as f64 && !is_last {
+            continue;
+        }
         smallest = jpeg(picture, side, quality);
-        if smallest.len().div_ceil(3) * 4 <= letters {
+        let size = smallest.len().div_ceil(3) * 4;
+        if size <= letters {
             break;
         }
+        letters_a_pixel = size as f64 / pixels;
     }
     base64::engine::general_purpose::STANDARD.encode(&smallest)
 }

@@ -74,7 +74,7 @@ function show(name) {
   for (const button of document.querySelectorAll('nav [data-do=save], nav [data-do=overview]')) button.disabled = rater === '';
   tell('');
   if (name === 'start') showStart();
-  if (name === 'item') showItem();
+  if (name === 'item') { showItem(); keep(); }
   if (name === 'overview') showOverview();
   byId(`${name}-title`).focus();
   byId(`${name}-title`).scrollIntoView({ block: 'nearest' });
@@ -147,7 +147,6 @@ function showItem() {
   byId('task').scrollTop = 0;
   byId('fields').replaceChildren(...item.asks.map((n) => field(item, aspects[n])));
   byId('note').value = noteOf(item);
-  keep();
   showProgress();
 }
 
@@ -315,12 +314,23 @@ byId('list').addEventListener('click', (event) => {
   if (button) go(Number(button.dataset.place));
 });
 
-// Another tab with the same sheet and name: what was said there last stands here too.
+// Another tab with the same sheet and name: what was said there last stands here too. Nothing is kept here in turn, or the tabs
+// would answer one another for ever; the item is drawn anew only if it was changed, and the focus stays in its question.
 window.addEventListener('storage', (event) => {
   if (rater === '' || event.key !== placeOf(rater) || event.newValue === null) return;
+  const item = items[at];
+  const asText = () => JSON.stringify([[...(said.get(item.key)?.values ?? [])].sort(), noteOf(item)]);
+  const before = asText();
   said = fromEntries(stored(event.key)?.items);
-  if (view === 'item' && document.activeElement !== byId('note')) showItem();
   if (view === 'overview') showOverview();
+  if (view !== 'item') return;
+  if (asText() === before) {
+    showProgress();
+    return;
+  }
+  const name = document.activeElement?.closest?.('fieldset[data-aspect]')?.dataset.aspect;
+  showItem();
+  if (name) focusField(fieldOf(aspectNamed.get(name)));
 });
 window.addEventListener('beforeunload', (event) => {
   if (storage === null && unsaved > 0) event.preventDefault();

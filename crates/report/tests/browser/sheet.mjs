@@ -344,6 +344,54 @@ await check('where nothing is kept the page says so, and files work', async () =
   assert.doesNotMatch(await other.ask("document.getElementById('warning').textContent"), /no file has/);
 });
 
+await check('two tabs of one person keep what both say', async () => {
+  const second = await tab();
+  await second.open(address);
+  await second.press('Enter');
+  await isAt(second, 1);
+  await second.press('ArrowLeft', 'ArrowRight', 'ArrowRight', 'ArrowRight', 'ArrowRight', 'ArrowRight');
+  await isAt(second, 6);
+  const values = await rate(second, 5, 2);
+  await main.until("localStorage.getItem(Object.keys(localStorage).find((k) => k.endsWith('ünder'))).includes('" + shown.items[5].key + "')");
+  await new Promise((resolve) => { setTimeout(resolve, 300); });
+  await rate(main, 0, 1);
+  await second.close();
+  const third = await tab();
+  await third.open(address);
+  await third.press('Enter');
+  await third.until("!document.getElementById('item').hidden");
+  for (const [place, wanted] of [[0, expected.get(shown.items[0].key)], [5, values]]) {
+    await third.press('0');
+    await third.ask(`document.querySelector('[data-place="${place}"]').click()`);
+    await isAt(third, place + 1);
+    assert.deepEqual(await checked(third), wanted);
+  }
+});
+
+await check('a sheet on which all is rated answers at once', async () => {
+  const all = JSON.parse(readFileSync(ratings, 'utf8'));
+  all.items = shown.items.map((item, n) => ({
+    key: item.key,
+    values: Object.fromEntries(item.asks.map((a) => shown.aspects[a]).map((aspect) =>
+      [aspect.name, aspect.is_levels ? (n % 5) + 1 : aspect.options[n % aspect.options.length]])),
+    note: 'a note',
+  }));
+  const path = join(given.work, 'all.json');
+  writeFileSync(path, JSON.stringify(all));
+  const other = await tab({ isApart: true });
+  await other.open(address);
+  await other.choose('#file', path);
+  await isAt(other, 1);
+  assert.equal(await other.ask("document.getElementById('done').textContent"), `All ${ITEMS} items are finished: save to a file and hand it in`);
+  const times = await other.ask(`[...document.querySelectorAll('#fields input')].map((radio) => {
+    const start = performance.now();
+    radio.click();
+    return performance.now() - start;
+  })`);
+  measured.milliseconds_to_answer_when_all_is_rated = median(times);
+  return `${median(times).toFixed(1)} ms an answer, kept in the browser (median of ${times.length})`;
+});
+
 // --- Texts that would do harm, and speed
 
 await check('hostile texts are text', async () => {
