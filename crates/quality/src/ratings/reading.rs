@@ -420,6 +420,29 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_was_cut_anywhere_is_refused() {
+        let whole =
+            file(&json!([{"key": "a", "values": {"knowledge": 3}, "note": "so"}])).to_string();
+        assert!(parsed(&whole).is_ok());
+        for end in 0..whole.len() {
+            let error = parsed(&whole[..end]).expect_err("cut");
+            assert!(
+                matches!(error, RatingsError::NotJson { .. }),
+                "{end}: {error}"
+            );
+        }
+        // Not even text.
+        let rubrics = Prompts::default().rubrics;
+        let error = parse(
+            b"{\"format\": \"\xff\"}",
+            Path::new("x.json"),
+            &sample(),
+            &rubrics,
+        );
+        assert!(error.is_err());
+    }
+
+    #[test]
     fn a_sheet_of_another_sample_or_of_nobody_is_refused() {
         let mut other = file(&json!([]));
         other["sample"] = json!("s2");

@@ -70,7 +70,11 @@ export class Chromium {
   }
 
   async end() {
+    const ended = new Promise((resolve) => { this.process.on('exit', resolve); });
     await this.send('Browser.close').catch(() => {});
+    const timer = setTimeout(() => this.process.kill('SIGKILL'), 10_000);
+    await ended;
+    clearTimeout(timer);
   }
 }
 
