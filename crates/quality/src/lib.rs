@@ -6,6 +6,7 @@ pub mod draw;
 pub mod item;
 pub mod measures;
 pub mod rating;
+pub mod ratings;
 pub mod sample;
 pub mod sets;
 pub mod task_types;

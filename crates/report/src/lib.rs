@@ -14,6 +14,7 @@ mod pictures;
 mod quality;
 mod run_page;
 pub mod scores;
+pub mod sheet;
 mod stages;
 mod summary;
 mod svg;
