@@ -3,6 +3,7 @@
 
 pub mod aspect;
 pub mod item;
+pub mod judge;
 pub mod rating;
 pub mod sample;
 
