@@ -2,6 +2,7 @@
 #![deny(missing_docs)]
 
 pub mod aspect;
+pub mod assessment;
 pub mod item;
 pub mod judge;
 pub mod rating;
