@@ -18,6 +18,7 @@ mod interval;
 mod means;
 mod own;
 mod parts;
+mod raters;
 mod table;
 mod truth;
 
@@ -27,9 +28,7 @@ use serde::{Deserialize, Serialize};
 use synthesis::prompts::RubricPrompts;
 use synthesis::truth::Truth;
 
-use crate::aspect::Aspect;
-use crate::judge::Unread;
-use crate::rating::{Ground, Rater, Rating};
+use crate::rating::{Ground, Rater};
 use crate::sample::Sample;
 
 pub use agreement::{Agreement, Bias, PairAgreement};
@@ -40,21 +39,7 @@ pub use interval::{Difference, Mean};
 pub use means::{MeanOf, SetDifference};
 pub use own::OwnRating;
 pub use parts::Part;
-
-/// Everything that one rater said.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct RaterRatings {
-    /// Who.
-    pub rater: Rater,
-    /// How [`Item::author`](crate::Item::author) names the rater, where that is not the rater's name: a judge may be a maker too.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub author: Option<String>,
-    /// What they said.
-    pub ratings: Vec<Rating>,
-    /// Why answers of a model could not be read.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub unread: BTreeMap<Aspect, BTreeMap<Unread, usize>>,
-}
+pub use raters::RaterRatings;
 
 /// How ratings are put together.
 #[derive(Clone, Copy, Debug)]
@@ -78,7 +63,7 @@ pub struct Assessment {
     pub seed: u64,
     /// What is compared, in the order of the sets.
     pub parts: Vec<Part>,
-    /// Who rated, models first as given, known truth last.
+    /// Who rated, in the order that was given, and known truth last.
     pub raters: Vec<Rater>,
     /// What each said of each aspect, before anything is averaged.
     pub ratings: Vec<AspectRatings>,

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::RaterRatings;
+use super::raters::RaterRatings;
 use crate::aspect::{Aspect, Scale};
 use crate::judge::Unread;
 use crate::rating::{Rater, Rating};

@@ -6,8 +6,10 @@ use synthesis::Prompts;
 use synthesis::truth::Truth;
 
 use super::*;
+use crate::aspect::Aspect;
 use crate::item::Item;
-use crate::judge::{JudgeOptions, Question, questions, read};
+use crate::judge::{JudgeOptions, Question, Unread, questions, read};
+use crate::rating::Rating;
 use crate::sample::{SetSample, Stratum};
 
 fn set(name: &str, total: usize) -> SetSample {
@@ -83,7 +85,7 @@ fn judge(
             .expect("completion")
         })
         .collect();
-    let read = read(&asked, &completions, |_| 20);
+    let read = read(&asked, &completions, &Prompts::default());
     RaterRatings {
         rater: Rater {
             ground: Ground::Model,
@@ -210,7 +212,7 @@ fn the_order_of_levels_is_a_judges_other_weakness() {
     // The best level listed first draws it up in a quarter of the pairs.
     let swayed = judge(&sample, "swayed", true, |key, question, _| {
         let at: usize = key[1..].parse().expect("a number");
-        (level(key) + usize::from(question.pass == 1 && at % 4 == 0)).to_string()
+        (level(key) + usize::from(question.pass == 1 && at.is_multiple_of(4))).to_string()
     });
     let found = assessed(&sample, &[swayed], None);
     assert_eq!(found.passes[0].turned, Turned::Levels);

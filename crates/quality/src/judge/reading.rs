@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use corpus::{Completion, FinishReason};
 use serde::{Deserialize, Serialize};
+use synthesis::Prompts;
 
 use super::Question;
 use crate::aspect::{Aspect, Scale};
@@ -45,15 +46,11 @@ pub struct Reading {
     pub unread: BTreeMap<Aspect, BTreeMap<Unread, usize>>,
 }
 
-/// Reads completions strictly: a number (or yes or no) alone, or a line of that kind for each task in its order. `num_classes` is the
-/// length of the list of an aspect that has one.
+/// Reads completions strictly: a number (or yes or no) alone, or a line of that kind for each task in its order. The prompts are those of
+/// the requests: they have the lists.
 ///
 /// Nothing is guessed: an answer in prose that holds a number is not read, for the number may be anything.
-pub fn read(
-    questions: &[Question],
-    completions: &[Completion],
-    num_classes: impl Fn(Aspect) -> usize,
-) -> Reading {
+pub fn read(questions: &[Question], completions: &[Completion], prompts: &Prompts) -> Reading {
     let by_id: HashMap<&str, &Completion> = completions
         .iter()
         .rev()
@@ -65,7 +62,10 @@ pub fn read(
         let highest = match question.aspect.scale() {
             Scale::Levels => 5,
             Scale::YesNo => 2,
-            Scale::Classes => num_classes(question.aspect),
+            Scale::Classes => match question.aspect {
+                Aspect::ImageDomain => prompts.rubrics.image_domain.options.len(),
+                _ => prompts.rubrics.task_type.options.len(),
+            },
         };
         let answers = answers(question, completion, highest);
         for (at, key) in question.keys.iter().enumerate() {

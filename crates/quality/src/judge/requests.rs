@@ -111,7 +111,7 @@ fn worded(question: &Question, items: &[&Item], prompts: &RubricPrompts) -> (Vec
     (shown, format!("{marks}{gap}{}", text.trim()))
 }
 
-/// What is asked, and the levels, words or entries, a line each.
+/// What is asked, and the levels, words or entries, a line each and the worst first.
 fn scale(aspect: Aspect, is_turned: bool, prompts: &RubricPrompts) -> (&str, String) {
     let numbered = |options: &[String]| {
         let lines = options.iter().enumerate();
@@ -135,8 +135,8 @@ fn scale(aspect: Aspect, is_turned: bool, prompts: &RubricPrompts) -> (&str, Str
         Aspect::Consistency => (
             &prompts.consistency.question,
             vec![
-                format!("yes: {}", prompts.consistency.yes),
                 format!("no: {}", prompts.consistency.no),
+                format!("yes: {}", prompts.consistency.yes),
             ],
         ),
         Aspect::TaskType => (

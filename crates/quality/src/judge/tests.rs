@@ -2,6 +2,7 @@ use corpus::Completion;
 use serde_json::json;
 use synthesis::Prompts;
 
+use super::Unread::{OutOfRange, Prose, WrongLines};
 use super::*;
 use crate::item::Item;
 use crate::sample::{Sample, SetSample};
@@ -100,7 +101,7 @@ fn a_picture_is_asked_for_once_and_its_domain_is_every_tasks() {
     let read = read(
         &found,
         &[completion("image-domain/0/a1", "18", "stop")],
-        |_| 20,
+        &Prompts::default(),
     );
     let values: Vec<_> = read.ratings.iter().map(|r| (&*r.key, r.value)).collect();
     assert_eq!(values, [("a1", Some(18)), ("b1", Some(18)), ("b2", None)]);
@@ -207,6 +208,7 @@ fn each_answer_of_a_triplet_is_judged_apart_and_both_without_the_picture() {
         "Question: Which?\nLong answer: It is\n    red.\nShort answer: red\n\nDoes the short answer follow"
     ));
     assert!(both.ends_with("\nReply with yes or no alone."), "{both}");
+    assert!(both.contains("answer?\nno: it does not") && both.contains("\nyes: it follows"));
 }
 
 #[test]
@@ -241,7 +243,7 @@ fn only_the_asked_form_is_read() {
             is_shared: false,
         };
         let answer = completion(&question.id(), text, "stop");
-        let found = read(&[question], &[answer], |_| 20);
+        let found = read(&[question], &[answer], &Prompts::default());
         let values: Vec<Option<usize>> = found.ratings.iter().map(|r| r.value).collect();
         let wanted: Vec<Option<usize>> = expected.iter().map(|one| one.ok()).collect();
         assert_eq!(values, wanted, "{text}");
@@ -252,7 +254,6 @@ fn only_the_asked_form_is_read() {
         }
         assert_eq!(reasons, wanted, "{text}");
     };
-    use Unread::{OutOfRange, Prose, WrongLines};
     let a = Aspect::Accuracy;
     check(a, 1, " 4.\n", &[Ok(4)]);
     check(a, 1, "6", &[Err(OutOfRange)]);
@@ -297,7 +298,7 @@ fn who_does_not_answer_is_counted_by_why() {
         completion("knowledge/0/b", "", "content_filter"),
         completion("knowledge/0/c", "", "error"),
     ];
-    let found = read(&all, &answers, |_| 20);
+    let found = read(&all, &answers, &Prompts::default());
     assert!(found.ratings.iter().all(|rating| rating.value.is_none()));
     let reasons: Vec<(Unread, usize)> = found.unread[&Aspect::Knowledge]
         .iter()
@@ -322,7 +323,7 @@ fn places_are_kept_with_the_ratings() {
         .iter()
         .map(|question| completion(&question.id(), "1: 4\n2: 2", "stop"))
         .collect();
-    let read = read(&found, &answers, |_| 20);
+    let read = read(&found, &answers, &Prompts::default());
     let rows: Vec<(&str, usize, usize, Option<usize>)> = read
         .ratings
         .iter()

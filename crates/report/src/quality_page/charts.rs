@@ -9,13 +9,13 @@ use quality::assessment::{Assessment, ClassCounts};
 use super::sections::{title, who};
 use crate::svg::{COLOURS, escape, mark};
 
-const WIDTH: f64 = 620.0;
+const WIDTH: f64 = 660.0;
 /// Where bars begin.
-const LEFT: f64 = 210.0;
+const LEFT: f64 = 250.0;
 /// Height of a bar.
 const BAR: f64 = 12.0;
 /// Letters of a class that fit before its bars.
-const NAME: usize = 34;
+const NAME: usize = 38;
 /// Letters of a part in the legend.
 const PART: usize = 70;
 

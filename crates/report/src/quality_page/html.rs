@@ -30,7 +30,7 @@ pub fn html(page: &QualityPage<'_>) -> String {
         @if !found.warnings.is_empty() {
             details open[found.warnings.len() <= SHOWN] {
                 summary.h2 { "What to know before using the numbers (" (found.warnings.len()) ")" }
-                ul.warnings { @for warning in &found.warnings { li { (warning) "." } } }
+                ul.warnings { @for warning in &found.warnings { li { (with_code(warning)) "." } } }
             }
         }
         h2 { "Quality by rater" }
@@ -89,10 +89,10 @@ fn rows(table: &Table) -> Markup {
     let own = table.rows.len() - table.published;
     html! {
         div.scroll tabindex="0" { table.systems.first {
-            thead { tr { @for head in &table.header { th { (head) } } } }
+            thead { tr { @for (at, head) in table.header.iter().enumerate() { th.text[is_words(table, at)] { (head) } } } }
             tbody {
                 @for (at, row) in table.rows.iter().enumerate() {
-                    tr.published[at >= own] { @for (at, one) in row.iter().enumerate() { (cell(at, one)) } }
+                    tr.published[at >= own] { @for (at, one) in row.iter().enumerate() { (cell(one, is_words(table, at))) } }
                 }
             }
         } }
@@ -100,13 +100,26 @@ fn rows(table: &Table) -> Markup {
     }
 }
 
-fn cell(at: usize, cell: &Cell) -> Markup {
-    // Words go to the left, numbers to the right.
-    let is_text = at == 0 || cell.text.starts_with(char::is_alphabetic);
+/// Whether a column has words, which go to the left, and not numbers.
+fn is_words(table: &Table, at: usize) -> bool {
+    let mut cells = table.rows.iter().filter_map(|row| row.get(at));
+    at == 0 || cells.any(|cell| cell.text.starts_with(char::is_alphabetic))
+}
+
+fn cell(cell: &Cell, is_words: bool) -> Markup {
     html! {
-        td.text[is_text] {
+        td.text[is_words] {
             span class=(cell.class) { (cell.text) }
             @if !cell.small.is_empty() { span.range { (cell.small) } }
+        }
+    }
+}
+
+/// What stands between backticks is a name.
+fn with_code(text: &str) -> Markup {
+    html! {
+        @for (at, part) in text.split('`').enumerate() {
+            @if at % 2 == 1 { code { (part) } } @else { (part) }
         }
     }
 }
@@ -122,9 +135,6 @@ fn plain(table: &PlainTable) -> Markup {
 }
 
 fn curve_of(filter: &FilterQuality) -> Markup {
-    if filter.curve.len() < 2 {
-        return html! {};
-    }
     let points = |value: fn(&ThresholdPoint) -> Option<f64>| {
         let point = |p: &ThresholdPoint| Some((100.0 * p.recall?.value, value(p)?));
         filter.curve.iter().filter_map(point).collect()
@@ -146,6 +156,9 @@ fn curve_of(filter: &FilterQuality) -> Markup {
         points: points(|p| Some(p.threshold)),
         ..precision.clone()
     };
+    if precision.points.len() < 2 {
+        return html! {};
+    }
     html! {
         div.charts {
             @for curve in [&precision, &threshold] {
@@ -190,7 +203,7 @@ fn item_of(item: &Item) -> Markup {
                 dt { "precise" } dd { (precise) }
             }
             @if let Some(kept) = item.kept {
-                dt { "filter" }
+                dt { "the filter" }
                 dd { (if kept { "kept" } else { "dropped" }) }
             }
         }

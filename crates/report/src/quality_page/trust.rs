@@ -1,10 +1,9 @@
 //! How far raters can be trusted: their answers, what the order does to them, their own work, their agreement.
 
 use quality::Aspect;
-use quality::assessment::{Assessment, Turned};
+use quality::assessment::{Assessment, Difference, Turned};
 
 use super::sections::{Cell, Table, range, table, title, who};
-use crate::html::sign;
 use crate::number::or_dash;
 
 /// What each rater's answers are like, and what the order does to a model.
@@ -67,11 +66,11 @@ pub(super) fn behaviour(found: &Assessment) -> Vec<Table> {
             let excess = of
                 .excess
                 .as_ref()
-                .map_or_else(|| Cell::plain("cannot be told"), Cell::difference);
+                .map_or_else(|| Cell::plain("cannot be told"), unmarked);
             vec![
                 Cell::plain(who(&of.rater)),
                 Cell::plain(title(of.aspect)),
-                Cell::difference(&of.difference),
+                unmarked(&of.difference),
                 excess,
             ]
         })
@@ -138,7 +137,7 @@ pub(super) fn agreement(found: &Assessment) -> Vec<Table> {
                 Cell::plain(who(&pair.other)),
                 Cell::plain(or_dash(pair.kappa, 3)),
                 Cell::plain(same),
-                difference.map_or_else(|| Cell::plain("–"), Cell::difference),
+                difference.map_or_else(|| Cell::plain("–"), unmarked),
                 Cell::plain(pair.items.to_string()),
             ]
         }));
@@ -150,7 +149,7 @@ pub(super) fn agreement(found: &Assessment) -> Vec<Table> {
                 Cell {
                     text: format!("{:+.1}", bias.bias),
                     small: interval.map_or_else(String::new, |of| range(of, true)),
-                    class: interval.map_or("", sign),
+                    class: "",
                 },
                 Cell::plain(bias.items.to_string()),
             ]
@@ -179,6 +178,14 @@ pub(super) fn agreement(found: &Assessment) -> Vec<Table> {
     .into_iter()
     .flatten()
     .collect()
+}
+
+/// A difference that is neither good nor bad.
+fn unmarked(found: &Difference) -> Cell {
+    Cell {
+        class: "",
+        ..Cell::difference(found)
+    }
 }
 
 /// The names of a list's numbers; a level is its number.
