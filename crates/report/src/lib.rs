@@ -12,6 +12,7 @@ pub mod lab;
 mod number;
 mod pictures;
 mod quality;
+pub mod quality_page;
 mod run_page;
 pub mod scores;
 pub mod sheet;
