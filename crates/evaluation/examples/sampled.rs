@@ -2,7 +2,13 @@
 //!
 //!     cargo run --release -p adamllm-evaluation --example sampled -- [REPETITIONS]
 //!
-//! RESULT
+//! With 10,000 repetitions in 96 worlds of independent items, drawn singly, 94.8 to 96.6 % of the intervals of F1, accuracy and the
+//! right share before the filter hold the truth, and 92.8 to 96.8 % of recall (one world is below 93). Of precision it is 93.0 to 97.0 %,
+//! but 91.9 to 92.8 % in the eight worlds of which 6,000 or 14,000 items are kept and 97 % of these right: there one wrong item more
+//! or less among 100 moves the coverage of any interval by 5 points. Of items of pairs that have several it is 94.9 to 97.3 %, and up to
+//! 99.6 % where a third of the kept items were drawn or 97 % are right. Of whole pairs, 33 a side, it is 92.8 to 95.8 %, and 97.4 to
+//! 98.9 % where 97 % are right. Along the threshold curve it is nowhere lower than at the filter's own threshold (of whole pairs
+//! measured with 2,000 repetitions), and 97 to 100 % where the measure turns on a handful of drawn items.
 
 #![expect(clippy::print_stdout, reason = "the table is what this program is for")]
 
