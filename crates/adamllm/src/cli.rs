@@ -12,6 +12,7 @@ use crate::flags::{Shared, positive};
 use crate::inspect_data::InspectData;
 use crate::lab::Lab;
 use crate::plan::Plan;
+use crate::quality::Quality;
 use crate::{convert_model, scores};
 
 /// Adapts a multimodal LLM to a domain from image-caption pairs, with the evidence that it is better.
@@ -112,6 +113,10 @@ pub enum Command {
     ///
     /// Example: adamllm lab recipes/paper/toy/ablations.toml --lab-dir labs/ablations
     Lab(Lab),
+    /// How good sets of tasks are: measured, judged by a model and by people, held against what is true.
+    ///
+    /// Example: adamllm quality ours=runs/my seeds=seeds.jsonl --run-dir runs/quality
+    Quality(Quality),
     /// Whether this machine can do the work: ends in "ready" or in a list of what to mend.
     ///
     /// Measures matrix products in both dtypes and learns one picture by heart, in about 20 seconds.

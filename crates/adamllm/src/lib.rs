@@ -30,6 +30,7 @@ pub mod plan;
 pub mod plan_pages;
 pub mod planned;
 pub mod program;
+pub mod quality;
 mod reading;
 pub mod recipes;
 pub mod reference;

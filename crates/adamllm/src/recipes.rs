@@ -41,6 +41,17 @@ pub fn load_most(
         .map_err(|errors| refused(path, &errors))
 }
 
+/// The recipe that flags alone make; paths are relative to where the command runs.
+pub fn of_flags(
+    overrides: &[String],
+    automatic: Automatic,
+    fitting: Fitting<'static>,
+) -> Result<Recipe> {
+    let surroundings = environment::surroundings(automatic, fitting);
+    let read = Recipe::read("", overrides, Path::new(""), &surroundings);
+    read.map_err(|errors| anyhow!("{}", errors.join("\n")))
+}
+
 /// The values of a resolved recipe as it is kept in a run folder, without their origins.
 pub fn values(resolution: &Value) -> Value {
     let keys = resolution.as_object().into_iter().flatten();

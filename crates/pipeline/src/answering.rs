@@ -11,12 +11,13 @@ use processor::Processor;
 use run::events::Reporter;
 
 use crate::by_likelihood::ByLikelihood;
-use crate::endpoints::{AskedThere, tell};
+use crate::endpoints::{self, AskedPlace, AskedThere, Place, tell};
 use crate::error::{Error, Result};
 use crate::generation::Generation;
 use crate::likelihood;
 use crate::remote::{Remote, RemoteRanking};
 use crate::runner::{self, Progress};
+use crate::stage::Site;
 
 /// Who answers, and how.
 pub enum Answerer<'a> {
@@ -51,6 +52,26 @@ pub struct There {
 }
 
 impl There {
+    /// Of a stage, after a look whether it can be asked.
+    ///
+    /// Gives [`Error::EndpointSetting`] and [`Error::Endpoint`].
+    pub(crate) fn open(site: &Site<'_>, asked: AskedPlace<'_>, seed: u64) -> Result<Self> {
+        let place = Place {
+            section: asked.section,
+            place: asked.place,
+            seed,
+            control_tokens: &[],
+        };
+        let books = site.run.join(endpoints::FOLDER);
+        let mut there = Self {
+            section: asked.section.to_owned(),
+            client: site.engine.endpoints.client(place, &books)?,
+            block: site.engine.generation.block,
+        };
+        there.probe(asked.need, site.report)?;
+        Ok(there)
+    }
+
     /// Looks whether the model can be asked, and what its endpoints know.
     ///
     /// Gives [`Error::Endpoint`].

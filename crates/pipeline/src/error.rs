@@ -180,6 +180,15 @@ pub enum Error {
     /// A file of records cannot be read or written.
     #[error(transparent)]
     Corpus(#[from] corpus::Error),
+    /// A set of tasks cannot be judged.
+    #[error(transparent)]
+    Sets(#[from] quality::sets::Error),
+    /// A file of ratings cannot be used.
+    #[error(transparent)]
+    Ratings(#[from] quality::ratings::RatingsError),
+    /// The sample makes no sheet.
+    #[error(transparent)]
+    Sheet(#[from] report::sheet::SheetError),
     /// The pictures of records cannot be read.
     #[error("pictures of {role}")]
     Pictures {

@@ -160,6 +160,19 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
+    /// A file by its bytes, or a folder by its files.
+    ///
+    /// Gives [`Error::Corpus`].
+    pub fn data(&mut self, role: &str, path: &Path) -> Result<()> {
+        let digest = if path.is_dir() {
+            self.digests.tree(path)?
+        } else {
+            self.digests.file(path)?
+        };
+        self.reads.contents.insert(role.to_owned(), digest);
+        Ok(())
+    }
+
     /// Records, by what they say and, apart, by what their pictures show: wherever either lies.
     ///
     /// Gives what [`Reader::rows`] gives, and [`Error::Io`] where a picture cannot be named in the run folder.

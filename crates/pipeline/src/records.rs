@@ -36,7 +36,7 @@ macro_rules! pictured {
         }
     )*};
 }
-pictured!(Pair, Seed, Sample, Request, Item);
+pictured!(Pair, Seed, Sample, Request, Item, quality::Item);
 
 /// Writes records; pictures are named relative to the file, which lies in the run folder as they do.
 ///
@@ -72,7 +72,7 @@ pub fn read<T: Pictured + DeserializeOwned>(path: &Path) -> Result<Vec<T>> {
 }
 
 /// `to` as it is named in `folder`; both are full paths.
-fn relative(to: &Path, folder: &Path) -> Result<PathBuf> {
+pub(crate) fn relative(to: &Path, folder: &Path) -> Result<PathBuf> {
     if !to.is_absolute() || !folder.is_absolute() {
         return Err(Error::NotFull {
             path: to.to_owned(),

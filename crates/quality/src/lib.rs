@@ -25,4 +25,4 @@ pub use item::Item;
 pub use measures::{Measurer, Measures};
 pub use rating::{Ground, Rater, Rating};
 pub use sample::{Sample, SetSample, Stratum};
-pub use sets::{Source, read};
+pub use sets::{Joining, Source, read, sources, write_pictures};

@@ -12,6 +12,7 @@ mod repeats;
 mod spread;
 mod words;
 
+use evaluation::metrics::self_bleu;
 use std::collections::{BTreeMap, HashSet};
 
 use corpus::seed::hash;
@@ -264,11 +265,11 @@ impl Measurer {
     }
 }
 
-/// Reads a set and measures it, without self-BLEU.
+/// Reads a set and measures it.
 pub fn measure(source: &Source, seed: u64) -> Result<(Measures, Read), Error> {
     let mut measurer = Measurer::new(&source.name, seed);
     let read = read(source, |item| measurer.add(&item))?;
-    Ok((measurer.finish(), read))
+    Ok((measurer.finish_with(|texts| self_bleu(texts)), read))
 }
 
 /// Counts a name, unless there are too many already.

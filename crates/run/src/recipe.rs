@@ -20,7 +20,10 @@ mod endpoint_keys;
 mod endpoints;
 mod maker_keys;
 mod making;
+
+mod judging;
 mod picture_format;
+mod quality_keys;
 
 mod key;
 mod stages;
@@ -47,6 +50,7 @@ mod stage_values;
 mod synthesizer;
 mod unread;
 mod unread_maker;
+mod unread_quality;
 mod unread_rule;
 mod unread_synthesizer;
 mod values;
@@ -70,6 +74,7 @@ pub use family::{Family, Found};
 pub use fit_choice::FitChoice;
 pub use fitted::Fitted;
 pub use fitting::Fitting;
+pub use judging::{Judging, NamedData};
 pub use key::{Key, Preset};
 pub use keys::{DEMO, help_of, keys};
 pub use making::Making;

@@ -117,7 +117,7 @@ pub fn holds(text: &str, phrase: &str) -> bool {
 }
 
 /// Runs of letters and digits, in lower case.
-pub(crate) fn words(text: &str) -> Vec<String> {
+pub fn words(text: &str) -> Vec<String> {
     text.split(|c: char| !c.is_alphanumeric())
         .filter(|w| !w.is_empty())
         .map(str::to_lowercase)

@@ -17,6 +17,7 @@ mod lab;
 mod perplexity;
 mod preview;
 mod products;
+mod quality;
 mod road;
 
 use std::process::ExitCode;
@@ -70,6 +71,7 @@ fn command(cli: &Cli) -> Result<(), Error> {
             inspect_model::run(shared, folder, *tensors)
         }
         Command::Lab(arguments) => lab::run(shared, arguments),
+        Command::Quality(arguments) => quality::run(shared, arguments),
         Command::Doctor => doctor::run(shared),
         Command::Score(_)
         | Command::Compare(_)

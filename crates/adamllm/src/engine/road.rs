@@ -100,12 +100,15 @@ pub fn up_to(shared: &Shared, stage: &Stage, until: &str) -> Result<()> {
 }
 
 /// What of a recipe is asked for.
-struct Invocation {
-    limit: Option<usize>,
-    span: Span,
-    is_dry: bool,
+pub struct Invocation {
+    /// At most so many records.
+    pub limit: Option<usize>,
+    /// Which stages.
+    pub span: Span,
+    /// Whether it is planned alone.
+    pub is_dry: bool,
     /// Whether it begins although a cap is below what endpoints are forecast to take.
-    yes: bool,
+    pub yes: bool,
 }
 
 fn stages(shared: &Shared, stage: &Stage, asked: &Invocation) -> Result<()> {
@@ -205,7 +208,8 @@ fn engine(
     Ok(engine)
 }
 
-fn walk(
+/// Goes through the stages of a recipe, or says what they would do.
+pub fn walk(
     shared: &Shared,
     device: torch::Device,
     recipe: &Recipe,

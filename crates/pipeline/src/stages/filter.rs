@@ -17,7 +17,7 @@ use synthesis::{JudgeKind, JudgeOptions, KeepRule, Prompts, SyntheticTask};
 use super::synthesize::{Synthesize, TASKS, TRIPLETS};
 use crate::answering::{Answerer, Local, There};
 use crate::bad_records::tell_left_out;
-use crate::endpoints::{self, AskedPlace, AskedThere, Place};
+use crate::endpoints::{AskedPlace, AskedThere};
 use crate::error::{Error, Imbalance, Result};
 use crate::estimate::{Asked, Estimate};
 use crate::reader::Reader;
@@ -216,22 +216,8 @@ impl Stage for Filter {
                 .note("no judge is named: the general model itself judges");
         }
         let opened;
-        let mut answerer = if let Some(place) = &self.endpoint {
-            let mut there = There {
-                section: SECTION.to_owned(),
-                client: site.engine.endpoints.client(
-                    Place {
-                        section: SECTION,
-                        place,
-                        seed: self.seed,
-                        control_tokens: &[],
-                    },
-                    &site.run.join(endpoints::FOLDER),
-                )?,
-                block: site.engine.generation.block,
-            };
-            there.probe(self.need(), site.report)?;
-            Answerer::Endpoint(there)
+        let mut answerer = if let Some(asked) = Stage::endpoint(self) {
+            Answerer::Endpoint(There::open(site, asked, self.seed)?)
         } else {
             opened = site.engine.open(&self.judge)?;
             Answerer::Local(Local {

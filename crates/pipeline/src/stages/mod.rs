@@ -1,13 +1,17 @@
 //! The stages of a run, one file each, and the graph that a recipe makes of them.
 
 pub mod answer;
+pub mod answerable;
+pub mod assess;
 pub mod filter;
+pub mod judge;
 pub mod matched;
 pub mod mix;
 pub mod pairs;
 pub mod part;
 pub mod quality;
 pub mod report;
+pub mod sample;
 pub mod score;
 pub mod synthesize;
 pub mod train;
@@ -26,13 +30,17 @@ use crate::sources::Sources;
 use crate::stage::{AnyStage, Link, Stage};
 use crate::tasks::Tasks;
 
+use self::quality::Quality;
 use answer::Answer;
+use answerable::Answerable;
+use assess::Assess;
 use filter::Filter;
+use judge::Judge;
 use matched::Matched;
 use mix::Mix;
 use pairs::Pairs;
-use quality::Quality;
 use report::Report;
+use sample::{DrawSample, Made as MadeData};
 use score::{ADAPTED, BASE, BLIND, Between, Score};
 use synthesize::Synthesize;
 use train::Train;
@@ -71,6 +79,10 @@ impl Stages {
             graph: Graph::default(),
             pairs: None,
         };
+        if recipe.is_of_quality() {
+            made.judging(recipe, &sources, run, None)?;
+            return Ok(made);
+        }
         if recipe.pairs.is_empty() {
             made.add(TuneSynthesizer::of(recipe, &sources))?;
             return Ok(made);
@@ -132,6 +144,17 @@ impl Stages {
         } else {
             None
         };
+        if recipe.judges_data() {
+            let maker = recipe.making.maker;
+            let own = recipe.mix.synthetic.then(|| MadeData {
+                pairs: pairs.clone(),
+                synthesized: synthesized.clone(),
+                kept: kept.clone(),
+                is_judged: maker.gives_triplets() && recipe.filter.enabled,
+                is_of_triplets: maker.gives_triplets(),
+            });
+            made.judging(recipe, &sources, run, own)?;
+        }
         let of = report::Of {
             pairs: pairs.clone(),
             tuned,
@@ -143,6 +166,28 @@ impl Stages {
         };
         made.add(Report::of(recipe, of, tasks()))?;
         Ok(made)
+    }
+
+    /// The stages that judge data.
+    fn judging(
+        &mut self,
+        recipe: &Recipe,
+        sources: &Sources,
+        run: &Path,
+        own: Option<MadeData>,
+    ) -> Result<()> {
+        let sample = self.add(DrawSample::of(recipe, sources, own))?;
+        let judge = if recipe.judging.has_judge() {
+            Some(self.add(Judge::of(recipe, run, sample.clone())?)?)
+        } else {
+            None
+        };
+        let answerable = match &recipe.judging.answerer {
+            Some(model) => Some(self.add(Answerable::of(recipe, run, model, sample.clone()))?),
+            None => None,
+        };
+        self.add(Assess::of(recipe, sample, judge, answerable))?;
+        Ok(())
     }
 
     fn add<S: Stage + 'static>(&mut self, stage: S) -> Result<Link<S>> {

@@ -5,6 +5,8 @@
 mod charts;
 mod html;
 mod markdown;
+mod measures;
+mod published;
 mod sections;
 mod trust;
 
@@ -16,6 +18,8 @@ use serde::Serialize;
 
 pub use html::html;
 pub use markdown::markdown;
+pub use measures::measures;
+pub use published::published;
 
 /// Everything that the page shows.
 #[derive(Debug)]

@@ -14,6 +14,7 @@ use super::endpoint_keys::is_of_transport;
 use super::endpoints::{self, EndpointPlace, EndpointSettings};
 use super::family::{Family, Found};
 use super::fitted::{self, Asked, Fitted};
+use super::judging::Judging;
 use super::keys::{DEMO, key};
 use super::making::Making;
 use super::optimizer_choices;
@@ -75,6 +76,8 @@ pub struct Recipe {
     pub stages: Vec<TrainStage>,
     /// `[evaluate]`.
     pub evaluate: Evaluate,
+    /// `[quality]`.
+    pub judging: Judging,
     /// `[generate]`.
     pub generate: Generate,
     /// `[endpoints]`.
@@ -265,6 +268,7 @@ impl Recipe {
                 after_each_stage: get.flag("evaluate.after_each_stage"),
                 quality: get.flag("evaluate.quality"),
             },
+            judging: get.judging(),
             endpoints: get.endpoint_settings(),
             resolution: Resolution::new(),
             fits: Vec::new(),
@@ -277,8 +281,9 @@ impl Recipe {
         } = get;
         recipe.resolution = resolution;
         let tunes = recipe.tunes();
+        let is_of_quality = recipe.is_of_quality();
         for (key, is_needed) in [("model.checkpoint", true), ("data.pairs", !tunes)] {
-            if is_needed && !recipe.resolution.contains_key(key) {
+            if is_needed && !is_of_quality && !recipe.resolution.contains_key(key) {
                 errors.push(format!(
                     "`{key}` is missing; it is one of the two keys that every recipe needs{}",
                     if key == "data.pairs" {
@@ -295,7 +300,8 @@ impl Recipe {
         let is_named = given.checkpoint.is_some() || given.endpoint.is_some();
         let has_synthesizer = is_named || tunes || !given.tuned;
         let is_by_synthesizer = recipe.making.is_by_synthesizer();
-        if !demo && !has_synthesizer && recipe.mix.synthetic && is_by_synthesizer {
+        if !is_of_quality && !demo && !has_synthesizer && recipe.mix.synthetic && is_by_synthesizer
+        {
             errors.push(
                 "a `model.checkpoint` other than the demo base needs a synthesizer: name a tuned one in \
                  `synthesizer.checkpoint` or `synthesizer.endpoint`, or seed data to tune one in `synthesizer.seed_data`; or \
@@ -342,6 +348,7 @@ impl Recipe {
         }
         let is_made = recipe.mix.synthetic && !recipe.pairs.is_empty();
         errors.extend(recipe.making.problems(is_made));
+        errors.extend(recipe.judging.problems());
         errors.extend(endpoints::both_given(&recipe.resolution));
         let places: Vec<_> = recipe.endpoint_places().collect();
         errors.extend(endpoints::problems(
@@ -447,6 +454,17 @@ impl Recipe {
     /// Whether there is synthetic data and it is measured against the truth.
     pub fn measures_quality(&self) -> bool {
         self.evaluate.quality && self.mix.synthetic && !self.pairs.is_empty()
+    }
+
+    /// Whether data is judged: sets that lie somewhere, or what the run synthesizes.
+    pub fn judges_data(&self) -> bool {
+        let makes = self.mix.synthetic && !self.pairs.is_empty();
+        !self.judging.data.is_empty() || makes && self.judging.has_judge()
+    }
+
+    /// Whether it is about nothing but the quality of data that lies somewhere.
+    pub fn is_of_quality(&self) -> bool {
+        self.pairs.is_empty() && !self.judging.data.is_empty() && !self.tunes()
     }
 
     /// Whether the model is the shipped demo base.

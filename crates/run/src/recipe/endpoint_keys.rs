@@ -73,6 +73,18 @@ pub(super) const OF_MAKER: &[Key] = of_place!(
     )
 );
 
+pub(super) const OF_QUALITY: &[Key] = of_place!(
+    "quality",
+    "the judge of data",
+    key!(
+        "quality.send_images",
+        Shape::Flag,
+        "false",
+        OURS,
+        "whether pictures may leave this machine for `quality.endpoint`, encoded anew and without what else their files hold"
+    )
+);
+
 pub(super) const OF_FILTER: &[Key] = of_place!("filter", "the judge");
 
 pub(super) const OF_ENDPOINTS: &[Key] = &[
@@ -191,10 +203,11 @@ pub(super) const OF_ENDPOINTS: &[Key] = &[
 ];
 
 /// What of the endpoints' keys an answer depends on. All others say where, how fast or for how much it comes.
-const LASTING: [&str; 5] = [
+const LASTING: [&str; 6] = [
     "synthesizer.endpoint_model",
     "maker.endpoint_model",
     "filter.endpoint_model",
+    "quality.endpoint_model",
     "endpoints.picture_format",
     "endpoints.max_picture_side",
 ];
@@ -202,7 +215,13 @@ const LASTING: [&str; 5] = [
 /// Whether a key is one of the endpoints' keys that change no answer: addresses, prices, caps, limits, timeouts, names of
 /// keys. They are in no identity.
 pub fn is_of_transport(key: &str) -> bool {
-    let all = [OF_SYNTHESIZER, OF_MAKER, OF_FILTER, OF_ENDPOINTS];
+    let all = [
+        OF_SYNTHESIZER,
+        OF_MAKER,
+        OF_FILTER,
+        OF_QUALITY,
+        OF_ENDPOINTS,
+    ];
     let mut all = all.into_iter().flatten();
     !LASTING.contains(&key) && all.any(|one| one.name == key)
 }

@@ -235,7 +235,7 @@ pub(super) fn problems(
 
 /// What is wrong where a model is both loaded and asked at an endpoint.
 pub(super) fn both_given(resolution: &Resolution) -> Vec<String> {
-    let sections = ["synthesizer", "maker", "filter"].into_iter();
+    let sections = ["synthesizer", "maker", "filter", "quality"].into_iter();
     let has = |section: &str, name: &str| resolution.contains_key(&format!("{section}.{name}"));
     let both = sections.filter(|section| has(section, "checkpoint") && has(section, "endpoint"));
     both.map(|section| {

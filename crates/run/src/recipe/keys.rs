@@ -6,10 +6,11 @@ use synthesis::{
 };
 
 use super::dtype::DtypeChoice;
-use super::endpoint_keys::{OF_ENDPOINTS, OF_FILTER, OF_MAKER, OF_SYNTHESIZER};
+use super::endpoint_keys::{OF_ENDPOINTS, OF_FILTER, OF_MAKER, OF_QUALITY, OF_SYNTHESIZER};
 use super::family::Family;
 use super::key::{Key, MANY, OURS, Preset, key};
 use super::maker_keys::MAKER;
+use super::quality_keys::QUALITY;
 use super::shape::Shape;
 use super::stage_keys::{OF_STAGES, key_of_stage};
 use super::training_keys::{TRAINING, TUNING};
@@ -419,6 +420,8 @@ pub fn keys() -> impl Iterator<Item = &'static Key> {
         TRAINING,
         OF_STAGES,
         EVALUATION,
+        QUALITY,
+        OF_QUALITY,
         GENERATION,
         OF_ENDPOINTS,
     ]

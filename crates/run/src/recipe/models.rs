@@ -24,6 +24,7 @@ impl Recipe {
                 synthetic && maker.asks().is_some(),
             ),
             ("filter", &self.filter.endpoint, judged),
+            ("quality", &self.judging.endpoint, self.judges_data()),
         ];
         let asked = all.into_iter().filter(|(_, _, is_asked)| *is_asked);
         asked.filter_map(|(section, place, _)| Some((section, place.as_ref()?)))
@@ -45,6 +46,8 @@ impl Recipe {
             self.synthesizer.checkpoint.as_ref(),
             self.making.checkpoint.as_ref(),
             self.filter.checkpoint.as_ref(),
+            self.judging.checkpoint.as_ref(),
+            self.judging.answerer.as_ref(),
         ];
         let type_of = |folder: &PathBuf| {
             if folder == Path::new(DEMO) {

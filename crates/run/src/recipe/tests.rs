@@ -10,6 +10,7 @@ mod machines;
 mod makers;
 mod optimizer_choices;
 mod paper;
+mod quality;
 mod stages;
 mod unread;
 

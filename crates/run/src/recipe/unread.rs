@@ -10,6 +10,7 @@ use super::shape::listed;
 use super::stages::{PIPELINE, STAGES, StageData, section_of};
 use super::training::Scheduler;
 use super::unread_maker::{maker_of, of_maker};
+use super::unread_quality;
 use super::unread_rule::{Unread, Values, unread};
 use super::unread_synthesizer;
 
@@ -48,7 +49,7 @@ pub(super) fn problems(resolution: &Resolution, model_types: &[String]) -> Vec<S
 
 /// In the order in which they are told of: a key is told of once.
 fn all(recipe: Values<'_>, model_types: &[String]) -> Vec<Unread> {
-    let mut all = Vec::new();
+    let mut all = unread_quality::of_quality(recipe);
     if !recipe.has("data.pairs") {
         all.push(unread(
             &[
@@ -56,7 +57,6 @@ fn all(recipe: Values<'_>, model_types: &[String]) -> Vec<Unread> {
                 "data.columns",
                 "data.held_out",
                 "data.split_seed",
-                "data.truth",
                 "data.maker",
                 "maker.",
                 "synthesizer.same_question",
@@ -74,6 +74,13 @@ fn all(recipe: Values<'_>, model_types: &[String]) -> Vec<Unread> {
             ],
             &["data.pairs"],
             "without `data.pairs` the run ends with the tuned synthesizer; name pairs, or leave it out",
+        ));
+    }
+    if !recipe.has("data.pairs") && !recipe.has("quality.data") {
+        all.push(unread(
+            &["data.truth"],
+            &["data.pairs", "quality.data"],
+            "it is what is true of pairs, and there are none",
         ));
     }
     all.extend(of_stages(recipe));
@@ -217,7 +224,9 @@ fn of_endpoints(recipe: Values<'_>) -> Vec<Unread> {
     let filter = is_asked("filter", "filter.enabled")
         && !recipe.is_off("mix.synthetic")
         && maker.gives_triplets();
+    let judge = recipe.has("quality.endpoint") && unread_quality::judges(recipe);
     for (section, switch, is_asked) in [
+        ("quality", "quality.data", judge),
         ("synthesizer", "mix.synthetic", synthesizer),
         ("maker", "data.maker", asks.is_some()),
         ("filter", "filter.enabled", filter),
@@ -261,22 +270,24 @@ fn of_endpoints(recipe: Values<'_>) -> Vec<Unread> {
             ));
         }
     }
-    let sends = synthesizer && !recipe.is_off("synthesizer.send_images")
+    let sends = judge && !recipe.is_off("quality.send_images")
+        || synthesizer && !recipe.is_off("synthesizer.send_images")
         || asks.is_some_and(|asks| asks.shows_pictures() && !recipe.is_off("maker.send_images"));
-    if !synthesizer && asks.is_none() && !filter {
+    if !synthesizer && asks.is_none() && !filter && !judge {
         all.push(unread(
             &["endpoints."],
             &[
                 "synthesizer.endpoint",
                 "maker.endpoint",
                 "filter.endpoint",
+                "quality.endpoint",
                 "mix.synthetic",
                 "filter.enabled",
                 "data.maker",
                 STAGES,
                 PIPELINE,
             ],
-            "it is for models at endpoints (`synthesizer.endpoint`, `maker.endpoint`, `filter.endpoint`), and none is asked at \
+            "it is for models at endpoints (`synthesizer.endpoint`, `maker.endpoint`, `filter.endpoint`, `quality.endpoint`), and none is asked at \
              one",
         ));
     } else if !sends {

@@ -147,7 +147,7 @@ impl<'a> Values<'a> {
         Some(self.folder.join(self.value(key)?.as_str()?))
     }
 
-    fn existing(&mut self, key: &str, name: &str) -> PathBuf {
+    pub(super) fn existing(&mut self, key: &str, name: &str) -> PathBuf {
         let path = self.folder.join(name);
         if !path.exists() {
             self.errors.push(format!(

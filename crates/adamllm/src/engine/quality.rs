@@ -1,0 +1,41 @@
+//! `adamllm quality`: sets of tasks as a run of their own.
+
+use std::path::Path;
+
+use adamllm::flags::Shared;
+use adamllm::quality::Quality;
+use adamllm::terminal::Terminal;
+use adamllm::{recipes, signals};
+use anyhow::Result;
+use run::{RunFolder, Span};
+
+use crate::device;
+use crate::kept::{self, Kept};
+use crate::road::{Invocation, walk};
+
+/// Runs it.
+pub fn run(shared: &Shared, arguments: &Quality) -> Result<()> {
+    let device = device::ready(shared)?;
+    let kept = Kept::of(&arguments.run_dir);
+    let recipe = recipes::of_flags(
+        &arguments.overrides()?,
+        kept.automatic(device),
+        kept::fitting(&arguments.run_dir, device),
+    )?;
+    signals::take_over()?;
+    let run = RunFolder::open(Path::new(&arguments.run_dir))?;
+    let asked = Invocation {
+        limit: None,
+        span: Span::default(),
+        is_dry: arguments.dry_run,
+        yes: arguments.yes,
+    };
+    walk(
+        shared,
+        device,
+        &recipe,
+        &run,
+        &Terminal::new(shared),
+        &asked,
+    )
+}
