@@ -13,7 +13,9 @@ fn item(id: &str, pair: &str, task: Option<&str>) -> Item {
 
 fn drawn(items: &[Item], draw: &Draw, source: &Source) -> (SetSample, Vec<Item>) {
     let mut drawing = Drawing::new(source, draw);
-    items.iter().for_each(|item| drawing.add(item));
+    for item in items {
+        drawing.add(item);
+    }
     drawing.finish().expect("drawn")
 }
 
