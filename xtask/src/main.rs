@@ -15,6 +15,7 @@ mod process;
 mod program;
 mod rules;
 mod setup;
+mod sheet;
 mod site;
 mod source;
 mod vllm;
@@ -45,6 +46,8 @@ usage: cargo xtask <verb>
                     the short demo, `--help` says more
   test-vllm [FLAGS] setup, then small random models through a real vLLM and through this program,
                     compared answer by answer (`--help` says more)
+  test-sheet [FLAGS]
+                    the rating sheet in a real browser: Chromium and Node (`--help` says more)
   dist [FLAGS]      packages for other machines: a wheel, an archive, checksums (`--help` says more)
   fuzz [RUNS]       setup, then damaged and random files of every kind (default: 10⁶ each)
   docs              setup, then make the reference pages anew, check all links, and
@@ -128,6 +131,8 @@ fn dispatch(verb: &str, rest: &[String]) -> Result<ExitCode> {
             }
             vllm::run(&root, rest)
         }
+        // Its crates link no tensors.
+        ("test-sheet", _) => sheet::run(&root, rest),
         // It takes our own libtorch, whatever the user's builds take.
         ("dist", _) => dist::run(&root, rest),
         ("fuzz", []) => {

@@ -3,7 +3,7 @@
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 /// The colours of all pages, by day and by night.
-const PALETTE: &str = include_str!("palette.css");
+pub(crate) const PALETTE: &str = include_str!("palette.css");
 
 /// A whole page with this body; the style may use the variables of the palette (`--ink`, `--soft`, `--line`, `--good`,
 /// `--bad`, `--bar`, `--paper`, `--band`).

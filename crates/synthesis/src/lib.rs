@@ -29,8 +29,6 @@ pub mod mix;
 
 pub mod makers;
 
-pub mod rubrics;
-
 pub mod funnel;
 pub mod measure;
 pub mod quality;
@@ -61,7 +59,6 @@ mod tests {
     use serde::Serialize;
 
     use super::*;
-    use crate::rubrics::Quality;
 
     /// The words are those that `serde` writes.
     fn check<T: Serialize + Copy>(all: &[T], as_str: impl Fn(T) -> &'static str) {
@@ -82,6 +79,5 @@ mod tests {
         check(&CaptionPosition::ALL, CaptionPosition::as_str);
         check(&Answers::ALL, Answers::as_str);
         check(&Maker::ALL, Maker::as_str);
-        check(&Quality::ALL, Quality::as_str);
     }
 }

@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
 pub use one_shot::OneShotPrompts;
-pub use rubrics::{Classes, Rubric, RubricPrompts};
+pub use rubrics::{Classes, Rubric, RubricPrompts, YesNo};
 pub use rules::{RuleFamily, RulePrompts};
 pub use text_only::{Betraying, ReadingWords, TextOnlyExample, TextOnlyPrompts};
 pub use with_picture::WithPicturePrompts;

@@ -226,6 +226,41 @@ pub const LISTED: &[Listed] = &[
         Minutes,
     ),
     listed(
+        "docs/directions.md",
+        "adamllm lab recipes/paper/toy/pipelines.toml --lab-dir labs/pipelines --store labs/food",
+        Minutes,
+    ),
+    listed(
+        "docs/directions.md",
+        "adamllm lab recipes/paper/toy/main-food.toml --lab-dir labs/main-food --store labs/food",
+        Minutes,
+    ),
+    listed(
+        "docs/directions.md",
+        "adamllm lab recipes/paper/toy/main-biomed.toml --lab-dir labs/main-biomed --store labs/biomed",
+        Minutes,
+    ),
+    listed(
+        "docs/directions.md",
+        "adamllm lab recipes/paper/toy/synthesizer-inputs.toml --lab-dir labs/synthesizer-inputs --store labs/food",
+        Minutes,
+    ),
+    listed(
+        "docs/directions.md",
+        "adamllm lab recipes/paper/toy/filter.toml --lab-dir labs/filter --store labs/food",
+        Minutes,
+    ),
+    listed(
+        "docs/directions.md",
+        "adamllm lab recipes/paper/toy/data-quality.toml --lab-dir labs/data-quality --store labs/food",
+        Minutes,
+    ),
+    listed(
+        "docs/directions.md",
+        "adamllm lab recipes/paper/toy/corruption.toml --lab-dir labs/corruption --store labs/food",
+        Minutes,
+    ),
+    listed(
         "docs/reference/commands.md",
         "adamllm demo --seed 1",
         Minutes,

@@ -1,11 +1,11 @@
 //! A column of all ways, item by item.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Way;
 use super::column::{Column, Row, Values};
 use super::error::GridError;
-use crate::statistics::{SeedNumber, SeedRow, mean};
+use crate::statistics::{SeedNumber, SeedRow, SetRow, mean};
 
 /// A column with the values of every way and seed.
 pub(super) struct Aligned<'a> {
@@ -32,7 +32,14 @@ pub(super) enum Against {
     Zero,
 }
 
-impl Cell<'_> {
+impl<'a> Cell<'a> {
+    fn rows(&self) -> &[&'a Row] {
+        match self {
+            Self::Rows(rows) => rows,
+            Self::Number(_) => &[],
+        }
+    }
+
     fn mean(&self) -> f64 {
         match self {
             Self::Number(value) => *value,
@@ -91,58 +98,54 @@ impl<'a> Aligned<'a> {
         }
     }
 
-    /// The items that are compared over some seeds, all of which have the column, and how many these are where that is not all.
-    /// `None` where only a number a seed can be compared.
-    pub fn rows(
-        &self,
-        one: usize,
-        against: Against,
-        seeds: &BTreeSet<u64>,
-    ) -> (Option<Vec<SeedRow<'a>>>, Option<Shared>) {
-        let ways: Vec<usize> = match against {
-            Against::Zero => vec![one],
-            Against::Way(other) => vec![one, other],
-        };
-        let cells = ways
-            .iter()
-            .flat_map(|&way| seeds.iter().map(move |seed| &self.of[way][seed]));
-        let runs: Option<Vec<&Vec<&Row>>> = cells
-            .map(|cell| match cell {
-                Cell::Rows(rows) => Some(rows),
-                Cell::Number(_) => None,
-            })
-            .collect();
-        let Some(runs) = runs.filter(|runs| !runs.is_empty()) else {
-            return (None, None);
-        };
-        let most = runs.iter().map(|rows| rows.len()).max().unwrap_or(0);
-        let runs = match self.column.values {
-            // All runs have the same items, as was seen to.
-            Values::Items(_) => runs.into_iter().cloned().collect(),
-            Values::Samples(_) | Values::Number(_) => in_all(&runs),
-        };
-        let items = runs[0].len();
-        let shared = (items < most).then_some(Shared { items, most });
-        // A way alone keeps all its samples; which of them seeds share says little of it.
-        let is_alone = against == Against::Zero && shared.is_some();
-        if items == 0 || is_alone {
-            return (None, shared);
+    /// What is compared over some seeds, all of which have the column.
+    pub fn values(&self, one: usize, against: Against, seeds: &BTreeSet<u64>) -> Compare<'a> {
+        match self.column.values {
+            Values::Items(_) => Compare::Items(self.items(one, against, seeds)),
+            Values::Samples(_) => {
+                let set = |way: usize| -> Vec<SetRow<'a>> {
+                    let of = seeds.iter().flat_map(|seed| {
+                        let rows = self.of[way][seed].rows().iter();
+                        rows.map(|row| SetRow {
+                            seed: *seed,
+                            cluster: &row.cluster,
+                            score: row.score,
+                        })
+                    });
+                    of.collect()
+                };
+                Compare::Sets(
+                    set(one),
+                    match against {
+                        Against::Zero => None,
+                        Against::Way(other) => Some(set(other)),
+                    },
+                )
+            }
+            Values::Number(_) => Compare::Numbers,
         }
-        let (own, others) = runs.split_at(seeds.len());
-        let mut made = Vec::with_capacity(items * seeds.len());
-        for (at, &seed) in seeds.iter().enumerate() {
-            let other = others.get(at);
-            for (item, row) in own[at].iter().enumerate() {
+    }
+
+    /// Items with both scores; all runs have the same, as was seen to.
+    fn items(&self, one: usize, against: Against, seeds: &BTreeSet<u64>) -> Vec<SeedRow<'a>> {
+        let mut made = Vec::new();
+        for seed in seeds {
+            let own = self.of[one][seed].rows();
+            let other = match against {
+                Against::Zero => None,
+                Against::Way(other) => Some(self.of[other][seed].rows()),
+            };
+            for (at, row) in own.iter().enumerate() {
                 made.push(SeedRow {
-                    seed,
+                    seed: *seed,
                     item: &row.item,
                     cluster: &row.cluster,
                     one: row.score,
-                    other: other.map_or(0.0, |rows| rows[item].score),
+                    other: other.map_or(0.0, |rows| rows[at].score),
                 });
             }
         }
-        (Some(made), shared)
+        made
     }
 
     /// A number a seed: the mean of a run.
@@ -160,27 +163,14 @@ impl<'a> Aligned<'a> {
     }
 }
 
-/// Samples that all compared runs have.
-#[derive(Clone, Copy)]
-pub(super) struct Shared {
-    /// How many.
-    pub items: usize,
-    /// How many the run with the most has.
-    pub most: usize,
-}
-
-/// The rows of each run whose items all runs have, in one cluster.
-fn in_all<'a>(runs: &[&Vec<&'a Row>]) -> Vec<Vec<&'a Row>> {
-    let mut counts: HashMap<(&str, &str), usize> = HashMap::new();
-    for row in runs.iter().flat_map(|rows| rows.iter()) {
-        *counts.entry((&row.item, &row.cluster)).or_insert(0) += 1;
-    }
-    let is_in_all = |row: &&&Row| {
-        let key = (row.item.as_str(), row.cluster.as_str());
-        counts[&key] == runs.len()
-    };
-    let kept = |rows: &&Vec<&'a Row>| rows.iter().filter(is_in_all).copied().collect();
-    runs.iter().map(kept).collect()
+/// What can be compared of a column.
+pub(super) enum Compare<'a> {
+    /// Items that all runs have.
+    Items(Vec<SeedRow<'a>>),
+    /// Sets that each run made itself; none against 0.
+    Sets(Vec<SetRow<'a>>, Option<Vec<SetRow<'a>>>),
+    /// A number a seed alone.
+    Numbers,
 }
 
 /// Whether two runs have one column.

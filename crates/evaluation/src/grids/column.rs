@@ -26,7 +26,7 @@ pub struct Column {
 pub enum Values {
     /// Scores of a task's items, which are the same in every run.
     Items(Vec<Row>),
-    /// Scores of samples that a run made itself: another run may have others, and runs are compared on what they share.
+    /// Scores of samples that a run made itself: another run has others, and the means of both are compared. -100 to 100.
     Samples(Vec<Row>),
     /// One number, 0 to 100, with nothing behind it that could be resampled.
     Number(f64),
@@ -39,7 +39,7 @@ pub struct Row {
     pub item: String,
     /// What it shares with others, such as its picture.
     pub cluster: String,
-    /// 0 to 100.
+    /// 0 to 100, of a sample from -100.
     pub score: f64,
 }
 

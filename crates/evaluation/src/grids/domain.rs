@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use super::Way;
-use super::aligned::{Against, Aligned};
+use super::aligned::{Against, Aligned, Compare};
 use super::column::{Column, Values};
 use super::error::GridError;
 use super::table::{Best, Domain, Mean, Scores};
-use crate::statistics::{OverSeeds, SeedNumber, SeedRow};
+use crate::statistics::{OverSeeds, SeedNumber};
 use crate::tasks;
 
 /// A domain as a reader knows it.
@@ -32,11 +32,10 @@ pub(super) fn domain(
         .map(|column| Aligned::new(ways, column))
         .collect::<Result<_, _>>()?;
     let table = Comparisons { ways, pairs };
+    table.missing(name, &aligned, notes);
     let made: Vec<Scores> = aligned
         .iter()
         .map(|column| {
-            table.missing(column, notes);
-            table.shared(column, notes);
             let head = Scores {
                 name: column.column.name.clone(),
                 title: column.column.title.clone(),
@@ -114,9 +113,15 @@ impl Comparisons<'_> {
     /// The mean over some columns, of every way and pair.
     fn scores(&self, head: Scores, columns: &[Aligned]) -> Result<Scores, GridError> {
         let over = |one, against| self.over(&head, columns, one, against);
+        let is_of_samples = |column: &Aligned| matches!(column.column.values, Values::Samples(_));
+        let lowest = if columns.iter().any(is_of_samples) {
+            -100.0
+        } else {
+            0.0
+        };
         let mut of = Vec::new();
         for way in 0..self.ways.len() {
-            of.push(over(way, Against::Zero)?.map(Mean::from));
+            of.push(over(way, Against::Zero)?.map(|found| Mean::of(found, lowest)));
         }
         let mut differences = Vec::new();
         for &(one, other) in self.pairs {
@@ -171,13 +176,19 @@ impl Comparisons<'_> {
         let Some(seeds) = seeds.filter(|seeds| !seeds.is_empty()) else {
             return Ok(None);
         };
-        let rows: Option<Vec<Vec<SeedRow>>> = columns
-            .iter()
-            .map(|column| column.rows(one, against, &seeds).0)
-            .collect();
-        let found = match rows {
-            Some(rows) => OverSeeds::of_average(&rows),
-            None => OverSeeds::of_numbers(&numbers(columns, one, against, &seeds)),
+        let mut items = Vec::new();
+        let mut sets = None;
+        for column in columns {
+            match column.values(one, against, &seeds) {
+                Compare::Items(rows) => items.push(rows),
+                Compare::Sets(own, other) => sets = Some((own, other)),
+                Compare::Numbers => {}
+            }
+        }
+        let found = match sets {
+            Some((own, other)) if columns.len() == 1 => OverSeeds::of_sets(&own, other.as_deref()),
+            _ if items.len() == columns.len() => OverSeeds::of_average(&items),
+            _ => OverSeeds::of_numbers(&numbers(columns, one, against, &seeds)),
         };
         found.map(Some).map_err(|source| GridError::Scores {
             way: match against {
@@ -191,49 +202,33 @@ impl Comparisons<'_> {
         })
     }
 
-    /// Tells of runs without a column that others of the table have.
-    fn missing(&self, column: &Aligned, notes: &mut Vec<String>) {
-        for (way, of) in self.ways.iter().zip(&column.of) {
-            let seeds: Vec<String> = way
-                .runs
-                .iter()
-                .filter(|run| !of.contains_key(&run.seed))
-                .map(|run| run.seed.to_string())
-                .collect();
-            let title = &column.column.title;
-            if !seeds.is_empty() && of.is_empty() {
-                notes.push(format!("{} was not asked {title}", way.name));
-            } else if !seeds.is_empty() {
-                let seeds = seeds.join(", ");
-                notes.push(format!(
-                    "{} was not asked {title} with seed {seeds}",
-                    way.name
-                ));
-            }
-        }
-    }
-
-    /// Tells which pairs have samples of their own.
-    fn shared(&self, column: &Aligned, notes: &mut Vec<String>) {
-        for &(one, other) in self.pairs {
-            let against = Against::Way(other);
-            let seeds = column.seeds(one, against);
-            if seeds.is_empty() {
+    /// Tells of runs without columns that others of the table have, way by way. What has nothing of a domain was not asked it.
+    fn missing(&self, domain: &str, columns: &[Aligned], notes: &mut Vec<String>) {
+        for (at, way) in self.ways.iter().enumerate() {
+            let lacks = |column: &Aligned| -> Vec<String> {
+                let of = &column.of[at];
+                let seeds = way.runs.iter().map(|run| run.seed);
+                seeds
+                    .filter(|seed| !of.contains_key(seed))
+                    .map(|seed| seed.to_string())
+                    .collect()
+            };
+            if columns.iter().all(|column| column.of[at].is_empty()) {
+                // Measures of data are not of every system.
+                let is_of_tasks = columns.iter().any(|column| !column.column.task.is_empty());
+                if is_of_tasks && !way.runs.is_empty() {
+                    notes.push(format!("{} has nothing of {}", way.name, label(domain)));
+                }
                 continue;
             }
-            if let (_, Some(shared)) = column.rows(one, against, &seeds) {
-                let (title, ways) = (&column.column.title, [one, other]);
-                let [one, other] = ways.map(|way| &self.ways[way].name);
-                notes.push(if shared.items == 0 {
-                    format!(
-                        "{title}: {one} and {other} share no samples, so that the interval counts seeds alone"
-                    )
-                } else {
-                    format!(
-                        "{title}: {one} and {other} are compared on the {} samples that all their runs have, of up to {}",
-                        shared.items, shared.most
-                    )
-                });
+            for column in columns {
+                let (seeds, title) = (lacks(column), &column.column.title);
+                if !seeds.is_empty() && column.of[at].is_empty() {
+                    notes.push(format!("{} has no {title}", way.name));
+                } else if !seeds.is_empty() {
+                    let seeds = seeds.join(", ");
+                    notes.push(format!("{} has no {title} with seed {seeds}", way.name));
+                }
             }
         }
     }

@@ -116,13 +116,13 @@ impl Scores {
     }
 }
 
-impl From<OverSeeds> for Mean {
-    /// The first of the two ways that were compared, the other of which is 0 throughout.
-    fn from(found: OverSeeds) -> Self {
+impl Mean {
+    /// The first of the two ways that were compared, the other of which is 0 throughout. No score is below `lowest`.
+    pub(super) fn of(found: OverSeeds, lowest: f64) -> Self {
         let [low, high] = found.interval;
         Self {
             value: found.one,
-            interval: found.error.map(|_| [low.max(0.0), high]),
+            interval: found.error.map(|_| [low.max(lowest), high]),
             chance: found.chance,
             items: found.items,
             clusters: found.clusters,

@@ -117,7 +117,7 @@ fn counts(words: &[String], order: usize) -> HashMap<&[String], usize> {
 
 /// The `13a` tokenizer of mteval: marks stand alone, but for full stops and commas between digits and hyphens after
 /// letters.
-fn tokens(text: &str) -> Vec<String> {
+pub(super) fn tokens(text: &str) -> Vec<String> {
     let text = text
         .trim_end_matches(is_space)
         .replace("<skipped>", "")

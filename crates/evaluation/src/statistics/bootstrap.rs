@@ -174,7 +174,7 @@ pub fn paired(
 }
 
 /// The mean over items in each resample of the clusters.
-fn resampled_means(sums: &[(f64, f64)], bootstrap: &Bootstrap) -> Vec<f64> {
+pub(super) fn resampled_means(sums: &[(f64, f64)], bootstrap: &Bootstrap) -> Vec<f64> {
     let mut rng = Rng::new(bootstrap.seed);
     let draw = |_| {
         let (mut sum, mut count) = (0.0, 0.0);

@@ -82,6 +82,15 @@ impl Clusters {
         &self.of_item
     }
 
+    /// The clusters of some of the items, by their places.
+    pub(crate) fn of(&self, items: &[usize]) -> Self {
+        let keys: Vec<String> = items
+            .iter()
+            .map(|&item| self.of_item[item].to_string())
+            .collect();
+        Self::new(&keys)
+    }
+
     /// Sum and number of the scores of each cluster.
     pub(crate) fn sums(&self, scores: &[f64]) -> Result<Vec<(f64, f64)>, Error> {
         check(scores)?;

@@ -80,7 +80,7 @@ pub(crate) fn t_cdf(t: f64, freedom: f64) -> f64 {
 /// The regularised incomplete beta function I_x(a, b), by its continued fraction (Lentz's method).
 ///
 /// `y` is 1 − x, which a caller knows more exactly than can be computed from an x near 1.
-fn incomplete_beta(x: f64, y: f64, a: f64, b: f64) -> f64 {
+pub(crate) fn incomplete_beta(x: f64, y: f64, a: f64, b: f64) -> f64 {
     if x <= 0.0 || y <= 0.0 {
         return if x <= 0.0 { 0.0 } else { 1.0 };
     }

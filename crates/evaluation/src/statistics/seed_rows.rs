@@ -80,6 +80,18 @@ pub enum SeedError {
         /// What it has.
         value: f64,
     },
+    /// An item of a set that a run made has no score on the scale.
+    #[error(
+        "an item of cluster `{cluster}` has the score {value} with seed {seed}, which is not between -100 and 100"
+    )]
+    NotOfASet {
+        /// The item's cluster.
+        cluster: String,
+        /// The seed.
+        seed: u64,
+        /// What the score is.
+        value: f64,
+    },
     /// A seed has two numbers.
     #[error("seed {seed} is there twice")]
     SeedTwice {
@@ -97,6 +109,38 @@ pub struct SeedNumber {
     pub one: f64,
     /// The number of the other way, 0 to 100.
     pub other: f64,
+}
+
+/// An item of a set that a run made itself; other runs have other items.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SetRow<'a> {
+    /// The random seed of the run.
+    pub seed: u64,
+    /// What the item shares with others, be it of another set or seed: the pair that it was made of.
+    pub cluster: &'a str,
+    /// Its score, -100 to 100.
+    pub score: f64,
+}
+
+/// The rows of each seed.
+pub(super) fn sets_by_seed<'a>(
+    rows: &[SetRow<'a>],
+) -> Result<BTreeMap<u64, Vec<SetRow<'a>>>, SeedError> {
+    let mut seeds: BTreeMap<u64, Vec<SetRow>> = BTreeMap::new();
+    for row in rows {
+        if !(-100.0..=100.0).contains(&row.score) {
+            return Err(SeedError::NotOfASet {
+                cluster: row.cluster.to_owned(),
+                seed: row.seed,
+                value: row.score,
+            });
+        }
+        seeds.entry(row.seed).or_default().push(*row);
+    }
+    if seeds.is_empty() {
+        return Err(SeedError::Empty);
+    }
+    Ok(seeds)
 }
 
 /// What every seed has of every item of a task, all in one order of the items.

@@ -1,6 +1,6 @@
 //! Two ways of training on the same items, each trained with several random seeds.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +9,9 @@ use super::clusters::Clusters;
 use super::comparison::FEW;
 use super::crossed::{Uncertainty, one_way, two_way};
 use super::distribution::{t_quantile, t_two_sided};
-use super::seed_rows::{Balanced, ROUNDING, SeedError, SeedNumber, SeedRow, balanced, by_seed};
+use super::seed_rows::{
+    Balanced, ROUNDING, SeedError, SeedNumber, SeedRow, SetRow, balanced, by_seed, sets_by_seed,
+};
 
 /// How [`OverSeeds`] is made, in a sentence for a report.
 pub const OVER_SEEDS_METHOD: &str = "t interval of the paired difference whose variance has a part of seeds and a part of clusters \
@@ -180,6 +182,74 @@ impl OverSeeds {
         Ok(found)
     }
 
+    /// Compares two sets by the means of their items, or a set with 0 throughout where there is no `other`. Every seed makes sets of
+    /// its own, of which no two need have an item in common; what ties them are the clusters.
+    ///
+    /// As [`OverSeeds::new`], with the C clusters of all sets together: with each seed a cluster enters by its items' share in the
+    /// linearised mean of each set, C·Σ(x − x̄)/n, which is 0 where it has none. Seeds that only one way has are left out;
+    /// [`OverSeeds::items`] counts the items of both sets, of the seed with the fewest.
+    ///
+    /// ```
+    /// use evaluation::statistics::{OverSeeds, SetRow};
+    /// let set = |score: f64, clusters: &[&'static str]| -> Vec<SetRow<'static>> {
+    ///     let rows = clusters.iter().enumerate();
+    ///     rows.map(|(at, cluster)| SetRow { seed: 1, cluster, score: score + 10.0 * (at % 2) as f64 }).collect()
+    /// };
+    /// let found = OverSeeds::of_sets(&set(60.0, &["a", "b", "c", "d"]), Some(&set(50.0, &["c", "d", "e", "f"])))?;
+    /// assert_eq!((found.one, found.other, found.clusters), (65.0, 55.0, 6));
+    /// # Ok::<(), evaluation::statistics::SeedError>(())
+    /// ```
+    pub fn of_sets(one: &[SetRow], other: Option<&[SetRow]>) -> Result<Self, SeedError> {
+        let mut ones = sets_by_seed(one)?;
+        let others = other.map(sets_by_seed).transpose()?;
+        if let Some(others) = &others {
+            ones.retain(|seed, _| others.contains_key(seed));
+        }
+        if ones.is_empty() {
+            return Err(SeedError::Empty);
+        }
+        let sets = ones.iter().map(|(&seed, own)| {
+            let other = others.as_ref().map(|others| others[&seed].as_slice());
+            (seed, own.as_slice(), other.unwrap_or_default())
+        });
+        let sets: Vec<(u64, &[SetRow], &[SetRow])> = sets.collect();
+        let all = sets
+            .iter()
+            .flat_map(|(_, own, other)| own.iter().chain(*other));
+        let mut places: BTreeMap<&str, usize> = all.map(|row| (row.cluster, 0)).collect();
+        for (at, place) in places.values_mut().enumerate() {
+            *place = at;
+        }
+        let count = places.len();
+        let (mut table, mut by_seed, mut means) = (Vec::new(), Vec::new(), [0.0, 0.0]);
+        let mut items = usize::MAX;
+        for &(seed, own, other) in &sets {
+            let mut values = vec![0.0; count];
+            let mut of_seed = [0.0, 0.0];
+            for (at, (rows, sign)) in [(own, 1.0), (other, -1.0)].into_iter().enumerate() {
+                if rows.is_empty() {
+                    continue;
+                }
+                let size = rows.len() as f64;
+                of_seed[at] = rows.iter().map(|row| row.score).sum::<f64>() / size;
+                for row in rows {
+                    values[places[row.cluster]] +=
+                        sign * count as f64 * (row.score - of_seed[at]) / size;
+                }
+            }
+            let difference = of_seed[0] - of_seed[1];
+            table.push(values.iter().map(|value| difference + value).collect());
+            by_seed.push(OfSeed { seed, difference });
+            for (mean, of_seed) in means.iter_mut().zip(of_seed) {
+                *mean += of_seed / sets.len() as f64;
+            }
+            items = items.min(own.len() + other.len());
+        }
+        let mut found = Self::unjudged([items, count, count], means, by_seed);
+        found.judge_table(&table);
+        Ok(found)
+    }
+
     /// Nothing known yet of chance.
     fn unjudged(
         [items, clusters, fewest]: [usize; 3],
@@ -238,31 +308,33 @@ impl OverSeeds {
             .map(|task| Clusters::new(&task.clusters).count());
         let fewest = of_task.min().unwrap_or(0);
         let mut found = Self::unjudged([keys.len(), count, fewest], means, by_seed);
-        if let [only] = table.as_slice() {
-            found.chance = Chance::Clusters;
+        found.judge_table(&table);
+        Ok(found)
+    }
+
+    /// Fills in interval and p-value by a row a seed and a column a cluster.
+    fn judge_table(&mut self, table: &[Vec<f64>]) {
+        let count = table.first().map_or(0, Vec::len);
+        if let [only] = table {
+            self.chance = Chance::Clusters;
             if count > 1 {
                 let uncertainty = one_way(only);
-                found.judge(
-                    uncertainty,
-                    Variances {
-                        seeds: None,
-                        clusters: uncertainty.variance * count as f64,
-                        rest: None,
-                    },
-                );
+                let variances = Variances {
+                    seeds: None,
+                    clusters: uncertainty.variance * count as f64,
+                    rest: None,
+                };
+                self.judge(uncertainty, variances);
             }
         } else if count > 1 {
-            let (components, uncertainty) = two_way(&table);
-            found.judge(
-                uncertainty,
-                Variances {
-                    seeds: Some(components.seeds),
-                    clusters: components.clusters,
-                    rest: Some(components.rest),
-                },
-            );
+            let (components, uncertainty) = two_way(table);
+            let variances = Variances {
+                seeds: Some(components.seeds),
+                clusters: components.clusters,
+                rest: Some(components.rest),
+            };
+            self.judge(uncertainty, variances);
         }
-        Ok(found)
     }
 
     /// Fills in interval and p-value.

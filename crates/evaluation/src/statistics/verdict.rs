@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::clusters::Error;
 use super::comparison::few_clusters;
+use super::seed_rows::ROUNDING;
 use super::seeds::{Chance, OverSeeds};
 use super::significance::holm;
 
@@ -126,7 +127,16 @@ impl fmt::Display for Verdict {
             Outcome::NotToldApart => {
                 let size = points(self.difference, low, high);
                 write!(f, "{one} and {other} are not told apart ({size}) on {on}")?;
-                if self.p < LEVEL {
+                let is_constant =
+                    self.chance == Chance::Seeds && self.seeds > 1 && high - low < ROUNDING;
+                if is_constant && self.difference.abs() >= ROUNDING {
+                    // The test that exchanges both ways has no smaller p.
+                    let (p, seeds) = (share(self.p), self.seeds);
+                    write!(
+                        f,
+                        ": it is the same with each of {seeds} seeds, for which p is {p} at the least"
+                    )?;
+                } else if self.p < LEVEL {
                     let (alone, among) = (share(self.p), share(self.p_holm));
                     write!(
                         f,
@@ -265,6 +275,21 @@ mod tests {
         assert_eq!(
             said(&table[1..]),
             ["one stage and two are not told apart (1.200 [-0.004, 2.400]) on food"]
+        );
+    }
+
+    #[test]
+    fn what_never_varies_is_said() {
+        let constant = OverSeeds {
+            chance: Chance::Seeds,
+            ..found(-20.0, [-20.0, -20.0], 0.0625)
+        };
+        let said = said(&[constant]);
+        assert!(
+            said[0].contains(
+                ": it is the same with each of 5 seeds, for which p is 0.062 at the least"
+            ),
+            "{said:?}"
         );
     }
 

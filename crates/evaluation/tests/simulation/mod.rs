@@ -90,7 +90,8 @@ fn draw(world: World, rng: &mut Rng) -> (Vec<f64>, Vec<f64>, Vec<String>) {
     (base, adapted, keys)
 }
 
-fn beta(rng: &mut Rng, a: f64, b: f64) -> f64 {
+/// A number of a beta distribution.
+pub fn beta(rng: &mut Rng, a: f64, b: f64) -> f64 {
     let (x, y) = (gamma(rng, a), gamma(rng, b));
     x / (x + y)
 }

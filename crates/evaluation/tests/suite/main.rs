@@ -1,5 +1,7 @@
 //! Scores and statistics against what other programs compute. `tests/golden/README.md` says how the values are made.
 
+#[path = "../drawn/mod.rs"]
+mod drawn;
 #[path = "../planted/mod.rs"]
 mod planted;
 #[path = "../seeded/mod.rs"]
@@ -7,6 +9,7 @@ mod seeded;
 #[path = "../simulation/mod.rs"]
 mod simulation;
 
+mod agreement;
 mod any_text;
 mod benchmarks;
 mod conclusions;

@@ -1,7 +1,8 @@
 //! Comparisons over seeds against `scipy` and `statsmodels`, and how often their intervals hold the truth.
 
+use corpus::seed::Rng;
 use evaluation::statistics::{
-    Chance, OverSeeds, SeedError, SeedNumber, SeedRow, holm, t_quantile, t_two_sided,
+    Chance, OverSeeds, SeedError, SeedNumber, SeedRow, SetRow, holm, t_quantile, t_two_sided,
 };
 use serde_json::Value;
 
@@ -254,4 +255,87 @@ fn intervals_hold_the_truth() {
     of(1.0, Clusters::Unequal, Tasks::One);
     of(1.0, Clusters::Unequal, Tasks::Shared);
     of(1.0, Clusters::Single, Tasks::Uneven);
+}
+
+/// Normal, by the sum of twelve.
+fn normal(rng: &mut Rng) -> f64 {
+    (0..12).map(|_| rng.unit()).sum::<f64>() - 6.0
+}
+
+#[test]
+fn sets_of_the_same_items_are_compared_as_these_items() {
+    let mut rng = Rng::new(3);
+    let mut rows = Vec::new();
+    let names: Vec<String> = (0..30).map(|at| format!("{at}")).collect();
+    for seed in 1..=4 {
+        for name in &names {
+            let [one, other] = [60.0, 50.0].map(|mean| mean + 5.0 * normal(&mut rng));
+            let (item, cluster) = (name.as_str(), &name[..1]);
+            rows.push(SeedRow {
+                seed,
+                item,
+                cluster,
+                one,
+                other,
+            });
+        }
+    }
+    let set = |score: fn(&SeedRow) -> f64| -> Vec<SetRow> {
+        let rows = rows.iter().map(|row| SetRow {
+            seed: row.seed,
+            cluster: row.cluster,
+            score: score(row),
+        });
+        rows.collect()
+    };
+    let paired = OverSeeds::new(&rows).expect("rows");
+    let sets = OverSeeds::of_sets(&set(|row| row.one), Some(&set(|row| row.other))).expect("sets");
+    for (found, expected) in [
+        (sets.difference, paired.difference),
+        (sets.interval[0], paired.interval[0]),
+        (sets.interval[1], paired.interval[1]),
+        (sets.p, paired.p),
+    ] {
+        assert!((found - expected).abs() < 1e-9, "{found} {expected}");
+    }
+    assert_eq!(sets.chance, Chance::SeedsAndClusters);
+}
+
+/// Percent of intervals that hold the truth where every seed of either way makes items of about half of the clusters.
+fn held_by_sets(seeds: u64, of_seeds: f64, repetitions: usize) -> f64 {
+    let clusters: Vec<String> = (0..120).map(|at| format!("c{at}")).collect();
+    let mut rng = Rng::new(17);
+    let mut held = 0;
+    for _ in 0..repetitions {
+        let effects: Vec<[f64; 2]> = clusters
+            .iter()
+            .map(|_| [6.0 * normal(&mut rng), 3.0 * normal(&mut rng)])
+            .collect();
+        let (mut one, mut other) = (Vec::new(), Vec::new());
+        for seed in 1..=seeds {
+            let shift = of_seeds * normal(&mut rng);
+            for (cluster, [shared, own]) in clusters.iter().zip(&effects) {
+                for (rows, mean) in [(&mut one, 40.0 + shift + own), (&mut other, 30.0)] {
+                    for _ in 0..rng.below(4).saturating_sub(1) {
+                        rows.push(SetRow {
+                            seed,
+                            cluster,
+                            score: mean + shared + 4.0 * normal(&mut rng),
+                        });
+                    }
+                }
+            }
+        }
+        let found = OverSeeds::of_sets(&one, Some(&other)).expect("sets");
+        held += usize::from((found.interval[0]..=found.interval[1]).contains(&10.0));
+    }
+    100.0 * held as f64 / repetitions as f64
+}
+
+#[test]
+fn intervals_of_sets_hold_the_truth() {
+    for (seeds, of_seeds) in [(1, 0.0), (5, 0.0), (5, 1.0), (5, 4.0)] {
+        let held = held_by_sets(seeds, of_seeds, 2_000);
+        assert!((93.0..=97.0).contains(&held), "{seeds} {of_seeds}: {held}");
+    }
 }

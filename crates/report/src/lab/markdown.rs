@@ -139,7 +139,7 @@ fn list(out: &mut String, title: &str, lines: &[String]) {
 }
 
 /// A text that means itself, on one line. Brackets around an interval stay as they are.
-fn plain(text: &str) -> String {
+pub(crate) fn plain(text: &str) -> String {
     let mut out = String::new();
     let mut letters = text.chars().peekable();
     while let Some(letter) = letters.next() {

@@ -15,4 +15,5 @@ pub use csv::{csv, verdicts_csv};
 pub use html::html;
 pub use latex::latex;
 pub use markdown::markdown;
+pub(crate) use markdown::plain;
 pub use page::{Layout, Page, Published, Row, State, Unfinished, Work};

@@ -11,5 +11,5 @@ pub use confusion::confusion;
 pub use curves::{Curve, curves};
 pub use escape::escape;
 pub use forest::forest;
-pub use marks::sign_of;
+pub use marks::{COLOURS, mark, sign_of};
 pub use radar::{Radar, radar};

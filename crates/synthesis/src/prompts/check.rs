@@ -31,6 +31,11 @@ impl Prompts {
         for (key, list) in [
             ("captioning.requests", &self.captioning.requests),
             ("with_picture.settings", &self.with_picture.settings),
+            ("rubrics.task_type.options", &self.rubrics.task_type.options),
+            (
+                "rubrics.image_domain.options",
+                &self.rubrics.image_domain.options,
+            ),
         ] {
             if list.is_empty() || list.iter().any(|text| text.trim().is_empty()) {
                 return wrong(key, "must have at least one text and no empty one");
@@ -60,14 +65,25 @@ impl Prompts {
                 &["caption"],
             ),
             (
-                "rubrics.request",
-                &self.rubrics.request,
-                &["instruction", "response", "question"],
+                "rubrics.one",
+                &self.rubrics.one,
+                &["task", "question", "options", "form"],
             ),
             (
-                "rubrics.classify",
-                &self.rubrics.classify,
-                &["instruction", "question", "options"],
+                "rubrics.group",
+                &self.rubrics.group,
+                &["count", "tasks", "question", "options", "form"],
+            ),
+            ("rubrics.heading", &self.rubrics.heading, &["number"]),
+            (
+                "rubrics.exchange",
+                &self.rubrics.exchange,
+                &["instruction", "response"],
+            ),
+            (
+                "rubrics.answers",
+                &self.rubrics.answers,
+                &["instruction", "informative", "precise"],
             ),
         ] {
             places(key, text, names)?;

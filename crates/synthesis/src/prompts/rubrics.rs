@@ -8,16 +8,30 @@ use serde::{Deserialize, Serialize};
 pub struct RubricPrompts {
     /// Kept with every score.
     pub version: String,
-    /// Places: `{instruction}`, `{response}`, `{question}` and `{1}` to `{5}`.
-    pub request: String,
-    /// Places: `{instruction}`, `{response}`, `{question}` and `{options}`.
-    pub classify: String,
+    /// One task. Places: `{task}`, `{question}`, `{options}` and `{form}`.
+    pub one: String,
+    /// Several tasks. Places: `{count}`, `{tasks}`, `{question}`, `{options}` and `{form}`.
+    pub group: String,
+    /// What stands above each of several tasks. Place: `{number}`.
+    pub heading: String,
+    /// What is judged. Places: `{instruction}` and `{response}`.
+    pub exchange: String,
+    /// A triplet whose answers are judged together. Places: `{instruction}`, `{informative}` and `{precise}`.
+    pub answers: String,
+    /// What is asked for where there are levels.
+    pub level: String,
+    /// What is asked for where there is a list.
+    pub entry: String,
+    /// What is asked for where it is yes or no.
+    pub word: String,
     /// Knowledge.
     pub knowledge: Rubric,
     /// Complexity.
     pub complexity: Rubric,
     /// Accuracy.
     pub accuracy: Rubric,
+    /// Consistency.
+    pub consistency: YesNo,
     /// Task types.
     pub task_type: Classes,
     /// Image domains.
@@ -42,4 +56,16 @@ pub struct Classes {
     pub question: String,
     /// The choices.
     pub options: Vec<String>,
+}
+
+/// What yes and no mean.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct YesNo {
+    /// What they answer.
+    pub question: String,
+    /// What yes means.
+    pub yes: String,
+    /// What no means.
+    pub no: String,
 }

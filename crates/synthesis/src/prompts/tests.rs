@@ -18,12 +18,13 @@ fn shipped_prompts_hold_what_the_method_needs() {
     }
     assert!(prompts.captioning.requests.len() >= 12);
     assert!(prompts.joiners.plain.len() >= 12 && prompts.joiners.reasoned.len() >= 12);
-    assert!(
-        prompts
-            .versions()
-            .iter()
-            .all(|(_, version)| *version == "1")
-    );
+    for (name, version) in prompts.versions() {
+        let expected = if name == "rubrics" { "2" } else { "1" };
+        assert_eq!(version, expected, "{name}");
+    }
+    // The lists have the paper's lengths.
+    assert_eq!(prompts.rubrics.task_type.options.len(), 20);
+    assert_eq!(prompts.rubrics.image_domain.options.len(), 20);
 }
 
 #[test]
@@ -63,6 +64,14 @@ fn a_wrong_override_says_what_to_write() {
         ),
         ("[joiners]\npaper = '{precise}'", "no place `{informative}`"),
         ("[joiners]\nplain = []", "has no template"),
+        (
+            "[rubrics]\ngroup = '{tasks} {question} {options} {form}'",
+            "no place `{count}`",
+        ),
+        (
+            "[rubrics.task_type]\noptions = []",
+            "`rubrics.task_type.options` must have at least one",
+        ),
     ];
     for (text, part) in cases {
         let message = Prompts::with_overrides(text).expect_err(text).to_string();

@@ -9,12 +9,14 @@ use corpus::jsonl;
 use corpus::sealed::{read_sealed, write_json};
 use evaluation::grids::{self, Column, Run, Way};
 use pipeline::lab::{CellState, LabPlan, Union, Worked};
+use pipeline::stages::quality::Quality;
 use pipeline::stages::score::{ADAPTED, BASE};
 use pipeline::stages::{answer, quality, score};
 use report::AfterStage;
 use report::lab::{self, Page, Row, State, Unfinished, Work};
 use run::grid::{self, Grid, Layout, Levels};
 use serde_json::Value;
+use synthesis::Answers;
 use synthesis::quality::{DataQuality, Item};
 
 use super::cells::Prepared;
@@ -349,43 +351,37 @@ fn of_data(folder: &Path) -> Result<Vec<Column>> {
         return Ok(Vec::new());
     };
     let items: Vec<Item> = jsonl::read(&folder.join(quality::ITEMS))?;
-    let measures: [(&str, Measure); 3] = [
+    let measures: [(&str, Measure); 4] = [
         ("accuracy", |item| item.accuracy),
         ("consistency", |item| item.consistency),
         ("complexity", |item| item.complexity),
+        ("knowledge", |item| item.knowledge),
     ];
     let mut columns = Vec::new();
     for (name, of) in measures {
-        // A pair may have several tasks; ways are compared on pairs, of which all have the same.
-        let mut by_pair: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
-        for item in &items {
-            if let Some(score) = of(item) {
-                by_pair.entry(&item.cluster).or_default().push(score);
-            }
-        }
-        let rows = by_pair.into_iter().map(|(pair, scores)| grids::Row {
-            item: pair.to_owned(),
-            cluster: pair.to_owned(),
-            score: scores.iter().sum::<f64>() / scores.len() as f64,
-        });
-        let rows: Vec<grids::Row> = rows.collect();
-        if !rows.is_empty() {
-            columns.push(Column::samples(DATA, name, name, rows));
-        }
-    }
-    if let Some(mean) = found.data.knowledge {
-        // An item's may be below 0, which no score is; the mean is so by chance alone.
-        let value = mean.mean.max(0.0);
-        columns.push(Column::number(DATA, "knowledge", "knowledge", value));
+        columns.extend(of_items(name, &items, of));
     }
     if let Some(diversity) = found.data.diversity {
         columns.push(Column::number(DATA, "diversity", "diversity", diversity));
     }
-    for (answers, found) in &found.unfiltered {
-        if let Some(mean) = found.accuracy {
-            let name = format!("accuracy of {answers} answers before the filter");
-            columns.push(Column::number(DATA, &name, &name, mean.mean));
-        }
+    let answers = Answers::ALL.iter().copied();
+    for answers in answers.filter(|answers| found.unfiltered.contains_key(answers.as_str())) {
+        let items: Vec<Item> = jsonl::read(&folder.join(Quality::unfiltered(answers)))?;
+        let name = format!("accuracy of {} answers before the filter", answers.as_str());
+        columns.extend(of_items(&name, &items, |item| item.accuracy));
     }
     Ok(columns)
+}
+
+/// A measure of items as a column; none where no item has it.
+fn of_items(name: &str, items: &[Item], of: Measure) -> Option<Column> {
+    let rows = items.iter().filter_map(|item| {
+        Some(grids::Row {
+            item: item.id.clone(),
+            cluster: item.cluster.clone(),
+            score: of(item)?,
+        })
+    });
+    let rows: Vec<grids::Row> = rows.collect();
+    (!rows.is_empty()).then(|| Column::samples(DATA, name, name, rows))
 }

@@ -1,0 +1,117 @@
+//! Known truth as a rater.
+
+use std::collections::BTreeMap;
+
+use corpus::Triplet;
+use serde_json::Value;
+use synthesis::prompts::RubricPrompts;
+use synthesis::quality::{of_task, of_triplet};
+use synthesis::text::holds;
+use synthesis::truth::Truth;
+use synthesis::{Answers, SyntheticTask};
+
+use super::table::{Table, pairs};
+use crate::aspect::Aspect;
+use crate::item::Item;
+use crate::rating::{Ground, Rater};
+use crate::sample::Sample;
+
+/// What is known of the sample's items; none where nothing is.
+pub(super) fn table<'a>(
+    sample: &'a Sample,
+    truth: &BTreeMap<String, Truth>,
+    prompts: &RubricPrompts,
+) -> Option<Table<'a>> {
+    let mut points: BTreeMap<Aspect, BTreeMap<&str, f64>> = BTreeMap::new();
+    let mut types: BTreeMap<&str, usize> = BTreeMap::new();
+    for item in &sample.items {
+        for (aspect, value) in known(item, truth.get(&item.pair)) {
+            points.entry(aspect).or_default().insert(&item.key, value);
+        }
+        if let Some(number) = named(item, &prompts.task_type.options) {
+            types.insert(&item.key, number);
+        }
+    }
+    if points.is_empty() {
+        return None;
+    }
+    let classes = if types.is_empty() {
+        BTreeMap::new()
+    } else {
+        BTreeMap::from([(Aspect::TaskType, types)])
+    };
+    Some(Table {
+        rater: Rater {
+            ground: Ground::Truth,
+            name: "known truth".to_owned(),
+        },
+        author: String::new(),
+        points,
+        classes,
+        raw: BTreeMap::new(),
+        reasons: BTreeMap::new(),
+        foreign: 0,
+        pairs: pairs(sample),
+    })
+}
+
+fn known(item: &Item, truth: Option<&Truth>) -> Vec<(Aspect, f64)> {
+    let Some(truth) = truth else {
+        return Vec::new();
+    };
+    let (Some(informative), Some(precise)) = (&item.informative, &item.precise) else {
+        let task = SyntheticTask {
+            id: item.id.clone(),
+            pair: item.pair.clone(),
+            exchanges: item.exchanges.clone(),
+            template: String::new(),
+            origin: Value::Null,
+        };
+        let found = of_task(&task, "", Some(truth)).accuracy;
+        return found
+            .map(|value| (Aspect::Accuracy, value))
+            .into_iter()
+            .collect();
+    };
+    let (instruction, response) = item
+        .exchanges
+        .first()
+        .map_or(("", ""), |[asked, said]| (asked.as_str(), said.as_str()));
+    let triplet = Triplet {
+        id: item.id.clone(),
+        pair: item.pair.clone(),
+        instruction: instruction.to_owned(),
+        informative: informative.clone(),
+        precise: precise.clone(),
+        origin: Value::Null,
+    };
+    let of = |answers| of_triplet(&triplet, answers, "", Some(truth));
+    // What is trained is one of the answers, or both in some wording.
+    let trained = if response.trim() == precise.trim() {
+        Answers::Precise
+    } else if response.trim() == informative.trim() {
+        Answers::Informative
+    } else {
+        Answers::Joined
+    };
+    let all = [
+        (Aspect::Accuracy, of(trained).accuracy),
+        (Aspect::PreciseAccuracy, of(Answers::Precise).accuracy),
+        (
+            Aspect::InformativeAccuracy,
+            of(Answers::Informative).accuracy,
+        ),
+        (Aspect::Consistency, of(Answers::Precise).consistency),
+    ];
+    all.into_iter()
+        .filter_map(|(aspect, value)| Some((aspect, value?)))
+        .collect()
+}
+
+/// The number of the one task type that the data's own name of the task holds.
+fn named(item: &Item, types: &[String]) -> Option<usize> {
+    let name = item.task.as_deref()?;
+    let mut found = (1..).zip(types).filter(|(_, option)| holds(name, option));
+    let (number, _) = found.next()?;
+    found.next().is_none().then_some(number)
+}
