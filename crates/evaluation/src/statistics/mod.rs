@@ -31,12 +31,12 @@ pub use breakdown::{Group, breakdown};
 pub use clusters::{Clusters, Error};
 pub use comparison::{Comparison, FEW, few_clusters};
 pub use distribution::{t_quantile, t_two_sided};
-pub use seed_rows::{SeedError, SeedNumber, SeedRow, SetRow};
 pub use sampled::{
     CURVE_METHOD, Drawn, FILTER_METHOD, Filter, STRATIFIED_METHOD, SampleError, SampledStratum,
     ScoredStratum, Share, Stratified, ThresholdPoint, stratified_mean, stratified_share,
     threshold_curve,
 };
+pub use seed_rows::{SeedError, SeedNumber, SeedRow, SetRow};
 pub use seeds::{Chance, OVER_SEEDS_METHOD, OfSeed, OverSeeds, Variances};
 pub use significance::{McNemar, PERMUTATION_METHOD, holm, mcnemar, permutation};
 pub use verdict::{Outcome, Verdict, Ways, verdicts};

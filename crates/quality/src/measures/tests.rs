@@ -337,3 +337,13 @@ fn self_bleu_is_given_a_seeded_sample_of_requests() {
     other.reverse();
     assert_eq!(sampled(&other), seen);
 }
+
+#[test]
+fn self_bleu_is_that_of_evaluation() {
+    let same = [
+        item(0, &[["a dog runs on grass", "x"]]),
+        item(1, &[["a dog runs on grass", "x"]]),
+    ];
+    assert_eq!(measured(&same).repeats.self_bleu, Some(1.0));
+    assert_eq!(measured(&same[..1]).repeats.self_bleu, None);
+}
