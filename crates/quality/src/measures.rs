@@ -16,6 +16,7 @@ use evaluation::metrics::self_bleu;
 use std::collections::{BTreeMap, HashSet};
 
 use corpus::seed::hash;
+use evaluation::metrics::self_bleu;
 use serde::{Deserialize, Serialize};
 
 pub use answers::{AnswerShare, AnswerType, answer_type};
@@ -216,14 +217,14 @@ impl Measurer {
         }
     }
 
-    /// The measures, without self-BLEU.
+    /// The measures.
     pub fn finish(self) -> Measures {
-        self.finished(None)
+        self.finish_with(|requests| self_bleu(requests))
     }
 
-    /// The measures with the self-BLEU of a seeded sample of requests, which `self_bleu` computes from their texts.
-    pub fn finish_with(self, self_bleu: impl FnOnce(&[&str]) -> Option<f64>) -> Measures {
-        let bleu = self_bleu(&self.repeats.sample());
+    /// The measures with another variety of a seeded sample of 1,000 requests in place of self-BLEU, or none.
+    pub fn finish_with(self, variety: impl FnOnce(&[&str]) -> Option<f64>) -> Measures {
+        let bleu = variety(&self.repeats.sample());
         self.finished(bleu)
     }
 

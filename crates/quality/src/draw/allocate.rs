@@ -42,8 +42,7 @@ pub fn allocate(totals: &[usize], wanted: usize) -> Vec<usize> {
     while given.iter().sum::<usize>() > wanted {
         let above = |at: usize| given[at] as i128 * whole as i128 - quota(at) as i128;
         let givers = (0..totals.len()).filter(|&at| given[at] > usize::from(least_one));
-        let Some(at) = givers.max_by_key(|&at| (above(at), totals[at], std::cmp::Reverse(at)))
-        else {
+        let Some(at) = givers.max_by_key(|&at| (above(at), totals[at], at)) else {
             break;
         };
         given[at] -= 1;

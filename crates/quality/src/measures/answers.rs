@@ -97,7 +97,7 @@ pub fn answer_type(text: &str) -> AnswerType {
         AnswerType::YesNo
     } else if is_choice(text, words) {
         AnswerType::Choice
-    } else if is_number(&normal) {
+    } else if !text.contains('\n') && is_number(&normal) {
         AnswerType::Number
     } else if text.lines().filter(|line| is_point(line)).count() >= 2 {
         AnswerType::List

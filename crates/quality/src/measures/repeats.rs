@@ -43,7 +43,7 @@ pub struct Repeats {
     pub near: usize,
     /// The same in percent.
     pub near_percent: f64,
-    /// Self-BLEU of a seeded sample of 1,000 requests, where it was computed.
+    /// Self-BLEU of a seeded sample of 1,000 requests, 0 to 1; none of fewer than two.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub self_bleu: Option<f64>,
 }

@@ -62,7 +62,9 @@ impl<T: DeserializeOwned> Lines<T> {
                     .unwrap_or(&self.text),
                 _ => &self.text,
             };
-            if text.trim_ascii().is_empty() {
+            // A string that a line breaks off is one that ends, and no string with a line break.
+            let text = text.trim_ascii_end();
+            if text.is_empty() {
                 continue;
             }
             let content = serde_json::from_slice(text).map_err(|error| {

@@ -436,3 +436,31 @@ fn pairs_that_are_not_there_are_told() {
         ["1 items are about pairs that no file of pairs has: they are without picture and caption"]
     );
 }
+
+/// A table that another program wrote, with its pictures inside; see the README of `corpus`' goldens.
+#[cfg(feature = "tables")]
+#[test]
+fn pictures_inside_a_table_are_written_for_what_was_drawn() {
+    let folder = tempfile::tempdir().expect("folder");
+    let table = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../corpus/tests/golden/formats/theirs/messages.parquet");
+    let unpack = Some(folder.path().join("pictures"));
+    let source = Source {
+        unpack,
+        ..Source::new("table", table)
+    };
+    let (items, found) = all(&source);
+    assert_eq!((items.len(), items[0].images.len()), (1, 2));
+    assert_eq!(found.layout, Layout::Conversations);
+    assert!(
+        found.notes.iter().any(|note| note.contains("inside")),
+        "{found:?}"
+    );
+    // Of its two pictures the second is not asked for.
+    let mut item = items[0].clone();
+    item.images.truncate(1);
+    let written = write_pictures(&source, &[item.clone()]).expect("written");
+    assert!(written == 1 && item.images[0].is_file(), "{item:?}");
+    let count = fs::read_dir(folder.path().join("pictures")).expect("a folder");
+    assert_eq!(count.count(), 1);
+}

@@ -108,7 +108,6 @@ const KEYWORDS: [(TaskType, &[&str]); 22] = [
             "spot the diff",
             "damage",
             "image quality",
-            "quality",
             "flaw",
             "irregular",
         ],
