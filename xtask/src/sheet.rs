@@ -16,7 +16,7 @@ open, what survives a closed tab, saved files, hostile texts, requests, and WCAG
 the work folder. Needs Node 18 or newer and Chromium.
 
   --chromium P   the browser (default: the first of chromium, chromium-browser, google-chrome that starts)
-  --items N      items of the sheet (default: 800)
+  --items N      items of the sheet, 60 at least (default: 800)
   --axe FILE     an axe.min.js that is there already
   --without-axe  leave accessibility out, which the output says
   --results FILE where measured numbers are written, as JSON

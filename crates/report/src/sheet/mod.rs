@@ -101,13 +101,13 @@ fn list(aspects: &[Aspect]) -> String {
 ///
 /// let item = Item {
 ///     key: "5d1c".to_owned(),
-///     set: "ours".to_owned(),
+///     set: "kestrel".to_owned(),
 ///     exchanges: vec![["What dish is it?".to_owned(), "A stew.".to_owned()]],
 ///     ..Item::default()
 /// };
 /// let sample = Sample { id: "0f3a".to_owned(), seed: 1, sets: Vec::new(), items: vec![item] };
 /// let sheet = sheet(&sample, &SheetOptions::default())?;
-/// assert!(sheet.html.contains("A stew.") && !sheet.html.contains("ours"));
+/// assert!(sheet.html.contains("A stew.") && !sheet.html.contains("kestrel"));
 /// # Ok::<(), report::sheet::SheetError>(())
 /// ```
 pub fn sheet(sample: &Sample, options: &SheetOptions) -> Result<Sheet, SheetError> {

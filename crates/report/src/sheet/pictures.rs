@@ -24,7 +24,7 @@ const STEPS: [(u32, u8); 13] = [
     (64, 40),
 ];
 /// A step is tried if so much of what the one before lets expect would fit: lower quality takes less a pixel.
-const HOPE: f64 = 0.85;
+const HOPE: f64 = 0.5;
 /// Letters of base64 that a picture may take, however few there are.
 const MOST: usize = 200_000;
 /// Around a picture's letters on the page.

@@ -20,6 +20,7 @@ const { values: given } = parseArgs({
     ['chromium', 'sheet', 'ratings', 'work', 'axe', 'items', 'results', 'pictures'].map((name) => [name, { type: 'string' }])),
 });
 const ITEMS = Number(given.items ?? 800);
+assert.ok(ITEMS >= 60, 'the checks walk through 40 items and more: --items 60 at least');
 const RATER = 'Ada Ünder';
 const MOST_MILLISECONDS = 1000;
 const MOST_BYTES = 15_000_000;
