@@ -12,7 +12,6 @@ mod repeats;
 mod spread;
 mod words;
 
-use evaluation::metrics::self_bleu;
 use std::collections::{BTreeMap, HashSet};
 
 use corpus::seed::hash;
@@ -270,7 +269,7 @@ impl Measurer {
 pub fn measure(source: &Source, seed: u64) -> Result<(Measures, Read), Error> {
     let mut measurer = Measurer::new(&source.name, seed);
     let read = read(source, |item| measurer.add(&item))?;
-    Ok((measurer.finish_with(|texts| self_bleu(texts)), read))
+    Ok((measurer.finish(), read))
 }
 
 /// Counts a name, unless there are too many already.

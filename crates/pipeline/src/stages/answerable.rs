@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use corpus::sealed::{read_sealed, write_sealed};
-use corpus::{Completion, Request};
+use corpus::{Completion, Request, jsonl};
 use quality::Item;
 use run::plan::Cost;
 use run::recipe::Recipe;
@@ -16,7 +15,7 @@ use synthesis::truth::gives;
 use super::sample::{self, DrawSample};
 use crate::answering::{Answerer, Local};
 use crate::blank;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::estimate::Estimate;
 use crate::reader::Reader;
 use crate::records::write;
@@ -31,7 +30,7 @@ pub const NAME: &str = "answerable";
 const MODEL: &str = "quality.answerer";
 
 /// The file of what it found.
-const FOUND: &str = "answerable.json";
+const FOUND: &str = "answerable.jsonl";
 
 /// Most words of an answer that can be held against another one word by word.
 const SHORT: usize = 5;
@@ -90,11 +89,9 @@ impl Answerable {
 
     /// What was found, set by set.
     ///
-    /// Gives [`Error::NoManifest`].
+    /// Gives [`Error::Corpus`](crate::Error::Corpus).
     pub fn found(site: &Site<'_>, link: &Link<Self>) -> Result<Vec<OfSet>> {
-        read_sealed(&site.of(link, FOUND)).ok_or_else(|| Error::NoManifest {
-            stage: link.name().to_owned(),
-        })
+        Ok(jsonl::read(&site.of(link, FOUND))?)
     }
 }
 
@@ -172,7 +169,7 @@ impl Stage for Answerable {
             of_set.add(item, &seen.text, &unseen.text);
         }
         let found: Vec<OfSet> = sets.into_values().collect();
-        write_sealed(&site.folder.join(FOUND), &found)?;
+        jsonl::write(&site.folder.join(FOUND), &found)?;
         Ok(Counts {
             asked: items.len() as u64,
             alike: found.iter().map(|set| set.alike as u64).sum(),

@@ -211,7 +211,7 @@ impl Assess {
                 missing.join(", ")
             ));
         }
-        let mut tables = quality_page::measures(&DrawSample::measured(site, &self.sample));
+        let mut tables = quality_page::measures(&DrawSample::measured(site, &self.sample)?);
         if let Some(link) = &self.answerable {
             tables.push(answerable_table(&Answerable::found(site, link)?));
         }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use corpus::jsonl;
 use corpus::sealed::{read_sealed, write_sealed};
 use endpoint::Need;
 use quality::assessment::RaterRatings;
@@ -34,7 +35,7 @@ const SECTION: &str = "quality";
 const MODEL: &str = "quality.checkpoint";
 
 /// The file of what was asked.
-const QUESTIONS: &str = "questions.json";
+const QUESTIONS: &str = "questions.jsonl";
 /// The file of what the judge wrote.
 const COMPLETIONS: &str = "completions.jsonl";
 /// The file of what was read of it.
@@ -190,7 +191,7 @@ impl Stage for Judge {
         let sample = DrawSample::sample(site, &self.sample)?;
         let questions = judge::questions(&sample, &self.options);
         let requests = judge::requests(&sample, &questions, &self.prompts);
-        write_sealed(&site.folder.join(QUESTIONS), &questions)?;
+        jsonl::write(&site.folder.join(QUESTIONS), &questions)?;
         write(&site.folder.join("requests.jsonl"), &requests)?;
         let opened;
         let (mut answerer, name, author) = if let Some(asked) = Stage::endpoint(self) {

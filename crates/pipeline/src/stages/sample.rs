@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use corpus::jsonl;
 use corpus::sealed::{read_sealed, write_sealed};
 use quality::measures::measure;
 use quality::{Draw, Measures, Sample, Source};
@@ -33,7 +34,7 @@ pub const BEFORE: &str = "before the filter";
 /// The file of the [`Sample`].
 const SAMPLE: &str = "sample.json";
 /// The file of the sets' [`Measures`].
-const MEASURES: &str = "measures.json";
+const MEASURES: &str = "measures.jsonl";
 
 /// Draws a sample.
 #[derive(Clone, Debug)]
@@ -114,8 +115,10 @@ impl DrawSample {
     }
 
     /// How it measured its sets.
-    pub fn measured(site: &Site<'_>, link: &Link<Self>) -> Vec<Measures> {
-        read_sealed(&site.of(link, MEASURES)).unwrap_or_default()
+    ///
+    /// Gives [`Error::Corpus`].
+    pub fn measured(site: &Site<'_>, link: &Link<Self>) -> Result<Vec<Measures>> {
+        Ok(jsonl::read(&site.of(link, MEASURES))?)
     }
 
     /// The sets that lie somewhere.
@@ -260,7 +263,7 @@ impl Stage for DrawSample {
         }
         counts.drawn = sample.items.len() as u64;
         write_sealed(&site.folder.join(SAMPLE), &sample)?;
-        write_sealed(&site.folder.join(MEASURES), &measured)?;
+        jsonl::write(&site.folder.join(MEASURES), &measured)?;
         Ok(counts)
     }
 }

@@ -101,7 +101,7 @@ pub fn assess(
         .map(|of| table::Table::new(sample, of))
         .collect();
     if let Some(known) = options.truth {
-        tables.extend(truth::table(sample, known, options.prompts));
+        tables.extend(truth::table(sample, known));
     }
     let seed = options.seed;
     let ratings = behaviour::ratings(&tables);

@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 
 use corpus::Triplet;
 use serde_json::Value;
-use synthesis::prompts::RubricPrompts;
 use synthesis::quality::{of_task, of_triplet};
-use synthesis::text::holds;
 use synthesis::truth::Truth;
 use synthesis::{Answers, SyntheticTask};
 
@@ -15,21 +13,19 @@ use crate::aspect::Aspect;
 use crate::item::Item;
 use crate::rating::{Ground, Rater};
 use crate::sample::Sample;
+use crate::task_types::task_type;
 
 /// What is known of the sample's items; none where nothing is.
-pub(super) fn table<'a>(
-    sample: &'a Sample,
-    truth: &BTreeMap<String, Truth>,
-    prompts: &RubricPrompts,
-) -> Option<Table<'a>> {
+pub(super) fn table<'a>(sample: &'a Sample, truth: &BTreeMap<String, Truth>) -> Option<Table<'a>> {
     let mut points: BTreeMap<Aspect, BTreeMap<&str, f64>> = BTreeMap::new();
     let mut types: BTreeMap<&str, usize> = BTreeMap::new();
     for item in &sample.items {
         for (aspect, value) in known(item, truth.get(&item.pair)) {
             points.entry(aspect).or_default().insert(&item.key, value);
         }
-        if let Some(number) = named(item, &prompts.task_type.options) {
-            types.insert(&item.key, number);
+        // The data's own name of the task may tell its kind.
+        if let Some(kind) = item.task.as_deref().and_then(task_type) {
+            types.insert(&item.key, kind.number());
         }
     }
     if points.is_empty() {
@@ -106,12 +102,4 @@ fn known(item: &Item, truth: Option<&Truth>) -> Vec<(Aspect, f64)> {
     all.into_iter()
         .filter_map(|(aspect, value)| Some((aspect, value?)))
         .collect()
-}
-
-/// The number of the one task type that the data's own name of the task holds.
-fn named(item: &Item, types: &[String]) -> Option<usize> {
-    let name = item.task.as_deref()?;
-    let mut found = (1..).zip(types).filter(|(_, option)| holds(name, option));
-    let (number, _) = found.next()?;
-    found.next().is_none().then_some(number)
 }
