@@ -237,6 +237,9 @@ impl Assess {
         };
         save(PAGE, &quality_page::html(&page))?;
         save(TEXT, &quality_page::markdown(&page))?;
+        if sample.items.is_empty() {
+            return Ok(());
+        }
         let made = sheet(sample, &SheetOptions::default())?;
         if !made.unreadable.is_empty() {
             site.report.warn(format!(

@@ -54,10 +54,10 @@ impl Judging {
         let mut out = Vec::new();
         let mut names: Vec<&str> = self.data.iter().map(|set| set.name.as_str()).collect();
         names.sort_unstable();
-        if let Some(two) = names.windows(2).find(|two| two[0] == two[1]) {
+        let mut twice = names.iter().zip(names.iter().skip(1));
+        if let Some((name, _)) = twice.find(|(one, next)| one == next) {
             out.push(format!(
-                "`quality.data` has two sets of the name `{}`; name them with `NAME=PATH`",
-                two[0]
+                "`quality.data` has two sets of the name `{name}`; name them with `NAME=PATH`"
             ));
         }
         let is_kept = self
