@@ -1,6 +1,6 @@
 //! Sets of tasks are measured without a judge, and a sample of each is drawn for judges.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use corpus::jsonl;
 use corpus::sealed::{read_sealed, write_sealed};
@@ -17,6 +17,7 @@ use super::synthesize::{Synthesize, TRIPLETS};
 use crate::error::{Error, Result};
 use crate::estimate::Estimate;
 use crate::reader::Reader;
+use crate::records::{joined, relative};
 use crate::sources::Sources;
 use crate::stage::{Link, Site, Stage};
 
@@ -274,8 +275,9 @@ impl Stage for DrawSample {
         site.pictures.take_in(&mut sample.items, &mut digests)?;
         drop(digests);
         for image in sample.items.iter_mut().flat_map(|item| &mut item.images) {
+            *image = joined(Path::new("/"), image);
             if image.starts_with(site.run) {
-                *image = crate::records::relative(image, site.folder)?;
+                *image = relative(image, site.folder)?;
             }
         }
         counts.drawn = sample.items.len() as u64;
