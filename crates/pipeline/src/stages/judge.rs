@@ -84,16 +84,6 @@ impl Judge {
     /// Gives [`Error::Io`] and [`Error::Prompts`] for the file of prompts.
     pub fn of(recipe: &Recipe, run: &std::path::Path, sample: Link<DrawSample>) -> Result<Self> {
         let judging = &recipe.judging;
-        let prompts = match &judging.prompts {
-            Some(path) => {
-                let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
-                Prompts::with_overrides(&text).map_err(|source| Error::Prompts {
-                    path: path.clone(),
-                    source,
-                })?
-            }
-            None => Prompts::default(),
-        };
         Ok(Self {
             sample,
             model: judging
@@ -106,7 +96,7 @@ impl Judge {
                 ..JudgeOptions::default()
             },
             count: judging.sample,
-            prompts,
+            prompts: prompts(recipe)?,
             prompts_file: judging.prompts.clone(),
             seed: recipe.seed,
         })
@@ -127,6 +117,20 @@ impl Judge {
         };
         self.count * self.options.aspects.iter().map(of).sum::<usize>()
     }
+}
+
+/// The rubrics of a recipe, which a judge and people go by.
+///
+/// Gives [`Error::Io`] and [`Error::Prompts`] for the file of prompts.
+pub fn prompts(recipe: &Recipe) -> Result<Prompts> {
+    let Some(path) = &recipe.judging.prompts else {
+        return Ok(Prompts::default());
+    };
+    let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
+    Prompts::with_overrides(&text).map_err(|source| Error::Prompts {
+        path: path.clone(),
+        source,
+    })
 }
 
 impl Stage for Judge {

@@ -169,6 +169,20 @@ impl DrawSample {
         all.extend(lying);
         Ok(all)
     }
+
+    /// Refuses to measure a filter where no set has one.
+    fn check_filter(&self, lying: &[Source]) -> Result<()> {
+        let is_own = self.made.as_ref().is_some_and(|made| made.is_judged);
+        if !self.filter || is_own || lying.iter().any(|set| set.is_of_filter) {
+            return Ok(());
+        }
+        let own = self.made.as_ref().map(|_| TRAINED);
+        let set = own.or(lying.first().map(|set| set.name.as_str()));
+        Err(quality::sets::Error::NotJudged {
+            set: set.unwrap_or_default().to_owned(),
+        }
+        .into())
+    }
 }
 
 impl Stage for DrawSample {
@@ -195,7 +209,12 @@ impl Stage for DrawSample {
             reader.keys(&["mix.answers", "mix.joiner"]);
         }
         let mut names = Vec::new();
-        for source in self.lying()? {
+        let lying = self.lying()?;
+        self.check_filter(&lying)?;
+        if self.made.is_none() {
+            quality::sets::check_names(&lying)?;
+        }
+        for source in lying {
             let beside = source
                 .pairs
                 .iter()
