@@ -12,6 +12,7 @@ use adamllm::terminal::Terminal;
 use anyhow::{Context as _, Result, bail};
 use corpus::digests::Digests;
 use corpus::sealed::{changed_keys, write_json};
+use pipeline::stages::assess::{NAME as ASSESSING, PAGE, SHEET, TEXT};
 use pipeline::stages::report::{INDEX, NAME as REPORT, SUMMARY};
 use pipeline::stages::train::NAME as TRAIN;
 use pipeline::stages::tune_synthesizer::NAME as TUNING;
@@ -271,6 +272,18 @@ fn conclude(shared: &Shared, run: &RunFolder, graph: &Graph, span: &Span) -> Res
         let node = graph.node(stage);
         node.map_or_else(|| run.path.clone(), |node| run.path.join(&node.folder))
     };
+    if graph.node(REPORT).is_none() && graph.node(ASSESSING).is_some() {
+        let [page, text, sheet] = [PAGE, TEXT, SHEET].map(|file| place(ASSESSING).join(file));
+        if !page.exists() {
+            return Ok(());
+        }
+        let found = json!({"page": page, "text": text, "sheet": sheet});
+        return print(shared, &found, || {
+            println!("page: {}", page.display());
+            println!("as text: {}", text.display());
+            println!("sheet for people: {}", sheet.display());
+        });
+    }
     if graph.node(REPORT).is_none() {
         let synthesizer = place(TUNING).join("model");
         return print(shared, &json!({"synthesizer": synthesizer}), || {
