@@ -1001,11 +1001,88 @@ fn captions_are_text_and_cases_are_chosen() {
     let name = format!("{}=seeds.jsonl", HOSTILE.replace('=', ""));
     world.done(&[&name]);
     for file in ["index.html", "quality.md", "sheet.html"] {
+        // In Markdown a sign after a backslash means itself.
+        let found = world.read(&format!("q/judging/assess/{file}"));
+        assert!(!found.replace("\\<", "").contains("<img srcx"), "{file}");
+    }
+}
+
+/// The demo base knows nothing of dishes; what it writes is kept and counted.
+#[test]
+fn models_of_this_machine_judge_and_answer() {
+    let world = World::new();
+    let call = [
+        "seeds.jsonl",
+        "--sample",
+        "3",
+        "--judge",
+        "demo",
+        "--answerer",
+        "demo",
+    ];
+    world.done(&call);
+    let completions = world.rows("q/judging/judge/completions.jsonl");
+    assert_eq!(completions.len(), 6 * 2 * 3 + 3 + 3);
+    let found = world.rows("q/judging/answerable/answerable.jsonl");
+    assert_eq!(
+        (&found[0]["set"], &found[0]["asked"], &found[0]["short"]),
+        (&json!("seeds.jsonl"), &json!(3), &json!(3))
+    );
+    let rater = &world.assessment("q")["raters"][0];
+    assert_eq!(rater["ground"], "model");
+    assert!(
+        rater["name"]
+            .as_str()
+            .is_some_and(|name| name.starts_with("model ")),
+        "{rater}"
+    );
+    assert!(
+        world
+            .read("q/judging/assess/index.html")
+            .contains("Answerable without the picture")
+    );
+    let again = world.done(&call);
+    for stage in ["sample", "judge", "answerable", "assess"] {
         assert!(
-            !world
-                .read(&format!("q/judging/assess/{file}"))
-                .contains("<img srcx"),
-            "{file}"
+            again.contains(&format!("{stage}: done before, skipped")),
+            "{again}"
         );
     }
+}
+
+/// Lists and levels of one's own are what the judge is asked, what it is read by, and what stands on the sheet.
+#[test]
+fn prompts_of_ones_own_reach_judge_and_people() {
+    let world = World::new();
+    let prompts = "[rubrics.image_domain]\nquestion = \"What is the picture about?\"\noptions = [\"Stews of all kinds\", \"Bowls\"]\n";
+    std::fs::write(world.path("prompts.toml"), prompts).expect("write");
+    let server = server(|_| Answer::text("2"));
+    let url = server.url();
+    let call = ["seeds.jsonl", "--set", "quality.prompts=\"prompts.toml\""];
+    world.done(&call);
+    assert!(
+        world
+            .read("q/judging/assess/sheet.html")
+            .contains("Stews of all kinds")
+    );
+    world.done(
+        &[
+            &call[..],
+            &[
+                "--endpoint",
+                &url,
+                "--endpoint-model",
+                "model",
+                "--send-images",
+            ],
+        ]
+        .concat(),
+    );
+    let found = world.assessment("q");
+    assert_eq!(
+        found["image_domains"],
+        json!(["Stews of all kinds", "Bowls"])
+    );
+    let of = row(&found["classes"], &[("aspect", "image-domain")]);
+    assert_eq!(of["counts"], json!([0, DISHES]));
 }
