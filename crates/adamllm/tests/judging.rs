@@ -754,7 +754,7 @@ fn people_agree_as_far_as_their_files_do() {
     let page = world.read("q/judging/assess/index.html");
     assert!(page.contains("Anna (person)") && page.contains("−25.0") || page.contains("-25.0"));
 
-    // Each file alone is refused in a message that names it; the sample stays.
+    // Each file alone is refused in a message that names it; what was found before stays.
     let anna = of("Anna", 0, 4);
     let changed = |change: &dyn Fn(&mut Value)| {
         let mut file = anna.clone();
@@ -795,6 +795,11 @@ fn people_agree_as_far_as_their_files_do() {
             "{expected} in\n{said}"
         );
         assert_eq!(world.json("q/judging/sample/sample.json"), sample);
+        assert_eq!(world.assessment("q"), found, "{expected}");
+        assert!(
+            world.read("q/judging/assess/index.html") == page,
+            "{expected}"
+        );
     }
     write("again.json", &of(" anna ", 1, 4));
     let said = world.refused(
@@ -814,8 +819,8 @@ fn people_agree_as_far_as_their_files_do() {
     let said = world.refused(&[&sets[..], &["--ratings", "nowhere.json"]].concat());
     assert!(said.contains("nowhere.json"), "{said}");
     // And the sound ones are as they were.
-    world.done(&both);
-    assert_eq!(world.assessment("q"), found);
+    let said = world.done(&both);
+    assert!(said.contains("assess: done before, skipped"), "{said}");
 }
 
 #[test]

@@ -170,6 +170,13 @@ impl Stage for Assess {
         &[]
     }
 
+    fn check(&self, site: &Site<'_>) -> Result<()> {
+        let sample = DrawSample::sample(site, &self.sample)?;
+        ratings::read(&self.ratings, &sample, &self.rubrics)?;
+        truths::read(self.truth.as_deref())?;
+        Ok(())
+    }
+
     fn run(&self, site: &Site<'_>) -> Result<Counts> {
         let sample = DrawSample::sample(site, &self.sample)?;
         let raters = self.raters(site, &sample)?;
