@@ -629,6 +629,47 @@ fn pictures_stay_unless_they_may_leave() {
 }
 
 #[test]
+fn a_plan_and_a_cap_know_of_the_judge() {
+    let world = World::new();
+    let server = server(|_| Answer::text("3"));
+    let url = server.url();
+    let call = [
+        "seeds.jsonl",
+        "--sample",
+        "10",
+        "--endpoint",
+        &url,
+        "--endpoint-model",
+        "model",
+        "--send-images",
+    ];
+    // Six aspects twice and two lists of ten tasks.
+    let plan = world.done(&[&call[..], &["--dry-run"]].concat());
+    assert!(plan.contains("at its endpoint 140 requests"), "{plan}");
+    let plan = world.done(&["seeds.jsonl", "--dry-run"]);
+    assert!(
+        plan.contains("sample") && plan.contains("assess") && !plan.contains("filter:"),
+        "{plan}"
+    );
+    let cap = [&call[..], &["--set", "endpoints.max_tokens=5000"]].concat();
+    let said = world.refused(&cap);
+    assert!(
+        said.contains("and `endpoints.max_tokens` is ") && said.contains("--yes"),
+        "{said}"
+    );
+    assert!(
+        !world.path("q/judging").exists() && asked(&server) == 0,
+        "nothing was begun"
+    );
+    let begun = world.quality(&[&cap[..], &["--yes"]].concat());
+    assert!(
+        !text(&begun.stderr).contains("--yes") && asked(&server) > 0,
+        "{}",
+        text(&begun.stderr)
+    );
+}
+
+#[test]
 fn a_judge_that_was_stopped_is_not_asked_again() {
     let world = World::new();
     let setup = Setup {
