@@ -760,7 +760,7 @@ fn people_agree_as_far_as_their_files_do() {
         sheet(&sample, rater, &rated.collect::<Vec<_>>())
     };
     let write = |name: &str, content: &Value| {
-        std::fs::write(world.path(name), content.to_string()).expect("write")
+        std::fs::write(world.path(name), content.to_string()).expect("write");
     };
     write("anna.json", &of("Anna", 0, 4));
     write("ben.json", &of("Ben", 1, 3));

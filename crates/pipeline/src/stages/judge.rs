@@ -59,6 +59,8 @@ pub struct Judge {
     options: JudgeOptions,
     /// Most items of a set.
     count: usize,
+    /// Sets that are named, or the run's own; a run folder may be two.
+    sets: usize,
     prompts: Prompts,
     prompts_file: Option<PathBuf>,
     seed: u64,
@@ -96,6 +98,7 @@ impl Judge {
                 ..JudgeOptions::default()
             },
             count: judging.sample,
+            sets: judging.data.len().max(1),
             prompts: prompts(recipe)?,
             prompts_file: judging.prompts.clone(),
             seed: recipe.seed,
@@ -109,10 +112,11 @@ impl Judge {
         })
     }
 
-    /// Requests for a set of items, for a plan: each aspect twice but classes, which are asked once.
+    /// Requests, for a plan: each aspect twice, once for all sets unless tasks are shown alone; classes once a task.
     fn requests(&self) -> usize {
         let of = |aspect: &Aspect| match aspect.scale() {
-            Scale::Classes => 1,
+            Scale::Classes => self.sets,
+            Scale::Levels | Scale::YesNo if self.options.alone => 2 * self.sets,
             Scale::Levels | Scale::YesNo => 2,
         };
         self.count * self.options.aspects.iter().map(of).sum::<usize>()

@@ -63,10 +63,9 @@ impl Judging {
         let mut out = Vec::new();
         let mut names: Vec<&str> = self.data.iter().map(|set| set.name.as_str()).collect();
         names.sort_unstable();
-        if let Some(two) = names.windows(2).find(|two| two[0] == two[1]) {
+        if let Some([name, _]) = names.array_windows().find(|[one, other]| one == other) {
             out.push(format!(
-                "`quality.data` has two sets of the name `{}`; name them with `NAME=PATH`",
-                two[0]
+                "`quality.data` has two sets of the name `{name}`; name them with `NAME=PATH`"
             ));
         }
         let is_kept = self
