@@ -16,10 +16,7 @@ Examples:
 
 Without a judge it measures what needs none and writes `judging/assess/sheet.html`, on which people rate; their files come back
 with --ratings.")]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a flag of the command line"
-)]
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command")]
 pub struct Quality {
     /// Sets of tasks, each a path or NAME=PATH: a run folder, triplets, a maker's conversations, seed data, samples, or
     /// conversations of any layout.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use corpus::digests::Digests;
 
 use crate::error::{Error, Result};
-use crate::records::Pictured;
+use crate::records::{Pictured, joined};
 
 /// The folder of a run's pictures.
 #[derive(Clone, Debug)]
@@ -110,7 +110,9 @@ impl PictureStore {
             places.entry(self.place(image, digest)).or_insert(image);
         }
         for (place, image) in places {
+            // A record of another stage names it by way of that one's folder.
             let image = std::path::absolute(image).map_err(Error::io("find", image))?;
+            let image = joined(Path::new("/"), &image);
             // A picture that was unpacked here lies where it should.
             if image == place {
                 continue;
@@ -163,6 +165,23 @@ mod tests {
             source: None,
             meta: serde_json::Map::new(),
         }
+    }
+
+    #[test]
+    fn a_picture_that_lies_here_is_no_link_to_itself() {
+        let folder = tempfile::tempdir().expect("folder");
+        let elsewhere = folder.path().join("elsewhere.png");
+        fs::write(&elsewhere, b"content").expect("written");
+        let store = PictureStore::of(folder.path());
+        let mut digests = Digests::open(folder.path().join(".digests"));
+        let mut rows = [pair(elsewhere)];
+        store.take_in(&mut rows, &mut digests).expect("laid");
+        let name = rows[0].images[0].file_name().expect("a name").to_owned();
+        fs::create_dir(folder.path().join("pairs")).expect("folder");
+        let around = folder.path().join("pairs/../pictures").join(name);
+        let mut rows = [pair(around)];
+        store.take_in(&mut rows, &mut digests).expect("laid");
+        assert_eq!(fs::read(&rows[0].images[0]).expect("read"), b"content");
     }
 
     #[test]

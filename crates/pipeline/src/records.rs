@@ -88,7 +88,7 @@ pub(crate) fn relative(to: &Path, folder: &Path) -> Result<PathBuf> {
 }
 
 /// `folder/name` with leading `..` taken out.
-fn joined(folder: &Path, name: &Path) -> PathBuf {
+pub(crate) fn joined(folder: &Path, name: &Path) -> PathBuf {
     let mut out = folder.to_owned();
     for part in name.components() {
         match part {

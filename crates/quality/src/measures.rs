@@ -8,6 +8,7 @@ mod answers;
 mod copied;
 mod distinct;
 mod openings;
+mod percent;
 mod repeats;
 mod spread;
 mod words;
@@ -283,15 +284,6 @@ fn count(names: &mut BTreeMap<String, usize>, name: &str) -> bool {
         names.insert(name.to_owned(), 1);
     }
     fits
-}
-
-/// A share in percent; 0 of nothing.
-fn percent(part: usize, whole: usize) -> f64 {
-    if whole == 0 {
-        0.0
-    } else {
-        100.0 * part as f64 / whole as f64
-    }
 }
 
 #[cfg(test)]

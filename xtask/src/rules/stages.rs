@@ -16,6 +16,21 @@ const DECLARATIONS: [&str; 2] = ["NAME", "GROUP"];
 /// Where a literal is a word of something else: the beginning of a path, the literal, and what it means there.
 const OTHER_MEANINGS: &[(&str, &str, &str)] = &[
     (
+        "crates/run/src/recipe",
+        "quality",
+        "a section of the recipe",
+    ),
+    (
+        "crates/pipeline/src/stages/judge.rs",
+        "quality",
+        "a section of the recipe",
+    ),
+    (
+        "crates/report/src/quality_page",
+        "pairs",
+        "what is counted of a set",
+    ),
+    (
         "crates/corpus/src",
         "pairs",
         "what is counted of a data set",
@@ -86,6 +101,7 @@ const OTHER_MEANINGS: &[(&str, &str, &str)] = &[
     (THIS_FILE, "judge", "this list"),
     (THIS_FILE, "mix", "this list"),
     (THIS_FILE, "pairs", "this list"),
+    (THIS_FILE, "quality", "this list"),
     (THIS_FILE, "report", "this list"),
     (THIS_FILE, "score", "this list"),
     (THIS_FILE, "train", "this list"),

@@ -12,7 +12,7 @@ use adamllm::terminal::Terminal;
 use anyhow::{Context as _, Result, bail};
 use corpus::digests::Digests;
 use corpus::sealed::{changed_keys, write_json};
-use pipeline::stages::assess::{NAME as ASSESSING, PAGE, SHEET, TEXT};
+use pipeline::stages::assess::{ASSESSMENT, NAME as ASSESS, PAGE, SHEET, TEXT};
 use pipeline::stages::report::{INDEX, NAME as REPORT, SUMMARY};
 use pipeline::stages::train::NAME as TRAIN;
 use pipeline::stages::tune_synthesizer::NAME as TUNING;
@@ -267,23 +267,35 @@ pub fn walk(
     conclude(shared, run, graph, &asked.span)
 }
 
+/// Shows what is known of the quality of data.
+fn conclude_judging(shared: &Shared, folder: &Path) -> Result<()> {
+    let read = |name: &str| {
+        let path = folder.join(name);
+        std::fs::read_to_string(&path).with_context(|| format!("cannot read `{}`", path.display()))
+    };
+    let found: Value =
+        serde_json::from_str(&read(ASSESSMENT)?).context("the assessment cannot be read back")?;
+    let text = read(TEXT)?;
+    print(shared, &found, || {
+        println!("{text}");
+        println!("page: {}", folder.join(PAGE).display());
+        println!("sheet for people: {}", folder.join(SHEET).display());
+    })
+}
+
 /// Shows what a finished run found.
 fn conclude(shared: &Shared, run: &RunFolder, graph: &Graph, span: &Span) -> Result<()> {
     let place = |stage: &str| {
         let node = graph.node(stage);
         node.map_or_else(|| run.path.clone(), |node| run.path.join(&node.folder))
     };
-    if graph.node(REPORT).is_none() && graph.node(ASSESSING).is_some() {
-        let [page, text, sheet] = [PAGE, TEXT, SHEET].map(|file| place(ASSESSING).join(file));
-        if !page.exists() {
+    let judged = place(ASSESS);
+    if graph.node(ASSESS).is_some() && graph.node(REPORT).is_none() {
+        // A run that ends earlier has none.
+        if !judged.join(PAGE).exists() {
             return Ok(());
         }
-        let found = json!({"page": page, "text": text, "sheet": sheet});
-        return print(shared, &found, || {
-            println!("page: {}", page.display());
-            println!("as text: {}", text.display());
-            println!("sheet for people: {}", sheet.display());
-        });
+        return conclude_judging(shared, &judged);
     }
     if graph.node(REPORT).is_none() {
         let synthesizer = place(TUNING).join("model");

@@ -24,12 +24,21 @@ pub enum Reader {
     Score,
     /// Measures the synthetic data.
     Quality,
+    /// Draws a sample of sets of tasks.
+    DrawSample,
+    /// Judges the sample.
+    JudgeData,
+    /// Answers the sample without pictures.
+    Answerable,
+    /// Puts ratings together.
+    Assess,
     /// Writes the report.
     Report,
 }
 
 use Reader::{
-    Answer, Filter, Mix, Pairs, Quality, Report, Score, Synthesize, Train, TuneSynthesizer,
+    Answer, Answerable, Assess, DrawSample, Filter, JudgeData, Mix, Pairs, Quality, Report, Score,
+    Synthesize, Train, TuneSynthesizer,
 };
 
 impl Reader {
@@ -41,7 +50,16 @@ impl Reader {
 }
 
 /// All that run a model.
-const MODELS: &[Reader] = &[TuneSynthesizer, Synthesize, Filter, Train, Answer, Quality];
+const MODELS: &[Reader] = &[
+    TuneSynthesizer,
+    Synthesize,
+    Filter,
+    Train,
+    Answer,
+    Quality,
+    JudgeData,
+    Answerable,
+];
 
 /// The stages that read a key, in the order of a run.
 pub fn readers(key: &str) -> &'static [Reader] {
@@ -55,7 +73,7 @@ pub fn readers(key: &str) -> &'static [Reader] {
         | "evaluate.quality"
         | "train.pipeline"
         | "train.stages" => &[],
-        "data.truth" => &[Quality, Report],
+        "data.truth" => &[Quality, Assess, Report],
         "data.max_bad" => &[Pairs, TuneSynthesizer, Train],
         "synthesizer.input" | "synthesizer.tuned" => &[TuneSynthesizer, Synthesize],
         "synthesizer.seed_data" | "synthesizer.blank_images" => &[TuneSynthesizer],
@@ -63,7 +81,12 @@ pub fn readers(key: &str) -> &'static [Reader] {
         "maker.prompts" => &[Synthesize, Filter, Mix],
         "data.maker" => &[Synthesize],
         "mix.synthetic" => &[Synthesize, Mix, Report],
-        "mix.answers" => &[Mix, Quality],
+        "mix.answers" => &[Mix, Quality, DrawSample],
+        "mix.joiner" => &[Mix, DrawSample],
+        "quality.alone" | "quality.prompts" | "quality.checkpoint" => &[JudgeData],
+        "quality.answerer" => &[Answerable],
+        "quality.ratings" | "quality.cases" | "quality.show" => &[Assess],
+        "quality.data" | "quality.pairs" | "quality.sample" | "quality.filter" => &[DrawSample],
         "evaluate.blind_limit" => &[Answer, Score, Quality],
         "evaluate.min_pixels" | "evaluate.max_pixels" => &[Answer, Quality],
         "evaluate.data"
@@ -86,10 +109,14 @@ const SECTIONS: &[(&str, &[Reader])] = &[
     ("mix.", &[Mix]),
     ("train.", &[Train]),
     ("evaluate.", &[Answer]),
-    ("generate.", &[Synthesize, Filter, Answer, Quality]),
-    ("endpoints.picture_", &[Synthesize]),
-    ("endpoints.max_picture_", &[Synthesize]),
-    ("endpoints.", &[Synthesize, Filter]),
+    ("quality.", &[JudgeData]),
+    (
+        "generate.",
+        &[Synthesize, Filter, Answer, Quality, JudgeData, Answerable],
+    ),
+    ("endpoints.picture_", &[Synthesize, JudgeData]),
+    ("endpoints.max_picture_", &[Synthesize, JudgeData]),
+    ("endpoints.", &[Synthesize, Filter, JudgeData]),
 ];
 
 fn of_section(key: &str) -> &'static [Reader] {

@@ -221,6 +221,56 @@ pub const LISTED: &[Listed] = &[
         Elsewhere,
     ),
     listed(
+        "docs/quality.md",
+        "adamllm quality runs/my --run-dir runs/quality",
+        Elsewhere,
+    ),
+    listed(
+        "docs/quality.md",
+        "adamllm quality ours=runs/my seeds=seeds.jsonl --run-dir runs/quality --judge models/judge",
+        Elsewhere,
+    ),
+    listed(
+        "docs/quality.md",
+        "adamllm quality ours=runs/my baseline=baseline.json --run-dir runs/quality --endpoint http://host:8000/v1 --endpoint-model judge --send-images",
+        Elsewhere,
+    ),
+    listed(
+        "docs/quality.md",
+        "adamllm quality ours=runs/my seeds=seeds.jsonl --run-dir runs/quality --ratings ratings-anna.json --ratings ratings-ben.json",
+        Elsewhere,
+    ),
+    listed(
+        "docs/quality.md",
+        "adamllm quality runs/my --run-dir runs/filter --filter --ratings ratings-anna.json",
+        Elsewhere,
+    ),
+    listed(
+        "docs/reference/commands.md",
+        "adamllm quality ours=runs/my seeds=seeds.jsonl --run-dir runs/quality",
+        Elsewhere,
+    ),
+    listed(
+        "docs/reference/commands.md",
+        "adamllm quality ours=runs/my seeds=seeds.jsonl --run-dir runs/quality --judge models/judge",
+        Elsewhere,
+    ),
+    listed(
+        "docs/reference/commands.md",
+        "adamllm quality runs/my --run-dir runs/quality",
+        Elsewhere,
+    ),
+    listed(
+        "docs/reference/commands.md",
+        "adamllm quality runs/my --run-dir runs/quality --filter --ratings ratings-anna.json --ratings ratings-ben.json",
+        Elsewhere,
+    ),
+    listed(
+        "docs/reference/commands.md",
+        "adamllm quality tasks.json --run-dir runs/quality --endpoint http://host:8000/v1 --endpoint-model judge --send-images",
+        Elsewhere,
+    ),
+    listed(
         "docs/directions.md",
         "adamllm lab recipes/paper/toy/ablations.toml --lab-dir labs/ablations --store labs/food",
         Minutes,

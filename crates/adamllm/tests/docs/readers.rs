@@ -32,6 +32,8 @@ const BY_CONTENT: &[&str] = &[
     "maker.temperature",
     "maker.top_p",
     "model.memory",
+    "quality.data",
+    "quality.show",
     "synthesizer.corrupt",
     "synthesizer.min_p",
     "synthesizer.repetition_penalty",

@@ -253,6 +253,9 @@ impl Assess {
         };
         save(PAGE, &quality_page::html(&page))?;
         save(TEXT, &quality_page::markdown(&page))?;
+        if sample.items.is_empty() {
+            return Ok(());
+        }
         let options = SheetOptions {
             rubrics: self.rubrics.clone(),
             ..SheetOptions::default()

@@ -26,7 +26,7 @@ use crate::sources::folder_of;
 use crate::stage::{Link, Site, Stage};
 
 /// Its name.
-pub const NAME: &str = "judge";
+pub const NAME: &str = "judge-data";
 
 /// Its section of the recipe.
 const SECTION: &str = "quality";

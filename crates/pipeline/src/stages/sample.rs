@@ -1,6 +1,6 @@
 //! Sets of tasks are measured without a judge, and a sample of each is drawn for judges.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use corpus::jsonl;
 use corpus::sealed::{read_sealed, write_sealed};
@@ -17,11 +17,12 @@ use super::synthesize::{Synthesize, TRIPLETS};
 use crate::error::{Error, Result};
 use crate::estimate::Estimate;
 use crate::reader::Reader;
+use crate::records::{joined, relative};
 use crate::sources::Sources;
 use crate::stage::{Link, Site, Stage};
 
 /// Its name.
-pub const NAME: &str = "sample";
+pub const NAME: &str = "draw-sample";
 
 /// What commands call the stages of judging data, and the folder of all of them.
 pub const GROUP: &str = "judging";
@@ -151,16 +152,27 @@ impl DrawSample {
                 joining: self.joining.clone(),
                 ..Source::new(name, path)
             };
+            let has_records = |source: &Source| {
+                let size = std::fs::metadata(&source.path).map_or(0, |found| found.len());
+                if size == 0 {
+                    site.report.warn(format!(
+                        "set `{}` is empty: it has no task to judge",
+                        source.name
+                    ));
+                }
+                size > 0
+            };
             if made.is_judged {
                 let before = source(BEFORE, site.of(&made.synthesized, TRIPLETS));
-                all.push(self.finish(before));
+                all.extend(Some(self.finish(before)).filter(has_records));
             }
             let kept = if made.is_of_triplets {
                 KEPT
             } else {
                 KEPT_TASKS
             };
-            all.push(source(TRAINED, site.of(&made.kept, kept)));
+            let trained = source(TRAINED, site.of(&made.kept, kept));
+            all.extend(Some(trained).filter(has_records));
         }
         let mut lying = self.lying()?;
         for source in &mut lying {
@@ -242,6 +254,12 @@ impl Stage for DrawSample {
 
     fn run(&self, site: &Site<'_>) -> Result<Counts> {
         let sources = self.sources(site)?;
+        if sources.is_empty() {
+            let nothing = quality::draw::sample(self.draw.seed, Vec::new(), Vec::new());
+            write_sealed(&site.folder.join(SAMPLE), &nothing)?;
+            jsonl::write(&site.folder.join(MEASURES), Vec::<Measures>::new().iter())?;
+            return Ok(Counts::default());
+        }
         let drawn = quality::draw(&sources, &self.draw)?;
         let mut counts = Counts::default();
         let mut measured = Vec::new();
@@ -276,8 +294,9 @@ impl Stage for DrawSample {
         site.pictures.take_in(&mut sample.items, &mut digests)?;
         drop(digests);
         for image in sample.items.iter_mut().flat_map(|item| &mut item.images) {
+            *image = joined(Path::new("/"), image);
             if image.starts_with(site.run) {
-                *image = crate::records::relative(image, site.folder)?;
+                *image = relative(image, site.folder)?;
             }
         }
         counts.drawn = sample.items.len() as u64;

@@ -178,7 +178,7 @@ fn shift(found: &[Twice<'_>], seed: u64) -> Option<Difference> {
     Some(Difference {
         difference: found.difference,
         interval: [found.low, found.high],
-        is_paired: true,
+        shared: found.clusters,
         pairs: found.clusters,
     })
 }

@@ -1,8 +1,8 @@
 //! Means and differences with intervals over pairs.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
-use evaluation::statistics::{Bootstrap, Clusters, interval, mean, paired};
+use evaluation::statistics::{Bootstrap, Clusters, OverSeeds, SetRow, interval};
 use serde::{Deserialize, Serialize};
 
 /// A mean of items.
@@ -21,13 +21,13 @@ pub struct Mean {
 /// A difference of two means.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Difference {
-    /// The first less the second: of paired ones over the shared pairs alone.
+    /// The first less the second.
     pub difference: f64,
     /// 95 %.
     pub interval: [f64; 2],
-    /// Whether the same pairs are compared, each with itself.
-    pub is_paired: bool,
-    /// Shared pairs; of an unpaired difference the pairs of the smaller side.
+    /// Pairs that both sides are about.
+    pub shared: usize,
+    /// Pairs of either side.
     pub pairs: usize,
 }
 
@@ -54,33 +54,31 @@ pub(super) fn mean_of(values: &[OfPair<'_>], seed: u64) -> Option<Mean> {
     })
 }
 
-/// `one` less `other`, of values from -100 to 100; none where a side has no value.
+/// The mean of `one` less that of `other`, of values from -100 to 100; none where a side has no value.
 ///
-/// Each shared pair counts once, with the mean of its items, where at least half of the smaller side's pairs are shared. Otherwise the
-/// sides are taken as independent, and the interval is made of both means' own (the square-and-add method of Zou and Donner, 2008).
+/// What is about one pair goes together, on both sides ([`OverSeeds::of_sets`]): so a set is compared with what a filter left of it as
+/// surely as with another one about the same pairs. Where a few pairs all say the same, the interval is made of both means' own (the
+/// square-and-add method of Zou and Donner, 2008).
 pub(super) fn difference(
     one: &[OfPair<'_>],
     other: &[OfPair<'_>],
     seed: u64,
 ) -> Option<Difference> {
-    let (ones, others) = (by_pair(one), by_pair(other));
-    let smaller = ones.len().min(others.len());
-    if smaller == 0 {
-        return None;
-    }
-    let shared: Vec<(f64, f64)> = ones
-        .iter()
-        .filter_map(|(pair, value)| Some((*value, *others.get(pair)?)))
-        .collect();
-    if shared.len() >= 2 && 2 * shared.len() >= smaller {
-        let (ones, others): (Vec<f64>, Vec<f64>) = shared.iter().copied().unzip();
-        let clusters = Clusters::single(shared.len());
-        let found = paired(&others, &ones, &clusters, &Bootstrap::new(seed)).ok()?;
+    let pairs = |values: &[OfPair<'_>]| -> BTreeSet<String> {
+        values.iter().map(|(pair, _)| (*pair).to_owned()).collect()
+    };
+    let (ones, others) = (pairs(one), pairs(other));
+    let shared = ones.intersection(&others).count();
+    let all = ones.union(&others).count();
+    let found = OverSeeds::of_sets(&rows(one), Some(&rows(other))).ok()?;
+    // Without any spread p is that of exchanging both sides, which a handful of pairs cannot make small.
+    let has_spread = found.interval[0] < found.interval[1] || found.p < 0.05;
+    if found.error.is_some() && has_spread {
         return Some(Difference {
             difference: found.difference,
-            interval: [found.low, found.high],
-            is_paired: true,
-            pairs: shared.len(),
+            interval: found.interval,
+            shared,
+            pairs: all,
         });
     }
     // Intervals of means are made for shares, 0 to 100.
@@ -95,19 +93,18 @@ pub(super) fn difference(
     Some(Difference {
         difference,
         interval: [difference - 2.0 * below, difference + 2.0 * above],
-        is_paired: false,
-        pairs: smaller,
+        shared,
+        pairs: all,
     })
 }
 
-fn by_pair<'a>(values: &[OfPair<'a>]) -> BTreeMap<&'a str, f64> {
-    let mut all: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
-    for (pair, value) in values {
-        all.entry(pair).or_default().push(*value);
-    }
-    all.into_iter()
-        .map(|(pair, values)| (pair, mean(&values)))
-        .collect()
+fn rows<'a>(values: &[OfPair<'a>]) -> Vec<SetRow<'a>> {
+    let rows = values.iter().map(|&(cluster, score)| SetRow {
+        seed: 0,
+        cluster,
+        score,
+    });
+    rows.collect()
 }
 
 #[cfg(test)]
@@ -115,15 +112,33 @@ mod tests {
     use super::*;
 
     #[test]
-    fn shared_pairs_are_compared_with_themselves() {
+    fn shared_pairs_go_together() {
         let one = [("p", 100.0), ("p", 50.0), ("q", 25.0), ("r", 0.0)];
         let other = [("p", 50.0), ("q", 25.0), ("s", 100.0)];
         let found = difference(&one, &other, 1).expect("values");
-        // p: 75 − 50, q: 25 − 25.
-        assert_eq!(
-            (found.difference, found.is_paired, found.pairs),
-            (12.5, true, 2)
-        );
+        // 175 / 4 − 175 / 3.
+        assert!((found.difference + 175.0 / 12.0).abs() < 1e-9);
+        assert_eq!((found.shared, found.pairs), (2, 4));
+    }
+
+    #[test]
+    fn a_set_differs_from_what_a_filter_left_of_it() {
+        let names: Vec<String> = (0..40).map(|at| at.to_string()).collect();
+        let all: Vec<OfPair> = names
+            .iter()
+            .enumerate()
+            .map(|(at, name)| (name.as_str(), if at % 4 == 0 { 0.0 } else { 100.0 }))
+            .collect();
+        // Half of what is wrong is gone.
+        let left: Vec<OfPair> = all
+            .iter()
+            .enumerate()
+            .filter(|(at, _)| at % 8 != 0)
+            .map(|(_, one)| *one)
+            .collect();
+        let found = difference(&left, &all, 1).expect("values");
+        assert!((found.difference - (3000.0 / 35.0 - 75.0)).abs() < 1e-9);
+        assert!(found.excludes_zero() && found.shared == 35, "{found:?}");
     }
 
     #[test]
@@ -142,7 +157,7 @@ mod tests {
                 .collect()
         };
         let found = difference(&refer(&one), &refer(&other), 1).expect("values");
-        assert!(!found.is_paired);
+        assert_eq!(found.shared, 0);
         assert!((found.difference - 25.0).abs() < 1e-9);
         // Standard errors of 5.0 and 4.3 add up to 6.6; 1.98 of them on each side.
         assert!((found.interval[0] - (25.0 - 13.1)).abs() < 1.0, "{found:?}");

@@ -162,7 +162,7 @@ fn a_fair_judge_finds_what_is_there() {
     };
     assert_eq!((&*difference.one, &*difference.other), ("a", "b"));
     near(difference.difference.difference, -25.0);
-    assert!(difference.difference.is_paired && difference.difference.excludes_zero());
+    assert!(difference.difference.shared == 40 && difference.difference.excludes_zero());
     let [pass] = &found.passes[..] else {
         panic!("one aspect")
     };

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use synthesis::text::normal_answer;
 
-use super::percent;
+use super::percent::percent;
 
 /// The form of an answer; the first that fits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

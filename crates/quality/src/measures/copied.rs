@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::percent;
+use super::percent::percent;
 use super::spread::{Spread, Tally};
 
 /// What of the answers is the caption's, over the items whose caption is known.

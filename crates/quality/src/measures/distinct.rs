@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use corpus::seed::hash;
 use serde::{Deserialize, Serialize};
 
-use super::percent;
+use super::percent::percent;
 use super::words::{all, mixed};
 
 /// Words of texts that are counted; beyond, texts are a seeded sample.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::percent;
+use super::percent::percent;
 use super::words::lower;
 
 /// Words of a beginning.

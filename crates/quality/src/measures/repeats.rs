@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use corpus::seed::hash;
 use serde::{Deserialize, Serialize};
 
-use super::percent;
+use super::percent::percent;
 use super::words::{all, mixed};
 
 /// Requests of the sample that self-BLEU is of.

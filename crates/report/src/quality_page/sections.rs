@@ -190,11 +190,7 @@ pub(super) fn differences(found: &Assessment) -> Option<Table> {
         .differences
         .iter()
         .map(|of| {
-            let how = if of.difference.is_paired {
-                format!("{} pairs, each with itself", of.difference.pairs)
-            } else {
-                "independent".to_owned()
-            };
+            let how = format!("{} of {}", of.difference.shared, of.difference.pairs);
             vec![
                 Cell::plain(title(of.aspect)),
                 Cell::plain(who(&of.rater)),
@@ -206,9 +202,9 @@ pub(super) fn differences(found: &Assessment) -> Option<Table> {
         .collect();
     table(
         "Differences between the sets",
-        &["aspect", "rater", "sets", "difference", "compared"],
+        &["aspect", "rater", "sets", "difference", "pairs in both"],
         rows,
-        "A difference over shared pairs holds these alone, and so need not be that of both means.",
+        "Tasks about one pair go together, be they of one set or of both.",
     )
 }
 

@@ -63,7 +63,8 @@ impl Judging {
         let mut out = Vec::new();
         let mut names: Vec<&str> = self.data.iter().map(|set| set.name.as_str()).collect();
         names.sort_unstable();
-        if let Some([name, _]) = names.array_windows().find(|[one, other]| one == other) {
+        let mut twice = names.iter().zip(names.iter().skip(1));
+        if let Some((name, _)) = twice.find(|(one, next)| one == next) {
             out.push(format!(
                 "`quality.data` has two sets of the name `{name}`; name them with `NAME=PATH`"
             ));

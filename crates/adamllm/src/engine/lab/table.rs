@@ -4,14 +4,18 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use ::quality::Ground;
+use ::quality::assessment::Assessment;
 use anyhow::{Context as _, Result};
 use corpus::jsonl;
 use corpus::sealed::{read_sealed, write_json};
 use evaluation::grids::{self, Column, Run, Way};
 use pipeline::lab::{CellState, LabPlan, Union, Worked};
+use pipeline::stages::assess::ItemScore;
 use pipeline::stages::quality::Quality;
+use pipeline::stages::sample::TRAINED;
 use pipeline::stages::score::{ADAPTED, BASE};
-use pipeline::stages::{answer, quality, score};
+use pipeline::stages::{answer, assess, quality, score};
 use report::AfterStage;
 use report::lab::{self, Page, Row, State, Unfinished, Work};
 use run::grid::{self, Grid, Layout, Levels};
@@ -234,10 +238,14 @@ impl Of<'_> {
                 apart.clone_into(&mut column.domain);
             }
         }
-        if system == ADAPTED
-            && let Some(place) = self.union.place(cell, quality::NAME)
-        {
-            columns.extend(of_data(&place.path)?);
+        if system == ADAPTED {
+            let known = self.union.place(cell, quality::NAME);
+            if let Some(place) = known {
+                columns.extend(of_data(&place.path)?);
+            }
+            if let Some(place) = self.union.place(cell, assess::NAME) {
+                columns.extend(judged(&place.path, known.is_some())?);
+            }
         }
         Ok(columns)
     }
@@ -369,6 +377,44 @@ fn of_data(folder: &Path) -> Result<Vec<Column>> {
         let items: Vec<Item> = jsonl::read(&folder.join(Quality::unfiltered(answers)))?;
         let name = format!("accuracy of {} answers before the filter", answers.as_str());
         columns.extend(of_items(&name, &items, |item| item.accuracy));
+    }
+    Ok(columns)
+}
+
+/// What a judge said of a cell's synthetic data as columns; they are called so where what is true is known beside.
+fn judged(folder: &Path, is_known: bool) -> Result<Vec<Column>> {
+    let name = |measure: &str| {
+        if is_known {
+            format!("judged {measure}")
+        } else {
+            measure.to_owned()
+        }
+    };
+    let scores: Vec<ItemScore> = jsonl::read(&folder.join(assess::SCORES))?;
+    let mut by_column: BTreeMap<String, Vec<grids::Row>> = BTreeMap::new();
+    for score in scores {
+        let column = match score.set.as_str() {
+            TRAINED => name(score.aspect.as_str()),
+            set => format!("{} {set}", name(score.aspect.as_str())),
+        };
+        by_column.entry(column).or_default().push(grids::Row {
+            item: score.item,
+            cluster: score.pair,
+            score: score.score,
+        });
+    }
+    let columns = by_column.into_iter();
+    let mut columns: Vec<Column> = columns
+        .map(|(name, rows)| Column::samples(DATA, &name, &name, rows))
+        .collect();
+    let found = read_sealed::<Assessment>(&folder.join(assess::ASSESSMENT));
+    let classes = found.map(|found| found.classes).unwrap_or_default();
+    let of_trained = classes
+        .iter()
+        .find(|of| of.part == TRAINED && of.rater.ground == Ground::Model);
+    if let Some(diversity) = of_trained.and_then(|of| of.diversity_of_17) {
+        let name = name("diversity");
+        columns.push(Column::number(DATA, &name, &name, diversity));
     }
     Ok(columns)
 }
