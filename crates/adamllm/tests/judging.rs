@@ -250,7 +250,8 @@ fn sets_are_measured_without_a_judge() {
         );
     }
     assert!(
-        !world.path("q/judging/judge").exists() && !world.path("q/judging/answerable").exists()
+        !world.path("q/judging/judge-data").exists()
+            && !world.path("q/judging/answerable").exists()
     );
     let names = [
         "ours before the filter",
@@ -258,7 +259,7 @@ fn sets_are_measured_without_a_judge() {
         "seeds",
         "chats.json",
     ];
-    let sample = world.json("q/judging/sample/sample.json");
+    let sample = world.json("q/judging/draw-sample/sample.json");
     assert_eq!(strings(&sample["sets"], "name"), names);
     let drawn = strings(&sample["items"], "set");
     for name in names {
@@ -268,7 +269,7 @@ fn sets_are_measured_without_a_judge() {
             "{name}"
         );
     }
-    let measures = json!(world.rows("q/judging/sample/measures.jsonl"));
+    let measures = json!(world.rows("q/judging/draw-sample/measures.jsonl"));
     assert_eq!(strings(&measures, "set"), names);
     let of = |name: &str| row(&measures, &[("set", name)]);
     assert_eq!(of("ours before the filter")["items"], DISHES);
@@ -314,7 +315,7 @@ fn sets_are_measured_without_a_judge() {
     assert!(!said.contains("tuned synthesizer"), "{said}");
 
     let again = world.done(&call);
-    for stage in ["sample", "assess"] {
+    for stage in ["draw-sample", "assess"] {
         assert!(
             again.contains(&format!("{stage}: done before, skipped")),
             "{stage} in\n{again}"
@@ -322,7 +323,7 @@ fn sets_are_measured_without_a_judge() {
     }
     let anew = world.done(&[&call[..], &["--seed", "5"]].concat());
     assert!(!anew.contains("skipped"), "{anew}");
-    let other = world.json("q/judging/sample/sample.json");
+    let other = world.json("q/judging/draw-sample/sample.json");
     assert_ne!(other["id"], sample["id"]);
     let ids = |sample: &Value| {
         strings(&sample["items"], "id")
@@ -451,7 +452,7 @@ fn a_fair_judge_gives_its_levels() {
             &difference["difference"]["difference"],
             expected[0] - expected[1],
         );
-        assert_eq!(difference["difference"]["is_paired"], true);
+        assert_eq!(difference["difference"]["shared"], DISHES);
         let pass = row(
             &found["passes"],
             &[("aspect", aspect), ("turned", "places")],
@@ -497,7 +498,7 @@ fn a_fair_judge_gives_its_levels() {
 
     // Skipped as a whole, and with another judge asked anew.
     let again = world.judged(&server.url(), "q", &[]);
-    for stage in ["sample", "judge", "assess"] {
+    for stage in ["draw-sample", "judge-data", "assess"] {
         assert!(
             again.contains(&format!("{stage}: done before, skipped")),
             "{again}"
@@ -506,7 +507,8 @@ fn a_fair_judge_gives_its_levels() {
     assert_eq!(asked(&server), ASKED);
     let alone = world.judged(&server.url(), "q", &["--set", "quality.alone=true"]);
     assert!(
-        alone.contains("sample: done before, skipped") && !alone.contains("judge: done before"),
+        alone.contains("draw-sample: done before, skipped")
+            && !alone.contains("judge-data: done before"),
         "{alone}"
     );
     let found = world.assessment("q");
@@ -743,7 +745,7 @@ fn people_agree_as_far_as_their_files_do() {
     let world = World::new();
     let sets = ["ours=ours/synthesize/triplets.jsonl", "seeds=seeds.jsonl"];
     world.done(&sets);
-    let sample = world.json("q/judging/sample/sample.json");
+    let sample = world.json("q/judging/draw-sample/sample.json");
     let items = sample["items"].as_array().expect("items");
     assert_eq!(items.len(), 2 * DISHES);
     // Ben gives each task a level more than Anna, and of eight short answers finds one less to follow.
@@ -835,7 +837,7 @@ fn people_agree_as_far_as_their_files_do() {
             said.contains("bad.json") && said.contains(expected),
             "{expected} in\n{said}"
         );
-        assert_eq!(world.json("q/judging/sample/sample.json"), sample);
+        assert_eq!(world.json("q/judging/draw-sample/sample.json"), sample);
         assert_eq!(world.assessment("q"), found, "{expected}");
         assert!(
             world.read("q/judging/assess/index.html") == page,
@@ -911,7 +913,7 @@ fn a_filter_is_measured_by_known_truth() {
     world.done(&[&call[..], &["--sample", "8"]].concat());
     let found = world.assessment("q");
     let accuracy = row(&found["filters"], &[("aspect", "accuracy")]);
-    let sample = world.json("q/judging/sample/sample.json");
+    let sample = world.json("q/judging/draw-sample/sample.json");
     let right = |kept: bool| {
         let items = sample["items"].as_array().expect("items").iter();
         let ids = items
@@ -1004,7 +1006,7 @@ fn what_cannot_be_used_is_said() {
         said.contains("set `text.json`: 1 of 2 records cannot be used"),
         "{said}"
     );
-    let measures = world.rows("q/judging/sample/measures.jsonl");
+    let measures = world.rows("q/judging/draw-sample/measures.jsonl");
     assert_eq!(measures[0]["without_picture"], 1);
     assert!(
         world
@@ -1067,7 +1069,7 @@ fn models_of_this_machine_judge_and_answer() {
         "demo",
     ];
     world.done(&call);
-    let completions = world.rows("q/judging/judge/completions.jsonl");
+    let completions = world.rows("q/judging/judge-data/completions.jsonl");
     assert_eq!(completions.len(), 6 * 2 * 3 + 3 + 3);
     let found = world.rows("q/judging/answerable/answerable.jsonl");
     assert_eq!(
@@ -1088,7 +1090,7 @@ fn models_of_this_machine_judge_and_answer() {
             .contains("Answerable without the picture")
     );
     let again = world.done(&call);
-    for stage in ["sample", "judge", "answerable", "assess"] {
+    for stage in ["draw-sample", "judge-data", "answerable", "assess"] {
         assert!(
             again.contains(&format!("{stage}: done before, skipped")),
             "{again}"
