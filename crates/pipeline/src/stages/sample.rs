@@ -153,14 +153,14 @@ impl DrawSample {
                 ..Source::new(name, path)
             };
             let has_records = |source: &Source| {
-                let size = std::fs::metadata(&source.path).map_or(0, |found| found.len());
-                if size == 0 {
+                let bytes = std::fs::metadata(&source.path).map_or(0, |found| found.len());
+                if bytes == 0 {
                     site.report.warn(format!(
                         "set `{}` is empty: it has no task to judge",
                         source.name
                     ));
                 }
-                size > 0
+                bytes > 0
             };
             if made.is_judged {
                 let before = source(BEFORE, site.of(&made.synthesized, TRIPLETS));
