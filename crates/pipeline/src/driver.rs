@@ -148,7 +148,6 @@ impl<'a> Driver<'a> {
         report: Reporter<'_>,
     ) -> Result<String> {
         let folder = &stage.folder;
-        folder.begin(basis, &given)?;
         let start = Instant::now();
         let store = PictureStore::of(self.run);
         let site = Site {
@@ -163,6 +162,15 @@ impl<'a> Driver<'a> {
             pictures: &store,
             digests: self.digests,
         };
+        let failed = |error: Error| Error::Failed {
+            stage: folder.stage.clone(),
+            source: Box::new(error),
+        };
+        if let Err(error) = stage.stage.check(&site) {
+            let changed = self.changed_by_now(stage, basis);
+            return Err(changed.unwrap_or_else(|| failed(error)));
+        }
+        folder.begin(basis, &given)?;
         torch::memory::reset_peak();
         let ran = stage.stage.run(&site);
         // Its models are gone, and the next one has tensors of other sizes.
@@ -174,10 +182,7 @@ impl<'a> Driver<'a> {
                 let error = out_of_memory(&error, &basis.reads.recipe).unwrap_or(error);
                 // Where a file was being written, that is the reason, and not what was read of it.
                 let changed = self.changed_by_now(stage, basis);
-                return Err(changed.unwrap_or_else(|| Error::Failed {
-                    stage: folder.stage.clone(),
-                    source: Box::new(error),
-                }));
+                return Err(changed.unwrap_or_else(|| failed(error)));
             }
         };
         let seconds = (start.elapsed().as_secs_f64() * 1000.0).round() / 1000.0;

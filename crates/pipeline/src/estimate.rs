@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use run::plan::Cost;
 use run::recipe::Training;
 
-pub use self::measured::{ANSWER, Measured, Probe, SAMPLES, caption_samples};
+pub use self::measured::{ANSWER, Measured, Probe, SAMPLES, Sizes, caption_samples};
 pub use self::prompts::{Asked, Prompts, SHARE};
 use crate::settings;
 

@@ -10,7 +10,7 @@ use run::recipe::Recipe;
 
 use crate::driver::{Driver, Identified};
 use crate::error::Result;
-use crate::estimate::{Estimate, Measured, Prompts};
+use crate::estimate::{Estimate, Measured, Prompts, Sizes};
 use crate::preflight;
 use crate::settings;
 use crate::sources::Sources;
@@ -43,9 +43,12 @@ pub fn look(driver: &Driver<'_>, span: &Span) -> Result<Option<Forecast>> {
     };
     let sources = Sources::of(driver.recipe, driver.run, None)?;
     let config = settings::config(&driver.recipe.train);
-    // A folder that cannot be used is told by whoever opens it.
-    let Ok(sizes) = Measured::sizes(driver.engine, &config, &sources.base) else {
-        return Ok(None);
+    // A folder that cannot be used is told by whoever opens it; a run about data alone has none.
+    let sizes = Measured::sizes(driver.engine, &config, &sources.base);
+    let sizes = match sizes {
+        Ok(sizes) => sizes,
+        Err(_) if driver.recipe.is_of_quality() => Sizes::default(),
+        Err(_) => return Ok(None),
     };
     let measured = Measured {
         costs: None,

@@ -46,7 +46,13 @@ pub fn make(driver: &Driver<'_>, span: &Span, limit: Option<usize>) -> Result<Pl
         caption_request: &sources.prompts.synthesizer.caption_request,
         seed: driver.recipe.seed,
     };
-    let measured = probe.measure(&mut missing)?;
+    // A run about data that lies somewhere has no general model.
+    let has_model = !driver.recipe.is_of_quality();
+    let measured = if has_model {
+        probe.measure(&mut missing)?
+    } else {
+        Measured::default()
+    };
     let prompts = forecast::prompts(driver, &stages, &training)?;
     let mut estimate = Estimate {
         training: training.len(),
@@ -92,6 +98,8 @@ pub fn make(driver: &Driver<'_>, span: &Span, limit: Option<usize>) -> Result<Pl
             estimate::ANSWER,
             estimate::SHARE * 100.0
         )
+    } else if !has_model {
+        "times of judges and answerers are not in this plan, nor is their memory".to_owned()
     } else {
         "times and the memory of activations are measured with weights, so they are not in this plan".to_owned()
     };
@@ -104,7 +112,11 @@ pub fn make(driver: &Driver<'_>, span: &Span, limit: Option<usize>) -> Result<Pl
         stages: steps,
         parameters: measured.sizes.parameters.clone(),
         missing,
-        memory: memory(driver, &measured),
+        memory: if has_model {
+            memory(driver, &measured)
+        } else {
+            BTreeMap::new()
+        },
         memory_budget: driver.engine.memory,
         free_disk: plan::free_disk(driver.run)?,
         notes: notes(driver, times, prompts.as_ref()),
@@ -116,10 +128,10 @@ pub fn make(driver: &Driver<'_>, span: &Span, limit: Option<usize>) -> Result<Pl
 
 /// What the numbers rest on, and how trainings were fitted.
 fn notes(driver: &Driver<'_>, times: String, prompts: Option<&Prompts>) -> Vec<String> {
-    let mut notes = vec![
-        times,
-        "filter: at most as many tasks as there are pairs".to_owned(),
-    ];
+    let mut notes = vec![times];
+    if !driver.recipe.is_of_quality() {
+        notes.push("filter: at most as many tasks as there are pairs".to_owned());
+    }
     let fits = driver.recipe.fits.iter();
     let fitted = fits.filter(|fitted| fitted.problem.is_none());
     notes.extend(prompts.map(Prompts::basis));

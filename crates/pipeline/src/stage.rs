@@ -55,6 +55,11 @@ pub trait Stage {
         &["model"]
     }
 
+    /// What is wrong with files that only its inputs can tell of; looked at before what an earlier run left in its folder goes.
+    fn check(&self, _: &Site<'_>) -> Result<()> {
+        Ok(())
+    }
+
     /// Does the work in the site's folder. What an attempt with the same key left there is gone on with. A stage of another
     /// crate gives its own errors with [`Error::of_stage`]; [`Error::Stopped`] is no failure.
     fn run(&self, site: &Site<'_>) -> Result<Self::Counts>;
@@ -78,6 +83,8 @@ pub trait AnyStage {
     fn endpoint(&self) -> Option<AskedPlace<'_>>;
     /// See [`Stage::loads`].
     fn loads(&self) -> &'static [&'static str];
+    /// See [`Stage::check`].
+    fn check(&self, site: &Site<'_>) -> Result<()>;
     /// See [`Stage::run`]; the counts as JSON.
     fn run(&self, site: &Site<'_>) -> Result<Value>;
 }
@@ -113,6 +120,10 @@ impl<S: Stage> AnyStage for S {
 
     fn loads(&self) -> &'static [&'static str] {
         Stage::loads(self)
+    }
+
+    fn check(&self, site: &Site<'_>) -> Result<()> {
+        Stage::check(self, site)
     }
 
     fn run(&self, site: &Site<'_>) -> Result<Value> {

@@ -24,6 +24,9 @@ pub struct Item {
     pub caption: Option<String>,
     /// Requests and responses in order; of a triplet one, with the answer that is trained (joined, unless the run trains one alone).
     pub exchanges: Vec<[String; 2]>,
+    /// What a triplet asks, where a template puts other words around it in the exchange.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub question: Option<String>,
     /// Of a triplet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub informative: Option<String>,

@@ -11,7 +11,7 @@ use run::{RunFolder, Span};
 
 use crate::device;
 use crate::kept::{self, Kept};
-use crate::road::{Invocation, walk};
+use crate::road::{Invocation, refresh_shipped, walk};
 
 /// Runs it.
 pub fn run(shared: &Shared, arguments: &Quality) -> Result<()> {
@@ -24,18 +24,15 @@ pub fn run(shared: &Shared, arguments: &Quality) -> Result<()> {
     )?;
     signals::take_over()?;
     let run = RunFolder::open(Path::new(&arguments.run_dir))?;
+    let terminal = Terminal::new(shared);
+    if recipe.judging.uses_demo_base() {
+        refresh_shipped(&run, &terminal)?;
+    }
     let asked = Invocation {
         limit: None,
         span: Span::default(),
         is_dry: arguments.dry_run,
         yes: arguments.yes,
     };
-    walk(
-        shared,
-        device,
-        &recipe,
-        &run,
-        &Terminal::new(shared),
-        &asked,
-    )
+    walk(shared, device, &recipe, &run, &terminal, &asked)
 }

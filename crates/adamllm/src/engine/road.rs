@@ -127,13 +127,14 @@ fn stages(shared: &Shared, stage: &Stage, asked: &Invocation) -> Result<()> {
     signals::take_over()?;
     let run = RunFolder::open(&stage.run_dir)?;
     let terminal = Terminal::new(shared);
-    if recipe.uses_demo_base() {
+    if recipe.uses_demo_base() || recipe.judging.uses_demo_base() {
         refresh_shipped(&run, &terminal)?;
     }
     walk(shared, device, &recipe, &run, &terminal, asked)
 }
 
-fn refresh_shipped(run: &RunFolder, terminal: &Terminal) -> Result<()> {
+/// Writes the demo's files, unless they are there.
+pub fn refresh_shipped(run: &RunFolder, terminal: &Terminal) -> Result<()> {
     let mut digests = Digests::open(run.digests());
     if demo::refresh(&run.path.join(DEMO), &mut digests)? {
         Reporter::new("", terminal).note(
@@ -290,6 +291,10 @@ fn conclude(shared: &Shared, run: &RunFolder, graph: &Graph, span: &Span) -> Res
     };
     let judged = place(ASSESS);
     if graph.node(ASSESS).is_some() && graph.node(REPORT).is_none() {
+        // A run that ends earlier has none.
+        if !judged.join(PAGE).exists() {
+            return Ok(());
+        }
         return conclude_judging(shared, &judged);
     }
     if graph.node(REPORT).is_none() {

@@ -24,8 +24,8 @@ pub const ANSWER: usize = 16;
 /// Pairs whose pictures are looked at for their size.
 const LOOKED_AT: usize = 64;
 
-/// What the general model's folder told.
-#[derive(Clone, Debug)]
+/// What the general model's folder told; by default there is none.
+#[derive(Clone, Debug, Default)]
 pub struct Measured {
     /// What two steps and a few answers took; none without weights.
     pub costs: Option<Costs>,
@@ -84,7 +84,7 @@ pub struct Costs {
 }
 
 /// What a model is made of.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Sizes {
     /// Parameters by group.
     pub parameters: BTreeMap<String, u64>,

@@ -6,14 +6,13 @@ use std::path::PathBuf;
 use corpus::jsonl;
 use corpus::sealed::write_sealed;
 use quality::assessment::{self, Assessment, AssessmentOptions, RaterRatings};
-use quality::{Aspect, CaseChoice, Item, Sample, Scale, cases, ratings};
+use quality::{Aspect, CaseChoice, Ground, Item, Rater, Sample, Scale, cases, ratings};
 use report::quality_page::{self, PlainTable, QualityPage};
 use report::sheet::{SheetOptions, sheet};
 use run::plan::Cost;
 use run::recipe::Recipe;
 use run::{Node, Place};
 use serde::{Deserialize, Serialize};
-use synthesis::Prompts;
 use synthesis::prompts::RubricPrompts;
 
 use super::answerable::{self, Answerable};
@@ -50,6 +49,8 @@ pub struct Assess {
     answerable: Option<Link<Answerable>>,
     ratings: Vec<PathBuf>,
     truth: Option<PathBuf>,
+    rubrics: RubricPrompts,
+    prompts_file: Option<PathBuf>,
     cases: usize,
     show: Vec<String>,
     seed: u64,
@@ -83,37 +84,36 @@ pub struct ItemScore {
 
 impl Assess {
     /// Of a recipe.
+    ///
+    /// Gives [`Error::Io`] and [`Error::Prompts`] for the file of prompts.
     pub fn of(
         recipe: &Recipe,
         sample: Link<DrawSample>,
         judge: Option<Link<Judge>>,
         answerable: Option<Link<Answerable>>,
-    ) -> Self {
+    ) -> Result<Self> {
         let judging = &recipe.judging;
-        Self {
+        Ok(Self {
             sample,
             judge,
             answerable,
             ratings: judging.ratings.clone(),
             truth: recipe.truth.clone(),
+            rubrics: judge::prompts(recipe)?.rubrics,
+            prompts_file: judging.prompts.clone(),
             cases: judging.cases,
             show: judging.show.clone(),
             seed: recipe.seed,
-        }
+        })
     }
 
     /// What models and people said.
-    fn raters(
-        &self,
-        site: &Site<'_>,
-        sample: &Sample,
-        rubrics: &RubricPrompts,
-    ) -> Result<Vec<RaterRatings>> {
+    fn raters(&self, site: &Site<'_>, sample: &Sample) -> Result<Vec<RaterRatings>> {
         let mut all = Vec::new();
         if let Some(link) = &self.judge {
             all.push(Judge::said(site, link)?);
         }
-        for sheet in ratings::read(&self.ratings, sample, rubrics)? {
+        for sheet in ratings::read(&self.ratings, sample, &self.rubrics)? {
             for coverage in sheet.coverage.iter().filter(|one| one.missing() > 0) {
                 site.report.note(format!(
                     "`{}` rated {} of {} tasks by {}",
@@ -153,6 +153,9 @@ impl Stage for Assess {
         for (at, path) in self.ratings.iter().enumerate() {
             reader.file(&format!("ratings {at}"), path)?;
         }
+        if let Some(path) = &self.prompts_file {
+            reader.file("the prompts", path)?;
+        }
         match &self.truth {
             Some(path) => reader.file("the truth", path),
             None => Ok(()),
@@ -167,20 +170,33 @@ impl Stage for Assess {
         &[]
     }
 
+    fn check(&self, site: &Site<'_>) -> Result<()> {
+        let sample = DrawSample::sample(site, &self.sample)?;
+        ratings::read(&self.ratings, &sample, &self.rubrics)?;
+        truths::read(self.truth.as_deref())?;
+        Ok(())
+    }
+
     fn run(&self, site: &Site<'_>) -> Result<Counts> {
         let sample = DrawSample::sample(site, &self.sample)?;
-        let prompts = Prompts::default().rubrics;
-        let raters = self.raters(site, &sample, &prompts)?;
+        let raters = self.raters(site, &sample)?;
         let truth = truths::read(self.truth.as_deref())?;
         let options = AssessmentOptions {
             truth: self.truth.is_some().then_some(&truth),
             right_level: RIGHT,
-            prompts: &prompts,
+            prompts: &self.rubrics,
             seed: self.seed,
         };
         let found = assessment::assess(&sample, &raters, &options);
         for warning in &found.warnings {
             site.report.warn(warning.clone());
+        }
+        let knows = |rater: &Rater| rater.ground == Ground::Truth;
+        if self.truth.is_some() && !found.raters.iter().any(knows) {
+            site.report.warn(format!(
+                "the truth knows none of the questions of {} tasks",
+                sample.items.len()
+            ));
         }
         jsonl::write(&site.folder.join(SCORES), &scores(&sample, &raters))?;
         write_sealed(&site.folder.join(ASSESSMENT), &found)?;
@@ -240,7 +256,11 @@ impl Assess {
         if sample.items.is_empty() {
             return Ok(());
         }
-        let made = sheet(sample, &SheetOptions::default())?;
+        let options = SheetOptions {
+            rubrics: self.rubrics.clone(),
+            ..SheetOptions::default()
+        };
+        let made = sheet(sample, &options)?;
         if !made.unreadable.is_empty() {
             site.report.warn(format!(
                 "{} pictures cannot be read, and the sheet says so in their place",

@@ -59,6 +59,8 @@ pub struct Judge {
     options: JudgeOptions,
     /// Most items of a set.
     count: usize,
+    /// Sets that are named, or the run's own; a run folder may be two.
+    sets: usize,
     prompts: Prompts,
     prompts_file: Option<PathBuf>,
     seed: u64,
@@ -84,16 +86,6 @@ impl Judge {
     /// Gives [`Error::Io`] and [`Error::Prompts`] for the file of prompts.
     pub fn of(recipe: &Recipe, run: &std::path::Path, sample: Link<DrawSample>) -> Result<Self> {
         let judging = &recipe.judging;
-        let prompts = match &judging.prompts {
-            Some(path) => {
-                let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
-                Prompts::with_overrides(&text).map_err(|source| Error::Prompts {
-                    path: path.clone(),
-                    source,
-                })?
-            }
-            None => Prompts::default(),
-        };
         Ok(Self {
             sample,
             model: judging
@@ -106,7 +98,8 @@ impl Judge {
                 ..JudgeOptions::default()
             },
             count: judging.sample,
-            prompts,
+            sets: judging.data.len().max(1),
+            prompts: prompts(recipe)?,
             prompts_file: judging.prompts.clone(),
             seed: recipe.seed,
         })
@@ -119,14 +112,29 @@ impl Judge {
         })
     }
 
-    /// Requests for a set of items, for a plan: each aspect twice but classes, which are asked once.
+    /// Requests, for a plan: each aspect twice, once for all sets unless tasks are shown alone; classes once a task.
     fn requests(&self) -> usize {
         let of = |aspect: &Aspect| match aspect.scale() {
-            Scale::Classes => 1,
+            Scale::Classes => self.sets,
+            Scale::Levels | Scale::YesNo if self.options.alone => 2 * self.sets,
             Scale::Levels | Scale::YesNo => 2,
         };
         self.count * self.options.aspects.iter().map(of).sum::<usize>()
     }
+}
+
+/// The rubrics of a recipe, which a judge and people go by.
+///
+/// Gives [`Error::Io`] and [`Error::Prompts`] for the file of prompts.
+pub fn prompts(recipe: &Recipe) -> Result<Prompts> {
+    let Some(path) = &recipe.judging.prompts else {
+        return Ok(Prompts::default());
+    };
+    let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
+    Prompts::with_overrides(&text).map_err(|source| Error::Prompts {
+        path: path.clone(),
+        source,
+    })
 }
 
 impl Stage for Judge {

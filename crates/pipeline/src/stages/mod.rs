@@ -186,7 +186,7 @@ impl Stages {
             Some(model) => Some(self.add(Answerable::of(recipe, run, model, sample.clone()))?),
             None => None,
         };
-        self.add(Assess::of(recipe, sample, judge, answerable))?;
+        self.add(Assess::of(recipe, sample, judge, answerable)?)?;
         Ok(())
     }
 

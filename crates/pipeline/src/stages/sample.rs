@@ -153,14 +153,14 @@ impl DrawSample {
                 ..Source::new(name, path)
             };
             let has_records = |source: &Source| {
-                let size = std::fs::metadata(&source.path).map_or(0, |found| found.len());
-                if size == 0 {
+                let bytes = std::fs::metadata(&source.path).map_or(0, |found| found.len());
+                if bytes == 0 {
                     site.report.warn(format!(
                         "set `{}` is empty: it has no task to judge",
                         source.name
                     ));
                 }
-                size > 0
+                bytes > 0
             };
             if made.is_judged {
                 let before = source(BEFORE, site.of(&made.synthesized, TRIPLETS));
@@ -180,6 +180,20 @@ impl DrawSample {
         }
         all.extend(lying);
         Ok(all)
+    }
+
+    /// Refuses to measure a filter where no set has one.
+    fn check_filter(&self, lying: &[Source]) -> Result<()> {
+        let is_own = self.made.as_ref().is_some_and(|made| made.is_judged);
+        if !self.filter || is_own || lying.iter().any(|set| set.is_of_filter) {
+            return Ok(());
+        }
+        let own = self.made.as_ref().map(|_| TRAINED);
+        let set = own.or(lying.first().map(|set| set.name.as_str()));
+        Err(quality::sets::Error::NotJudged {
+            set: set.unwrap_or_default().to_owned(),
+        }
+        .into())
     }
 }
 
@@ -207,7 +221,12 @@ impl Stage for DrawSample {
             reader.keys(&["mix.answers", "mix.joiner"]);
         }
         let mut names = Vec::new();
-        for source in self.lying()? {
+        let lying = self.lying()?;
+        self.check_filter(&lying)?;
+        if self.made.is_none() {
+            quality::sets::check_names(&lying)?;
+        }
+        for source in lying {
             let beside = source
                 .pairs
                 .iter()

@@ -502,6 +502,38 @@ fn known_truth_is_a_rater() {
 }
 
 #[test]
+fn truth_knows_a_question_in_whatever_words_a_template_puts_it() {
+    let line = r#"{"id": "p", "answers": [{"kind": "kind", "question": "What kind is it?", "answer": "fruit"}]}"#;
+    let truth: Truth = serde_json::from_str(line).expect("truth");
+    let truth = BTreeMap::from([("p".to_owned(), truth)]);
+    let item = |key: &str, response: &str| Item {
+        key: key.to_owned(),
+        set: key.to_owned(),
+        pair: "p".to_owned(),
+        exchanges: vec![["Q: What kind is it?\nA:".to_owned(), response.to_owned()]],
+        question: Some("What kind is it?".to_owned()),
+        informative: Some("It is a tool.".to_owned()),
+        precise: Some("fruit".to_owned()),
+        ..Item::default()
+    };
+    let sample = Sample {
+        id: "t".to_owned(),
+        seed: 1,
+        sets: vec![set("precise", 1), set("informative", 1), set("joined", 1)],
+        items: vec![
+            item("precise", "Answer: fruit"),
+            item("informative", "Answer: It is a tool."),
+            item("joined", "It is a tool. In short: fruit"),
+        ],
+    };
+    let found = assessed(&sample, &[], Some(&truth));
+    let means = found.means.iter();
+    let means = means.filter(|mean| mean.aspect == Aspect::Accuracy);
+    let means: Vec<f64> = means.map(|mean| mean.mean.mean).collect();
+    assert_eq!(means, [100.0, 0.0, 0.0]);
+}
+
+#[test]
 fn nothing_rated_is_no_numbers_and_no_panic() {
     let empty = Sample {
         id: String::new(),

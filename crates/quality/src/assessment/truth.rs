@@ -73,19 +73,22 @@ fn known(item: &Item, truth: Option<&Truth>) -> Vec<(Aspect, f64)> {
         .exchanges
         .first()
         .map_or(("", ""), |[asked, said]| (asked.as_str(), said.as_str()));
+    let question = item.question.as_deref().unwrap_or(instruction);
     let triplet = Triplet {
         id: item.id.clone(),
         pair: item.pair.clone(),
-        instruction: instruction.to_owned(),
+        instruction: question.to_owned(),
         informative: informative.clone(),
         precise: precise.clone(),
         origin: Value::Null,
     };
     let of = |answers| of_triplet(&triplet, answers, "", Some(truth));
     // What is trained is one of the answers, or both in some wording.
-    let trained = if response.trim() == precise.trim() {
+    let says = |answer: &str| response.contains(answer.trim());
+    let is = |answer: &str| response.trim() == answer.trim();
+    let trained = if is(precise) || says(precise) && !says(informative) {
         Answers::Precise
-    } else if response.trim() == informative.trim() {
+    } else if is(informative) || says(informative) && !says(precise) {
         Answers::Informative
     } else {
         Answers::Joined

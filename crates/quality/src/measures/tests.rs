@@ -36,7 +36,7 @@ fn words_are_those_that_synthesis_counts() {
         let caption = "a red straße x 日本 äpfel 5";
         let (known, written) = (words::hashes(caption), words::hashes(text));
         let found = written.iter().filter(|word| !known.contains(word)).count();
-        let own = (!written.is_empty()).then(|| percent(found, written.len()));
+        let own = (!written.is_empty()).then(|| percent::percent(found, written.len()));
         assert_eq!(
             own,
             synthesis::quality::complexity(&[text], caption),

@@ -73,9 +73,12 @@ pub(super) fn triplet(triplet: Triplet, joining: &Joining) -> Found {
         ..Item::default()
     };
     origin(&mut item, &triplet.origin);
+    let question = without_marks(triplet.instruction.trim());
+    let is_worded = question.trim() != item.exchanges[0][0].trim();
     Ok(Item {
         id: triplet.id,
         pair: triplet.pair,
+        question: is_worded.then_some(question),
         informative: Some(triplet.informative),
         precise: Some(triplet.precise),
         ..item

@@ -1,8 +1,11 @@
 //! What a recipe says of judging data.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use corpus::ModelPlace;
 
 use super::endpoints::EndpointPlace;
+use super::keys::DEMO;
 use super::values::Values;
 
 /// `[quality]`.
@@ -47,6 +50,12 @@ impl Judging {
     /// Whether a model judges.
     pub fn has_judge(&self) -> bool {
         self.checkpoint.is_some() || self.endpoint.is_some()
+    }
+
+    /// Whether a model of it is the shipped demo base, alone or below an adapter.
+    pub fn uses_demo_base(&self) -> bool {
+        let mut models = self.checkpoint.iter().chain(&self.answerer);
+        models.any(|model| ModelPlace::of(model).base == Path::new(DEMO))
     }
 
     /// What is wrong with it.

@@ -66,6 +66,6 @@ pub(super) const QUALITY: &[Key] = &[
     key!(
         "quality.prompts",
         Shape::Path,
-        "TOML file that replaces prompts of the judge by name"
+        "TOML file that replaces prompts by name: what the judge and people are asked"
     ),
 ];

@@ -44,7 +44,7 @@ pub(super) fn of_quality(recipe: Values<'_>) -> Vec<Unread> {
     }
     if !recipe.has("quality.checkpoint") && !recipe.has("quality.endpoint") {
         all.push(unread(
-            &["quality.alone", "quality.prompts"],
+            &["quality.alone"],
             &["quality.checkpoint", "quality.endpoint"],
             "it is for a model that judges, and there is none; name one in `quality.checkpoint` or `quality.endpoint`",
         ));

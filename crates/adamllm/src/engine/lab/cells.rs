@@ -241,7 +241,7 @@ impl Place {
         if !errors.is_empty() {
             return Ok(Err(errors));
         }
-        if recipe.uses_demo_base() {
+        if recipe.uses_demo_base() || recipe.judging.uses_demo_base() {
             refresh_shipped(store, terminal)?;
         }
         let stages = Stages::matching(&recipe, store, None, matched.as_ref())?;
