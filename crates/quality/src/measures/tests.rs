@@ -1,3 +1,4 @@
+use super::percent::percent;
 use super::spread::Tally;
 use super::*;
 use corpus::seed::Rng;

@@ -9,6 +9,7 @@ const HOSTILE: &str = "</script><script>alert(1)</script><img src=x onerror=aler
 /// Items of two sets with names that must not be seen.
 fn sample(images: &[PathBuf], number: usize) -> Sample {
     let item = |n: usize| Item {
+        question: None,
         key: format!("key{n:03}"),
         set: ["zebra-set", "walrus-set"][n % 2].to_owned(),
         id: format!("ident-{n}"),
