@@ -1,4 +1,3 @@
-use super::percent::percent;
 use super::spread::Tally;
 use super::*;
 use corpus::seed::Rng;
