@@ -32,6 +32,7 @@ mod remote;
 pub mod runner;
 mod samples;
 pub mod settings;
+mod sighted;
 pub mod sources;
 pub mod stage;
 pub mod stages;

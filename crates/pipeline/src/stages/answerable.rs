@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use corpus::{Completion, Request, jsonl};
+use corpus::{Request, jsonl};
 use quality::Item;
 use run::plan::Cost;
 use run::recipe::Recipe;
@@ -14,12 +14,10 @@ use synthesis::truth::gives;
 
 use super::sample::{self, DrawSample};
 use crate::answering::{Answerer, Local};
-use crate::blank;
 use crate::error::Result;
 use crate::estimate::Estimate;
 use crate::reader::Reader;
-use crate::records::write;
-use crate::runner::Progress;
+use crate::sighted;
 use crate::sources::folder_of;
 use crate::stage::{Link, Site, Stage};
 
@@ -137,13 +135,7 @@ impl Stage for Answerable {
             request.decoding.max_new_tokens = ANSWER;
             request
         };
-        let with_pictures: Vec<Request> = items.iter().map(request).collect();
-        let (blank, _) = blank::write(site.run)?;
-        let mut without = with_pictures.clone();
-        for image in without.iter_mut().flat_map(|request| &mut request.images) {
-            image.clone_from(&blank);
-        }
-        write(&site.folder.join("requests.jsonl"), &with_pictures)?;
+        let requests: Vec<Request> = items.iter().map(request).collect();
         let (model, processor) = site.engine.open(&self.model)?;
         let mut answerer = Answerer::Local(Local {
             model: model.as_ref(),
@@ -151,17 +143,7 @@ impl Stage for Answerable {
             generation: site.engine.generation,
             seed: self.seed,
         });
-        let mut ask = |name: &str, requests: &[Request]| -> Result<Vec<Completion>> {
-            let progress = Progress {
-                label: &format!("{NAME} {name}"),
-                report: site.report,
-                stop: site.stop,
-            };
-            let path = site.folder.join(format!("{name}.completions.jsonl"));
-            answerer.answer(NAME, &[], requests, false, &path, progress)
-        };
-        let seen = ask("picture", &with_pictures)?;
-        let unseen = ask("blank", &without)?;
+        let [seen, unseen] = sighted::with_and_without(site, &mut answerer, &requests)?;
         let mut sets: BTreeMap<&str, OfSet> = BTreeMap::new();
         for (item, (seen, unseen)) in items.iter().zip(seen.iter().zip(&unseen)) {
             let of_set = sets.entry(&item.set).or_default();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use corpus::sealed::write_sealed;
-use corpus::{Completion, Decoding, Open, Pair, Request, Role, Triplet, Turn, jsonl};
+use corpus::{Decoding, Open, Pair, Request, Role, Triplet, Turn, jsonl};
 use run::plan::Cost;
 use run::recipe::Recipe;
 use run::{Node, Place};
@@ -19,12 +19,11 @@ use super::pairs::{self, PAIRS, Pairs};
 use super::synthesize::{Synthesize, TRIPLETS};
 use super::train::Train;
 use crate::answering::{Answerer, Local};
-use crate::blank;
 use crate::error::Result;
 use crate::estimate::Estimate;
 use crate::reader::Reader;
-use crate::records::{read, read_if_there, write};
-use crate::runner::Progress;
+use crate::records::{read, read_if_there};
+use crate::sighted;
 use crate::stage::{Link, Site, Stage};
 use crate::truths;
 
@@ -219,24 +218,8 @@ impl Quality {
             generation: engine.generation,
             seed: self.seed,
         });
-        let (blank, _) = blank::write(site.run)?;
-        let with_pictures = known.requests(probes);
-        let mut without = with_pictures.clone();
-        for image in without.iter_mut().flat_map(|request| &mut request.images) {
-            image.clone_from(&blank);
-        }
-        write(&site.folder.join("requests.jsonl"), &with_pictures)?;
-        let mut ask = |name: &str, requests: &[Request]| -> Result<Vec<Completion>> {
-            let progress = Progress {
-                label: &format!("{NAME} {name}"),
-                report: site.report,
-                stop: site.stop,
-            };
-            let path = site.folder.join(format!("{name}.completions.jsonl"));
-            answerer.answer(NAME, &[], requests, false, &path, progress)
-        };
-        let seen = ask("picture", &with_pictures)?;
-        let unseen = ask("blank", &without)?;
+        let [seen, unseen] =
+            sighted::with_and_without(site, &mut answerer, &known.requests(probes))?;
         let answers = probes.iter().zip(seen.iter().zip(&unseen));
         let found = answers.map(|(probe, (seen, unseen))| {
             let knowledge = quality::knowledge(&seen.text, &unseen.text, &probe.answer);

@@ -108,7 +108,7 @@ fn most_planted_near_duplicates_are_found_among_many() {
 
 #[test]
 fn distinct_grams_are_counted_by_hand() {
-    // a b a b | b a: six 1-grams of two, four 2-grams (ab, ba, ab, ba) of two, two 3-grams, one 4-gram; none across texts.
+    // a b a b | b a: six 1-grams of two, four 2-grams (a b, b a, a b, b a) of two, two 3-grams, one 4-gram; none across texts.
     let found = measured(&[item(0, &[["a b A b", "x"]]), item(1, &[["b, a", "x"]])]).instructions;
     let counts: Vec<(usize, usize)> = found
         .grams
