@@ -411,10 +411,10 @@ mod tests {
             error.to_string().contains("duplicate field `rater`"),
             "{error}"
         );
-        let unknown = whole.replace(r#""values":"#, r#""vaules":"#);
+        let unknown = whole.replace(r#""values":"#, r#""worths":"#);
         let error = parsed(&unknown).expect_err("misspelt");
         assert!(
-            error.to_string().contains("unknown field `vaules`"),
+            error.to_string().contains("unknown field `worths`"),
             "{error}"
         );
     }
