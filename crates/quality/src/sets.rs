@@ -1,4 +1,4 @@
-//! Sets of tasks, read into [`Item`]s one by one, whatever made them.
+//! Sets of tasks, read into [`Item`](crate::Item)s one by one, whatever made them.
 //!
 //! | layout | recognised by | an item is |
 //! |---|---|---|
