@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use corpus::jsonl;
 use corpus::sealed::write_sealed;
 use quality::assessment::{self, Assessment, AssessmentOptions, RaterRatings};
-use quality::{Aspect, CaseChoice, Ground, Item, Rater, Sample, Scale, cases, ratings};
+use quality::{CaseChoice, Ground, Item, Rater, Sample, cases, ratings};
 use report::quality_page::{self, PlainTable, QualityPage};
 use report::sheet::{SheetOptions, sheet};
 use run::plan::Cost;
@@ -35,7 +35,7 @@ pub const TEXT: &str = "quality.md";
 pub const ASSESSMENT: &str = "assessment.json";
 /// The sheet on which people rate.
 pub const SHEET: &str = "sheet.html";
-/// The file of [`ItemScore`]s.
+/// The file of [`ItemScore`](assessment::ItemScore)s.
 pub const SCORES: &str = "scores.jsonl";
 
 /// An answer is right from this level of accuracy on.
@@ -63,23 +63,6 @@ pub struct Counts {
     pub raters: u64,
     /// Ratings of all.
     pub ratings: u64,
-}
-
-/// What a rater gave an aspect of an item, 0 to 100: the mean of what was said.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ItemScore {
-    /// Who.
-    pub rater: String,
-    /// The set.
-    pub set: String,
-    /// The item.
-    pub item: String,
-    /// The pair that it is about.
-    pub pair: String,
-    /// Of what.
-    pub aspect: Aspect,
-    /// 0 to 100.
-    pub score: f64,
 }
 
 impl Assess {
@@ -198,7 +181,10 @@ impl Stage for Assess {
                 sample.items.len()
             ));
         }
-        jsonl::write(&site.folder.join(SCORES), &scores(&sample, &raters))?;
+        jsonl::write(
+            &site.folder.join(SCORES),
+            &assessment::scores(&sample, &raters),
+        )?;
         write_sealed(&site.folder.join(ASSESSMENT), &found)?;
         self.pages(site, &sample, &found)?;
         Ok(Counts {
@@ -299,47 +285,5 @@ fn answerable_table(found: &[answerable::OfSet]) -> PlainTable {
         .map(str::to_owned)
         .to_vec(),
         rows: found.iter().map(row).collect(),
-    }
-}
-
-/// What each rater gave each item, the mean of both passes; classes have no score.
-fn scores(sample: &Sample, raters: &[RaterRatings]) -> Vec<ItemScore> {
-    let items: BTreeMap<&str, &Item> = sample
-        .items
-        .iter()
-        .map(|item| (item.key.as_str(), item))
-        .collect();
-    let mut out = Vec::new();
-    for of in raters {
-        let mut sums: BTreeMap<(&str, Aspect), (f64, usize)> = BTreeMap::new();
-        for rating in &of.ratings {
-            let Some(value) = rating.value.and_then(|value| points(rating.aspect, value)) else {
-                continue;
-            };
-            let sum = sums.entry((&rating.key, rating.aspect)).or_default();
-            sum.0 += value;
-            sum.1 += 1;
-        }
-        for ((key, aspect), (sum, count)) in sums {
-            let Some(item) = items.get(key) else { continue };
-            out.push(ItemScore {
-                rater: of.rater.name.clone(),
-                set: item.set.clone(),
-                item: item.id.clone(),
-                pair: item.pair.clone(),
-                aspect,
-                score: sum / count as f64,
-            });
-        }
-    }
-    out
-}
-
-/// A value on the scale from 0 to 100; none of a class.
-fn points(aspect: Aspect, value: usize) -> Option<f64> {
-    match aspect.scale() {
-        Scale::Levels => Some(25.0 * (value as f64 - 1.0)),
-        Scale::YesNo => Some(100.0 * (value as f64 - 1.0)),
-        Scale::Classes => None,
     }
 }

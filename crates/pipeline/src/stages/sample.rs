@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use corpus::jsonl;
 use corpus::sealed::{read_sealed, write_sealed};
-use quality::measures::measure;
-use quality::{Draw, Measures, Sample, Source};
+use quality::draw::Drawing;
+use quality::{Draw, Measurer, Measures, Sample, Source};
 use run::plan::Cost;
 use run::recipe::{NamedData, Recipe};
 use run::{Node, Place};
@@ -152,19 +152,20 @@ impl DrawSample {
                 joining: self.joining.clone(),
                 ..Source::new(name, path)
             };
-            let has_records = |source: &Source| {
-                let bytes = std::fs::metadata(&source.path).map_or(0, |found| found.len());
-                if bytes == 0 {
+            let filled = |source: Source| -> Result<Option<Source>> {
+                let found = std::fs::metadata(&source.path);
+                let is_filled = found.map_err(Error::io("read", &source.path))?.len() > 0;
+                if !is_filled {
                     site.report.warn(format!(
                         "set `{}` is empty: it has no task to judge",
                         source.name
                     ));
                 }
-                bytes > 0
+                Ok(is_filled.then_some(source))
             };
             if made.is_judged {
                 let before = source(BEFORE, site.of(&made.synthesized, TRIPLETS));
-                all.extend(Some(self.finish(before)).filter(has_records));
+                all.extend(filled(self.finish(before))?);
             }
             let kept = if made.is_of_triplets {
                 KEPT
@@ -172,7 +173,7 @@ impl DrawSample {
                 KEPT_TASKS
             };
             let trained = source(TRAINED, site.of(&made.kept, kept));
-            all.extend(Some(trained).filter(has_records));
+            all.extend(filled(trained)?);
         }
         let mut lying = self.lying()?;
         for source in &mut lying {
@@ -260,11 +261,24 @@ impl Stage for DrawSample {
             jsonl::write(&site.folder.join(MEASURES), Vec::<Measures>::new().iter())?;
             return Ok(Counts::default());
         }
-        let drawn = quality::draw(&sources, &self.draw)?;
+        quality::sets::check_names(&sources)?;
         let mut counts = Counts::default();
-        let mut measured = Vec::new();
-        for (source, read) in sources.iter().zip(&drawn.read) {
+        let (mut measured, mut sets, mut items) = (Vec::new(), Vec::new(), Vec::new());
+        for source in &sources {
             site.stop.check()?;
+            let mut drawing = Drawing::new(source, &self.draw);
+            let mut counting = Measurer::new(&source.name, self.draw.seed);
+            let read = quality::read(source, |item| {
+                counting.add(&item);
+                drawing.add(&item);
+            })?;
+            measured.push(counting.finish());
+            let (set, of_set) = drawing.finish()?;
+            if let Some(short) = set.short(&self.draw) {
+                site.report.warn(short);
+            }
+            sets.push(set);
+            items.extend(of_set);
             counts.sets += 1;
             counts.tasks += read.items as u64;
             let rejected = read.rejected.num_items();
@@ -281,12 +295,8 @@ impl Stage for DrawSample {
                     read.rejected.indented("  ").trim_start()
                 ));
             }
-            measured.push(measure(source, self.draw.seed)?.0);
         }
-        for short in drawn.short(&self.draw) {
-            site.report.warn(short);
-        }
-        let mut sample = drawn.sample;
+        let mut sample = quality::draw::sample(self.draw.seed, sets, items);
         for source in &sources {
             quality::write_pictures(source, &sample.items)?;
         }

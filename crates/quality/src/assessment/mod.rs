@@ -19,6 +19,7 @@ mod means;
 mod own;
 mod parts;
 mod raters;
+mod scores;
 mod table;
 mod truth;
 
@@ -40,6 +41,7 @@ pub use means::{MeanOf, SetDifference};
 pub use own::OwnRating;
 pub use parts::Part;
 pub use raters::RaterRatings;
+pub use scores::{ItemScore, scores};
 
 /// How ratings are put together.
 #[derive(Clone, Copy, Debug)]

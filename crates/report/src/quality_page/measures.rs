@@ -103,38 +103,25 @@ pub fn measures(sets: &[Measures]) -> Vec<PlainTable> {
     if !precise.is_empty() {
         out.push(table("What precise answers are", precise));
     }
+    let counted = |title: String, of: &str, what: &str, rows: Vec<(&str, usize, f64)>| PlainTable {
+        title,
+        header: [of, what, "share"].map(str::to_owned).to_vec(),
+        rows: rows
+            .into_iter()
+            .map(|(name, count, share)| vec![name.to_owned(), count.to_string(), percent(share)])
+            .collect(),
+    };
     for set in sets {
-        let rows = set.openings.iter().take(10);
-        let rows = rows.map(|one| {
-            vec![
-                one.words.clone(),
-                one.count.to_string(),
-                percent(one.percent),
-            ]
-        });
-        out.push(PlainTable {
-            title: format!("How requests of {} begin", set.set),
-            header: ["beginning", "requests", "share"]
-                .map(str::to_owned)
-                .to_vec(),
-            rows: rows.collect(),
-        });
-        let Some(types) = set.task_types.as_ref() else {
-            continue;
-        };
-        let rows = types.shares.iter().filter(|share| share.count > 0);
-        let rows = rows.map(|share| {
-            vec![
-                share.name.clone(),
-                share.count.to_string(),
-                percent(share.percent),
-            ]
-        });
-        out.push(PlainTable {
-            title: format!("Task types of {} by its own names", set.set),
-            header: ["type", "tasks", "share"].map(str::to_owned).to_vec(),
-            rows: rows.collect(),
-        });
+        let openings = set.openings.iter().take(10);
+        let openings = openings.map(|one| (one.words.as_str(), one.count, one.percent));
+        let title = format!("How requests of {} begin", set.set);
+        out.push(counted(title, "beginning", "requests", openings.collect()));
+        if let Some(types) = &set.task_types {
+            let shares = types.shares.iter().filter(|share| share.count > 0);
+            let shares = shares.map(|one| (one.name.as_str(), one.count, one.percent));
+            let title = format!("Task types of {} by its own names", set.set);
+            out.push(counted(title, "type", "tasks", shares.collect()));
+        }
     }
     out
 }

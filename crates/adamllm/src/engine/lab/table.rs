@@ -5,13 +5,12 @@ use std::fs;
 use std::path::Path;
 
 use ::quality::Ground;
-use ::quality::assessment::Assessment;
+use ::quality::assessment::{Assessment, ItemScore};
 use anyhow::{Context as _, Result};
 use corpus::jsonl;
 use corpus::sealed::{read_sealed, write_json};
 use evaluation::grids::{self, Column, Run, Way};
 use pipeline::lab::{CellState, LabPlan, Union, Worked};
-use pipeline::stages::assess::ItemScore;
 use pipeline::stages::quality::Quality;
 use pipeline::stages::sample::TRAINED;
 use pipeline::stages::score::{ADAPTED, BASE};
@@ -407,9 +406,11 @@ fn judged(folder: &Path, is_known: bool) -> Result<Vec<Column>> {
     let mut columns: Vec<Column> = columns
         .map(|(name, rows)| Column::samples(DATA, &name, &name, rows))
         .collect();
-    let found = read_sealed::<Assessment>(&folder.join(assess::ASSESSMENT));
-    let classes = found.map(|found| found.classes).unwrap_or_default();
-    let of_trained = classes
+    let path = folder.join(assess::ASSESSMENT);
+    let found = read_sealed::<Assessment>(&path)
+        .with_context(|| format!("`{}` is damaged or of another version", path.display()))?;
+    let of_trained = found
+        .classes
         .iter()
         .find(|of| of.part == TRAINED && of.rater.ground == Ground::Model);
     if let Some(diversity) = of_trained.and_then(|of| of.diversity_of_17) {
