@@ -54,8 +54,7 @@ const REQUEST_TOKENS: f64 = 400.0;
 #[derive(Clone, Debug)]
 pub struct Judge {
     sample: Link<DrawSample>,
-    model: Option<PathBuf>,
-    endpoint: Option<EndpointPlace>,
+    model: Model,
     options: JudgeOptions,
     /// Most items of a set.
     count: usize,
@@ -64,6 +63,15 @@ pub struct Judge {
     prompts: Prompts,
     prompts_file: Option<PathBuf>,
     seed: u64,
+}
+
+/// The model that judges.
+#[derive(Clone, Debug)]
+enum Model {
+    /// A folder.
+    Local(PathBuf),
+    /// At an endpoint.
+    There(EndpointPlace),
 }
 
 /// What it counts.
@@ -81,18 +89,23 @@ pub struct Counts {
 }
 
 impl Judge {
-    /// Of a recipe that names a judge, in the run folder `run`.
+    /// Of a recipe, in the run folder `run`; none where it names no judge.
     ///
     /// Gives [`Error::Io`] and [`Error::Prompts`] for the file of prompts.
-    pub fn of(recipe: &Recipe, run: &std::path::Path, sample: Link<DrawSample>) -> Result<Self> {
+    pub fn of(
+        recipe: &Recipe,
+        run: &std::path::Path,
+        sample: Link<DrawSample>,
+    ) -> Result<Option<Self>> {
         let judging = &recipe.judging;
-        Ok(Self {
+        let model = match (&judging.checkpoint, &judging.endpoint) {
+            (Some(checkpoint), _) => Model::Local(folder_of(checkpoint, run)),
+            (None, Some(place)) => Model::There(place.clone()),
+            (None, None) => return Ok(None),
+        };
+        Ok(Some(Self {
             sample,
-            model: judging
-                .checkpoint
-                .as_ref()
-                .map(|checkpoint| folder_of(checkpoint, run)),
-            endpoint: judging.endpoint.clone(),
+            model,
             options: JudgeOptions {
                 alone: judging.alone,
                 ..JudgeOptions::default()
@@ -102,7 +115,7 @@ impl Judge {
             prompts: prompts(recipe)?,
             prompts_file: judging.prompts.clone(),
             seed: recipe.seed,
-        })
+        }))
     }
 
     /// What the judge said.
@@ -137,6 +150,15 @@ pub fn prompts(recipe: &Recipe) -> Result<Prompts> {
     })
 }
 
+/// What it is asked for at an endpoint.
+fn asked(place: &EndpointPlace) -> AskedPlace<'_> {
+    AskedPlace {
+        section: SECTION,
+        place,
+        need: Need::Chat,
+    }
+}
+
 impl Stage for Judge {
     type Counts = Counts;
     const KIND: &'static str = NAME;
@@ -153,23 +175,23 @@ impl Stage for Judge {
         if let Some(path) = &self.prompts_file {
             reader.file("the prompts", path)?;
         }
-        if self.endpoint.is_some() {
-            reader.endpoint(SECTION, true);
-        }
         match &self.model {
-            Some(folder) => {
+            Model::Local(folder) => {
                 reader.model_settings();
                 reader.model("the judge of data", MODEL, folder)
             }
-            None => Ok(()),
+            Model::There(_) => {
+                reader.endpoint(SECTION, true);
+                Ok(())
+            }
         }
     }
 
     fn cost(&self, estimate: &Estimate<'_>) -> Result<Cost> {
         let answers = self.requests();
-        let cost = match &self.endpoint {
-            None => estimate.answers_of(answers, ANSWER_TOKENS),
-            Some(place) => estimate.asked(&Asked {
+        let cost = match &self.model {
+            Model::Local(_) => estimate.answers_of(answers, ANSWER_TOKENS),
+            Model::There(place) => estimate.asked(&Asked {
                 stage: NAME,
                 section: SECTION,
                 place,
@@ -184,11 +206,10 @@ impl Stage for Judge {
     }
 
     fn endpoint(&self) -> Option<AskedPlace<'_>> {
-        Some(AskedPlace {
-            section: SECTION,
-            place: self.endpoint.as_ref()?,
-            need: Need::Chat,
-        })
+        match &self.model {
+            Model::Local(_) => None,
+            Model::There(place) => Some(asked(place)),
+        }
     }
 
     fn loads(&self) -> &'static [&'static str] {
@@ -202,22 +223,24 @@ impl Stage for Judge {
         jsonl::write(&site.folder.join(QUESTIONS), &questions)?;
         write(&site.folder.join("requests.jsonl"), &requests)?;
         let opened;
-        let (mut answerer, name, author) = if let Some(asked) = Stage::endpoint(self) {
-            let there = There::open(site, asked, self.seed)?;
-            (Answerer::Endpoint(there), asked.place.model.clone(), None)
-        } else {
-            let folder = self.model.clone().unwrap_or_default();
-            opened = site.engine.open(&folder)?;
-            let local = Local {
-                model: opened.0.as_ref(),
-                processor: opened.1.as_ref(),
-                generation: site.engine.generation,
-                seed: self.seed,
-            };
-            let digest = site.digests.borrow_mut().model(&folder)?;
-            // Where it lies is nobody's business.
-            let name = format!("model {}", &digest[..8.min(digest.len())]);
-            (Answerer::Local(local), name, Some(digest))
+        let (mut answerer, name, author) = match &self.model {
+            Model::There(place) => {
+                let there = There::open(site, asked(place), self.seed)?;
+                (Answerer::Endpoint(there), place.model.clone(), None)
+            }
+            Model::Local(folder) => {
+                opened = site.engine.open(folder)?;
+                let local = Local {
+                    model: opened.0.as_ref(),
+                    processor: opened.1.as_ref(),
+                    generation: site.engine.generation,
+                    seed: self.seed,
+                };
+                let digest = site.digests.borrow_mut().model(folder)?;
+                // Where it lies is nobody's business.
+                let name = format!("model {}", &digest[..8.min(digest.len())]);
+                (Answerer::Local(local), name, Some(digest))
+            }
         };
         let progress = Progress {
             label: site.stage(),

@@ -177,10 +177,9 @@ impl Stages {
         own: Option<MadeData>,
     ) -> Result<()> {
         let sample = self.add(DrawSample::of(recipe, sources, own))?;
-        let judge = if recipe.judging.has_judge() {
-            Some(self.add(Judge::of(recipe, run, sample.clone())?)?)
-        } else {
-            None
+        let judge = match Judge::of(recipe, run, sample.clone())? {
+            Some(judge) => Some(self.add(judge)?),
+            None => None,
         };
         let answerable = match &recipe.judging.answerer {
             Some(model) => Some(self.add(Answerable::of(recipe, run, model, sample.clone()))?),
