@@ -3,7 +3,10 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::path::Path;
+use std::hash::{BuildHasher as _, RandomState};
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -49,9 +52,21 @@ pub fn read_sealed<T: DeserializeOwned>(path: &Path) -> Option<T> {
     serde_json::from_value(value).ok()
 }
 
+/// Where a file is written before it is renamed to `path`: beside it, under a name that no other process takes, nor this
+/// one twice.
+pub fn aside(path: &Path) -> PathBuf {
+    // Process numbers are those of one machine, and folders may be shared by several.
+    static OF_PROCESS: LazyLock<u64> = LazyLock::new(|| RandomState::new().hash_one(0));
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".{:x}-{number}.part", *OF_PROCESS));
+    PathBuf::from(name)
+}
+
 /// Writes pretty JSON aside, waits for the disk and renames it into place.
 pub fn write_json(path: &Path, value: &impl Serialize) -> Result<(), Error> {
-    let aside = path.with_extension("json.part");
+    let aside = aside(path);
     let text = serde_json::to_string_pretty(&json(path, value)?).unwrap_or_default();
     let written = fs::write(&aside, text + "\n")
         .and_then(|()| File::open(&aside)?.sync_all())
@@ -75,6 +90,23 @@ fn json(path: &Path, value: &impl Serialize) -> Result<Value, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn many_may_write_one_file_at_once() {
+        let folder = tempfile::tempdir().expect("temp folder");
+        let path = folder.path().join("x.json");
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for number in 0..50 {
+                        write_sealed(&path, &serde_json::json!({"number": number})).expect("write");
+                    }
+                });
+            }
+        });
+        assert!(read_sealed::<Value>(&path).is_some());
+        assert_eq!(fs::read_dir(folder.path()).expect("list").count(), 1);
+    }
 
     #[test]
     fn a_flipped_byte_breaks_the_seal() {

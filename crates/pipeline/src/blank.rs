@@ -24,7 +24,7 @@ pub fn write(run: &Path) -> Result<(PathBuf, bool)> {
     };
     if found.as_ref() != Some(&png) {
         // A picture that was cut off by a kill must not be taken for the whole one.
-        let aside = path.with_extension("part");
+        let aside = corpus::sealed::aside(&path);
         std::fs::write(&aside, &png)
             .and_then(|()| std::fs::rename(&aside, &path))
             .map_err(Error::io("write", &path))?;

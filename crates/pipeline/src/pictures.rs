@@ -72,7 +72,7 @@ impl PictureStore {
         let is_there = fs::read(&place).is_ok_and(|found| found == png);
         if !is_there {
             fs::create_dir_all(&self.folder).map_err(Error::io("make", &self.folder))?;
-            let aside = place.with_extension("part");
+            let aside = corpus::sealed::aside(&place);
             fs::write(&aside, png)
                 .and_then(|()| fs::rename(&aside, &place))
                 .map_err(Error::io("write", &place))?;
@@ -145,7 +145,7 @@ impl PictureStore {
 }
 
 fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
-    let aside = to.with_extension("part");
+    let aside = corpus::sealed::aside(to);
     fs::copy(from, &aside)?;
     fs::rename(&aside, to)
 }

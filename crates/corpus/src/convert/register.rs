@@ -26,7 +26,7 @@ pub(super) fn register(output: &Path, format: Format) -> Result<String, Error> {
         Err(_) => Map::new(),
     };
     entries.insert(name.clone().into_owned(), entry);
-    let aside = place.with_extension("json.part");
+    let aside = crate::sealed::aside(&place);
     serde_json::to_string_pretty(&entries)
         .map_err(std::io::Error::from)
         .and_then(|text| std::fs::write(&aside, text))

@@ -37,7 +37,7 @@ pub(super) fn unpack(picture: &Inside) -> Result<(), Error> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(Error::writing(folder))?;
     }
-    let aside = path.with_extension("part");
+    let aside = crate::sealed::aside(path);
     std::fs::write(&aside, bytes).map_err(Error::writing(path))?;
     std::fs::rename(&aside, path).map_err(Error::writing(path))
 }

@@ -74,7 +74,7 @@ impl Of<'_> {
             ("table.tex", &lab::latex(&page)),
         ] {
             let path = lab.join(name);
-            let aside = lab.join(format!(".{name}"));
+            let aside = corpus::sealed::aside(&path);
             fs::write(&aside, text)
                 .and_then(|()| fs::rename(&aside, &path))
                 .with_context(|| format!("cannot write `{}`", path.display()))?;
