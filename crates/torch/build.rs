@@ -31,6 +31,7 @@ fn main() {
         .opt_level(1)
         .include(&include)
         .include(include.join("torch/csrc/api/include"))
+        .include("csrc/gloo_declarations")
         .flag("-D_GLIBCXX_USE_CXX11_ABI=1")
         // libtorch's parallel loops are templates, which run on one thread where the compiler is not told.
         .flag("-fopenmp")
@@ -38,6 +39,7 @@ fn main() {
         .file("csrc/allocator.cpp")
         .file("csrc/attention.cpp")
         .file("csrc/decoding.cpp")
+        .file("csrc/distributed.cpp")
         .file("csrc/fused.cpp")
         .file("csrc/products.cpp")
         .file("csrc/recompute.cpp")

@@ -11,6 +11,7 @@ pub mod graph;
 pub mod grid;
 pub mod hub;
 pub mod identity;
+pub mod launch;
 pub mod layout;
 pub mod looks;
 pub mod memory;

@@ -6,6 +6,7 @@ mod call;
 pub mod compact;
 mod cuda;
 pub mod decoding;
+pub mod distributed;
 mod error;
 mod foreign;
 pub mod fused;
