@@ -22,6 +22,7 @@ mod inspect_data;
 mod inspect_run;
 mod inspect_sample;
 pub mod lab;
+pub mod launch;
 pub mod libtorch;
 pub mod light;
 pub mod machine;

@@ -33,6 +33,9 @@ fn exit_code(signal: i32) -> i32 {
 }
 
 struct Flags {
+    /// A signal came to this process. Whether it is the second one does not depend on what other processes got.
+    came: Arc<AtomicBool>,
+    /// The run is asked to stop, here or elsewhere.
     asked: Arc<AtomicBool>,
     signal: Arc<AtomicUsize>,
 }
@@ -40,6 +43,7 @@ struct Flags {
 fn flags() -> &'static Flags {
     static FLAGS: OnceLock<Flags> = OnceLock::new();
     FLAGS.get_or_init(|| Flags {
+        came: Arc::default(),
         asked: Arc::default(),
         signal: Arc::default(),
     })
@@ -50,11 +54,12 @@ pub fn take_over() -> Result<()> {
     let flags = flags();
     for signal in [SIGINT, SIGTERM, SIGUSR1] {
         // In this order the first signal finds the flag unset and sets it, and the second finds it set and exits.
-        flag::register_conditional_shutdown(signal, exit_code(signal), Arc::clone(&flags.asked))
+        flag::register_conditional_shutdown(signal, exit_code(signal), Arc::clone(&flags.came))
             .and_then(|_| {
                 let number = usize::try_from(signal).unwrap_or_default();
                 flag::register_usize(signal, Arc::clone(&flags.signal), number)
             })
+            .and_then(|_| flag::register(signal, Arc::clone(&flags.came)))
             .and_then(|_| flag::register(signal, Arc::clone(&flags.asked)))
             .context("cannot take over Ctrl-C and SIGTERM")?;
     }
@@ -64,6 +69,12 @@ pub fn take_over() -> Result<()> {
 /// Stops a run once a signal came.
 pub fn stop() -> Stop<'static> {
     Stop::when(&flags().asked)
+}
+
+/// The flags of [`stop`] and [`which`], for a signal that another process of the run got.
+pub fn shared() -> (Arc<AtomicBool>, Arc<AtomicUsize>) {
+    let flags = flags();
+    (Arc::clone(&flags.asked), Arc::clone(&flags.signal))
 }
 
 /// The signal that came.

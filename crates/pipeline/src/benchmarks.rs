@@ -337,8 +337,6 @@ mod tests {
     use torch::{Device, Kind};
 
     use super::*;
-    use crate::endpoints::Endpoints;
-    use crate::generation::Generation;
     use crate::records::read_rejected;
 
     #[test]
@@ -347,15 +345,8 @@ mod tests {
         let run = RunFolder::open(&folder.path().join("run")).expect("run");
         let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../assets/demo/base-model");
         let engine = Engine {
-            device: Device::Cpu,
-            dtype: Kind::Float,
             threads: 1,
-            memory: None,
-            generation: Generation::default(),
-            processing: processor::Options::default(),
-            extra_bos: None,
-            base: None,
-            endpoints: Endpoints::default(),
+            ..Engine::on(Device::Cpu, Kind::Float)
         };
         let file = folder.path().join("slake.jsonl");
         std::fs::write(&file, "").expect("write");

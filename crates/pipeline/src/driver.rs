@@ -76,8 +76,13 @@ impl<'a> Driver<'a> {
     /// Runs stages that were looked at ([`preflight::look`](crate::preflight::look)).
     ///
     /// Gives [`Error::Stopped`], [`Error::NotFinished`], [`Error::Failed`] with what the stage gave, [`Error::Changed`] and
-    /// [`Error::Vanished`]; of the run folder [`Error::Run`], [`Error::Corpus`] and [`Error::Io`].
+    /// [`Error::Vanished`]; of the run folder [`Error::Run`], [`Error::Corpus`] and [`Error::Io`]; [`Error::Distributed`] if
+    /// another process ended it. Of several processes that of rank 0 calls it, and the others [`Driver::follow`].
     pub fn run(&self, ready: Ready<'a>) -> Result<()> {
+        self.dismiss(self.go_through(ready))
+    }
+
+    fn go_through(&self, ready: Ready<'a>) -> Result<()> {
         let file = EventFile::open(self.run, PROCESS)?;
         let listener = All(vec![&file, self.listener]);
         let whole = Reporter::new("", &listener);
@@ -152,6 +157,7 @@ impl<'a> Driver<'a> {
         let store = PictureStore::of(self.run);
         let site = Site {
             folder: &folder.path,
+            whole: &folder.path,
             run: self.run,
             layout: self.layout,
             places,
@@ -172,12 +178,14 @@ impl<'a> Driver<'a> {
         }
         folder.begin(basis, &given)?;
         torch::memory::reset_peak();
+        self.call(stage)?;
         let ran = stage.stage.run(&site);
         // Its models are gone, and the next one has tensors of other sizes.
         torch::memory::release();
+        let ran = self.conclude(stage, ran);
         let counts = match ran {
             Ok(counts) => counts,
-            Err(Error::Stopped(stopped)) => return Err(stopped.into()),
+            Err(error @ (Error::Stopped(_) | Error::Distributed(_))) => return Err(error),
             Err(error) => {
                 let error = out_of_memory(&error, &basis.reads.recipe).unwrap_or(error);
                 // Where a file was being written, that is the reason, and not what was read of it.

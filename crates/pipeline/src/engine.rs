@@ -1,8 +1,10 @@
 //! Where models run, and how their folders are opened.
 
 use std::path::{Component, Path, PathBuf};
+use std::rc::Rc;
 
 use corpus::ModelPlace;
+use distributed::World;
 use model::{Mllm, adapter};
 use processor::Processor;
 use torch::{Device, Kind};
@@ -33,6 +35,8 @@ pub struct Engine {
     pub base: Option<PathBuf>,
     /// How models at endpoints are asked.
     pub endpoints: Endpoints,
+    /// The processes that work together.
+    pub world: Rc<World>,
 }
 
 impl Engine {
@@ -48,6 +52,7 @@ impl Engine {
             extra_bos: None,
             base: None,
             endpoints: Endpoints::default(),
+            world: Rc::new(World::alone()),
         }
     }
 

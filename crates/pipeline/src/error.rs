@@ -31,6 +31,18 @@ pub enum Error {
     #[error(transparent)]
     Stopped(#[from] Stopped),
 
+    /// Processes that work together cannot, or another one ended the run.
+    #[error(transparent)]
+    Distributed(#[from] distributed::Error),
+    /// A process has something else than rank 0.
+    #[error("{member} has not what rank 0 has: {}", differences.join("; "))]
+    Differs {
+        /// The process.
+        member: String,
+        /// What differs, one sentence each.
+        differences: Vec<String>,
+    },
+
     // Before the first stage.
     /// Things that stages need are not there.
     #[error("nothing was begun, since this is missing:\n  {}", missing.join("\n  "))]

@@ -38,6 +38,7 @@ pub mod stage;
 pub mod stages;
 mod swap;
 mod tasks;
+mod together;
 mod trained;
 mod training;
 mod truths;

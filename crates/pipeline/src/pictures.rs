@@ -122,13 +122,14 @@ impl PictureStore {
                 if target == wanted {
                     continue;
                 }
-                fs::remove_file(&place).map_err(Error::io("remove", &place))?;
             } else if place.is_file() {
                 continue;
             }
-            // A file system without links gets a copy.
-            std::os::unix::fs::symlink(&wanted, &place)
-                .or_else(|_| copy(&image, &place))
+            // Several processes may lay one link. A file system without links gets a copy.
+            let aside = corpus::sealed::aside(&place);
+            std::os::unix::fs::symlink(&wanted, &aside)
+                .or_else(|_| fs::copy(&image, &aside).map(drop))
+                .and_then(|()| fs::rename(&aside, &place))
                 .map_err(Error::io("write", &place))?;
         }
         Ok(())
@@ -142,12 +143,6 @@ impl PictureStore {
             Err(_) => image.to_owned(),
         }
     }
-}
-
-fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
-    let aside = corpus::sealed::aside(to);
-    fs::copy(from, &aside)?;
-    fs::rename(&aside, to)
 }
 
 #[cfg(test)]

@@ -137,9 +137,6 @@ pub fn engine(
 ) -> Engine {
     let mut engine = Engine {
         memory: recipe.memory.or_else(|| memory.map(of_device)),
-        generation: Generation::default(),
-        device,
-        dtype: kind(recipe.dtype),
         threads,
         processing: processing(recipe),
         extra_bos: recipe
@@ -150,6 +147,7 @@ pub fn engine(
             settings: recipe.endpoints.clone(),
             keys: Keys::default(),
         },
+        ..Engine::on(device, kind(recipe.dtype))
     };
     let fitting = || {
         let named = [

@@ -165,8 +165,11 @@ impl<S: Stage> Link<S> {
 
 /// What a stage works with.
 pub struct Site<'a> {
-    /// The stage's own folder; it is there.
+    /// Where this process writes; it is there. The stage's own folder in the process of rank 0, in others one that goes when the
+    /// stage is done, so that a stage that several processes do may be written like one that a single process does.
     pub folder: &'a Path,
+    /// The stage's own folder, which all processes see.
+    pub whole: &'a Path,
     /// The run folder, or the store of several graphs: what all stages share lies there.
     pub run: &'a Path,
     /// Which of both it is.

@@ -97,7 +97,12 @@ impl RunFolder {
 
     /// Where content digests are remembered.
     pub fn digests(&self) -> PathBuf {
-        self.path.join(".digests.json")
+        Self::digests_of(&self.path)
+    }
+
+    /// As [`RunFolder::digests`], of a folder that another process holds.
+    pub fn digests_of(run: &Path) -> PathBuf {
+        run.join(".digests.json")
     }
 }
 

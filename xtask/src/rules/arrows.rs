@@ -54,10 +54,12 @@ const ARROWS: &[(&str, &[&str])] = &[
             "adamllm-torch",
         ],
     ),
+    ("adamllm-distributed", &["adamllm-run", "adamllm-torch"]),
     (
         "adamllm-pipeline",
         &[
             "adamllm-run",
+            "adamllm-distributed",
             "adamllm-report",
             "adamllm-quality",
             "adamllm-train",
@@ -96,6 +98,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "adamllm-report",
             "adamllm-quality",
             "adamllm-run",
+            "adamllm-distributed",
             "adamllm-torch",
             "adamllm-model",
             "adamllm-train",

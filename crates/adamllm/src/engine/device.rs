@@ -8,7 +8,6 @@ use adamllm::{environment, machine, secrets};
 use anyhow::{Context as _, Result, bail};
 use corpus::ModelPlace;
 use pipeline::endpoints::{Endpoints, KEY, Keys};
-use pipeline::generation::Generation;
 use pipeline::{Engine, settings};
 use run::recipe::{Automatic, DeviceKind, Dtype, EndpointPlace, EndpointSettings};
 use torch::{Device, Kind};
@@ -19,15 +18,8 @@ use crate::{cuda, products};
 pub fn engine(shared: &Shared) -> Result<Engine> {
     let device = ready(shared)?;
     Ok(Engine {
-        device,
-        dtype: kind(shared, device),
         threads: threads(shared),
-        memory: None,
-        generation: Generation::default(),
-        processing: processor::Options::default(),
-        extra_bos: None,
-        base: None,
-        endpoints: Endpoints::default(),
+        ..Engine::on(device, kind(shared, device))
     })
 }
 
@@ -67,10 +59,16 @@ pub fn model_folder(named: &Path) -> Result<PathBuf> {
 
 /// Makes libtorch ready and gives the device.
 pub fn ready(shared: &Shared) -> Result<Device> {
+    ready_of(shared, 0)
+}
+
+/// As [`ready`], for the process of this number among those of one machine: each has a GPU of its own, unless one is named.
+pub fn ready_of(shared: &Shared, local_rank: usize) -> Result<Device> {
     prepare(shared)?;
     let _ = products::apply(None, threads(shared));
     match shared.device.as_str() {
-        "auto" => Ok(found(shared)),
+        "auto" => Ok(found(shared, local_rank)),
+        "cuda" => named(&format!("cuda:{local_rank}")),
         name => named(name),
     }
 }
@@ -91,12 +89,12 @@ fn prepare(shared: &Shared) -> Result<()> {
 }
 
 /// A GPU if there is one that can be used, else the processor.
-fn found(shared: &Shared) -> Device {
+fn found(shared: &Shared, index: usize) -> Device {
     if !machine::has_gpu() {
         return Device::Cpu;
     }
-    match cuda::ready(0) {
-        Ok(()) => Device::Cuda(0),
+    match cuda::ready(index) {
+        Ok(()) => Device::Cuda(index),
         Err(error) => {
             if !shared.quiet {
                 eprintln!("note: there is a GPU, but models run on the processor: {error:#}");
@@ -123,11 +121,11 @@ fn named(name: &str) -> Result<Device> {
     Ok(device)
 }
 
-/// Bytes that a device has in all; none where nobody tells.
-pub fn total_memory(device: Device) -> Option<u64> {
+/// Bytes that a device has in all for each of the processes of this machine; none where nobody tells. A GPU is one process's.
+pub fn total_memory(device: Device, processes: usize) -> Option<u64> {
     match device {
         Device::Cuda(index) => torch::cuda_memory(index).ok(),
-        _ => machine::total_memory(),
+        _ => Some(machine::total_memory()? / processes.max(1) as u64),
     }
 }
 

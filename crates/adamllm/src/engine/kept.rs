@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use adamllm::flags::{Shared, threads};
-use adamllm::machine;
 use anyhow::Result;
 use corpus::sealed::{read_sealed, write_sealed};
 use pipeline::Engine;
@@ -48,11 +47,13 @@ fn noted(run: &Path) -> Option<Dtype> {
 }
 
 /// What trainings of a run are fitted to: what was chosen for them when it began, else the device.
-pub fn fitting(run: &Path, device: Device) -> Fitting<'static> {
+/// `processes` is how many there are on this machine.
+pub fn fitting(run: &Path, device: Device, processes: usize) -> Fitting<'static> {
     let kind = device_kind(device);
+    let host = || total_memory(Device::Cpu, processes);
     Fitting {
-        device: total_memory(device).map(|total| memory::Device {
-            host: device.is_cuda().then(machine::total_memory).flatten(),
+        device: total_memory(device, processes).map(|total| memory::Device {
+            host: device.is_cuda().then(host).flatten(),
             ..memory::Device::new(kind, total)
         }),
         kept: fitted(run),
@@ -94,11 +95,13 @@ impl Kept {
             .map_or_else(|| automatic(device), Automatic::kept)
     }
 
-    /// With how many threads the run goes on: those that are asked for, else those that it began with.
-    pub fn threads(self, shared: &Shared) -> usize {
+    /// With how many threads a process of the run goes on: those that are asked for, else those that it began with, else its
+    /// part of what a machine has with so many processes.
+    pub fn threads(self, shared: &Shared, processes: usize) -> usize {
         match (shared.threads, self.threads) {
             (None, Some(known)) => known,
-            _ => threads(shared),
+            (None, None) => (threads(shared) / processes.max(1)).max(1),
+            (Some(told), _) => told,
         }
     }
 
@@ -108,16 +111,10 @@ impl Kept {
     }
 
     /// Writes down what the run goes on with, and makes products of matrices as when it began. The last bits of sums depend on threads and device, so that another one is told.
-    pub fn keep(
-        self,
-        shared: &Shared,
-        run: &Path,
-        report: Reporter<'_>,
-        engine: &Engine,
-    ) -> Result<()> {
+    pub fn keep(self, run: &Path, report: Reporter<'_>, engine: &Engine) -> Result<()> {
         let device = engine.device;
         let path = place(run);
-        let (wanted, kind) = (self.threads(shared), device_kind(device));
+        let (wanted, kind) = (engine.threads, device_kind(device));
         match self.threads {
             Some(known) if known != wanted => report.warn(format!(
                 "this run began with {known} threads; with {wanted} the last bits of what follows differ"
@@ -155,8 +152,23 @@ impl Kept {
                 }),
             )?;
         }
+        let shared = json!({
+            "generation": engine.generation,
+            "products": now.products.map(products::written),
+        });
+        engine.world.share(&shared.to_string())?;
         Ok(())
     }
+}
+
+/// Takes over from the process of rank 0 what it goes on with ([`Kept::keep`]).
+pub fn take_over(engine: &mut Engine) -> Result<()> {
+    let shared: Value = serde_json::from_str(&engine.world.share("")?)?;
+    engine.generation = serde_json::from_value(shared["generation"].clone())?;
+    if let Some(products) = products::read(&shared["products"]) {
+        let _ = products::apply(Some(products), engine.threads);
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -178,7 +190,7 @@ mod tests {
             "train.gradients": {"value": "bf16", "origin": {"from": "recipe"}},
             "train.max_steps": {"value": 3, "origin": {"from": "set"}},
         }));
-        let kept = fitting(folder.path(), Device::Cpu).kept.expect("kept");
+        let kept = fitting(folder.path(), Device::Cpu, 1).kept.expect("kept");
         let expected = ("train.recompute".to_owned(), "blocks".to_owned());
         assert_eq!(kept, BTreeMap::from([expected]));
     }

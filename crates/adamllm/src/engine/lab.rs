@@ -83,7 +83,7 @@ pub fn run(shared: &Shared, arguments: &Arguments) -> Result<()> {
         begun.write(&place.folder, &prepared)?;
         if let Some(cell) = prepared.cells.first() {
             // Another process may have written it by now.
-            Kept::of(&place.folder).keep(shared, &place.folder, report, &cell.engine)?;
+            Kept::of(&place.folder).keep(&place.folder, report, &cell.engine)?;
         }
     }
     if let Some(cell) = prepared.cells.first() {

@@ -16,6 +16,7 @@ mod kept;
 mod lab;
 mod perplexity;
 mod preview;
+mod processes;
 mod products;
 mod quality;
 mod road;

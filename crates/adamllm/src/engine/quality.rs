@@ -1,12 +1,14 @@
 //! `adamllm quality`: sets of tasks as a run of their own.
 
 use std::path::Path;
+use std::rc::Rc;
 
 use adamllm::flags::Shared;
 use adamllm::quality::Quality;
 use adamllm::terminal::Terminal;
 use adamllm::{recipes, signals};
 use anyhow::Result;
+use distributed::World;
 use run::{RunFolder, Span};
 
 use crate::device;
@@ -20,7 +22,7 @@ pub fn run(shared: &Shared, arguments: &Quality) -> Result<()> {
     let recipe = recipes::of_flags(
         &arguments.overrides()?,
         kept.automatic(device),
-        kept::fitting(&arguments.run_dir, device),
+        kept::fitting(&arguments.run_dir, device, 1),
     )?;
     signals::take_over()?;
     let run = RunFolder::open(Path::new(&arguments.run_dir))?;
@@ -34,5 +36,13 @@ pub fn run(shared: &Shared, arguments: &Quality) -> Result<()> {
         is_dry: arguments.dry_run,
         yes: arguments.yes,
     };
-    walk(shared, device, &recipe, &run, &terminal, &asked)
+    walk(
+        shared,
+        device,
+        &recipe,
+        &run,
+        &terminal,
+        &asked,
+        Rc::new(World::alone()),
+    )
 }

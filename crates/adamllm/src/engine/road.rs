@@ -1,10 +1,12 @@
 //! `adamllm run`, `adamllm demo` and the verbs of single stages: a recipe's stages in a run folder.
 
 use std::cell::RefCell;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use adamllm::cli::{Demo, Run, Stage};
 use adamllm::flags::Shared;
+use adamllm::launch;
 use adamllm::output::print;
 use adamllm::recipes;
 use adamllm::signals;
@@ -12,13 +14,14 @@ use adamllm::terminal::Terminal;
 use anyhow::{Context as _, Result, bail};
 use corpus::digests::Digests;
 use corpus::sealed::{changed_keys, write_json};
+use distributed::World;
 use pipeline::stages::assess::{ASSESSMENT, NAME as ASSESS, PAGE, SHEET, TEXT};
 use pipeline::stages::report::{INDEX, NAME as REPORT, SUMMARY};
 use pipeline::stages::train::NAME as TRAIN;
 use pipeline::stages::tune_synthesizer::NAME as TUNING;
 use pipeline::{Driver, Engine, Stages, forecast, memory, planner, preflight, settings};
 use report::Summary;
-use run::events::Reporter;
+use run::events::{Nobody, Reporter};
 use run::plan::{Forecast, against_measured};
 use run::recipe::{Control, Recipe};
 use run::{Graph, Layout, RunFolder, Span};
@@ -26,24 +29,35 @@ use serde_json::{Value, json};
 
 use crate::device;
 use crate::kept::{self, Kept};
+use crate::processes;
 
 /// `adamllm demo`.
 pub fn demo(shared: &Shared, arguments: &Demo) -> Result<()> {
-    let device = device::ready(shared)?;
-    signals::take_over()?;
-    let run = RunFolder::open(&arguments.run_dir)?;
+    together(|world| demo_with(shared, arguments, world))
+}
+
+fn demo_with(shared: &Shared, arguments: &Demo, world: Rc<World>) -> Result<()> {
+    let device = device::ready_of(shared, world.launch().local_rank)?;
+    let run = Folder::open(&arguments.run_dir, &world)?;
     let terminal = Terminal::new(shared);
-    Reporter::new("", &terminal).note(
-        "demo: a toy model of a few million parameters on pictograms; its numbers speak of this road, not of any real \
-         model",
-    );
-    refresh_shipped(&run, &terminal)?;
-    let path = demo::write_domain(
-        &run.path.join(DEMO),
-        &arguments.domain,
-        arguments.seed,
-        arguments.validation,
-    )?;
+    let recipe = match &run {
+        Folder::Own(run) => {
+            Reporter::new("", &terminal).note(
+                "demo: a toy model of a few million parameters on pictograms; its numbers speak of this road, not of any \
+                 real model",
+            );
+            refresh_shipped(run, &terminal)?;
+            let folder = run.path.join(DEMO);
+            demo::write_domain(
+                &folder,
+                &arguments.domain,
+                arguments.seed,
+                arguments.validation,
+            )?
+        }
+        Folder::Shared(_) => PathBuf::new(),
+    };
+    let path = PathBuf::from(world.share(&recipe.to_string_lossy())?);
     let mut overrides = vec![format!("run.seed={}", arguments.seed)];
     if arguments.quick {
         overrides.extend(demo::QUICK.map(str::to_owned));
@@ -53,12 +67,12 @@ pub fn demo(shared: &Shared, arguments: &Demo) -> Result<()> {
         overrides.push(format!("evaluate.controls=[{}]", names.join(", ")));
     }
     overrides.extend(arguments.set.iter().cloned());
-    let kept = Kept::of(&run.path);
+    let kept = Kept::of(run.path());
     let recipe = recipes::load(
         &path,
         &overrides,
         kept.automatic(device),
-        kept::fitting(&run.path, device),
+        kept::fitting(run.path(), device, world.launch().local_size),
     )?;
     let asked = Invocation {
         limit: None,
@@ -66,7 +80,15 @@ pub fn demo(shared: &Shared, arguments: &Demo) -> Result<()> {
         is_dry: arguments.dry_run,
         yes: false,
     };
-    walk(shared, device, &recipe, &run, &terminal, &asked)
+    run.walk(shared, device, &recipe, &terminal, &asked, world)
+}
+
+/// Does something together with the other processes that a launcher started, if there are any.
+fn together(work: impl FnOnce(Rc<World>) -> Result<()>) -> Result<()> {
+    signals::take_over()?;
+    let world = processes::join(&launch::of_process()?)?;
+    let ended = work(Rc::clone(&world));
+    processes::part(&world, ended)
 }
 
 /// The folder of the demo's own files in a run folder.
@@ -113,24 +135,113 @@ pub struct Invocation {
 }
 
 fn stages(shared: &Shared, stage: &Stage, asked: &Invocation) -> Result<()> {
-    let device = device::ready(shared)?;
+    together(|world| stages_with(shared, stage, asked, world))
+}
+
+fn stages_with(shared: &Shared, stage: &Stage, asked: &Invocation, world: Rc<World>) -> Result<()> {
+    let device = device::ready_of(shared, world.launch().local_rank)?;
     let kept = Kept::of(&stage.run_dir);
     let automatic = kept.automatic(device);
-    let fitting = kept::fitting(&stage.run_dir, device);
+    let fitting = kept::fitting(&stage.run_dir, device, world.launch().local_size);
     let (recipe, mut errors) = recipes::load_most(&stage.recipe, &stage.set, automatic, fitting)?;
     if !errors.is_empty() {
         // What else would end the run is told along with them.
-        let engine = engine(shared, &recipe, &stage.run_dir, device, kept)?;
+        let engine = engine(shared, &recipe, &stage.run_dir, device, kept, world)?;
         errors.extend(preflight::of_most(&recipe, &engine, &stage.run_dir));
         return Err(recipes::refused(&stage.recipe, &errors));
     }
-    signals::take_over()?;
-    let run = RunFolder::open(&stage.run_dir)?;
+    let run = Folder::open(&stage.run_dir, &world)?;
     let terminal = Terminal::new(shared);
-    if recipe.uses_demo_base() || recipe.judging.uses_demo_base() {
-        refresh_shipped(&run, &terminal)?;
+    if let Folder::Own(run) = &run
+        && (recipe.uses_demo_base() || recipe.judging.uses_demo_base())
+    {
+        refresh_shipped(run, &terminal)?;
     }
-    walk(shared, device, &recipe, &run, &terminal, asked)
+    world.wait_for_all()?;
+    run.walk(shared, device, &recipe, &terminal, asked, world)
+}
+
+/// The run folder in a process.
+enum Folder {
+    /// That of rank 0, which holds and writes it.
+    Own(RunFolder),
+    /// That of another one, which reads there.
+    Shared(PathBuf),
+}
+
+impl Folder {
+    /// Opens or makes it in the process of rank 0; the others find it there.
+    fn open(path: &Path, world: &World) -> Result<Self> {
+        if world.is_first() {
+            let run = RunFolder::open(path)?;
+            world.share("")?;
+            return Ok(Self::Own(run));
+        }
+        world.share("")?;
+        let found = path.canonicalize().with_context(|| {
+            format!(
+                "the run folder `{}` of rank 0 is not there; all processes need it under this name",
+                path.display()
+            )
+        })?;
+        Ok(Self::Shared(found))
+    }
+
+    fn path(&self) -> &Path {
+        match self {
+            Self::Own(run) => &run.path,
+            Self::Shared(path) => path,
+        }
+    }
+
+    /// Goes through the stages of a recipe, or along with rank 0.
+    fn walk(
+        &self,
+        shared: &Shared,
+        device: torch::Device,
+        recipe: &Recipe,
+        terminal: &Terminal,
+        asked: &Invocation,
+        world: Rc<World>,
+    ) -> Result<()> {
+        match self {
+            Self::Own(run) => walk(shared, device, recipe, run, terminal, asked, world),
+            // What would be done is told by one.
+            Self::Shared(_) if asked.is_dry => Ok(()),
+            Self::Shared(path) => go_along(shared, device, recipe, path, asked, world),
+        }
+    }
+}
+
+/// Goes along with rank 0 through the stages of a recipe.
+fn go_along(
+    shared: &Shared,
+    device: torch::Device,
+    recipe: &Recipe,
+    run: &Path,
+    asked: &Invocation,
+    world: Rc<World>,
+) -> Result<()> {
+    let stages = Stages::of(recipe, run, asked.limit)?;
+    let engine = engine(shared, recipe, run, device, Kept::of(run), world)?;
+    torch::set_threads(engine.threads);
+    memory::bound(device, engine.memory);
+    let digests = RefCell::new(Digests::open(RunFolder::digests_of(run)));
+    let driver = |engine| Driver {
+        recipe,
+        stages: &stages,
+        run,
+        layout: Layout::Run,
+        engine,
+        listener: &Nobody,
+        stop: signals::stop(),
+        digests: &digests,
+    };
+    let ready = driver(&engine).ready(&asked.span)?;
+    driver(&engine).compare(&ready)?;
+    let mut agreed = engine.clone();
+    kept::take_over(&mut agreed)?;
+    Ok(driver(&agreed).follow(&ready)?)
 }
 
 /// Writes the demo's files, unless they are there.
@@ -197,15 +308,18 @@ fn engine(
     run: &Path,
     device: torch::Device,
     kept: Kept,
+    world: Rc<World>,
 ) -> Result<Engine> {
+    let beside = world.launch().local_size;
     let mut engine = settings::engine(
         recipe,
         run,
         device,
-        kept.threads(shared),
-        device::total_memory(device),
+        kept.threads(shared, beside),
+        device::total_memory(device, beside),
         kept.generation(),
     );
+    engine.world = world;
     engine.endpoints.keys = device::keys(recipe.endpoint_places().map(|(_, place)| place))?;
     Ok(engine)
 }
@@ -218,6 +332,7 @@ pub fn walk(
     run: &RunFolder,
     terminal: &Terminal,
     asked: &Invocation,
+    world: Rc<World>,
 ) -> Result<()> {
     let stages = Stages::of(recipe, &run.path, asked.limit)?;
     let graph = stages.graph();
@@ -226,7 +341,7 @@ pub fn walk(
     RunFolder::refuse_earlier_layout(&run.path, folders)?;
     refuse_another_recipe(recipe, run, graph)?;
     let kept = Kept::of(&run.path);
-    let engine = engine(shared, recipe, &run.path, device, kept)?;
+    let engine = engine(shared, recipe, &run.path, device, kept, world)?;
     torch::set_threads(engine.threads);
     memory::bound(device, engine.memory);
     let driver = Driver {
@@ -251,11 +366,12 @@ pub fn walk(
         refuse_short_caps(forecast, asked.yes)?;
     }
     let ready = preflight::look(&driver, &asked.span)?;
+    driver.compare(&ready)?;
     if let Some(forecast) = forecast {
         report.note(format!("{}: {}", forecast.basis, forecast.total.text()));
         forecast.keep(&run.path)?;
     }
-    kept.keep(shared, &run.path, report, &engine)?;
+    kept.keep(&run.path, report, &engine)?;
     write_json(&run.path.join("recipe.json"), &recipe.resolution)?;
     for fitted in recipe.fits.iter().filter(|fitted| fitted.is_chosen) {
         report.note(format!("`[{}]` was fitted: {}", fitted.section, fitted.why));

@@ -79,7 +79,7 @@ impl Place {
             let _reading = store.wait()?;
             Kept::of(&folder)
         };
-        torch::set_threads(kept.threads(shared));
+        torch::set_threads(kept.threads(shared, 1));
         Ok(Self {
             folder,
             store,
@@ -236,7 +236,7 @@ impl Place {
         };
         let own = self.folder.join(CELLS).join(&cell.name);
         let automatic = self.kept.automatic(self.device);
-        let fitting = kept::fitting(&own, self.device);
+        let fitting = kept::fitting(&own, self.device, 1);
         let (recipe, errors) = recipes::load_most(&path, &cell.set, automatic, fitting)?;
         if !errors.is_empty() {
             return Ok(Err(errors));
@@ -249,8 +249,8 @@ impl Place {
             &recipe,
             store,
             self.device,
-            self.kept.threads(shared),
-            device::total_memory(self.device),
+            self.kept.threads(shared, 1),
+            device::total_memory(self.device, 1),
             None,
         );
         let asked = recipe.endpoint_places().map(|(_, place)| place);
