@@ -11,6 +11,7 @@ mod examples;
 mod fuzz;
 mod golden;
 mod kill;
+mod nccl;
 mod process;
 mod program;
 mod rules;
@@ -48,6 +49,8 @@ usage: cargo xtask <verb>
                     compared answer by answer (`--help` says more)
   test-sheet [FLAGS]
                     the rating sheet in a real browser: Chromium and Node (`--help` says more)
+  nccl [FLAGS]      the library for training on several GPUs, built against a Python torch with CUDA
+                    (`--help` says more)
   dist [FLAGS]      packages for other machines: a wheel, an archive, checksums (`--help` says more)
   fuzz [RUNS]       setup, then damaged and random files of every kind (default: 10⁶ each)
   docs              setup, then make the reference pages anew, check all links, and
@@ -133,6 +136,8 @@ fn dispatch(verb: &str, rest: &[String]) -> Result<ExitCode> {
         }
         // Its crates link no tensors.
         ("test-sheet", _) => sheet::run(&root, rest),
+        // It is built against the user's torch.
+        ("nccl", _) => nccl::run(&root, rest),
         // It takes our own libtorch, whatever the user's builds take.
         ("dist", _) => dist::run(&root, rest),
         ("fuzz", []) => {

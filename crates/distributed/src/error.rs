@@ -1,5 +1,7 @@
 //! What can be wrong with processes that work together.
 
+use std::path::PathBuf;
+
 use crate::member::Member;
 
 /// Why processes cannot work together, or no longer.
@@ -67,6 +69,22 @@ pub enum Error {
         theirs: String,
         /// That of rank 0.
         ours: String,
+    },
+    /// The library for GPUs is not there.
+    #[error(
+        "several processes work together on GPUs through `{}`, which is not there; `cargo xtask nccl` builds it against the torch that \
+         the program runs with",
+        library.display()
+    )]
+    NoNccl {
+        /// Where it should lie.
+        library: PathBuf,
+    },
+    /// The GPUs cannot work together.
+    #[error("the processes' GPUs cannot work together: {source}")]
+    Nccl {
+        /// What NCCL or the loader says.
+        source: torch::Error,
     },
     /// Another process ended the run.
     #[error("{0}")]

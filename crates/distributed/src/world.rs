@@ -1,12 +1,13 @@
 //! All processes of a run.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::fmt;
 use std::net::IpAddr;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use run::launch::Launch;
+use torch::Device;
 use torch::distributed::{Group, Store};
 
 use crate::error::Error;
@@ -19,6 +20,9 @@ const OPERATION: Duration = Duration::from_secs(1800);
 
 /// The network interface that Gloo is to be found at, as with PyTorch.
 const INTERFACE: &str = "GLOO_SOCKET_IFNAME";
+
+/// The library of NCCL, which lies beside the program.
+const NCCL: &str = "libadamllm_nccl.so";
 
 /// How long a process that ends waits for the others to take notice.
 const LAST_WORDS: Duration = Duration::from_secs(3);
@@ -45,6 +49,7 @@ pub struct World {
 struct Joined {
     store: Store,
     group: Group,
+    on_gpus: OnceCell<Group>,
     prefix: String,
     members: Vec<Member>,
     watch: Watch,
@@ -123,6 +128,7 @@ impl World {
             joined: Some(Joined {
                 store,
                 group,
+                on_gpus: OnceCell::new(),
                 prefix,
                 members,
                 watch,
@@ -159,6 +165,35 @@ impl World {
     /// The group of all processes for tensors of the CPU; none where this process is alone.
     pub fn group(&self) -> Option<&Group> {
         self.joined.as_ref().map(|joined| &joined.group)
+    }
+
+    /// The group of all processes for tensors of a device; none where this process is alone. That of GPUs is over NCCL, and is
+    /// joined when it is first asked for.
+    ///
+    /// Gives [`Error::NoNccl`], [`Error::Nccl`] and [`Error::Ended`].
+    pub fn group_on(&self, device: Device) -> Result<Option<&Group>, Error> {
+        let Some(joined) = &self.joined else {
+            return Ok(None);
+        };
+        let Device::Cuda(index) = device else {
+            return Ok(Some(&joined.group));
+        };
+        if let Some(group) = joined.on_gpus.get() {
+            return Ok(Some(group));
+        }
+        let program = std::env::current_exe().unwrap_or_default();
+        let library = program.with_file_name(NCCL);
+        if !library.is_file() {
+            return Err(Error::NoNccl { library });
+        }
+        let prefix = format!("{}gpus", joined.prefix);
+        let own = (self.rank(), self.size());
+        let made = Group::nccl(&library, &joined.store, &prefix, own, index, OPERATION);
+        let made = made.map_err(|source| match joined.watch.ended() {
+            Some(text) => Error::Ended(text),
+            None => Error::Nccl { source },
+        })?;
+        Ok(Some(joined.on_gpus.get_or_init(|| made)))
     }
 
     /// A process, in words.

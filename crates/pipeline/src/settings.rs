@@ -183,7 +183,7 @@ fn processing(recipe: &Recipe) -> processor::Options {
 mod tests {
     use run::recipe::training::{
         Gradients, Group, Masters, OptimizerDevice, OptimizerState, Rates, Recompute, Scheduler,
-        TooLong,
+        Sharding, TooLong,
     };
     use run::recipe::{Family, FitChoice, Watching};
     use serde_json::{Value, json};
@@ -222,6 +222,7 @@ mod tests {
             optimizer_state: OptimizerState::F32,
             masters: Masters::F32,
             optimizer_device: OptimizerDevice::Model,
+            sharding: Sharding::Auto,
             watching: Watching {
                 on_spike: OnSpike::Skip,
                 ..Watching::default()

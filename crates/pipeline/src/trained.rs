@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// What a training counted.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(
     clippy::struct_field_names,
     reason = "`trained on` is what manifests and cards say"

@@ -13,16 +13,17 @@ mod watched;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use corpus::jsonl::{Appender, read_prefix};
 use corpus::{Rejected, Sample};
 use model::proof;
 use processor::{Opening, prepare_synthesizer};
-use train::{Metrics, Samples, Trainer};
+use serde::{Deserialize, Serialize};
+use train::{Metrics, Ranks, Samples, Sharding, Trainer};
 
 use run::Stopped;
-use run::recipe::{Training, Watching};
+use run::recipe::{Training, Watching, training};
 use run::usage::{METRICS, Usage};
 
 use self::checkpoints::{clear_leftovers, found, prune};
@@ -63,7 +64,10 @@ pub fn train(site: &Site<'_>, task: &Task<'_>) -> Result<Trained> {
     )?;
     let samples: &[Sample] = &samples;
     let config = settings::config(training);
-    clear_leftovers(folder)?;
+    let world = &*site.engine.world;
+    if world.is_first() {
+        clear_leftovers(folder)?;
+    }
     let base = &site.engine.place(task.base)?.path();
     let (model, processor) = site.engine.open(base)?;
     let model = train::prepared(model, &config)?;
@@ -76,7 +80,19 @@ pub fn train(site: &Site<'_>, task: &Task<'_>) -> Result<Trained> {
     let left_out = lengths.left_out;
     planned::write(site.engine, base, training, folder)?;
     let both = (model.as_ref(), processor.as_ref());
-    let mut trainer = Trainer::new(model.as_ref(), &source, &config)?;
+    let groups = world.group().zip(world.group_on(model.device())?);
+    let mut trainer = match groups {
+        None => Trainer::new(model.as_ref(), &source, &config)?,
+        Some((control, data)) => {
+            let sharding = sharding(training);
+            let ranks = Ranks {
+                control,
+                data,
+                sharding,
+            };
+            Trainer::together(model.as_ref(), &source, &config, ranks)?
+        }
+    };
     trainer.measure_rate()?;
     resume(site, &mut trainer, &task.watched.settings)?;
     let mut watcher = Watcher::new(site, task.watched, &held_back, both, trainer.steps_done())?;
@@ -101,9 +117,15 @@ pub fn train(site: &Site<'_>, task: &Task<'_>) -> Result<Trained> {
     let total = trainer.total_steps();
     site.report
         .progress(STEPS, trainer.steps_done() as u64, total as u64);
-    let checkpoint = |step: usize| folder.join(format!("checkpoint-{step}"));
+    // All processes write the checkpoints, and see them; what is watched and told is one's.
+    let whole = site.whole;
+    let checkpoint = |step: usize| whole.join(format!("checkpoint-{step}"));
+    let tidy = || match world.is_first() {
+        true => prune(whole, training.keep.max(1)),
+        false => Ok(()),
+    };
     loop {
-        let stepped = match watcher.look(site, &trainer) {
+        let stepped = match watched(site, &mut watcher, &trainer) {
             Ok(true) => Ok(None),
             Ok(false) => trainer.step_unless(site.stop.flag()).map_err(Error::from),
             Err(error) => Err(error),
@@ -120,7 +142,7 @@ pub fn train(site: &Site<'_>, task: &Task<'_>) -> Result<Trained> {
                 if step > 0 && !checkpoint(step).exists() {
                     metrics_file.sync()?;
                     trainer.save_checkpoint(&checkpoint(step))?;
-                    prune(folder, training.keep.max(1))?;
+                    tidy()?;
                 }
                 site.report
                     .note(format!("saved after step {step} of {total}"));
@@ -157,11 +179,15 @@ pub fn train(site: &Site<'_>, task: &Task<'_>) -> Result<Trained> {
         if training.save_steps > 0 && step % training.save_steps == 0 && step < total {
             metrics_file.sync()?;
             trainer.save_checkpoint(&checkpoint(step))?;
-            prune(folder, training.keep.max(1))?;
+            tidy()?;
             watcher.prune(folder)?;
         }
     }
     metrics_file.sync()?;
+    if !world.is_first() {
+        // The weights are the same everywhere, and one process keeps them.
+        return Ok(Trained::default());
+    }
     let dropped: Vec<Rejected> = trainer
         .dropped()
         .iter()
@@ -242,11 +268,64 @@ pub fn train(site: &Site<'_>, task: &Task<'_>) -> Result<Trained> {
     Ok(counts)
 }
 
-/// Goes on from the newest checkpoint of the folder that is sound.
+/// What each process keeps of the optimizer's state.
+fn sharding(training: &Training) -> Sharding {
+    match training.sharding {
+        training::Sharding::None => Sharding::None,
+        training::Sharding::Optimizer => Sharding::Optimizer,
+        training::Sharding::Auto if training.lora.is_some() => Sharding::None,
+        training::Sharding::Auto => Sharding::Optimizer,
+    }
+}
+
+/// Looks at a training where a look is due; gives whether it is over. Of several processes one looks, and the others wait for
+/// what it decides.
+fn watched(site: &Site<'_>, watcher: &mut Watcher<'_>, trainer: &Trainer<'_>) -> Result<bool> {
+    let world = &site.engine.world;
+    if world.is_alone() {
+        return watcher.look(site, trainer);
+    }
+    if !watcher.is_due(trainer) {
+        return Ok(false);
+    }
+    let looked = if world.is_first() {
+        watcher.look(site, trainer)
+    } else {
+        Ok(false)
+    };
+    let decided = match &looked {
+        Ok(is_over) => Decided::Over(*is_over),
+        Err(Error::Stopped(_) | Error::Train(train::Error::Stopped { .. })) => Decided::Stopped,
+        // It ends the run, and is told to the others by whoever ends it.
+        Err(_) => return looked,
+    };
+    match serde_json::from_str(&world.share(&serde_json::to_string(&decided)?)?)? {
+        Decided::Over(is_over) => Ok(is_over),
+        Decided::Stopped => Err(Stopped.into()),
+    }
+}
+
+/// What the process that looks at a training tells the others.
+#[derive(Serialize, Deserialize)]
+enum Decided {
+    /// Whether there is no more to be had.
+    Over(bool),
+    /// It was asked to stop in the middle of a look.
+    Stopped,
+}
+
+/// Goes on from the newest checkpoint of the folder that is sound. All processes try the same ones, and agree on each.
 fn resume(site: &Site<'_>, trainer: &mut Trainer<'_>, watching: &Watching) -> Result<()> {
-    let mut checkpoints = found(site.folder);
+    let world = &site.engine.world;
+    let mut checkpoints: Vec<(usize, PathBuf)> = {
+        let found = serde_json::to_string(&found(site.whole))?;
+        serde_json::from_str(&world.share(&found)?)?
+    };
     while let Some((step, path)) = checkpoints.pop() {
-        let resumed = match watch::problem(site.folder, watching, step) {
+        let problem = watch::problem(site.whole, watching, step);
+        let problem: Option<String> =
+            serde_json::from_str(&world.share(&serde_json::to_string(&problem)?)?)?;
+        let resumed = match problem {
             Some(problem) => Err(problem),
             None => trainer.resume(&path).map_err(|error| error.to_string()),
         };
@@ -263,8 +342,11 @@ fn resume(site: &Site<'_>, trainer: &mut Trainer<'_>, watching: &Watching) -> Re
         };
         site.report.warn(format!("{error}\n  {next}"));
         // It cannot be used, and would be in the way of the one that takes its place.
-        fs::remove_dir_all(&path).map_err(Error::io("remove", &path))?;
+        if world.is_first() {
+            fs::remove_dir_all(&path).map_err(Error::io("remove", &path))?;
+        }
     }
+    world.wait_for_all()?;
     Ok(())
 }
 

@@ -7,6 +7,7 @@ use crate::error::Error;
 
 unsafe extern "C" {
     fn dlopen(path: *const c_char, flags: c_int) -> *mut c_void;
+    fn dlsym(library: *mut c_void, name: *const c_char) -> *mut c_void;
     fn dlerror() -> *mut c_char;
 }
 
@@ -17,13 +18,38 @@ const RTLD_GLOBAL: c_int = 0x100;
 /// where the linker looks. It must be called before anything asks about CUDA, as libtorch remembers the first answer.
 pub fn load_cuda(folder: Option<&Path>) -> Result<(), Error> {
     let name = folder.unwrap_or(Path::new("")).join("libtorch_cuda.so");
-    let text = CString::new(name.to_string_lossy().as_bytes())
+    open(&name).map(drop)
+}
+
+/// A library that was opened; it stays loaded for the life of the process.
+pub(crate) struct Library(*mut c_void);
+
+/// Opens a library; what it defines is there for others that are opened later.
+pub(crate) fn open(path: &Path) -> Result<Library, Error> {
+    let text = CString::new(path.to_string_lossy().as_bytes())
         .map_err(|_| Error("a path with a NUL byte".to_owned()))?;
     // SAFETY: a NUL-terminated path; the library stays loaded for the life of the process.
     let handle = unsafe { dlopen(text.as_ptr(), RTLD_NOW | RTLD_GLOBAL) };
-    if !handle.is_null() {
-        return Ok(());
+    if handle.is_null() {
+        return Err(refused());
     }
+    Ok(Library(handle))
+}
+
+impl Library {
+    /// The address of a function.
+    pub(crate) fn function(&self, name: &CStr) -> Result<*mut c_void, Error> {
+        // SAFETY: a library that is open and a NUL-terminated name.
+        let found = unsafe { dlsym(self.0, name.as_ptr()) };
+        if found.is_null() {
+            return Err(refused());
+        }
+        Ok(found)
+    }
+}
+
+/// What the loader says of its last failure.
+fn refused() -> Error {
     // SAFETY: after a failure dlerror gives a NUL-terminated text or null.
     let reason = unsafe {
         let text = dlerror();
@@ -33,5 +59,5 @@ pub fn load_cuda(folder: Option<&Path>) -> Result<(), Error> {
             CStr::from_ptr(text).to_string_lossy()
         }
     };
-    Err(Error(reason.into_owned()))
+    Error(reason.into_owned())
 }

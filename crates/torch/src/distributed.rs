@@ -4,13 +4,15 @@
 //! operation blocks until it is done. One that finds no answer within the group's time fails, and a process that is gone makes
 //! the operations of the others fail at once.
 
-use std::ffi::{CString, c_char, c_int, c_void};
+use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::path::Path;
 use std::time::Duration;
 
 use tch::Tensor;
 use torch_sys::C_tensor;
 
-use crate::error::Error;
+use crate::cuda::open;
+use crate::error::{Error, first_line};
 use crate::shim::check;
 
 #[repr(C)]
@@ -219,6 +221,41 @@ impl Group {
         Ok(Self { raw, rank, size })
     }
 
+    /// As [`Group::gloo`], over NCCL, for tensors of this CUDA device, which no other process of the group has. `library` is
+    /// what `cargo xtask nccl` builds; CUDA has to be loaded ([`crate::load_cuda`]).
+    pub fn nccl(
+        library: &Path,
+        store: &Store,
+        prefix: &str,
+        (rank, size): (usize, usize),
+        device: usize,
+        timeout: Duration,
+    ) -> Result<Self, Error> {
+        let functions = Nccl::open(library)?;
+        let prefix = text(prefix)?;
+        let number = |n: usize| c_int::try_from(n).map_err(|_| Error(format!("{n} processes")));
+        let mut raw = std::ptr::null_mut();
+        // SAFETY: a live store, a live string and a place for the group, which keeps its own hold on the store; the library
+        // was built from the sources of this crate against the same libtorch.
+        let code = unsafe {
+            (functions.group)(
+                store.raw,
+                prefix.as_ptr(),
+                number(rank)?,
+                number(size)?,
+                number(device)?,
+                milliseconds(timeout),
+                &raw mut raw,
+            )
+        };
+        if code != 0 {
+            // SAFETY: a NUL-terminated string that lives until the next call of this thread.
+            let said = unsafe { CStr::from_ptr((functions.error)()) };
+            return Err(Error(first_line(&said.to_string_lossy())));
+        }
+        Ok(Self { raw, rank, size })
+    }
+
     /// Which process of the group this is, from 0.
     pub fn rank(&self) -> usize {
         self.rank
@@ -267,6 +304,50 @@ impl Drop for Group {
     fn drop(&mut self) {
         // SAFETY: made by the shim and freed once.
         unsafe { adm_group_free(self.raw) }
+    }
+}
+
+/// The functions of the library of NCCL.
+struct Nccl {
+    group: unsafe extern "C" fn(
+        *mut RawStore,
+        *const c_char,
+        c_int,
+        c_int,
+        c_int,
+        i64,
+        *mut *mut RawGroup,
+    ) -> c_int,
+    error: unsafe extern "C" fn() -> *const c_char,
+}
+
+impl Nccl {
+    fn open(path: &Path) -> Result<Self, Error> {
+        let library = open(path)?;
+        let built = library.function(c"adm_nccl_built_version")?;
+        // SAFETY: the function of this name takes nothing and gives a string literal.
+        let built = unsafe {
+            let built: unsafe extern "C" fn() -> *const c_char = std::mem::transmute(built);
+            CStr::from_ptr(built())
+        };
+        let (built, own) = (built.to_string_lossy(), crate::built_version());
+        if built != own {
+            return Err(Error(format!(
+                "`{}` was built against libtorch {built}, the program against {own}; build it anew with `cargo xtask nccl`",
+                path.display()
+            )));
+        }
+        let (group, error) = (
+            library.function(c"adm_nccl_group")?,
+            library.function(c"adm_nccl_error")?,
+        );
+        // SAFETY: the types of the functions of these names in `csrc_cuda/nccl.cpp`.
+        unsafe {
+            Ok(Self {
+                group: std::mem::transmute::<*mut c_void, _>(group),
+                error: std::mem::transmute::<*mut c_void, _>(error),
+            })
+        }
     }
 }
 

@@ -98,14 +98,20 @@ impl<'a> Watcher<'a> {
         Ok(made)
     }
 
+    /// Whether steps come to where a look may be due. It is the same in all processes of a training.
+    pub fn is_due(&self, trainer: &Trainer<'_>) -> bool {
+        let (step, total) = (trainer.steps_done(), trainer.total_steps());
+        let every = self.watched.settings.eval_steps;
+        let is_at = step == 0 || step == total || every > 0 && step.is_multiple_of(every);
+        self.watched.settings.looks() && is_at
+    }
+
     /// Looks if a look is due and was not made; gives whether the training is over before its last step.
     pub fn look(&mut self, site: &Site<'_>, trainer: &Trainer<'_>) -> Result<bool> {
         let (step, total) = (trainer.steps_done(), trainer.total_steps());
         let settings = &self.watched.settings;
-        let every = settings.eval_steps;
-        let is_due = step == 0 || step == total || every > 0 && step.is_multiple_of(every);
         let is_made = self.looks.last().is_some_and(|look| look.step >= step);
-        if self.file.is_some() && is_due && !is_made {
+        if self.file.is_some() && self.is_due(trainer) && !is_made {
             let look = self.made(site, trainer)?;
             // What is compared is what a line gives back: the text of a number need not be the number.
             let look: Look = serde_json::from_str(&serde_json::to_string(&look)?)?;

@@ -1,6 +1,6 @@
 //! What cannot be of a recipe's adapter.
 
-use super::training::{Group, Lora};
+use super::training::{Group, Lora, Sharding};
 
 /// One sentence for each thing that is wrong with the adapter of a section, whose training leaves these groups alone.
 pub(super) fn problems(lora: &Lora, section: &str, frozen: &[Group]) -> Vec<String> {
@@ -28,6 +28,17 @@ pub(super) fn problems(lora: &Lora, section: &str, frozen: &[Group]) -> Vec<Stri
         ));
     }
     problems
+}
+
+/// What is wrong with parting the optimizer's state of a training among processes.
+pub(super) fn sharded(section: &str, sharding: Sharding, lora: Option<&Lora>) -> Option<String> {
+    let is_wrong = sharding == Sharding::Optimizer && lora.is_some();
+    is_wrong.then(|| {
+        format!(
+            "`{section}.sharding = \"optimizer\"` is for trainings of all weights, and `{section}.lora` trains an adapter, whose \
+             state is small: leave one of them out"
+        )
+    })
 }
 
 #[cfg(test)]

@@ -161,6 +161,7 @@ fn every_word_of_a_recipe_is_a_variant() {
                 "train.optimizer_device" | "optimizer_device" => {
                     is::<training::OptimizerDevice>(word)
                 }
+                "train.sharding" | "sharding" => is::<training::Sharding>(word),
                 "train.fit" | "fit" => is::<training::FitChoice>(word),
                 "endpoints.picture_format" => is::<PictureFormat>(word),
                 "train.on_spike" | "on_spike" => is::<OnSpike>(word),

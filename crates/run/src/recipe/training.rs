@@ -6,7 +6,14 @@ pub use super::fit_choice::FitChoice;
 use super::watching::Watching;
 
 /// Keys of a training that change nothing of what it gives: they are in no identity and on no card.
-pub const PASSING: [&str; 5] = ["save_steps", "keep", "recompute", "fit", "tensorboard"];
+pub const PASSING: [&str; 6] = [
+    "save_steps",
+    "keep",
+    "recompute",
+    "fit",
+    "tensorboard",
+    "sharding",
+];
 
 /// Part of the model that a parameter belongs to; learning rates and freezing are given per group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -153,6 +160,24 @@ corpus::words!(OptimizerDevice {
     Cpu = "cpu",
 });
 
+/// What each of several processes keeps of the optimizer's state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Sharding {
+    /// Its piece, where all weights are trained; of an adapter, all.
+    #[default]
+    Auto,
+    /// All.
+    None,
+    /// Its piece.
+    Optimizer,
+}
+
+corpus::words!(Sharding {
+    Auto = "auto",
+    None = "none",
+    Optimizer = "optimizer",
+});
+
 /// What to train with, and how often to save.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Training {
@@ -208,6 +233,8 @@ pub struct Training {
     pub masters: Masters,
     /// Where masters and moments are kept and updated.
     pub optimizer_device: OptimizerDevice,
+    /// What each of several processes keeps of the optimizer's state.
+    pub sharding: Sharding,
     /// How it is watched.
     pub watching: Watching,
     /// An adapter that is trained instead of the model's own weights.

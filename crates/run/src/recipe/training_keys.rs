@@ -4,7 +4,8 @@
 use super::key::{Key, MANY, OURS, Preset, key};
 use super::shape::Shape;
 use super::training::{
-    FitChoice, Gradients, Masters, OptimizerDevice, OptimizerState, Recompute, Scheduler, TooLong,
+    FitChoice, Gradients, Masters, OptimizerDevice, OptimizerState, Recompute, Scheduler, Sharding,
+    TooLong,
 };
 use super::watching::OnSpike;
 
@@ -178,6 +179,13 @@ macro_rules! training {
                 "\"model\"",
                 OURS,
                 "where masters and moments are: beside the model, or in the host's memory"
+            ),
+            key!(
+                concat!($section, ".sharding"),
+                Shape::Word(&Sharding::WORDS),
+                "\"auto\"",
+                OURS,
+                "what each of several processes keeps of the optimizer's state: all, its piece (ZeRO-1), or its piece but of an adapter"
             ),
             key!(
                 concat!($section, ".validation"),

@@ -248,6 +248,9 @@ impl<'a> Values<'a> {
         }
         let lora = self.lora(section, &freeze);
         let max_steps = self.integer(&key("max_steps")) as usize;
+        let sharding = self.word(&key("sharding"));
+        self.errors
+            .extend(lora::sharded(section, sharding, lora.as_ref()));
         Training {
             data: self.path(&key("data")),
             save_steps: self.integer(&key("save_steps")) as usize,
@@ -285,6 +288,7 @@ impl<'a> Values<'a> {
             optimizer_state: self.word(&key("optimizer_state")),
             masters: self.word(&key("masters")),
             optimizer_device: self.word(&key("optimizer_device")),
+            sharding,
             watching: self.watching(section),
             lora,
         }

@@ -162,6 +162,7 @@ fn check_training(training: &Training, (rates, decay, warmup, epochs): Column) {
         optimizer_state: training::OptimizerState::F32,
         masters: training::Masters::F32,
         optimizer_device: training::OptimizerDevice::Model,
+        sharding: training::Sharding::Auto,
         watching: Watching::default(),
         lora: None,
     };
