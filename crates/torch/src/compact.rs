@@ -11,7 +11,8 @@
 //! **Noise** is a function of a key and of the element's place, so that neither threads nor pieces nor a run that goes on change
 //! it: element i draws the (i + 1)th number of SplitMix64 that starts from the key ([`noise`]). Its lowest 20 bits are for the
 //! first moment, the next 20 for the second, the highest 16 for weights and sums; bf16 takes the upper 16 of its 20. Whoever
-//! calls makes the key, of all that tells one rounding from another.
+//! calls makes the key, of all that tells one rounding from another. [`key_from`] makes that of a slice, which then gets the bits
+//! that it would have in the whole; in eight bits if it begins with a block.
 //!
 //! **Eight bits** are explained at [`eight_bit_value`].
 
@@ -28,7 +29,7 @@ use torch_sys::C_tensor;
 
 pub use self::eight_bit::{BLOCK, eight_bit_value};
 pub use self::moment::Moment;
-pub use self::noise::noise;
+pub use self::noise::{key_from, noise};
 
 use self::factors::Factors;
 use crate::error::Error;

@@ -1,7 +1,7 @@
 //! Stochastic rounding against its definition, eight bits against their map, and AdamW in few bits against libtorch's.
 
 use torch::compact::{
-    self, BLOCK, Moment, Update, eight_bit_value, noise, rounded, update, update_composed,
+    self, BLOCK, Moment, Update, eight_bit_value, key_from, noise, rounded, update, update_composed,
 };
 use torch::{AdamW, Device, Kind, Tensor};
 
@@ -314,6 +314,49 @@ fn a_weight_that_lies_across_memory_is_updated_alike() {
         update(&plain(weight, &gradient, &moments)).expect("update");
     }
     assert!(straight.equal(&across));
+}
+
+#[test]
+fn a_slice_gets_the_bits_that_it_has_in_the_whole() {
+    let (count, cut) = (10 * BLOCK + 17, 3 * BLOCK);
+    for of_weight in [Kind::Float, Kind::BFloat16] {
+        for of_moments in WHOLE {
+            let kinds = (of_weight, Kind::Float, of_moments);
+            let whole = trained(count, kinds, 0.9, &|u| update(u).expect("update"));
+            for (start, end) in [(0, cut), (cut, count)] {
+                let part = |tensor: &Tensor, unit: usize| {
+                    let (start, length) = (start / unit, (end - start).div_ceil(unit));
+                    tensor.narrow(0, start as i64, length as i64)
+                };
+                let weight = part(&values(count, 3).to_kind(of_weight), 1).copy();
+                let own = moments(&weight, of_moments);
+                for step in 1..=4 {
+                    let gradient = part(&values(count, 100 + step), 1);
+                    let sliced = Update {
+                        step,
+                        key: key_from(1000 + step, start as u64),
+                        gradient_factor: 0.7,
+                        ..plain(&weight, &gradient, &own)
+                    };
+                    update(&sliced).expect("update");
+                }
+                let pairs = all_parts(&weight, &own);
+                let pairs = pairs.into_iter().zip(all_parts(&whole.0, &whole.1));
+                for (at, (found, all)) in pairs.enumerate() {
+                    let unit = if all.numel() == count { 1 } else { BLOCK };
+                    assert!(same_bits(found, &part(all, unit)), "{kinds:?}: part {at}");
+                }
+            }
+            let given = values(count, 9);
+            let all = rounded(&given, 4).expect("rounded");
+            let rest = (cut as i64, (count - cut) as i64);
+            let found = rounded(&given.narrow(0, rest.0, rest.1), key_from(4, cut as u64));
+            assert!(same_bits(
+                &found.expect("rounded"),
+                &all.narrow(0, rest.0, rest.1)
+            ));
+        }
+    }
 }
 
 #[test]

@@ -59,7 +59,20 @@ pub enum OptimizerDevice {
     Cpu,
 }
 
-/// All of these, as a checkpoint has them.
+/// What each of several processes keeps of the optimizer's state. It is no choice of the function that is trained: a checkpoint
+/// of one way is gone on from in the other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Sharding {
+    /// All of it. Gradients are added up over all processes, and each updates all weights.
+    #[default]
+    None,
+    /// A piece of it (ZeRO-2 of Rajbhandari et al., 2020). Each process gets the sum of the gradients of its piece, updates that,
+    /// and gives the weights to the others.
+    Optimizer,
+}
+
+/// All choices but that of sharding, as a checkpoint has them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Choices {
     pub gradients: Gradients,

@@ -81,6 +81,30 @@ pub enum Error {
         /// The step that was not finished.
         step: usize,
     },
+    /// A process of the training failed, and so the step or the checkpoint of all did. This process is as it was before it.
+    #[error("the process of rank {rank} failed: {problem}")]
+    Elsewhere {
+        /// Its rank.
+        rank: usize,
+        /// What it says.
+        problem: String,
+    },
+    /// Processes that are to train together were not given the same.
+    #[error(
+        "the process of rank {rank} has other {what} than that of rank 0; give all processes the same recipe and data"
+    )]
+    Unlike {
+        /// The first one that differs.
+        rank: usize,
+        /// `settings or samples`, or `costs of samples`.
+        what: &'static str,
+    },
+    /// A process is gone or silent. Weights and state may be between two steps: go on from a checkpoint.
+    #[error("the processes lost each other, since one has ended or was silent for too long: {0}")]
+    Collective(torch::Error),
+    /// An adapter's state is small, and is not shared out.
+    #[error("`sharding = \"optimizer\"` cannot be used with `lora`; set `sharding = \"none\"`")]
+    ShardedAdapter,
     /// There was no memory for a tensor. The weights are those before the step.
     #[error(transparent)]
     OutOfMemory(torch::OutOfMemory),

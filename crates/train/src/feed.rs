@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use processor::{Encoded, ImageInput};
 
+use crate::balance::Share;
 use crate::fit::{Dropped, fit};
 use crate::plan::Order;
 use crate::{Config, Error, Plan, SampleSource};
@@ -37,6 +38,10 @@ pub(crate) struct Feed {
     threads: usize,
     room: usize,
     order: Order,
+    /// What of each batch is prepared here.
+    share: Share,
+    /// Steps whose samples are asked for, with the places in the batch that are prepared here.
+    asked: Vec<(usize, Vec<usize>)>,
     /// The first step whose samples nobody was asked for; none at the beginning.
     next: Option<usize>,
 }
@@ -76,6 +81,8 @@ impl Feed {
             threads,
             room,
             order: Order::default(),
+            share: Share::all(),
+            asked: Vec::new(),
             next: None,
         }
     }
@@ -90,18 +97,40 @@ impl Feed {
     pub fn clear(&mut self) {
         *self.state.get_mut().unwrap_or_else(PoisonError::into_inner) = State::default();
         self.next = None;
+        self.asked.clear();
+    }
+
+    /// Prepares another part of each batch from now on.
+    pub fn share(&mut self, share: Share) {
+        self.clear();
+        self.share = share;
     }
 
     /// Asks for the samples of a step and of the one after it.
     pub fn ask(&mut self, plan: &Plan, step: usize) {
-        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
-        state.needed = plan.range(step).len();
+        let mut wanted = Vec::new();
         let mut next = self.next.unwrap_or(step);
+        self.asked.retain(|(asked, _)| *asked >= step);
         while next < plan.total_steps() && next <= step + 1 {
-            state.waiting.extend(plan.draw(next, &mut self.order));
+            let batch = plan.draw(next, &mut self.order);
+            let places = self.share.places(&batch);
+            wanted.extend(places.iter().map(|place| batch[*place]));
+            self.asked.push((next, places));
             next += 1;
         }
         self.next = Some(next);
+        let needed = self.places(step).len();
+        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        state.waiting.extend(wanted);
+        state.needed = needed;
+    }
+
+    /// The places in its batch of what is prepared here for a step that was asked for.
+    pub fn places(&self, step: usize) -> &[usize] {
+        let mut asked = self.asked.iter();
+        asked
+            .find(|(asked, _)| *asked == step)
+            .map_or(&[], |(_, places)| places)
     }
 
     /// Does something while threads prepare samples; gives what it gave, and the seconds for which they were waited for

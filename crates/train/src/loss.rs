@@ -9,12 +9,20 @@ use crate::Error;
 /// Logits of one chunk may take so many bytes.
 const CHUNK_BYTES: usize = 64 << 20;
 
+/// In what sums of numbers of this kind are made: f32, and f64 for f64.
+pub(crate) fn summed_in(kind: Kind) -> Kind {
+    match kind {
+        Kind::Double => Kind::Double,
+        _ => Kind::Float,
+    }
+}
+
 fn chunk_rows(vocabulary: usize) -> usize {
     (CHUNK_BYTES / (4 * vocabulary.max(1))).max(1)
 }
 
 /// The summed loss in nats, and the gradients of (that sum × `scale`) with respect to the hidden rows and, if asked
-/// for, the head; the latter is added into `head_gradient` (f32 `[v, d]`).
+/// for, the head; the latter is added into `head_gradient` (`[v, d]`, f32 or f64).
 pub(crate) fn backward(
     hidden_nd: &Tensor,
     head_vd: &Tensor,
@@ -61,7 +69,7 @@ fn of_chunk(rows: &Tensor, head_vd: &Tensor, target: &Tensor) -> Result<(f64, Te
     let losses = if fused::is_fused(&logits) {
         fused::cross_entropy(&mut logits, target)?
     } else {
-        logits = logits.f_to_kind(Kind::Float)?;
+        logits = logits.f_to_kind(summed_in(logits.kind()))?;
         composed(&mut logits, target)?
     };
     let sum = losses.f_sum(Kind::Double)?.f_double_value(&[])?;
@@ -75,7 +83,7 @@ fn composed(logits_nv: &mut Tensor, targets: &Tensor) -> Result<Tensor, Error> {
     let losses = normaliser.f_sub(&logits_nv.f_gather(1, &target, false)?)?;
     let _ = logits_nv.f_sub_(&normaliser)?;
     let _ = logits_nv.f_exp_()?;
-    let ones = Tensor::f_full(target.size(), -1.0, (Kind::Float, logits_nv.device()))?;
+    let ones = Tensor::f_full(target.size(), -1.0, (logits_nv.kind(), logits_nv.device()))?;
     let _ = logits_nv.f_scatter_add_(1, &target, &ones)?;
     Ok(losses)
 }

@@ -1,5 +1,7 @@
-//! AdamW (Loshchilov and Hutter, 2019), one rate a parameter group. Weights, moments and sums of gradients are in f32 unless a
-//! training's settings choose fewer bits (`choices.rs`).
+//! AdamW (Loshchilov and Hutter, 2019), one rate a parameter group. Weights, moments and sums of gradients are in f32 (those of
+//! a model in f64 are in f64) unless a training's settings choose fewer bits (`choices.rs`).
+//!
+//! Of several processes each does this for all parameters, or for a piece of them (`shards.rs`).
 
 mod slot;
 
@@ -8,18 +10,29 @@ use std::collections::BTreeMap;
 use model::{Group, Mllm, Parameter};
 use torch::{Argument, Kind, Tensor, compact};
 
-pub(crate) use self::slot::Slot;
+pub(crate) use self::slot::{Kept, MASTER, Slot};
 use self::slot::{Rule, update_plain};
+use crate::ranks::Team;
+use crate::shards::Shards;
 use crate::{Config, Error};
 
 /// The optimizer.
 pub(crate) struct Optimizer {
     pub slots: Vec<Slot>,
+    /// The piece of each process, whether it keeps the state of that alone or of all.
+    pub shards: Shards,
     betas: [f64; 2],
     eps: f64,
     max_grad_norm: f64,
-    /// How often gradients were added to the sums of this step.
+    /// How often gradients were added to the sums of this step, counted from a number that is this process's.
     parts: usize,
+    first_part: usize,
+}
+
+/// Numbers that are counted from 0 in the first process are counted from other ones in the others, so that what is drawn with
+/// them differs.
+pub(crate) fn first_of(rank: usize) -> usize {
+    rank << 32
 }
 
 /// With an adapter nothing but that is trained.
@@ -30,9 +43,10 @@ fn trains(parameter: &Parameter, config: &Config) -> bool {
 
 impl Optimizer {
     /// Marks which parameters take gradients and makes the state of those.
-    pub fn new(model: &dyn Mllm, config: &Config) -> Result<Self, Error> {
-        let trained = model.parameters().iter().filter(|p| trains(p, config));
-        config.choices().check(trained.map(|p| p.tensor.kind()))?;
+    pub fn new(model: &dyn Mllm, config: &Config, team: &Team<'_>) -> Result<Self, Error> {
+        let trained = || model.parameters().iter().filter(|p| trains(p, config));
+        config.choices().check(trained().map(|p| p.tensor.kind()))?;
+        let shards = Shards::new(trained().map(|p| p.tensor.numel()), team.size());
         let mut slots = Vec::new();
         for parameter in model.parameters() {
             let trained = trains(parameter, config);
@@ -40,7 +54,10 @@ impl Optimizer {
             let _ = weight.f_set_requires_grad(trained)?;
             torch::clear_grad(&weight)?;
             if trained {
-                slots.push(Slot::new(parameter, config)?);
+                let own = team
+                    .is_sharded()
+                    .then(|| shards.range(team.rank(), slots.len()));
+                slots.push(Slot::new(parameter, config, own)?);
             }
         }
         if slots.is_empty() {
@@ -48,10 +65,12 @@ impl Optimizer {
         }
         Ok(Self {
             slots,
+            shards,
             betas: config.betas,
             eps: config.eps,
             max_grad_norm: config.max_grad_norm,
             parts: 0,
+            first_part: first_of(team.rank()),
         })
     }
 
@@ -66,38 +85,77 @@ impl Optimizer {
         self.slots.iter_mut().try_for_each(Slot::clear)
     }
 
+    fn next_part(&mut self) -> usize {
+        self.parts += 1;
+        self.first_part + self.parts
+    }
+
     /// After each backward: gradients of a half-precision model are summed apart, as a sum of many in half precision
     /// loses the small ones. Those of an f32 model are summed where they lie.
     pub fn collect(&mut self) -> Result<(), Error> {
         let _guard = torch::no_grad_guard();
-        self.parts += 1;
-        let part = self.parts;
+        let part = self.next_part();
         self.slots
             .iter_mut()
             .filter(|slot| !slot.sums_at_the_leaf())
             .try_for_each(|slot| slot.collect(part))
     }
 
-    /// Adds a gradient (f32) that was computed by hand to that of a trained tensor.
+    /// Adds a gradient (f32 or f64) that was computed by hand to that of a trained tensor.
     pub fn add(&mut self, tensor: &Tensor, gradient: &Tensor) -> Result<(), Error> {
         let _guard = torch::no_grad_guard();
-        self.parts += 1;
+        let part = self.next_part();
         let slot = self.slots.iter_mut().find(|slot| slot.is_of(tensor));
-        slot.map_or(Ok(()), |slot| slot.add(gradient, self.parts))
+        slot.map_or(Ok(()), |slot| slot.add(gradient, part))
     }
 
-    /// The L2 norm of all gradients, and of those of each group; each gradient is read once.
-    pub fn norms(&mut self) -> Result<(f64, BTreeMap<String, f64>), Error> {
+    /// After the last backward: takes the gradients that are summed where autograd lays them.
+    pub fn collect_leaves(&mut self) -> Result<(), Error> {
         let _guard = torch::no_grad_guard();
-        let part = self.parts + 1;
+        let part = self.first_part + self.parts + 1;
         self.slots
             .iter_mut()
-            .try_for_each(|slot| slot.collect(part))?;
-        let (full, half): (Vec<_>, Vec<_>) = self
-            .slots
-            .iter()
-            .filter_map(|slot| Some((slot.group, slot.gradient()?.shallow_clone())))
-            .partition(|(_, gradient)| gradient.kind() == Kind::Float);
+            .try_for_each(|slot| slot.collect(part))
+    }
+
+    /// Which parameters have a gradient, 1 or 0 for each.
+    pub fn gradient_flags(&self) -> impl Iterator<Item = f64> + '_ {
+        let flag = |slot: &Slot| f64::from(u8::from(slot.has_gradient()));
+        self.slots.iter().map(flag)
+    }
+
+    /// The L2 norm of all gradients, and of those of each group; each gradient is read once. All processes get the same bits.
+    pub fn norms(&self, team: &Team<'_>) -> Result<(f64, BTreeMap<String, f64>), Error> {
+        let (whole, groups) = self.own_norms()?;
+        let mut all: Vec<f64> = std::iter::once(whole).chain(groups).collect();
+        if team.is_sharded() {
+            let mut squares: Vec<f64> = all[1..].iter().map(|norm| norm * norm).collect();
+            team.sum(&mut squares)?;
+            let whole = squares.iter().sum::<f64>().sqrt();
+            let groups = squares.into_iter().map(f64::sqrt);
+            all = std::iter::once(whole).chain(groups).collect();
+        } else {
+            // Other processors might round otherwise, and whether a step jumps is decided by all alike.
+            team.of_first(&mut all)?;
+        }
+        let names = Group::ALL.map(|group| group.as_str().to_owned());
+        let groups = names.into_iter().zip(all[1..].iter().copied());
+        Ok((all[0], groups.collect()))
+    }
+
+    /// Of the gradients that are here.
+    fn own_norms(&self) -> Result<(f64, [f64; Group::ALL.len()]), Error> {
+        let _guard = torch::no_grad_guard();
+        let (mut full, mut half) = (Vec::new(), Vec::new());
+        for slot in &self.slots {
+            let Some(gradient) = slot.gradient()? else {
+                continue;
+            };
+            match gradient.kind() {
+                Kind::Float | Kind::Double => full.push((slot.group, gradient)),
+                _ => half.push((slot.group, gradient)),
+            }
+        }
         let (groups, full): (Vec<Group>, Vec<Tensor>) = full.into_iter().unzip();
         let norms = if full.is_empty() {
             Vec::new()
@@ -114,9 +172,11 @@ impl Optimizer {
             let half = half.iter().filter(|(group, _)| is_own(*group));
             together(full.map(|(_, norm)| norm), half.map(|(_, norm)| norm))
         };
-        let own = |group: Group| Ok((group.as_str().to_owned(), of(&|other| other == group)?));
-        let groups: Result<_, Error> = Group::ALL.into_iter().map(own).collect();
-        Ok((of(&|_| true)?, groups?))
+        let mut groups = [0.0; Group::ALL.len()];
+        for (norm, group) in groups.iter_mut().zip(Group::ALL) {
+            *norm = of(&|other| other == group)?;
+        }
+        Ok((of(&|_| true)?, groups))
     }
 
     /// Clips gradients of this norm, updates with the given factor of the peak rates, and forgets the gradients.
@@ -138,19 +198,17 @@ impl Optimizer {
         for slot in self.slots.iter_mut().filter(|slot| !slot.is_plain()) {
             slot.update(rule, clip)?;
         }
+        self.slots.iter_mut().try_for_each(Slot::count_elsewhere)?;
         self.write_back()?;
         self.clear()
     }
 
-    /// Updates what is in f32 and beside the model, all parameters of a group at once.
+    /// Updates what is in f32 or f64 and beside the model, all parameters of a group at once.
     fn step_plain(&mut self, rule: Rule, clip: f64) -> Result<(), Error> {
-        let is_ready = |slot: &&Slot| slot.is_plain() && slot.gradient().is_some();
-        let ready: Vec<(&Slot, Tensor)> = self
-            .slots
-            .iter()
-            .filter(is_ready)
-            .filter_map(|slot| Some((slot, slot.gradient()?.shallow_clone())))
-            .collect();
+        let mut ready: Vec<(&Slot, Tensor)> = Vec::new();
+        for slot in self.slots.iter().filter(|slot| slot.is_plain()) {
+            ready.extend(slot.gradient()?.map(|gradient| (slot, gradient)));
+        }
         if clip < 1.0 {
             let gradients: Vec<Tensor> = ready.iter().map(|(_, g)| g.shallow_clone()).collect();
             torch::foreach_mul(&gradients, clip)?;
@@ -166,7 +224,7 @@ impl Optimizer {
         }
         drop(ready);
         for slot in &mut self.slots {
-            if slot.is_plain() && slot.gradient().is_some() {
+            if slot.is_plain() && slot.has_gradient() {
                 slot.count();
             }
         }
@@ -186,7 +244,7 @@ impl Optimizer {
     }
 }
 
-/// The norm of gradients of these norms, those in f32 and those in half precision.
+/// The norm of gradients of these norms, those in f32 or f64 and those in half precision.
 fn together<'a>(
     full: impl Iterator<Item = &'a Tensor>,
     half: impl Iterator<Item = &'a f64>,

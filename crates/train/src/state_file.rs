@@ -1,5 +1,5 @@
 //! The optimizer's tensors in a safetensors file with 64-byte aligned data, written and read one tensor at a time, each as it
-//! is kept: f32, bf16 or eight bits.
+//! is kept: f32 (f64 of a model in f64), bf16 or eight bits.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -15,15 +15,27 @@ use crate::Error;
 
 const ALIGNMENT: usize = 64;
 
-/// The format's name of what can be kept.
+/// What can be kept, by the format's names.
+const KINDS: [(Kind, &str); 5] = [
+    (Kind::Double, "F64"),
+    (Kind::Float, "F32"),
+    (Kind::BFloat16, "BF16"),
+    (Kind::Half, "F16"),
+    (Kind::Uint8, "U8"),
+];
+
 fn name_of(kind: Kind) -> Option<&'static str> {
-    match kind {
-        Kind::Float => Some("F32"),
-        Kind::BFloat16 => Some("BF16"),
-        Kind::Half => Some("F16"),
-        Kind::Uint8 => Some("U8"),
-        _ => None,
-    }
+    let mut kinds = KINDS.iter();
+    kinds
+        .find(|(known, _)| *known == kind)
+        .map(|(_, name)| *name)
+}
+
+fn kind_of(name: &str) -> Option<Kind> {
+    let mut kinds = KINDS.iter();
+    kinds
+        .find(|(_, known)| *known == name)
+        .map(|(kind, _)| *kind)
 }
 
 fn size(tensor: &Tensor) -> usize {
@@ -113,43 +125,57 @@ impl Stored {
         })
     }
 
-    /// Says what is wrong if it has no tensor that can be copied to this one.
-    pub fn check(&self, name: &str, tensor: &Tensor) -> Result<(), String> {
+    /// Says what is wrong if it has no tensor of this kind and shape.
+    pub fn check(&self, name: &str, kind: Kind, shape: &[i64]) -> Result<(), String> {
         let Some(entry) = self.entries.get(name) else {
             return Err(format!("it has no `{name}`; was it made of another model?"));
         };
-        if entry.shape != tensor.size() {
+        if entry.shape != shape {
             return Err(format!(
-                "`{name}` has shape {:?}, the model needs {:?}",
-                entry.shape,
-                tensor.size()
+                "`{name}` has shape {:?}, the model needs {shape:?}",
+                entry.shape
             ));
         }
         let (from, to) = entry.data_offsets;
-        if Some(entry.dtype.as_str()) != name_of(tensor.kind())
-            || to.checked_sub(from) != Some(size(tensor) as u64)
-        {
+        let bytes = shape.iter().product::<i64>() as u64 * kind.elt_size_in_bytes() as u64;
+        if Some(entry.dtype.as_str()) != name_of(kind) || to.checked_sub(from) != Some(bytes) {
             return Err(format!(
-                "`{name}` has {} bytes of {}, this training keeps it in {:?}",
+                "`{name}` has {} bytes of {}, this training keeps it in {kind:?}",
                 to.saturating_sub(from),
-                entry.dtype,
-                tensor.kind()
+                entry.dtype
             ));
         }
         Ok(())
     }
 
-    /// Copies a tensor that was checked.
-    pub fn copy(&self, name: &str, tensor: &Tensor) -> Result<(), Error> {
-        let (from, to) = self.entries[name].data_offsets;
-        let bytes = Mapped::new(&self.file, self.data + from, (to - from) as usize);
+    /// Copies `count` numbers of a tensor that was checked, from number `from` on, to a tensor's numbers from `to` on.
+    pub fn copy(
+        &self,
+        name: &str,
+        from: usize,
+        to: usize,
+        count: usize,
+        target: &Tensor,
+    ) -> Result<(), Error> {
+        let entry = &self.entries[name];
+        let Some(kind) = kind_of(&entry.dtype).filter(|_| count > 0) else {
+            return Ok(());
+        };
+        let width = kind.elt_size_in_bytes();
+        let start = self.data + entry.data_offsets.0 + (from * width) as u64;
+        let bytes = Mapped::new(&self.file, start, count * width);
         let bytes = bytes.map_err(|source| Error::Io {
             action: "read",
             path: name.into(),
             source,
         })?;
-        let values = Tensor::f_from_data_size(&bytes, &tensor.size(), tensor.kind())?;
-        tensor.shallow_clone().f_copy_(&values)?;
+        let values = Tensor::f_from_data_size(&bytes, &[count as i64], kind)?;
+        if count == target.numel() {
+            target.shallow_clone().f_copy_(&values.f_view_as(target)?)?;
+            return Ok(());
+        }
+        let row = target.f_view([-1])?;
+        row.f_narrow(0, to as i64, count as i64)?.f_copy_(&values)?;
         Ok(())
     }
 }
@@ -211,18 +237,28 @@ mod tests {
         let stored = Stored::open(&path).expect("open");
         for (name, tensor) in &tensors {
             let empty = tensor.zeros_like();
-            stored.check(name, &empty).expect("the same");
-            stored.copy(name, &empty).expect("copy");
+            let shape = tensor.size();
+            stored.check(name, tensor.kind(), &shape).expect("the same");
+            let all = tensor.numel();
+            stored.copy(name, 0, 0, all, &empty).expect("copy");
             assert!(empty.equal(tensor), "{name}");
+            let two = Tensor::zeros([3], (tensor.kind(), Device::Cpu));
+            stored.copy(name, 1, 1, 2, &two).expect("copy");
+            let expected = tensor.flatten(0, -1).narrow(0, 1, 2);
+            assert!(two.narrow(0, 1, 2).equal(&expected), "{name}");
             let start = stored.data + stored.entries[name].data_offsets.0;
             assert!(
                 start.is_multiple_of(64) || name == "odd",
                 "{name} at {start}"
             );
         }
-        let other = stored.check("whole", &numbers).expect_err("of other bits");
+        let other = stored
+            .check("whole", Kind::Float, &[128])
+            .expect_err("of other bits");
         assert!(other.contains("256 bytes of BF16"), "{other}");
-        let other = stored.check("codes", &numbers).expect_err("of other shape");
+        let other = stored
+            .check("codes", Kind::Uint8, &[128])
+            .expect_err("of other shape");
         assert!(other.contains("shape [2, 64]"), "{other}");
     }
 }

@@ -1,75 +1,25 @@
 //! The stepper: encode, pack, forward, backward, update.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use model::adapter::{self, Draw};
-use model::{Group, Mllm, Patches};
+use model::adapter::Draw;
+use model::{Group, Mllm};
 use processor::Encoded;
-use serde::{Deserialize, Serialize};
-use torch::{Kind, Tensor};
 
-use crate::feed::{self, Feed, prepared};
+use crate::balance::Share;
+use crate::choices::Sharding;
+use crate::feed::{Feed, prepared};
 use crate::fit::Dropped;
 use crate::flops::{Flops, matrix_rate};
-use crate::optimizer::Optimizer;
-use crate::pack::num_learned;
+use crate::metrics::{Metrics, peak_rss_bytes};
+use crate::microbatches::{self, Microbatches};
+use crate::optimizer::{Optimizer, Slot, first_of};
+use crate::ranks::{Ranks, Team};
 use crate::spike::{self, MOST_SKIPPED, OnSpike, Spike};
-use crate::{Config, Error, Plan, SampleSource, lora, loss, pack};
-
-/// One line of `metrics.jsonl`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Metrics {
-    /// Optimizer steps done, from 1.
-    pub step: usize,
-    /// Nats per learned token of the global batch; 0 where every sample of it was dropped.
-    #[serde(deserialize_with = "number")]
-    pub loss: f64,
-    /// L2 norm of all gradients before clipping.
-    #[serde(deserialize_with = "number")]
-    pub grad_norm: f64,
-    /// Likewise of the gradients of each group; empty where they were no numbers.
-    #[serde(default)]
-    pub grad_norm_by_group: BTreeMap<String, f64>,
-    /// Rate of each group; 0 for a frozen one.
-    pub learning_rate: BTreeMap<String, f64>,
-    /// Samples of the batch.
-    pub samples: usize,
-    /// Tokens of the batch, pictures included.
-    pub tokens: usize,
-    /// Of these, with loss.
-    pub learned_tokens: usize,
-    /// Of the tokens that the language model and the patches that the vision tower computed, the share that stands for
-    /// nothing of the batch: empty tiles of pictures and their edges ([`Patches`]). Packing pads no text.
-    pub padding: f64,
-    /// Wall time of the step.
-    pub seconds: f64,
-    /// Of it, waiting for samples.
-    pub data_wait_seconds: f64,
-    /// Floating-point operations that the step is worth: forward and backward of what stands for something.
-    #[serde(default)]
-    pub flops: f64,
-    /// These in a second, as a share of what products of large matrices reach here; 0 where nobody measured that.
-    #[serde(default)]
-    pub mfu: f64,
-    /// Largest resident memory so far.
-    pub peak_rss_bytes: u64,
-    /// The most that the allocator of CPU tensors held so far ([`torch::memory`]); 0 where that is not used.
-    #[serde(default)]
-    pub peak_memory_bytes: u64,
-    /// Of it, what no tensor had asked for: blocks kept for later ones, and what is lost by rounding.
-    #[serde(default)]
-    pub wasted_memory_bytes: u64,
-    /// Why the batch was left out, if it was: the step changed nothing.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub skipped: Option<Spike>,
-}
-
-/// What is no number is written as `null`.
-fn number<'de, D: serde::Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
-    Ok(Option::deserialize(from)?.unwrap_or(f64::NAN))
-}
+use crate::taken::{self, Taken};
+use crate::{Config, Error, Plan, SampleSource, exchange, lora};
 
 /// Trains a model step by step.
 ///
@@ -96,6 +46,7 @@ pub struct Trainer<'a> {
     pub(crate) feed: Feed,
     pub(crate) dropped: Vec<Dropped>,
     pub(crate) spikes: spike::Watch,
+    pub(crate) team: Team<'a>,
     flops: Flops,
     /// Operations of a second that mean full use; 0 where that is not known.
     rate: f64,
@@ -108,11 +59,47 @@ impl<'a> Trainer<'a> {
         source: &'a dyn SampleSource,
         config: &Config,
     ) -> Result<Self, Error> {
+        Self::of(model, source, config, Team::new(None))
+    }
+
+    /// As [`Trainer::new`], as one of several processes that train together. Each has the whole source and a model of its own
+    /// with the same weights, takes its part of every batch, and has all weights after each step. The loss is that of one
+    /// process but for rounding.
+    ///
+    /// From here on every process makes the same calls of `step`, `validate`, `save_checkpoint` and `resume` in the
+    /// same order, and all of them succeed or fail together. Gives [`Error::ShardedAdapter`], and [`Error::Unlike`] where
+    /// settings or samples differ.
+    pub fn together(
+        model: &'a dyn Mllm,
+        source: &'a dyn SampleSource,
+        config: &Config,
+        ranks: Ranks<'a>,
+    ) -> Result<Self, Error> {
+        let team = Team::new(Some(ranks));
+        let made = if ranks.sharding == Sharding::Optimizer && config.lora.is_some() {
+            Err(Error::ShardedAdapter)
+        } else {
+            Self::of(model, source, config, Team::new(Some(ranks)))
+        };
+        let made = team.agree(made)?;
+        let digest = made.plan.digest().as_bytes();
+        made.compare("settings or samples", digest)?;
+        Ok(made)
+    }
+
+    fn of(
+        model: &'a dyn Mllm,
+        source: &'a dyn SampleSource,
+        config: &Config,
+        team: Team<'a>,
+    ) -> Result<Self, Error> {
         if source.is_empty() {
             return Err(Error::NoSamples);
         }
         lora::check(model, config)?;
-        let optimizer = Optimizer::new(model, config)?;
+        let optimizer = Optimizer::new(model, config, &team)?;
+        let mut feed = Feed::of_machine();
+        feed.share(Share::of(team.rank(), team.size(), Vec::new()));
         Ok(Self {
             model,
             source,
@@ -122,16 +109,41 @@ impl<'a> Trainer<'a> {
             rate: 0.0,
             optimizer,
             done: 0,
-            feed: Feed::of_machine(),
+            feed,
+            team,
             dropped: Vec::new(),
             spikes: spike::Watch::default(),
         })
+    }
+
+    /// Says what each sample of the source costs, in tokens, so that processes get parts of a batch that take as long. Every
+    /// process says the same; without it all samples count alike.
+    pub fn balance_by(&mut self, tokens: Vec<u32>) -> Result<(), Error> {
+        let bytes: Vec<u8> = tokens.iter().flat_map(|n| n.to_le_bytes()).collect();
+        self.compare("costs of samples", corpus::digest::bytes(&bytes).as_bytes())?;
+        let (rank, size) = (self.team.rank(), self.team.size());
+        self.feed.share(Share::of(rank, size, tokens));
+        Ok(())
+    }
+
+    /// Gives an error in every process if one has something else here than the first.
+    fn compare(&self, what: &'static str, own: &[u8]) -> Result<(), Error> {
+        let all = self.team.gather(own)?;
+        match all.iter().position(|other| *other != all[0]) {
+            Some(rank) => Err(Error::Unlike { rank, what }),
+            None => Ok(()),
+        }
     }
 
     /// Measures what the machine can do at most, so that steps tell what share of it they use.
     pub fn measure_rate(&mut self) -> Result<(), Error> {
         self.rate = matrix_rate(self.model.device(), self.model.kind())?;
         Ok(())
+    }
+
+    /// Bytes of masters and moments that this process keeps.
+    pub fn state_bytes(&self) -> u64 {
+        self.optimizer.slots.iter().map(Slot::state_bytes).sum()
     }
 
     /// Steps in all.
@@ -166,6 +178,8 @@ impl<'a> Trainer<'a> {
 
     /// As [`Trainer::step`], but ends with [`Error::Stopped`] after the microbatch in which `stop` was set. What that
     /// step had summed up is dropped: the weights are those before it, and a checkpoint may be saved.
+    ///
+    /// Of several processes all end so when one is stopped; when one has an error, the others give [`Error::Elsewhere`].
     pub fn step_unless(&mut self, stop: &AtomicBool) -> Result<Option<Metrics>, Error> {
         if self.done >= self.plan.total_steps() {
             return Ok(None);
@@ -185,45 +199,52 @@ impl<'a> Trainer<'a> {
         let number = self.done + 1;
         self.feed.ask(&self.plan, self.done);
         let (source, config, feed) = (self.source, &self.config, &self.feed);
-        let (model, optimizer, flops) = (self.model, &mut self.optimizer, &self.flops);
+        let (model, optimizer, team) = (self.model, &mut self.optimizer, &self.team);
         let prepare = |index| prepared(source, config, index);
+        let worth = |sample: &Encoded| self.flops.sample(model, sample);
+        team.take_seconds();
         // The next step's samples are prepared while this one is computed.
         let (computed, joined) = feed.during(&prepare, || -> Result<_, Error> {
-            let Some((taken, waited)) = feed.take(&prepare, stop)? else {
+            let places = feed.places(number - 1);
+            let own = feed.take(&prepare, stop);
+            let own = own.map(|own| own.map(|(all, waited)| Taken::of(all, places, waited)));
+            let Some((taken, counts)) = taken::counted(team, own, worth)? else {
                 return Ok(None);
             };
-            let (mut samples, mut dropped) = (Vec::with_capacity(taken.len()), Vec::new());
-            for sample in taken {
-                match sample {
-                    Ok(sample) => samples.push(sample),
-                    Err(out) => dropped.push(out),
-                }
-            }
-            let worth: f64 = samples.iter().map(|s| flops.sample(model, s)).sum();
-            let draw = Draw {
-                seed: config.seed,
-                step: number as u64,
-                microbatch: 0,
+            let dropped = taken.all_dropped(team, &counts)?;
+            let microbatches = Microbatches {
+                model,
+                config,
+                learned: counts.learned,
+                draw: Draw {
+                    seed: config.seed,
+                    step: number as u64,
+                    microbatch: first_of(team.rank()) as u64,
+                },
+                stop,
+                feed,
             };
-            let sums = accumulate(model, optimizer, samples, config, draw, stop, feed)?;
-            Ok(sums.map(|sums| (sums, dropped, waited, worth)))
+            let own = microbatches.compute(taken.samples, optimizer);
+            let sums = microbatches::added_up(team, own, optimizer)?;
+            Ok(sums.map(|(sums, flags)| (sums, flags, counts, dropped, taken.waited)))
         });
-        let Some((sums, dropped, waited, worth)) = computed? else {
+        let Some((sums, flags, counts, dropped, waited)) = computed? else {
             return Err(Error::Stopped { step: number });
         };
-        let learned = sums.learned;
         let factor = self.plan.rate(self.done);
         let (mut loss, mut grad_norm, mut skipped) = (0.0, 0.0, None);
         let mut norms = BTreeMap::new();
-        if learned > 0 {
-            loss = sums.loss / learned as f64;
-            (grad_norm, norms) = self.optimizer.norms()?;
+        if counts.learned > 0 {
+            loss = sums.loss / counts.learned as f64;
+            exchange::gradients(team, optimizer, &flags)?;
+            (grad_norm, norms) = optimizer.norms(team)?;
             if !grad_norm.is_finite() {
                 norms.clear();
             }
             skipped = self.left_out(number, loss, grad_norm)?;
             if skipped.is_none() {
                 self.optimizer.step(factor, grad_norm)?;
+                exchange::weights(&self.team, &self.optimizer)?;
                 self.spikes.done(loss, grad_norm);
             }
         }
@@ -241,19 +262,21 @@ impl<'a> Trainer<'a> {
         };
         let memory = torch::memory::stats();
         let seconds = start.elapsed().as_secs_f64();
-        let possible = self.rate * seconds;
+        let possible = self.rate * seconds * self.team.size() as f64;
+        let worth = counts.worth;
         Ok(Metrics {
             step: number,
             loss,
             grad_norm,
             grad_norm_by_group: norms,
             learning_rate: Group::ALL.map(rate).into(),
-            samples: sums.samples,
-            tokens: sums.tokens,
-            learned_tokens: learned,
-            padding: sums.padding(),
+            samples: counts.samples,
+            tokens: counts.tokens,
+            learned_tokens: counts.learned,
+            padding: sums.padding(counts.tokens),
             seconds,
             data_wait_seconds: waited + joined,
+            communication_seconds: self.team.take_seconds(),
             flops: worth,
             mfu: if possible > 0.0 {
                 worth / possible
@@ -289,105 +312,4 @@ impl<'a> Trainer<'a> {
         self.spikes.skip(step);
         Ok(Some(Spike { why, samples }))
     }
-}
-
-/// What a step's microbatches add up to.
-#[derive(Default)]
-struct Sums {
-    samples: usize,
-    tokens: usize,
-    learned: usize,
-    /// Nats.
-    loss: f64,
-    patches: Patches,
-}
-
-impl Sums {
-    fn of(samples: &[Encoded]) -> Self {
-        Self {
-            samples: samples.len(),
-            tokens: samples.iter().map(|s| s.ids.len()).sum(),
-            learned: samples.iter().map(num_learned).sum(),
-            ..Self::default()
-        }
-    }
-
-    /// Of what language model and tower compute, the share that is padding.
-    fn padding(&self) -> f64 {
-        let Patches { computed, shown } = self.patches;
-        computed.saturating_sub(shown) as f64 / (self.tokens + computed).max(1) as f64
-    }
-}
-
-/// Forward and backward over all microbatches; nothing when it was stopped on the way. Pictures are given up as soon as
-/// their microbatch is computed.
-fn accumulate(
-    model: &dyn Mllm,
-    optimizer: &mut Optimizer,
-    samples: Vec<Encoded>,
-    config: &Config,
-    mut draw: Draw,
-    stop: &AtomicBool,
-    feed: &Feed,
-) -> Result<Option<Sums>, Error> {
-    optimizer.clear()?;
-    // Known before the first backward, so that each row's gradient has its final weight at once.
-    let mut sums = Sums::of(&samples);
-    let head = model.head().f_detach()?;
-    let mut head_gradient = if optimizer.trains(model.head()) {
-        Some(Tensor::f_zeros(head.size(), (Kind::Float, head.device()))?)
-    } else {
-        None
-    };
-    let microbatches = pack(&samples, config.micro_tokens, |image| {
-        model.patches(image).computed
-    });
-    drop(samples);
-    for mut packed in microbatches {
-        packed.batch.recompute = config.recompute;
-        if stop.load(Ordering::Relaxed) {
-            optimizer.clear()?;
-            return Ok(None);
-        }
-        // Until the backward is done, which may compute parts of the forward again.
-        let _dropping = adapter::dropping(model, draw);
-        draw.microbatch += 1;
-        let rows = Tensor::f_from_slice(&packed.rows)?.f_to_device(model.device())?;
-        let targets = Tensor::f_from_slice(&packed.targets)?.f_to_device(model.device())?;
-        let hidden_nd = model
-            .hidden(&packed.batch, None)?
-            .f_index_select(0, &rows)?;
-        for image in &packed.batch.images {
-            let Patches { computed, shown } = model.patches(image);
-            sums.patches.computed += computed;
-            sums.patches.shown += shown;
-        }
-        // The forward has made tensors of them.
-        feed.computed(feed::bytes(&packed.batch.images));
-        drop(packed);
-        let (part, gradient_nd) = loss::backward(
-            &hidden_nd.f_detach()?,
-            &head,
-            &targets,
-            1.0 / sums.learned as f64,
-            head_gradient.as_mut(),
-        )?;
-        sums.loss += part;
-        if hidden_nd.requires_grad() {
-            torch::backward_with(&hidden_nd, &gradient_nd)?;
-        }
-        optimizer.collect()?;
-    }
-    if let Some(gradient) = head_gradient {
-        optimizer.add(model.head(), &gradient)?;
-    }
-    Ok(Some(sums))
-}
-
-/// The largest resident memory of this process in bytes, from `/proc`; 0 where it cannot be read.
-pub fn peak_rss_bytes() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"));
-    let kib = line.and_then(|l| l.trim().trim_end_matches(" kB").parse::<u64>().ok());
-    kib.unwrap_or(0) * 1024
 }

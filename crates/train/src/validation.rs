@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use torch::Tensor;
 
+use crate::balance::Share;
 use crate::feed::{self, Feed, prepared};
 use crate::{Config, Error, Plan, SampleSource, Trainer, loss, pack};
 
@@ -23,11 +24,41 @@ impl Trainer<'_> {
     /// The loss of a source's samples; those that do not fit are passed over as in training. Ends with
     /// [`Error::Stopped`] after the microbatch in which `stop` was set, and with [`Error::NothingToValidate`] where no
     /// token carries loss.
+    ///
+    /// Several processes share the samples, so that all of them call it.
     pub fn validate(
         &self,
         source: &dyn SampleSource,
         stop: &AtomicBool,
     ) -> Result<Validation, Error> {
+        let own = self.validate_own(source, stop);
+        let mut numbers = match &own {
+            Ok(Some((sum, tokens))) => [*sum, *tokens as f64, 0.0],
+            Ok(None) => [0.0, 0.0, 1.0],
+            Err(_) => [0.0; 3],
+        };
+        self.team.sum_unless(own, &mut numbers)?;
+        let [sum, tokens, stopped] = numbers;
+        if stopped > 0.0 {
+            return Err(Error::Stopped {
+                step: self.done + 1,
+            });
+        }
+        if tokens < 1.0 {
+            return Err(Error::NothingToValidate);
+        }
+        Ok(Validation {
+            loss: sum / tokens,
+            tokens: tokens as usize,
+        })
+    }
+
+    /// Nats and learned tokens of this process's samples; nothing when it was stopped.
+    fn validate_own(
+        &self,
+        source: &dyn SampleSource,
+        stop: &AtomicBool,
+    ) -> Result<Option<(f64, usize)>, Error> {
         let _guard = torch::no_grad_guard();
         let config = Config {
             epochs: 1.0,
@@ -37,16 +68,14 @@ impl Trainer<'_> {
         };
         let plan = Plan::new((0..source.len()).map(|i| source.id(i)), &config);
         let prepare = |index| prepared(source, &config, index);
-        let stopped = || Error::Stopped {
-            step: self.done + 1,
-        };
         let mut feed = Feed::of_machine();
+        feed.share(Share::of(self.team.rank(), self.team.size(), Vec::new()));
         let (mut sum, mut tokens) = (0.0, 0);
         for batch in 0..plan.total_steps() {
             feed.ask(&plan, batch);
-            let (computed, _) = feed.during(&prepare, || -> Result<(), Error> {
+            let (computed, _) = feed.during(&prepare, || -> Result<Option<()>, Error> {
                 let Some((taken, _)) = feed.take(&prepare, stop)? else {
-                    return Err(stopped());
+                    return Ok(None);
                 };
                 let samples: Vec<_> = taken.into_iter().flatten().collect();
                 let packed = pack(&samples, config.micro_tokens, |image| {
@@ -55,7 +84,7 @@ impl Trainer<'_> {
                 drop(samples);
                 for packed in packed {
                     if stop.load(Ordering::Relaxed) {
-                        return Err(stopped());
+                        return Ok(None);
                     }
                     let device = self.model.device();
                     let rows = Tensor::f_from_slice(&packed.rows)?.f_to_device(device)?;
@@ -68,16 +97,12 @@ impl Trainer<'_> {
                     sum += loss::of(&hidden_nd, &self.model.head().f_detach()?, &targets)?;
                     tokens += packed.rows.len();
                 }
-                Ok(())
+                Ok(Some(()))
             });
-            computed?;
+            if computed?.is_none() {
+                return Ok(None);
+            }
         }
-        if tokens == 0 {
-            return Err(Error::NothingToValidate);
-        }
-        Ok(Validation {
-            loss: sum / tokens as f64,
-            tokens,
-        })
+        Ok(Some((sum, tokens)))
     }
 }

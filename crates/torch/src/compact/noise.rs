@@ -23,6 +23,16 @@ pub fn noise(key: u64, index: u64) -> u64 {
     z ^ (z >> 31)
 }
 
+/// The key with which the elements of a slice that begins at element `start` draw what they would as a part of the whole.
+///
+/// ```
+/// use torch::compact::{key_from, noise};
+/// assert_eq!(noise(key_from(7, 1000), 5), noise(7, 1005));
+/// ```
+pub fn key_from(key: u64, start: u64) -> u64 {
+    key.wrapping_add(start.wrapping_mul(GOLDEN))
+}
+
 /// What elements from `start` on draw, the 64 bits as `Int64`.
 pub(super) fn drawn(key: u64, start: i64, count: i64, device: Device) -> Result<Tensor, Error> {
     let places = Tensor::f_arange_start(start + 1, start + 1 + count, (Kind::Int64, device))?;

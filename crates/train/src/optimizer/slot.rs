@@ -1,12 +1,18 @@
-//! One trained parameter with its state.
+//! One trained parameter with its state: all of it, or the range of elements that this process updates.
+
+use std::ops::Range;
 
 use corpus::seed::hash;
 use model::{Group, Parameter};
-use torch::compact::{self, Moment, Update};
+use torch::compact::{self, BLOCK, Moment, Update};
 use torch::{AdamW, Device, Kind, Tensor};
 
 use crate::choices::{Gradients, Masters, OptimizerDevice, OptimizerState};
+use crate::loss::summed_in;
 use crate::{Config, Error};
+
+/// Of what is updated, where the model's own weights are not it.
+pub(crate) const MASTER: &str = "master";
 
 /// One trained parameter with its state.
 pub(crate) struct Slot {
@@ -15,7 +21,9 @@ pub(crate) struct Slot {
     pub group: Group,
     /// The leaf that the model computes with.
     weight: Tensor,
-    /// f32, and what is updated; none where that is the leaf itself.
+    /// The elements whose state is kept and which are updated here, all in a row; without it all, in the leaf's shape.
+    own: Option<Range<usize>>,
+    /// f32 (or f64, as the model), and what is updated; none where that is the leaf itself.
     master: Option<Tensor>,
     /// Whether master and moments lie on another device than the model.
     is_apart: bool,
@@ -29,9 +37,20 @@ pub(crate) struct Slot {
     sum: Option<Tensor>,
     /// Whether the sum is kept in bf16.
     sums_in_bf16: bool,
+    /// Whether other processes alone update it in this step.
+    is_updated_elsewhere: bool,
     seed: u64,
     rate: f64,
     decay: f64,
+}
+
+/// A tensor of a parameter's state as a checkpoint has it.
+pub(crate) struct Kept {
+    /// `average`, `square`, their scales, or `master`.
+    pub kind: &'static str,
+    pub values: Tensor,
+    /// Elements of the parameter for each of its numbers.
+    pub unit: usize,
 }
 
 /// The part of an update that all parameters share.
@@ -44,28 +63,38 @@ pub(crate) struct Rule {
 }
 
 impl Slot {
-    pub fn new(parameter: &Parameter, config: &Config) -> Result<Self, Error> {
+    /// With the state of the elements of `own`, or of all in the parameter's shape.
+    pub fn new(
+        parameter: &Parameter,
+        config: &Config,
+        own: Option<Range<usize>>,
+    ) -> Result<Self, Error> {
         let weight = parameter.tensor.shallow_clone();
         // The detached view shares the leaf's memory, so updating it updates the model.
-        let leaf = weight.f_detach()?;
+        let leaf = part_of(&weight.f_detach()?, own.as_ref())?;
         let (kind, place) = (weight.kind(), weight.device());
         let home = match config.optimizer_device {
             OptimizerDevice::Model => place,
             OptimizerDevice::Cpu => Device::Cpu,
         };
+        // Moments of fewer bits go with f32.
+        let full = match config.optimizer_state {
+            OptimizerState::F32 => summed_in(kind),
+            OptimizerState::Bf16 | OptimizerState::EightBit => Kind::Float,
+        };
         let is_rounded =
-            kind != Kind::Float && !(kind == Kind::BFloat16 && config.masters == Masters::None);
+            kind != full && !(kind == Kind::BFloat16 && config.masters == Masters::None);
         let master = if is_rounded || home != place {
-            Some(leaf.f_to_device(home)?.f_to_kind(Kind::Float)?)
+            Some(leaf.f_to_device(home)?.f_to_kind(full)?)
         } else {
             None
         };
         let updated = master.as_ref().unwrap_or(&leaf);
-        let is_small = updated.numel() < OptimizerState::SMALL;
+        let is_small = weight.numel() < OptimizerState::SMALL;
         let moment = || match config.optimizer_state {
             OptimizerState::Bf16 => Moment::whole(updated, Kind::BFloat16),
             OptimizerState::EightBit if !is_small => Moment::eight_bit(updated),
-            OptimizerState::F32 | OptimizerState::EightBit => Moment::whole(updated, Kind::Float),
+            OptimizerState::F32 | OptimizerState::EightBit => Moment::whole(updated, full),
         };
         Ok(Self {
             name: parameter.name.clone(),
@@ -84,6 +113,8 @@ impl Slot {
                 0.0
             },
             is_apart: home != place,
+            is_updated_elsewhere: false,
+            own,
             weight,
             master,
         })
@@ -100,7 +131,7 @@ impl Slot {
 
     /// Whether gradients are summed where autograd lays them.
     pub fn sums_at_the_leaf(&self) -> bool {
-        self.weight.kind() == Kind::Float
+        self.weight.kind() == summed_in(self.weight.kind())
     }
 
     pub fn updates(&self) -> u32 {
@@ -113,12 +144,74 @@ impl Slot {
         Ok(())
     }
 
-    pub fn gradient(&self) -> Option<&Tensor> {
-        self.sum.as_ref()
+    /// The elements that are updated here.
+    pub fn range(&self) -> Range<usize> {
+        self.own.clone().unwrap_or(0..self.weight.numel())
+    }
+
+    /// The sum of gradients of what is updated here.
+    pub fn gradient(&self) -> Result<Option<Tensor>, Error> {
+        let sum = self.sum.as_ref();
+        sum.map(|sum| part_of(sum, self.own.as_ref())).transpose()
+    }
+
+    pub fn has_gradient(&self) -> bool {
+        self.sum.is_some()
+    }
+
+    /// The sum of gradients of the whole parameter, all in a row.
+    pub fn flat_sum(&self) -> Result<Option<Tensor>, Error> {
+        Ok(self.sum.as_ref().map(|sum| sum.f_view([-1])).transpose()?)
+    }
+
+    /// Makes a sum of nothing where another process has a gradient and this one has none; and lays one in a row that does not.
+    pub fn open_sum(&mut self) -> Result<(), Error> {
+        let kind = self.sum_kind();
+        self.sum = Some(match self.sum.take() {
+            Some(sum) => sum.f_contiguous()?,
+            None => Tensor::f_zeros(self.weight.size(), (kind, self.weight.device()))?,
+        });
+        Ok(())
+    }
+
+    /// In what gradients are summed.
+    pub fn sum_kind(&self) -> Kind {
+        if self.sums_in_bf16 {
+            Kind::BFloat16
+        } else {
+            summed_in(self.weight.kind())
+        }
+    }
+
+    /// Puts what all processes have added up in place of the sum's elements from `start` on, with the same rounding in each.
+    pub fn put_sum(&self, start: usize, values: &Tensor) -> Result<(), Error> {
+        let Some(sum) = self.flat_sum()? else {
+            return Ok(());
+        };
+        let mut place = sum.f_narrow(0, start as i64, values.numel() as i64)?;
+        if self.sums_in_bf16 {
+            let key = compact::key_from(self.key("gradients of all"), start as u64);
+            place.f_copy_(&compact::rounded(values, key)?)?;
+        } else {
+            place.f_copy_(values)?;
+        }
+        Ok(())
+    }
+
+    /// Gives up a sum that other processes use, and counts the update with them.
+    pub fn leave_to_others(&mut self) {
+        self.sum = None;
+        self.is_updated_elsewhere = true;
+    }
+
+    /// All elements that the model computes with, in a row.
+    pub fn flat_weight(&self) -> Result<Tensor, Error> {
+        Ok(self.weight.f_detach()?.f_view([-1])?)
     }
 
     pub fn clear(&mut self) -> Result<(), Error> {
         self.sum = None;
+        self.is_updated_elsewhere = false;
         Ok(torch::clear_grad(&self.weight)?)
     }
 
@@ -144,7 +237,7 @@ impl Slot {
     /// Adds a gradient to the sum, which may become the sum itself.
     pub fn add(&mut self, gradient: &Tensor, part: usize) -> Result<(), Error> {
         if !self.sums_in_bf16 {
-            let gradient = gradient.f_to_kind(Kind::Float)?;
+            let gradient = gradient.f_to_kind(self.sum_kind())?;
             match &mut self.sum {
                 Some(sum) => drop(sum.f_add_(&gradient)?),
                 None => self.sum = Some(gradient),
@@ -160,21 +253,24 @@ impl Slot {
         Ok(())
     }
 
-    /// What is updated: f32, or bf16 where there is no master.
+    /// What is updated: f32 or f64, or bf16 where there is no master.
     fn updated(&self) -> Result<Tensor, Error> {
         match &self.master {
             Some(master) => Ok(master.shallow_clone()),
-            None => Ok(self.weight.f_detach()?),
+            None => part_of(&self.weight.f_detach()?, self.own.as_ref()),
         }
     }
 
     /// Whether libtorch's own update takes all of it where it is.
     pub fn is_plain(&self) -> bool {
-        let updated = self.master.as_ref().unwrap_or(&self.weight);
-        updated.kind() == Kind::Float
-            && self.average.is_f32()
-            && !self.sums_in_bf16
-            && !self.is_apart
+        self.is_full() && !self.is_apart
+    }
+
+    /// Whether weights, moments and gradients all are in f32, or all in f64.
+    fn is_full(&self) -> bool {
+        let kind = self.master.as_ref().unwrap_or(&self.weight).kind();
+        let kept = [self.average.parts().0.kind(), self.sum_kind()];
+        matches!(kind, Kind::Float | Kind::Double) && kept == [kind; 2]
     }
 
     /// Rate and weight decay, by which parameters are updated together.
@@ -185,12 +281,13 @@ impl Slot {
     /// Updates it alone, with `clip` times its gradient, which is given up as soon as it is not needed. Without a gradient the
     /// moments stay as they are, as in PyTorch.
     pub fn update(&mut self, rule: Rule, clip: f64) -> Result<(), Error> {
-        let Some(gradient) = self.sum.take() else {
+        let Some(gradient) = self.gradient()? else {
             return Ok(());
         };
+        self.sum = None;
         let updated = self.updated()?;
         let gradient = gradient.f_to_device(updated.device())?;
-        if updated.kind() == Kind::Float && self.average.is_f32() && !self.sums_in_bf16 {
+        if self.is_full() {
             if clip < 1.0 {
                 torch::foreach_mul(&[gradient.shallow_clone()], clip)?;
             }
@@ -198,6 +295,10 @@ impl Slot {
             self.updates += 1;
             return Ok(());
         }
+        let gradient = match gradient.kind() {
+            Kind::Double => gradient.f_to_kind(Kind::Float)?,
+            _ => gradient,
+        };
         compact::update(&Update {
             weight: &updated,
             gradient: &gradient,
@@ -205,7 +306,7 @@ impl Slot {
             average: &self.average,
             square: &self.square,
             step: u64::from(self.updates) + 1,
-            key: self.key("values"),
+            key: compact::key_from(self.key("values"), self.range().start as u64),
             learning_rate: self.rate * rule.factor,
             beta1: rule.betas[0],
             beta2: rule.betas[1],
@@ -220,10 +321,18 @@ impl Slot {
         self.updates += 1;
     }
 
+    /// Counts an update that other processes did.
+    pub fn count_elsewhere(&mut self) -> Result<(), Error> {
+        if self.is_updated_elsewhere {
+            self.set_updates(self.updates + 1)?;
+        }
+        Ok(())
+    }
+
     /// Rounds the master into the model.
     pub fn write_back(&self) -> Result<(), Error> {
         if let Some(master) = &self.master {
-            self.weight.f_detach()?.f_copy_(master)?;
+            part_of(&self.weight.f_detach()?, self.own.as_ref())?.f_copy_(master)?;
         }
         Ok(())
     }
@@ -233,15 +342,21 @@ impl Slot {
         if let Some(master) = self
             .master
             .as_ref()
-            .filter(|_| self.weight.kind() == Kind::Float)
+            .filter(|master| self.weight.kind() == master.kind())
         {
-            master.shallow_clone().f_copy_(&self.weight.f_detach()?)?;
+            let leaf = part_of(&self.weight.f_detach()?, self.own.as_ref())?;
+            master.shallow_clone().f_copy_(&leaf)?;
         }
         Ok(())
     }
 
-    /// What a checkpoint has of it, by kind: masters where the model's files do not hold the same bits.
-    pub fn tensors(&self, has_weight_files: bool) -> Result<Vec<(&'static str, Tensor)>, Error> {
+    /// What a checkpoint has of it: masters where the model's files do not hold the same bits.
+    pub fn kept(&self, has_weight_files: bool) -> Result<Vec<Kept>, Error> {
+        let kept = |kind, values: &Tensor, unit| Kept {
+            kind,
+            values: values.shallow_clone(),
+            unit,
+        };
         let mut all = Vec::new();
         let moments = [
             ("average", "average_scales", &self.average),
@@ -249,14 +364,21 @@ impl Slot {
         ];
         for (kind, scales_kind, moment) in moments {
             let (values, scales) = moment.parts();
-            all.push((kind, values.shallow_clone()));
-            all.extend(scales.map(|scales| (scales_kind, scales.shallow_clone())));
+            all.push(kept(kind, values, 1));
+            all.extend(scales.map(|scales| kept(scales_kind, scales, BLOCK)));
         }
-        let is_rounded = self.master.is_some() && self.weight.kind() != Kind::Float;
-        if is_rounded || !has_weight_files {
-            all.push(("master", self.updated()?));
+        let updated = self.updated()?;
+        if updated.kind() != self.weight.kind() || !has_weight_files {
+            all.push(kept(MASTER, &updated, 1));
         }
         Ok(all)
+    }
+
+    /// Bytes of master and moments.
+    pub fn state_bytes(&self) -> u64 {
+        let master = self.master.as_ref();
+        let master = master.map_or(0, |m| m.numel() * m.kind().elt_size_in_bytes());
+        (master + self.average.bytes() + self.square.bytes()) as u64
     }
 
     /// As if the state were on another device.
@@ -269,7 +391,16 @@ impl Slot {
     }
 }
 
-/// libtorch's update of parameters of one group, all in f32.
+/// The elements of `own` in a row, or all as they are.
+fn part_of(tensor: &Tensor, own: Option<&Range<usize>>) -> Result<Tensor, Error> {
+    let Some(Range { start, end }) = own else {
+        return Ok(tensor.shallow_clone());
+    };
+    let flat = tensor.f_view([-1])?;
+    Ok(flat.f_narrow(0, *start as i64, (end - start) as i64)?)
+}
+
+/// libtorch's update of parameters of one group, all in f32 or all in f64.
 pub(crate) fn update_plain(slots: &[&Slot], gradients: &[Tensor], rule: Rule) -> Result<(), Error> {
     let Some((rate, decay)) = slots.first().map(|slot| slot.group()) else {
         return Ok(());

@@ -268,10 +268,10 @@ fn a_checkpoint_from_before_there_was_a_choice_is_gone_on_from() {
     let mut trainer = Trainer::new(resumed.as_ref(), &data, &eight_bit).expect("trainer");
     let error = trainer.resume(&folder).expect_err("f32").to_string();
     assert!(error.contains("optimizer_state"), "{error}");
-    seal(&old.replace("\"version\":1", "\"version\":3"));
+    seal(&old.replace("\"version\":1", "\"version\":4"));
     let error = trainer.resume(&folder).expect_err("later").to_string();
     assert!(
-        error.contains("version 3, this program knows 1 to 2"),
+        error.contains("version 4, this program knows 1 to 3"),
         "{error}"
     );
 }
