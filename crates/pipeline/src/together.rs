@@ -222,7 +222,10 @@ impl<'a> Driver<'a> {
     /// The error that another process's end led to, in words of that process.
     fn cause(&self, error: Error) -> Error {
         let world = &self.engine.world;
-        let is_consequence = matches!(error, Error::Train(train::Error::Torch(_)));
+        let is_consequence = matches!(
+            error,
+            Error::Train(train::Error::Elsewhere { .. } | train::Error::Torch(_))
+        );
         let reason = if is_consequence {
             world.reason()
         } else {
