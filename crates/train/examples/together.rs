@@ -23,7 +23,7 @@ const MODEL: &str = r#"{"model_type": "llama", "vocab_size": 32000, "hidden_size
 
 const LENGTH: usize = 512;
 const BUCKET: usize = 8 << 20;
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_mins(5);
 
 struct Texts(usize);
 

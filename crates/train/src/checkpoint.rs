@@ -24,7 +24,7 @@ use torch::{Device, Tensor};
 
 use self::disk::{beside, reading, remove, sync, writing};
 use self::format::{OF_ONE, OF_SEVERAL, OPTIMIZER, Part, STATE, State, damaged, read_state};
-use self::parts::Filling;
+use self::parts::{Filling, ToWrite, to_write};
 use crate::choices::Choices;
 use crate::state_file::{self, from_hex, hex};
 use crate::{Error, Trainer};
@@ -118,7 +118,8 @@ impl Trainer<'_> {
             (file, Some(rank))
         };
         let path = aside.join(&file);
-        let (tensors, ranges) = parts::to_write(&self.optimizer, self.has_weight_files(), piece)?;
+        let ToWrite { tensors, ranges } =
+            to_write(&self.optimizer, self.has_weight_files(), piece)?;
         let meant = state_file::write(&path, &tensors)?;
         if corpus::digest::file(&path).map_err(reading(&path))? != meant {
             return Err(unusable(

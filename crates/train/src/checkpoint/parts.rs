@@ -45,12 +45,19 @@ pub(super) struct Filling {
     pieces: Vec<Piece>,
 }
 
-/// The tensors that a process writes: all, or what it has of its own piece, with the ranges of that.
+/// What a process writes.
+pub(super) struct ToWrite {
+    pub tensors: Vec<(String, Tensor)>,
+    /// Of each parameter the elements that it has, where it does not have all.
+    pub ranges: BTreeMap<String, [usize; 2]>,
+}
+
+/// The tensors that a process writes: all, or what it has of its own piece.
 pub(super) fn to_write(
     optimizer: &Optimizer,
     has_weight_files: bool,
     piece: Option<usize>,
-) -> Result<(Vec<(String, Tensor)>, BTreeMap<String, [usize; 2]>), Error> {
+) -> Result<ToWrite, Error> {
     let (mut all, mut ranges) = (Vec::new(), BTreeMap::new());
     for (parameter, slot) in optimizer.slots.iter().enumerate() {
         let named = |kept: &Kept| format!("{}.{}", kept.kind, slot.name);
@@ -73,7 +80,10 @@ pub(super) fn to_write(
         }
         ranges.insert(slot.name.clone(), [range.start, range.end]);
     }
-    Ok((all, ranges))
+    Ok(ToWrite {
+        tensors: all,
+        ranges,
+    })
 }
 
 impl Filling {

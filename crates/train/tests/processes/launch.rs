@@ -5,12 +5,12 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use model::Mllm;
-use processor::Encoded;
+use model::{Batch, Cache, Mllm, Parameter, Pool};
+use processor::{Encoded, ImageInput};
 use serde::{Deserialize, Serialize};
 use torch::distributed::{Group, Store};
-use torch::{Device, Kind};
-use train::{Config, Error, Ranks, SampleSource, Sharding, Trainer};
+use torch::{Device, Kind, Tensor};
+use train::{Config, Error, Ranks, SampleSource, Sharding, Trainer, prepared};
 
 use crate::support::{picture, text, wide};
 
@@ -21,7 +21,7 @@ const PORT: &str = "TRAIN_TEST_PORT";
 const OUT: &str = "TRAIN_TEST_OUT";
 
 /// How long a process waits for the others.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Nearly all of it is one parameter.
 const TOP_HEAVY: &str = r#"{"model_type": "llama", "vocab_size": 4000, "hidden_size": 32, "intermediate_size": 48,
@@ -33,8 +33,40 @@ pub enum Of {
     F64,
     F32,
     Bf16,
+    /// In bf16 and without a configuration, so that its weights are saved with the optimizer's state.
+    Bare,
     /// In f32, of text alone.
     TopHeavy,
+}
+
+/// A model whose configuration nobody knows.
+struct Bare(Box<dyn Mllm>);
+
+impl Mllm for Bare {
+    fn hidden(&self, batch: &Batch, cache: Option<&mut Cache>) -> Result<Tensor, model::Error> {
+        self.0.hidden(batch, cache)
+    }
+    fn image_features(&self, images: &[ImageInput]) -> Result<Tensor, model::Error> {
+        self.0.image_features(images)
+    }
+    fn head(&self) -> &Tensor {
+        self.0.head()
+    }
+    fn parameters(&self) -> &[Parameter] {
+        self.0.parameters()
+    }
+    fn new_pool(&self, slots: usize, capacity: usize) -> Pool {
+        self.0.new_pool(slots, capacity)
+    }
+    fn max_positions(&self) -> usize {
+        self.0.max_positions()
+    }
+    fn device(&self) -> Device {
+        self.0.device()
+    }
+    fn kind(&self) -> Kind {
+        self.0.kind()
+    }
 }
 
 impl Of {
@@ -43,6 +75,7 @@ impl Of {
             Self::F64 => wide(Kind::Double),
             Self::F32 => wide(Kind::Float),
             Self::Bf16 => wide(Kind::BFloat16),
+            Self::Bare => Box::new(Bare(wide(Kind::BFloat16))),
             Self::TopHeavy => model::fresh(TOP_HEAVY, 1, Device::Cpu, Kind::Float).expect("model"),
         }
     }
@@ -60,6 +93,8 @@ pub struct Job {
     pub die: Option<(usize, usize)>,
     /// This sample cannot be read the first time.
     pub broken: Option<usize>,
+    /// A bit of this file is turned over first.
+    pub damage: Option<PathBuf>,
 }
 
 impl Job {
@@ -73,6 +108,7 @@ impl Job {
             stop: None,
             die: None,
             broken: None,
+            damage: None,
         }
     }
 
@@ -143,7 +179,7 @@ impl SampleSource for Source {
 
 /// Does a job as one of several processes, or alone.
 pub fn run(job: &Job, ranks: Option<Ranks<'_>>) -> Outcome {
-    let model = job.of.model();
+    let model = prepared(job.of.model(), &job.config).expect("a model");
     let source = Source {
         broken: AtomicUsize::new(job.broken.unwrap_or(usize::MAX)),
         has_pictures: !matches!(job.of, Of::TopHeavy),
@@ -168,6 +204,17 @@ pub fn run(job: &Job, ranks: Option<Ranks<'_>>) -> Outcome {
     let tokens = |index| sound.encode(index).expect("sound").ids.len() as u32;
     let costs = (0..IDS.len()).map(tokens).collect();
     trainer.balance_by(costs).expect("the same costs");
+    if let Some(file) = &job.damage {
+        if rank == 0 {
+            let mut bytes = std::fs::read(file).expect("a file");
+            let middle = bytes.len() / 2;
+            bytes[middle] ^= 1;
+            std::fs::write(file, bytes).expect("written");
+        }
+        if let Some(ranks) = ranks {
+            ranks.control.barrier().expect("all");
+        }
+    }
     if let Some(folder) = &job.resume
         && let Err(error) = trainer.resume(folder)
     {

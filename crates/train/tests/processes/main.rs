@@ -55,38 +55,70 @@ fn sharded(job: &Job) -> Vec<Job> {
     BOTH.map(with).to_vec()
 }
 
+/// Trainings of which each of four processes keeps less than a third of the state.
+fn states() -> Vec<Job> {
+    let single = |of| Job::new(of, config(1)).with(|job| job.sharding = Sharding::Optimizer);
+    let mut all = [Of::F32, Of::Bf16, Of::TopHeavy].map(single).to_vec();
+    all.push(all[1].with(|job| job.config.optimizer_state = OptimizerState::EightBit));
+    all
+}
+
+/// What is started takes more time than what it computes, so that one start has many trainings.
 #[test]
-fn losses_are_those_of_one_process() {
+fn losses_are_those_of_one_process_and_state_is_shared_out() {
     const STEPS: usize = 50;
     let exact = Job::new(Of::F64, config(STEPS));
     let single = Job::new(Of::F32, config(STEPS));
     let other = single.with(|job| job.config.micro_tokens = 1000);
-    let (exactly, singly) = (alone(&exact), alone(&single));
-    let spread = apart(&singly.losses(), &alone(&other).losses());
-    assert!(exactly.errors.is_empty() && exactly.dropped == ["k"]);
+    let (in_f64, in_f32) = (alone(&exact), alone(&single));
+    let spread = apart(&in_f32.losses(), &alone(&other).losses());
+    assert!(in_f64.errors.is_empty() && in_f64.dropped == ["k"]);
     // Each sharding once, f64 twice.
     let mut jobs = sharded(&exact);
     jobs.extend(sharded(&exact));
     jobs.extend(sharded(&single));
+    let states = states();
+    // A batch of fewer samples than there are processes.
+    let few = exact.with(|job| {
+        job.config.batch_size = 2;
+        job.config.max_steps = Some(8);
+    });
+    let few_alone = alone(&few).losses();
     for size in [2, 4] {
-        let outcomes = together(size, &jobs);
-        for at in 0..jobs.len() {
+        let more = [sharded(&few), states.clone()].concat();
+        let more = if size == 4 { &more[..] } else { &[] };
+        let outcomes = together(size, &[&jobs, more].concat());
+        if size == 4 {
+            for at in jobs.len()..jobs.len() + 2 {
+                let found = apart(&few_alone, &same_in_all(&outcomes, at).losses());
+                assert!(found <= 1e-10, "{found:e}");
+            }
+            for (job, at) in states.iter().zip(jobs.len() + 2..) {
+                let whole = alone(job).state_bytes as f64;
+                let shares = outcomes
+                    .iter()
+                    .map(|own| own[at].state_bytes as f64 / whole);
+                let most = shares.fold(0.0, f64::max);
+                println!("state of job {at}: {most:.3}");
+                assert!(most <= 0.3, "job {at}: {most}");
+            }
+        }
+        for (at, job) in jobs.iter().enumerate() {
             let found = same_in_all(&outcomes, at);
-            let (expected, most) = match jobs[at].of {
-                Of::F64 => (&exactly, 1e-10),
-                _ => (&singly, 2.0 * spread),
+            let (expected, most) = match job.of {
+                Of::F64 => (&in_f64, 1e-10),
+                _ => (&in_f32, 2.0 * spread),
             };
             let found_apart = apart(&expected.losses(), &found.losses());
-            assert!(
-                found_apart <= most,
-                "{size}, job {at}: {found_apart:e} for {most:e}"
-            );
+            let told = format!("{size} processes, job {at}: {found_apart:e} for {most:e}");
+            println!("{told}");
+            assert!(found_apart <= most, "{told}");
             assert_eq!(
                 (&found.learned, &found.dropped),
                 (&expected.learned, &expected.dropped)
             );
             assert!(apart(&[expected.validated], &[found.validated]) <= most.max(1e-6));
-            if at >= 2 && at < 4 {
+            if (2..4).contains(&at) {
                 let bits = |at: usize| (&outcomes[0][at].steps, &outcomes[0][at].weights);
                 assert_eq!(bits(at), bits(at - 2), "{size}, the same twice");
             }
@@ -106,6 +138,8 @@ fn choices() -> Vec<(Of, Config)> {
         change(Of::F32, |c| c.optimizer_device = OptimizerDevice::Cpu),
         change(Of::F64, |c| c.optimizer_state = OptimizerState::Bf16),
         change(Of::Bf16, |_| {}),
+        change(Of::Bare, |_| {}),
+        change(Of::Bare, |c| c.masters = Masters::None),
         change(Of::Bf16, |c| c.gradients = Gradients::Bf16),
         change(Of::Bf16, |c| c.masters = Masters::None),
         change(Of::Bf16, |c| {
@@ -114,6 +148,16 @@ fn choices() -> Vec<(Of, Config)> {
             c.optimizer_state = OptimizerState::EightBit;
         }),
     ]
+}
+
+fn lora() -> model::Lora {
+    model::Lora {
+        rank: 2,
+        alpha: 4.0,
+        dropout: 0.1,
+        targets: Vec::new(),
+        rslora: false,
+    }
 }
 
 #[test]
@@ -128,6 +172,16 @@ fn every_choice_goes_on_in_the_same_bits_with_either_sharding() {
             resumed.push(job.with(|job| (job.save, job.resume) = (None, Some(folder))));
         }
     }
+    let adapter = Job::new(
+        Of::F32,
+        Config {
+            lora: Some(lora()),
+            ..config(8)
+        },
+    );
+    let folder = temporary.path().join("adapter");
+    whole.push(adapter.with(|job| job.save = Some((4, folder.clone()))));
+    resumed.push(adapter.with(|job| job.resume = Some(folder)));
     let jobs = [whole.clone(), resumed].concat();
     let outcomes = together(3, &jobs);
     for (at, job) in whole.iter().enumerate() {
@@ -190,46 +244,18 @@ fn a_checkpoint_is_gone_on_from_by_any_number_of_processes() {
 }
 
 #[test]
-fn state_is_shared_out() {
-    let mut all = Vec::new();
-    for of in [Of::F32, Of::Bf16, Of::TopHeavy] {
-        all.push(Job::new(of, config(1)));
-    }
-    all.push(all[1].with(|job| job.config.optimizer_state = OptimizerState::EightBit));
-    let jobs: Vec<Job> = all
-        .iter()
-        .map(|job| job.with(|job| job.sharding = Sharding::Optimizer))
-        .collect();
-    let outcomes = together(4, &jobs);
-    for (at, job) in all.iter().enumerate() {
-        let whole = alone(job).state_bytes as f64;
-        for process in &outcomes {
-            let share = process[at].state_bytes as f64 / whole;
-            assert!(share <= 0.3, "job {at}: {share}");
-        }
-    }
-}
-
-#[test]
 fn what_befalls_one_process_befalls_all() {
     let temporary = tempfile::tempdir().expect("a folder");
     let in_the_way = temporary.path().join("in-the-way");
     std::fs::write(temporary.path().join("in-the-way.part"), "").expect("written");
     let job = Job::new(Of::F64, config(6));
     let calm = job.with(|job| job.sharding = Sharding::Optimizer);
-    let adapter = model::Lora {
-        rank: 2,
-        alpha: 4.0,
-        dropout: 0.1,
-        targets: Vec::new(),
-        rslora: false,
-    };
     let jobs = [
         calm.clone(),
         calm.with(|job| job.broken = Some(4)),
         calm.with(|job| job.stop = Some((1, 3))),
         calm.with(|job| job.save = Some((2, in_the_way))),
-        calm.with(|job| job.config.lora = Some(adapter)),
+        calm.with(|job| job.config.lora = Some(lora())),
     ];
     let outcomes = together(2, &jobs);
     let expected = same_in_all(&outcomes, 0);
@@ -279,61 +305,47 @@ fn what_befalls_one_process_befalls_all() {
 fn a_process_that_dies_ends_the_others_and_all_go_on_from_the_checkpoint() {
     let temporary = tempfile::tempdir().expect("a folder");
     let folder = temporary.path().join("checkpoint-3");
-    for (sharding, job) in sharded(&Job::new(Of::F32, config(8)))
-        .into_iter()
-        .enumerate()
-    {
-        let dies = job.with(|job| {
-            job.save = Some((3, folder.clone()));
-            job.die = Some((1, 6));
-        });
-        let outcomes = together(2, &[job.clone(), dies]);
-        assert!(outcomes[1].is_empty());
-        let [straight, left] = &outcomes[0][..] else {
-            panic!("two jobs");
-        };
-        assert_eq!(left.steps, straight.steps[..5]);
-        assert!(
-            left.errors[0].starts_with("the processes lost each other"),
-            "{left:?}"
-        );
-        let goes_on = job.with(|job| job.resume = Some(folder.clone()));
-        let resumed = together(2, &[goes_on]);
-        let found = same_in_all(&resumed, 0);
-        assert_eq!(found.steps, straight.steps[3..], "{sharding}");
-        assert_eq!(found.weights, straight.weights);
-    }
+    let job = Job::new(Of::F32, config(8)).with(|job| job.sharding = Sharding::Optimizer);
+    let dies = job.with(|job| {
+        job.save = Some((3, folder.clone()));
+        job.die = Some((1, 6));
+    });
+    let outcomes = together(2, &[job.clone(), dies]);
+    assert!(outcomes[1].is_empty());
+    let [straight, left] = &outcomes[0][..] else {
+        panic!("two jobs");
+    };
+    assert_eq!(left.steps, straight.steps[..5]);
+    let told = &left.errors[0];
+    assert!(told.starts_with("the processes lost each other"), "{told}");
+    let resumed = together(2, &[job.with(|job| job.resume = Some(folder))]);
+    let found = same_in_all(&resumed, 0);
+    assert_eq!(found.steps, straight.steps[3..]);
+    assert_eq!(found.weights, straight.weights);
 }
 
 #[test]
 fn a_damaged_part_is_refused_by_all() {
     let temporary = tempfile::tempdir().expect("a folder");
     let folder = temporary.path().join("checkpoint-2");
+    let part = folder.join("optimizer-00002-of-00003.safetensors");
     let job = Job::new(Of::F64, config(3));
-    let saves = job.with(|job| job.save = Some((2, folder.clone())));
-    together(2, &[saves]);
-    let untouched = alone(&job.with(|job| job.resume = Some(Path::new("nowhere").to_owned())));
-    let part = folder.join("optimizer-00002-of-00002.safetensors");
-    let mut bytes = std::fs::read(&part).expect("a part");
-    let middle = bytes.len() / 2;
-    bytes[middle] ^= 1;
-    std::fs::write(&part, bytes).expect("written");
+    let mut jobs = vec![job.with(|job| job.save = Some((2, folder.clone())))];
     let resumes = job.with(|job| job.resume = Some(folder.clone()));
-    for size in [2, 3] {
-        let outcomes = together(size, &sharded(&resumes));
-        for process in outcomes.iter().flatten() {
-            assert!(
-                process.errors[0].contains("optimizer-00002-of-00002"),
-                "{process:?}"
-            );
-            assert_eq!(process.weights, untouched.weights, "nothing is changed");
-        }
+    jobs.extend(sharded(&resumes));
+    jobs[1].damage = Some(part.clone());
+    let outcomes = together(3, &jobs);
+    let untouched = alone(&job.with(|job| job.resume = Some(Path::new("nowhere").to_owned())));
+    let check = |outcome: &Outcome| {
+        let told = &outcome.errors[0];
+        assert!(told.contains("optimizer-00002-of-00003"), "{told}");
+        assert_eq!(outcome.weights, untouched.weights, "nothing is changed");
+    };
+    for process in &outcomes {
+        assert!(process[0].errors.is_empty());
+        process[1..].iter().for_each(check);
     }
+    check(&alone(&resumes));
     std::fs::remove_file(&part).expect("removed");
-    for process in together(2, &[resumes]) {
-        assert!(
-            process[0].errors[0].contains("optimizer-00002-of-00002"),
-            "{process:?}"
-        );
-    }
+    check(&alone(&resumes));
 }
