@@ -29,6 +29,7 @@ use serde_json::{Value, json};
 
 use crate::device;
 use crate::kept::{self, Kept};
+use crate::places;
 use crate::processes;
 
 /// `adamllm demo`.
@@ -38,8 +39,8 @@ pub fn demo(shared: &Shared, arguments: &Demo) -> Result<()> {
 
 fn demo_with(shared: &Shared, arguments: &Demo, world: Rc<World>) -> Result<()> {
     let device = device::ready_of(shared, world.launch().local_rank)?;
-    let run = Folder::open(&arguments.run_dir, &world)?;
     let terminal = Terminal::new(shared);
+    let run = Folder::open(&arguments.run_dir, &world, &terminal)?;
     let recipe = match &run {
         Folder::Own(run) => {
             Reporter::new("", &terminal).note(
@@ -150,8 +151,8 @@ fn stages_with(shared: &Shared, stage: &Stage, asked: &Invocation, world: Rc<Wor
         errors.extend(preflight::of_most(&recipe, &engine, &stage.run_dir));
         return Err(recipes::refused(&stage.recipe, &errors));
     }
-    let run = Folder::open(&stage.run_dir, &world)?;
     let terminal = Terminal::new(shared);
+    let run = Folder::open(&stage.run_dir, &world, &terminal)?;
     if let Folder::Own(run) = &run
         && (recipe.uses_demo_base() || recipe.judging.uses_demo_base())
     {
@@ -171,9 +172,9 @@ enum Folder {
 
 impl Folder {
     /// Opens or makes it in the process of rank 0; the others find it there.
-    fn open(path: &Path, world: &World) -> Result<Self> {
+    fn open(path: &Path, world: &World, terminal: &Terminal) -> Result<Self> {
         if world.is_first() {
-            let run = RunFolder::open(path)?;
+            let run = places::run_folder(path, terminal)?;
             world.share("")?;
             return Ok(Self::Own(run));
         }
@@ -376,7 +377,10 @@ pub fn walk(
     for fitted in recipe.fits.iter().filter(|fitted| fitted.is_chosen) {
         report.note(format!("`[{}]` was fitted: {}", fitted.section, fitted.why));
     }
-    driver.run(ready)?;
+    let ended = driver.run(ready);
+    // That the folder was lost is why the run was stopped, or found something that it did not expect.
+    run.check()?;
+    ended?;
     if let Some(text) = against_measured(&run.path, graph, train::peak_rss_bytes()) {
         report.note(text);
     }
