@@ -24,6 +24,7 @@ use report::Summary;
 use run::events::{Nobody, Reporter};
 use run::plan::{Forecast, against_measured};
 use run::recipe::{Control, Recipe};
+use run::shared_folder::{self, Token};
 use run::{Graph, Layout, RunFolder, Span};
 use serde_json::{Value, json};
 
@@ -171,20 +172,29 @@ enum Folder {
 }
 
 impl Folder {
-    /// Opens or makes it in the process of rank 0; the others find it there.
+    /// Opens or makes it in the process of rank 0; the others find it there, and find out if theirs is another one.
     fn open(path: &Path, world: &World, terminal: &Terminal) -> Result<Self> {
         if world.is_first() {
             let run = places::run_folder(path, terminal)?;
-            world.share("")?;
+            if !world.is_alone() {
+                let token = shared_folder::leave(&run.path)?;
+                let found = world
+                    .share(&token.to_string())
+                    .and_then(|_| world.wait_for_all())
+                    .map_err(pipeline::Error::from);
+                shared_folder::remove(&run.path, &token)?;
+                found?;
+            }
             return Ok(Self::Own(run));
         }
-        world.share("")?;
-        let found = path.canonicalize().with_context(|| {
-            format!(
-                "the run folder `{}` of rank 0 is not there; all processes need it under this name",
-                path.display()
-            )
-        })?;
+        let token = world.share("")?;
+        let token =
+            Token::parse(&token).context("rank 0 did not tell what it left in the run folder")?;
+        shared_folder::find(path, &token, world.rank(), shared_folder::PATIENCE)?;
+        world.wait_for_all().map_err(pipeline::Error::from)?;
+        let found = path
+            .canonicalize()
+            .with_context(|| format!("cannot open the run folder `{}`", path.display()))?;
         Ok(Self::Shared(found))
     }
 
