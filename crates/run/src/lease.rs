@@ -203,7 +203,11 @@ impl Lease {
             };
             // Whoever slept since its look may have made a number that was removed in the meantime, below the one that
             // counts. To have made it brings a network file system's view of the folder up to date.
-            if highest(folder)? > Some(next) {
+            let found = match highest(folder) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                found => found?,
+            };
+            if found > Some(next) {
                 record.is_released = true;
                 record.write(&file)?;
                 record.is_released = false;
@@ -324,7 +328,11 @@ fn place(folder: &Path, number: u64, record: &Record, terms: &Terms) -> io::Resu
     let aside = folder.join(format!(".{}.part", record.token));
     let target = folder.join(number.to_string());
     let new = |path: &Path| File::options().write(true).create_new(true).open(path);
-    let file = new(&aside)?;
+    let file = match new(&aside) {
+        // Whoever clears a store removes the folders of leases that nobody holds.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        file => file?,
+    };
     record.write(&file)?;
     let linked = (terms.link)(&aside, &target);
     let is_aside = aside.exists();

@@ -121,6 +121,42 @@ fn whoever_clears_a_store_and_whoever_works_in_it_see_each_other_without_locks()
 }
 
 #[test]
+fn whoever_works_in_a_store_and_whoever_clears_it_never_do_so_together() {
+    let folder = tempfile::tempdir().expect("folder");
+    let inside = folder.path().join("inside");
+    let turn = |number: usize| {
+        for _ in 0..30 {
+            // Each has a lock of its own.
+            let _ = fs::remove_file(folder.path().join(".lock"));
+            let is_alone = number.is_multiple_of(2);
+            let opened = if is_alone {
+                Store::alone(folder.path())
+            } else {
+                Store::open(folder.path())
+            };
+            match opened {
+                Ok(store) => {
+                    if is_alone {
+                        fs::create_dir(&inside).expect("nobody else is inside");
+                        fs::remove_dir(&inside).expect("nobody else is inside");
+                    } else {
+                        assert!(!inside.exists(), "it is cleared just now");
+                    }
+                    drop(store);
+                }
+                Err(Error::StoreInUse { .. }) => std::thread::yield_now(),
+                Err(other) => panic!("{other:?}"),
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        for number in 0..4 {
+            scope.spawn(move || turn(number));
+        }
+    });
+}
+
+#[test]
 fn thousands_of_claims_leave_one_thread_and_few_files() {
     let folder = tempfile::tempdir().expect("folder");
     let store = Store::open(folder.path()).expect("opened");
