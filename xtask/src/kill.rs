@@ -273,9 +273,9 @@ fn collect(run: &Path, folder: &Path, out: &mut BTreeMap<String, String>) -> Res
             continue;
         };
         if file.is_dir() {
-            // Pages, events, and what the demo's files are made of tell times and the program.
-            let tells_times =
-                name == "events" || (folder == run && ["report", "demo"].contains(&name.as_str()));
+            // Pages, events, and what the demo's files are made of tell times and the program, a lease the process.
+            let tells_times = name == "events"
+                || (folder == run && ["report", "demo", ".lease"].contains(&name.as_str()));
             let leads_back = is_link && folder.canonicalize()?.starts_with(path.canonicalize()?);
             if !tells_times && !leads_back {
                 collect(run, &path, out)?;
@@ -378,6 +378,7 @@ mod tests {
         write("report/index.html", "times");
         write("demo/program.json", "the program");
         write("events/1.jsonl", "times");
+        write(".lease/1", "the process");
         write("train/events/1.jsonl", "times");
         write("evaluate/report/task.json", "scores");
         let link = |to: &Path, at: &str| {

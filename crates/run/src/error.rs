@@ -2,6 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::process::Process;
+use crate::stop::Stopped;
+
 /// A run that cannot begin or go on. Hints name the flags of the program.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -21,20 +24,48 @@ pub enum Error {
         /// What the system said.
         source: std::io::Error,
     },
-    /// The run folder cannot be locked; some file systems know no locks.
-    #[error("cannot lock the run folder")]
-    Lock {
-        /// The folder.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
     /// Another process has the run folder open.
-    #[error("another run works in `{}`; wait for it, or choose another --run-dir", path.display())]
+    #[error(
+        "another run works in `{}`{}; wait for it, or choose another --run-dir",
+        path.display(),
+        in_brackets(by.as_deref())
+    )]
     Locked {
         /// The folder.
         path: PathBuf,
+        /// The process, if it is known.
+        by: Option<Box<Process>>,
     },
+    /// Another process took over what this one worked in.
+    #[error(
+        "`{}` was taken over by another process{} or removed: for too long this process did not show that it works, since it \
+         was stopped or the disk did not answer. It ends, so that no two write there; what is saved is of use to the other",
+        path.display(),
+        in_brackets(by.as_deref())
+    )]
+    TakenOver {
+        /// The folder.
+        path: PathBuf,
+        /// The process, if it is known.
+        by: Option<Box<Process>>,
+    },
+    /// Processes that work together have folders of one name that are not the same.
+    #[error(
+        "the run folder `{}` is not the same folder in the process of rank {rank} on host `{host}` as in that of rank 0: put \
+         it on a file system that all machines share",
+        path.display()
+    )]
+    NotShared {
+        /// The folder.
+        path: PathBuf,
+        /// Which process found out.
+        rank: usize,
+        /// What its machine calls itself.
+        host: String,
+    },
+    /// The wait for a folder that another process seemed to hold was stopped.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
     /// The stages of a run folder have another program's keys.
     #[error(
         "the run folder `{}` was made by another version of adamllm, whose stages this one cannot go on with; choose \
@@ -47,12 +78,16 @@ pub enum Error {
     },
     /// A store of stage results is used by others and cleared by one, never both.
     #[error(
-        "another process works in `{}`; a lab is cleared when no process works in it, and the other way round: wait for it",
-        path.display()
+        "another process works in `{}`{}; a lab is cleared when no process works in it, and the other way round: wait \
+         for it",
+        path.display(),
+        in_brackets(by.as_deref())
     )]
     StoreInUse {
         /// The folder.
         path: PathBuf,
+        /// The process, if it is known.
+        by: Option<Box<Process>>,
     },
     /// The stages of a store have another program's keys.
     #[error(
@@ -133,4 +168,8 @@ impl Error {
             source,
         }
     }
+}
+
+fn in_brackets(process: Option<&Process>) -> String {
+    process.map_or_else(String::new, |process| format!(" ({process})"))
 }

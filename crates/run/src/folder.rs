@@ -1,12 +1,11 @@
-//! The run folder: a folder for each stage with a manifest that is written last, and a lock against two runs at once.
+//! The folder of a stage, with a manifest that is written last.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, TryLockError};
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use corpus::digests::Digests;
 use corpus::sealed::{read_sealed, write_sealed};
-use serde_json::Value;
 
 use crate::error::Error;
 use crate::identity::{Basis, Begun, FORMAT, Manifest};
@@ -44,65 +43,6 @@ impl State {
                 format!("done again, since what lies in its folder was made by stage `{other}`")
             }
         }
-    }
-}
-
-/// An open run folder.
-#[derive(Debug)]
-pub struct RunFolder {
-    /// The folder.
-    pub path: PathBuf,
-    // Held for the life of the run; the system gives it back however the program ends.
-    _lock: File,
-}
-
-impl RunFolder {
-    /// Opens or makes the folder and locks it.
-    ///
-    /// Gives [`Error::MakeRun`], [`Error::WriteInRun`], [`Error::Locked`] and [`Error::Lock`].
-    pub fn open(path: &Path) -> Result<Self, Error> {
-        let made = fs::create_dir_all(path).and_then(|()| path.canonicalize());
-        let path = made.map_err(|source| Error::MakeRun {
-            path: path.to_owned(),
-            source,
-        })?;
-        let lock = match File::create(path.join(".lock")) {
-            Ok(lock) => lock,
-            Err(source) => return Err(Error::WriteInRun { path, source }),
-        };
-        match lock.try_lock() {
-            Ok(()) => Ok(Self { path, _lock: lock }),
-            Err(TryLockError::WouldBlock) => Err(Error::Locked { path }),
-            Err(TryLockError::Error(source)) => Err(Error::Lock { path, source }),
-        }
-    }
-
-    /// Refuses a run folder whose stages an earlier program made: they have other keys, and would all be done again. Gives
-    /// [`Error::EarlierLayout`].
-    pub fn refuse_earlier_layout<'a>(
-        run: &Path,
-        folders: impl Iterator<Item = &'a Path>,
-    ) -> Result<(), Error> {
-        for folder in folders {
-            let notes = [BEGUN, MANIFEST].map(|name| run.join(folder).join(name));
-            let found = notes.iter().find_map(|path| read_sealed::<Value>(path));
-            if found.is_some_and(|note| note["format"] != FORMAT) {
-                return Err(Error::EarlierLayout {
-                    path: run.to_owned(),
-                });
-            }
-        }
-        Ok(())
-    }
-
-    /// Where content digests are remembered.
-    pub fn digests(&self) -> PathBuf {
-        Self::digests_of(&self.path)
-    }
-
-    /// As [`RunFolder::digests`], of a folder that another process holds.
-    pub fn digests_of(run: &Path) -> PathBuf {
-        run.join(".digests.json")
     }
 }
 
@@ -288,8 +228,10 @@ impl StageFolder {
     }
 }
 
-const MANIFEST: &str = "manifest.json";
-const BEGUN: &str = "begun.json";
+/// The manifest of a finished stage.
+pub(crate) const MANIFEST: &str = "manifest.json";
+/// The note that a stage was begun.
+pub(crate) const BEGUN: &str = "begun.json";
 /// What a stage could not use, each with its reason.
 pub const REJECTED: &str = "rejected.jsonl";
 
@@ -304,33 +246,10 @@ fn remove_file(path: &Path) -> Result<(), Error> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
     use crate::identity::Reads;
-
-    #[test]
-    fn refuses_a_second_run_in_the_same_folder() {
-        let folder = tempfile::tempdir().expect("temp folder");
-        let _first = RunFolder::open(folder.path()).expect("first");
-        let error = RunFolder::open(folder.path()).expect_err("second");
-        assert!(matches!(error, Error::Locked { .. }), "{error:?}");
-        let told = error.to_string();
-        assert!(told.contains("another run works in"), "{told}");
-    }
-
-    #[test]
-    fn a_folder_that_cannot_be_a_run_folder_is_told() {
-        let folder = tempfile::tempdir().expect("temp folder");
-        let file = folder.path().join("file");
-        fs::write(&file, "").expect("write");
-        let error = RunFolder::open(&file.join("run")).expect_err("below a file");
-        assert!(
-            matches!(&error, Error::MakeRun { path, .. } if *path == file.join("run")),
-            "{error:?}"
-        );
-        fs::create_dir(folder.path().join(".lock")).expect("folder");
-        let error = RunFolder::open(folder.path()).expect_err("no file for the lock");
-        assert!(matches!(error, Error::WriteInRun { .. }), "{error:?}");
-    }
 
     #[test]
     fn what_the_system_refuses_in_a_stages_folder_is_told() {
@@ -368,22 +287,6 @@ mod tests {
             matches!(error, Err(Error::Corpus(corpus::Error::Io { .. }))),
             "{error:?}"
         );
-    }
-
-    #[test]
-    fn refuses_the_folder_of_another_version() {
-        let folder = tempfile::tempdir().expect("temp folder");
-        let run = RunFolder::open(folder.path()).expect("run");
-        let folders = || ["mix", "train"].map(Path::new).into_iter();
-        let check = || RunFolder::refuse_earlier_layout(&run.path, folders());
-        check().expect("nothing is there");
-        fs::create_dir(run.path.join("train")).expect("folder");
-        let old = serde_json::json!({"key": "a", "before": "b"});
-        write_sealed(&run.path.join("train/begun.json"), &old).expect("write");
-        let error = check().expect_err("of another version");
-        assert!(matches!(error, Error::EarlierLayout { .. }), "{error:?}");
-        let told = error.to_string();
-        assert!(told.contains("another version of adamllm"), "{told}");
     }
 
     fn basis(text: &str) -> Basis {

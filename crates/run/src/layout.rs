@@ -1,7 +1,10 @@
 //! Where results of stages lie: in the folder of one run, or in a store that many graphs share.
 
+use std::collections::HashMap;
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -12,6 +15,8 @@ use crate::events;
 use crate::folder::StageFolder;
 use crate::graph::{Graph, Node};
 use crate::identity::{Basis, FORMAT};
+use crate::lease::{Lease, Losses, Lost, Refusal, Terms, Wait, Waiting, Watch};
+use crate::process::{Process, unique};
 
 /// Where the results of a graph's stages lie.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -70,55 +75,145 @@ fn beside(root: &Path, what: &str, folder: &Path) -> PathBuf {
 }
 
 /// A store of stage results that several processes may work in.
+///
+/// The system's locks (`.lock`, `.locks/`) guard it among the processes of one kernel, at once and in containers too. Leases
+/// (`.leases/`) guard it among machines, whose file system may have no locks or keep them to one machine.
 #[derive(Debug)]
 pub struct Store {
     /// The folder.
     pub path: PathBuf,
-    // Held for the life of the process; whoever clears the store needs it alone.
+    terms: Terms,
+    losses: Arc<Losses>,
+    // What was seen of claims that others hold.
+    watches: Mutex<HashMap<PathBuf, Watch>>,
+    // Held for the life of the process, and given back in this order; whoever clears the store needs it alone.
+    _presence: Presence,
     _lock: File,
 }
 
-/// The right to work on a stage of a store; the system gives it back however the process ends.
+/// That a process works in a store; the system or the next one finds it gone however the process ends.
 #[derive(Debug)]
-pub struct Claim(#[expect(dead_code, reason = "held for as long as the stage is worked on")] File);
+struct Presence {
+    lease: Option<Lease>,
+    // The lease's own folder, which goes with it.
+    folder: Option<PathBuf>,
+}
+
+impl Drop for Presence {
+    fn drop(&mut self) {
+        drop(self.lease.take());
+        if let Some(folder) = &self.folder {
+            // What is left of it is removed by whoever clears the store.
+            let _ = fs::remove_dir_all(folder);
+        }
+    }
+}
+
+/// The right to work on a stage of a store. However the process ends, the next one gets it, on another machine after a
+/// minute in which nobody renewed it.
+#[derive(Debug)]
+pub struct Claim {
+    // Given back in this order.
+    lease: Lease,
+    _lock: File,
+}
+
+impl Claim {
+    /// Whether it is still this process's. Gives [`Error::TakenOver`].
+    pub fn check(&self) -> Result<(), Error> {
+        self.lease.check().map_err(taken_over)
+    }
+}
 
 impl Store {
-    /// Opens or makes a store, beside other processes that work in it.
+    /// Opens or makes a store, beside other processes that work in it. If it seems to be cleared by a process of another
+    /// machine, this waits for up to a minute; [`Store::open_with`] tells so.
     ///
-    /// Gives [`Error::MakeRun`], [`Error::WriteInRun`], [`Error::Lock`], [`Error::StoreInUse`] while somebody clears it, and
+    /// Gives [`Error::MakeRun`], [`Error::WriteInRun`], [`Error::StoreInUse`] while somebody clears it, and
     /// [`Error::EarlierStore`] for the store of another version.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        Self::locked(path, File::try_lock_shared)
+        Self::open_with(path, &Terms::default(), &mut |_| ())
+    }
+
+    /// As [`Store::open`]; `told` hears of a wait, which `terms.stop` ends with [`Error::Stopped`].
+    pub fn open_with(
+        path: &Path,
+        terms: &Terms,
+        told: &mut dyn FnMut(&Waiting),
+    ) -> Result<Self, Error> {
+        let (path, lock) = locked(path, File::try_lock_shared)?;
+        let losses = terms.losses();
+        // Whoever clears the store first says so and then looks for others, and this one the other way round: at least one of
+        // the two sees the other.
+        let presence = path.join(LEASES).join(USERS).join(unique());
+        let lease = Lease::take(&path, &presence, terms, &losses, told);
+        let presence = Presence {
+            lease: Some(lease.map_err(|refusal| refused(&path, refusal))?),
+            folder: Some(presence),
+        };
+        until_free(&path, &path.join(LEASES).join(ALONE), terms, told)?;
+        Self::ready(path, terms, losses, presence, lock)
     }
 
     /// Opens a store to clear it: nobody else may work in it. Gives what [`Store::open`] gives.
     pub fn alone(path: &Path) -> Result<Self, Error> {
-        Self::locked(path, File::try_lock)
+        Self::alone_with(path, &Terms::default(), &mut |_| ())
     }
 
-    fn locked(path: &Path, lock: fn(&File) -> Result<(), TryLockError>) -> Result<Self, Error> {
-        let made = fs::create_dir_all(path).and_then(|()| path.canonicalize());
-        let path = made.map_err(|source| Error::MakeRun {
-            path: path.to_owned(),
-            source,
-        })?;
-        let file = match File::create(path.join(".lock")) {
-            Ok(file) => file,
-            Err(source) => return Err(Error::WriteInRun { path, source }),
+    /// As [`Store::alone`]; `told` hears of a wait for a process that seems to work in it, which `terms.stop` ends with
+    /// [`Error::Stopped`].
+    pub fn alone_with(
+        path: &Path,
+        terms: &Terms,
+        told: &mut dyn FnMut(&Waiting),
+    ) -> Result<Self, Error> {
+        let (path, lock) = locked(path, File::try_lock)?;
+        let losses = terms.losses();
+        let lease = Lease::take(&path, &path.join(LEASES).join(ALONE), terms, &losses, told);
+        let presence = Presence {
+            lease: Some(lease.map_err(|refusal| refused(&path, refusal))?),
+            folder: None,
         };
-        match lock(&file) {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(Error::StoreInUse { path }),
-            Err(TryLockError::Error(source)) => return Err(Error::Lock { path, source }),
+        let users = path.join(LEASES).join(USERS);
+        for user in fs::read_dir(&users).into_iter().flatten().flatten() {
+            until_free(&path, &user.path(), terms, told)?;
+            // One that appears only now finds the lease above, and has nothing to lose here.
+            let _ = fs::remove_dir_all(user.path());
         }
-        let store = Self { path, _lock: file };
+        Self::ready(path, terms, losses, presence, lock)
+    }
+
+    fn ready(
+        path: PathBuf,
+        terms: &Terms,
+        losses: Arc<Losses>,
+        presence: Presence,
+        lock: File,
+    ) -> Result<Self, Error> {
+        let store = Self {
+            path,
+            terms: terms.clone(),
+            losses,
+            watches: Mutex::default(),
+            _presence: presence,
+            _lock: lock,
+        };
         store.check_version()?;
         Ok(store)
     }
 
+    /// Whether all that this process has claimed is still its own. One that was stopped for minutes may have lost it to another,
+    /// and must end. Gives [`Error::TakenOver`].
+    pub fn check(&self) -> Result<(), Error> {
+        match self.losses.first.get() {
+            None => Ok(()),
+            Some(lost) => Err(taken_over(lost.clone())),
+        }
+    }
+
     /// Notes the version in a new store, and refuses that of another one.
     fn check_version(&self) -> Result<(), Error> {
-        let _alone = self.wait()?;
+        let _writing = self.wait()?;
         let note = self.path.join(NOTE);
         match read_sealed::<Value>(&note) {
             Some(found) if found["format"] == FORMAT => Ok(()),
@@ -132,32 +227,52 @@ impl Store {
         }
     }
 
-    /// Claims a stage by its folder; none while another process works on it. Gives [`Error::Io`] and [`Error::Lock`].
+    /// Claims a stage by its folder; none while another process works on it. Gives [`Error::Io`].
     pub fn claim(&self, folder: &Path) -> Result<Option<Claim>, Error> {
-        let (file, path) = self.lock_of(folder)?;
-        match file.try_lock() {
-            Ok(()) => Ok(Some(Claim(file))),
-            Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(source)) => Err(Error::Lock { path, source }),
+        let lock = self.lock_of(folder)?;
+        if let Err(TryLockError::WouldBlock) = lock.try_lock() {
+            return Ok(None);
         }
+        let lease = self.lease_of(folder)?;
+        Ok(lease.map(|lease| Claim { lease, _lock: lock }))
     }
 
-    /// Waits until no other process looks at what all of them share, such as the links of pictures. Gives [`Error::Io`] and
-    /// [`Error::Lock`].
+    /// Waits until no other process looks at what all of them share, such as the links of pictures. Gives [`Error::Io`].
     pub fn wait(&self) -> Result<Claim, Error> {
-        let (file, path) = self.lock_of(Path::new("all"))?;
-        match file.lock() {
-            Ok(()) => Ok(Claim(file)),
-            Err(source) => Err(Error::Lock { path, source }),
+        let all = Path::new(ALL);
+        let lock = self.lock_of(all)?;
+        // Where there are no locks, the lease alone is asked for, again and again.
+        let _ = lock.lock();
+        let mut pause = Duration::from_millis(1);
+        loop {
+            if let Some(lease) = self.lease_of(all)? {
+                return Ok(Claim { lease, _lock: lock });
+            }
+            std::thread::sleep(pause);
+            pause = (pause * 2).min(Duration::from_millis(200));
         }
     }
 
-    fn lock_of(&self, folder: &Path) -> Result<(File, PathBuf), Error> {
+    /// The lease of a stage; none while another process holds it, or may hold it.
+    fn lease_of(&self, folder: &Path) -> Result<Option<Lease>, Error> {
+        let folder = beside(&self.path, LEASES, folder);
+        let watches = || self.watches.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut watch = watches().remove(&folder).unwrap_or_default();
+        let taken = Lease::try_take(&folder, &self.terms, &self.losses, &mut watch);
+        match taken.map_err(Error::io("write", &folder))? {
+            Ok(lease) => Ok(Some(lease)),
+            Err(_) => {
+                watches().insert(folder, watch);
+                Ok(None)
+            }
+        }
+    }
+
+    fn lock_of(&self, folder: &Path) -> Result<File, Error> {
         let path = beside(&self.path, ".locks", folder);
         let parent = path.parent().unwrap_or(&self.path);
         fs::create_dir_all(parent).map_err(Error::io("make", parent))?;
-        let file = File::create(&path).map_err(Error::io("write", &path))?;
-        Ok((file, path))
+        File::create(&path).map_err(Error::io("write", &path))
     }
 
     /// Where it is noted that a stage failed, and why.
@@ -189,6 +304,7 @@ impl Store {
         for path in [
             beside(&self.path, ".events", folder),
             beside(&self.path, ".locks", folder),
+            beside(&self.path, LEASES, folder),
             self.failure(folder),
         ] {
             let removed = if path.is_dir() {
@@ -209,6 +325,80 @@ impl Store {
 
 /// What tells a store's version.
 const NOTE: &str = "store.json";
+/// What is claimed to look at what all processes share.
+const ALL: &str = "all";
+/// The leases, each in a folder of its own: those of stages, of the processes that work in the store, and of the one that
+/// clears it.
+const LEASES: &str = ".leases";
+const USERS: &str = ".users";
+const ALONE: &str = ".alone";
+
+/// Makes a store's folder and locks it in one of two ways.
+fn locked(
+    path: &Path,
+    lock: fn(&File) -> Result<(), TryLockError>,
+) -> Result<(PathBuf, File), Error> {
+    let made = fs::create_dir_all(path).and_then(|()| path.canonicalize());
+    let path = made.map_err(|source| Error::MakeRun {
+        path: path.to_owned(),
+        source,
+    })?;
+    match File::create(path.join(".lock")) {
+        Err(source) => Err(Error::WriteInRun { path, source }),
+        Ok(file) => match lock(&file) {
+            Err(TryLockError::WouldBlock) => Err(in_use(&path, None)),
+            // Where there are no locks, leases are all there is.
+            Ok(()) | Err(TryLockError::Error(_)) => Ok((path, file)),
+        },
+    }
+}
+
+/// Waits until nobody holds a lease, unless whoever holds it works.
+fn until_free(
+    store: &Path,
+    folder: &Path,
+    terms: &Terms,
+    told: &mut dyn FnMut(&Waiting),
+) -> Result<(), Error> {
+    let mut watch = Watch::default();
+    let mut wait = Wait::new(terms, told);
+    loop {
+        match Lease::holder(folder, terms, &mut watch) {
+            Ok(None) => return Ok(()),
+            Ok(Some(holder)) => wait
+                .once(folder, holder)
+                .map_err(|refusal| refused(store, refusal))?,
+            Err(source) => return Err(refused(store, Refusal::Io(source))),
+        }
+    }
+}
+
+fn refused(store: &Path, refusal: Refusal) -> Error {
+    match refusal {
+        Refusal::Held(by) => in_use(store, by),
+        Refusal::Stopped(stopped) => stopped.into(),
+        Refusal::Io(source) => Error::WriteInRun {
+            path: store.to_owned(),
+            source,
+        },
+    }
+}
+
+/// A lease is called as the stage is.
+fn taken_over(lost: Lost) -> Error {
+    let store = lost.folder.ancestors().nth(2).unwrap_or(&lost.folder);
+    Error::TakenOver {
+        path: store.join(lost.folder.file_name().unwrap_or_default()),
+        by: lost.by.map(Box::new),
+    }
+}
+
+fn in_use(store: &Path, by: Option<Process>) -> Error {
+    Error::StoreInUse {
+        path: store.to_owned(),
+        by: by.map(Box::new),
+    }
+}
 
 #[cfg(test)]
 mod tests {

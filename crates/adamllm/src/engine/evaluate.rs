@@ -13,11 +13,11 @@ use evaluation::tasks;
 use pipeline::benchmarks::{Answering, Who, answer};
 use pipeline::blank;
 use pipeline::stages::answer;
-use run::RunFolder;
 use run::events::Reporter;
 use run::recipe::evaluation_pixels;
 
 use crate::device;
+use crate::places;
 
 /// Answers every task, writes its predictions and scores, and at the end the tables and pages of all.
 pub fn run(shared: &Shared, arguments: &Benchmarks) -> Result<()> {
@@ -71,7 +71,8 @@ pub fn run(shared: &Shared, arguments: &Benchmarks) -> Result<()> {
     };
     jobs::check_vocabulary(arguments.vocabulary.as_deref(), jobs.len(), "--tasks")?;
     signals::take_over()?;
-    let run = RunFolder::open(output)?;
+    let terminal = Terminal::new(shared);
+    let run = places::run_folder(output, &terminal)?;
     let predictions = run.path.join("predictions");
     std::fs::create_dir_all(&predictions)
         .with_context(|| format!("cannot make the folder `{}`", predictions.display()))?;
@@ -115,7 +116,6 @@ pub fn run(shared: &Shared, arguments: &Benchmarks) -> Result<()> {
         reading: reading.clone(),
     };
     let mut scoring = Scoring::new(shared, settings, &predictions, jobs.len())?;
-    let terminal = Terminal::new(shared);
     let answering = Answering {
         who,
         engine: &engine,
@@ -127,9 +127,12 @@ pub fn run(shared: &Shared, arguments: &Benchmarks) -> Result<()> {
         report: Reporter::new(answer::GROUP, &terminal),
         stop: signals::stop(),
     };
-    answer(answering, &jobs, |job, answered| match answered {
+    let ended = answer(answering, &jobs, |job, answered| match answered {
         Ok(()) => scoring.score(job),
         Err(error) => scoring.failed(job, error.into()),
-    })?;
+    });
+    // That the folder was lost is why it was stopped.
+    run.check()?;
+    ended?;
     scoring.finish(false)
 }

@@ -16,7 +16,6 @@ use adamllm::terminal::Terminal;
 use anyhow::{Context as _, Result, bail};
 use pipeline::lab::{CellState, Lab, LabPlan, Shard, Union, Worked};
 use pipeline::memory;
-use run::Store;
 use run::events::Reporter;
 use run::grid::Keep;
 use run::plan::bytes;
@@ -25,6 +24,7 @@ use self::begun::Begun;
 use self::cells::{Named, Place, Prepared, STORE};
 use crate::device;
 use crate::kept::Kept;
+use crate::places;
 use crate::road::refuse_short_caps;
 
 /// `adamllm lab`.
@@ -38,9 +38,9 @@ pub fn run(shared: &Shared, arguments: &Arguments) -> Result<()> {
     let device = device::ready(shared)?;
     signals::take_over()?;
     let store = arguments.store.clone();
-    let store = Store::open(&store.unwrap_or_else(|| folder.join(STORE)))?;
-    let place = Place::of(&folder, store, shared, device)?;
     let terminal = Terminal::new(shared);
+    let store = places::store(&store.unwrap_or_else(|| folder.join(STORE)), &terminal)?;
+    let place = Place::of(&folder, store, shared, device)?;
     let digests = RefCell::new(place.digests(arguments.shard.map_or(0, |part| part.number)));
     let prepared = Prepared::of(&grid, &place, shared, &terminal, &digests)?;
     let lab = Lab {
@@ -95,7 +95,10 @@ pub fn run(shared: &Shared, arguments: &Arguments) -> Result<()> {
         index: part.number - 1,
         of: part.of,
     });
-    let worked = lab.work(&union, part, Some(&plan), &mut |_| {})?;
+    let worked = lab.work(&union, part, Some(&plan), &mut |_| {});
+    // That a stage was lost to another process is why this one was stopped.
+    place.store.check()?;
+    let worked = worked?;
     tell(&plan, &union, &worked, report);
     let states = prepared.states(&union, &worked);
     let of = table::Of {

@@ -15,6 +15,7 @@ mod inspect_model;
 mod kept;
 mod lab;
 mod perplexity;
+mod places;
 mod preview;
 mod processes;
 mod products;

@@ -9,10 +9,11 @@ use adamllm::terminal::Terminal;
 use adamllm::{recipes, signals};
 use anyhow::Result;
 use distributed::World;
-use run::{RunFolder, Span};
+use run::Span;
 
 use crate::device;
 use crate::kept::{self, Kept};
+use crate::places;
 use crate::road::{Invocation, refresh_shipped, walk};
 
 /// Runs it.
@@ -25,8 +26,8 @@ pub fn run(shared: &Shared, arguments: &Quality) -> Result<()> {
         kept::fitting(&arguments.run_dir, device, 1),
     )?;
     signals::take_over()?;
-    let run = RunFolder::open(Path::new(&arguments.run_dir))?;
     let terminal = Terminal::new(shared);
+    let run = places::run_folder(Path::new(&arguments.run_dir), &terminal)?;
     if recipe.judging.uses_demo_base() {
         refresh_shipped(&run, &terminal)?;
     }

@@ -24,11 +24,13 @@ use report::Summary;
 use run::events::{Nobody, Reporter};
 use run::plan::{Forecast, against_measured};
 use run::recipe::{Control, Recipe};
+use run::shared_folder::{self, Token};
 use run::{Graph, Layout, RunFolder, Span};
 use serde_json::{Value, json};
 
 use crate::device;
 use crate::kept::{self, Kept};
+use crate::places;
 use crate::processes;
 
 /// `adamllm demo`.
@@ -38,8 +40,8 @@ pub fn demo(shared: &Shared, arguments: &Demo) -> Result<()> {
 
 fn demo_with(shared: &Shared, arguments: &Demo, world: Rc<World>) -> Result<()> {
     let device = device::ready_of(shared, world.launch().local_rank)?;
-    let run = Folder::open(&arguments.run_dir, &world)?;
     let terminal = Terminal::new(shared);
+    let run = Folder::open(&arguments.run_dir, &world, &terminal)?;
     let recipe = match &run {
         Folder::Own(run) => {
             Reporter::new("", &terminal).note(
@@ -150,8 +152,8 @@ fn stages_with(shared: &Shared, stage: &Stage, asked: &Invocation, world: Rc<Wor
         errors.extend(preflight::of_most(&recipe, &engine, &stage.run_dir));
         return Err(recipes::refused(&stage.recipe, &errors));
     }
-    let run = Folder::open(&stage.run_dir, &world)?;
     let terminal = Terminal::new(shared);
+    let run = Folder::open(&stage.run_dir, &world, &terminal)?;
     if let Folder::Own(run) = &run
         && (recipe.uses_demo_base() || recipe.judging.uses_demo_base())
     {
@@ -170,20 +172,29 @@ enum Folder {
 }
 
 impl Folder {
-    /// Opens or makes it in the process of rank 0; the others find it there.
-    fn open(path: &Path, world: &World) -> Result<Self> {
+    /// Opens or makes it in the process of rank 0; the others find it there, and find out if theirs is another one.
+    fn open(path: &Path, world: &World, terminal: &Terminal) -> Result<Self> {
         if world.is_first() {
-            let run = RunFolder::open(path)?;
-            world.share("")?;
+            let run = places::run_folder(path, terminal)?;
+            if !world.is_alone() {
+                let token = shared_folder::leave(&run.path)?;
+                let found = world
+                    .share(&token.to_string())
+                    .and_then(|_| world.wait_for_all())
+                    .map_err(pipeline::Error::from);
+                shared_folder::remove(&run.path, &token)?;
+                found?;
+            }
             return Ok(Self::Own(run));
         }
-        world.share("")?;
-        let found = path.canonicalize().with_context(|| {
-            format!(
-                "the run folder `{}` of rank 0 is not there; all processes need it under this name",
-                path.display()
-            )
-        })?;
+        let token = world.share("")?;
+        let token =
+            Token::parse(&token).context("rank 0 did not tell what it left in the run folder")?;
+        shared_folder::find(path, &token, world.rank(), shared_folder::PATIENCE)?;
+        world.wait_for_all().map_err(pipeline::Error::from)?;
+        let found = path
+            .canonicalize()
+            .with_context(|| format!("cannot open the run folder `{}`", path.display()))?;
         Ok(Self::Shared(found))
     }
 
@@ -376,7 +387,10 @@ pub fn walk(
     for fitted in recipe.fits.iter().filter(|fitted| fitted.is_chosen) {
         report.note(format!("`[{}]` was fitted: {}", fitted.section, fitted.why));
     }
-    driver.run(ready)?;
+    let ended = driver.run(ready);
+    // That the folder was lost is why the run was stopped, or found something that it did not expect.
+    run.check()?;
+    ended?;
     if let Some(text) = against_measured(&run.path, graph, train::peak_rss_bytes()) {
         report.note(text);
     }

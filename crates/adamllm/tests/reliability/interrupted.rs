@@ -275,6 +275,8 @@ fn a_clock_that_jumps_changes_nothing() {
     let expected = results(&run);
     let mut all = Vec::new();
     files(small.folder.path(), &mut all);
+    // Each start removes the files of leases that are over.
+    all.retain(|path| !path.starts_with(run.join(".lease")));
     // As if everything had been written in 1970, in 2100, and each file at another time in no order at all.
     let times: [&dyn Fn(usize) -> u64; 3] = [&|_| 1, &|_| 4_102_444_800, &|at| {
         (at as u64 * 7_919 + 13) % 97 * 40_000_000

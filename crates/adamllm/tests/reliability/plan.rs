@@ -109,6 +109,7 @@ fn the_demo_is_planned_and_no_stage_begun() {
         .collect();
     let allowed = [
         ".digests.json",
+        ".lease",
         ".lock",
         ".looks",
         "checked.json",

@@ -11,12 +11,12 @@ use adamllm::signals;
 use adamllm::terminal::Terminal;
 use anyhow::{Result, bail};
 use pipeline::lab::Lab;
-use run::Store;
 use run::plan::{bytes, size_of_folder};
 use serde_json::json;
 
 use super::cells::{Named, Place, Prepared, STORE};
 use crate::device;
+use crate::places;
 
 /// Removes what no cell needs.
 pub fn run(shared: &Shared, arguments: &Clean) -> Result<()> {
@@ -30,9 +30,9 @@ pub fn run(shared: &Shared, arguments: &Clean) -> Result<()> {
     }
     let grid = Named::read(path, &arguments.set)?;
     let device = device::ready(shared)?;
-    let store = Store::alone(&folder.join(STORE))?;
-    let place = Place::of(&folder, store, shared, device)?;
     let terminal = Terminal::new(shared);
+    let store = places::store_alone(&folder.join(STORE), &terminal)?;
+    let place = Place::of(&folder, store, shared, device)?;
     let digests = RefCell::new(place.digests(0));
     let prepared = Prepared::of(&grid, &place, shared, &terminal, &digests)?;
     let lab = Lab {
