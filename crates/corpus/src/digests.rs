@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use crate::Error;
+use crate::digest::Growing;
 use crate::model_place::ModelPlace;
 use crate::sealed::{read_sealed, write_sealed};
 use crate::stamp::{Stamp, now};
@@ -131,8 +132,29 @@ impl Digests {
 
 /// One digest of named digests.
 pub fn together<N: AsRef<str>>(named: impl Iterator<Item = (N, String)>) -> String {
-    let lines = named.map(|(name, digest)| format!("{digest}  {}\n", name.as_ref()));
-    crate::digest::bytes(lines.collect::<String>().as_bytes())
+    let mut all = Together::default();
+    for (name, digest) in named {
+        all.add(name.as_ref(), &digest);
+    }
+    all.finish()
+}
+
+/// As [`together`], of digests that come one by one.
+#[derive(Clone, Debug, Default)]
+pub struct Together(Growing);
+
+impl Together {
+    /// The next one.
+    pub fn add(&mut self, name: &str, digest: &str) {
+        for piece in [digest, "  ", name, "\n"] {
+            self.0.add(piece);
+        }
+    }
+
+    /// The digest of all.
+    pub fn finish(self) -> String {
+        self.0.finish()
+    }
 }
 
 struct Found {
