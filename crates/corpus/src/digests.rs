@@ -14,6 +14,7 @@ use crate::Error;
 use crate::digest::Growing;
 use crate::model_place::ModelPlace;
 use crate::sealed::{read_sealed, write_sealed};
+use crate::shards;
 use crate::stamp::{Stamp, now};
 
 /// Files beside a model that tell people of it.
@@ -175,7 +176,19 @@ fn find_at(
     now: i64,
 ) -> Result<Found, Error> {
     let full = std::path::absolute(path).map_err(Error::reading(path))?;
-    let before = Stamp::of(path).map_err(Error::reading(path))?;
+    let before = match Stamp::of(path) {
+        Ok(stamp) => stamp,
+        Err(error) => {
+            // A picture may lie inside of a data file.
+            let inside = shards::digest_of(path);
+            let digest = inside.ok_or_else(|| Error::reading(path)(error))?;
+            return Ok(Found {
+                path: full,
+                digest,
+                stamp: None,
+            });
+        }
+    };
     if let Some((stamp, digest)) = known.get(&full)
         && *stamp == before
     {

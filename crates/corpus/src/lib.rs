@@ -30,6 +30,7 @@ pub mod record;
 pub mod rejects;
 pub mod sealed;
 pub mod seed;
+pub mod shards;
 pub mod sources;
 pub mod splits;
 mod stamp;

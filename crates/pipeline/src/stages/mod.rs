@@ -218,4 +218,6 @@ impl trainings::Graph for Stages {
 }
 
 #[cfg(test)]
+mod memory_tests;
+#[cfg(test)]
 mod tests;
