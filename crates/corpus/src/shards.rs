@@ -224,7 +224,13 @@ impl Folder {
         let shard = Shard::new(full, &found);
         let id = shard.id();
         if !self.shards.contains_key(&id) {
-            self.append(&Line::Shard { id, shard: shard.clone() }, at)?;
+            self.append(
+                &Line::Shard {
+                    id,
+                    shard: shard.clone(),
+                },
+                at,
+            )?;
             self.shards.insert(id, shard);
         }
         self.looked_at.insert(path.to_owned(), id);
@@ -338,7 +344,9 @@ fn read_from(place: &Place, shard: &Shard) -> io::Result<Vec<u8>> {
     let file = File::open(path).map_err(|error| about(&error))?;
     let found = file.metadata().map_err(|error| about(&error))?;
     if Shard::new(path.clone(), &found) != *shard {
-        return Err(about(&"that file was changed since; start the run again, which looks at it anew"));
+        return Err(about(
+            &"that file was changed since; start the run again, which looks at it anew",
+        ));
     }
     match place {
         Place::Bytes { start, bytes } => {
@@ -350,7 +358,9 @@ fn read_from(place: &Place, shard: &Shard) -> io::Result<Vec<u8>> {
         Place::Cell { row, column, nth } => {
             let found = tables::picture(path, file, *row, column, *nth);
             found.map_err(|error| about(&error))?.ok_or_else(|| {
-                about(&format_args!("row {row} has no picture {nth} in column `{column}`"))
+                about(&format_args!(
+                    "row {row} has no picture {nth} in column `{column}`"
+                ))
             })
         }
     }
@@ -391,7 +401,11 @@ mod tests {
         let text = std::fs::read_to_string(&at).expect("text");
         let lines: Vec<&str> = text.lines().filter(|line| !line.is_empty()).collect();
         assert_eq!(lines.len(), 3, "{text}");
-        std::fs::write(&at, format!("{}\n{}\n{}\n", lines[0], &lines[1][..40], lines[2])).expect("write");
+        std::fs::write(
+            &at,
+            format!("{}\n{}\n{}\n", lines[0], &lines[1][..40], lines[2]),
+        )
+        .expect("write");
         let later = Folder::read(&at).expect("read");
         assert_eq!((later.shards.len(), later.pictures.len()), (1, 1));
         let cell = Place::Cell {
@@ -417,6 +431,9 @@ mod tests {
         noted(&elsewhere);
         let lines = elsewhere.join("pictures").join(FILE);
         std::fs::copy(lines, pictures.join(FILE)).expect("copy");
-        assert_eq!(read(&pictures.join(&name)).expect("known").expect("read"), b"def");
+        assert_eq!(
+            read(&pictures.join(&name)).expect("known").expect("read"),
+            b"def"
+        );
     }
 }

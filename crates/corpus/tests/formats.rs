@@ -454,7 +454,9 @@ fn pictures_stay_in_archives_and_tables_that_can_be_read_in_place() {
         let mut bytes = std::fs::read(&moved).expect("read");
         bytes.extend([0; 512]);
         std::fs::write(&moved, bytes).expect("write");
-        let told = corpus::images::read(image).expect_err("changed").to_string();
+        let told = corpus::images::read(image)
+            .expect_err("changed")
+            .to_string();
         assert!(told.contains("that file was changed since"), "{told}");
     }
 }

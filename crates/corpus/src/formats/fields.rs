@@ -12,7 +12,7 @@ use super::picture_root::PictureRoot;
 use crate::digest;
 use crate::error::{Fault, Reason};
 use crate::images;
-use crate::shards::Located;
+use crate::shards::{self, Located};
 
 /// One row's keys, and where its pictures lie.
 pub(super) struct Fields<'a> {
@@ -195,7 +195,7 @@ impl Fields<'_> {
             .root
             .path
             .join(named.strip_prefix("file://").unwrap_or(&named));
-        if !self.check_images || path.is_file() {
+        if !self.check_images || shards::is_there(&path) {
             return Ok(path);
         }
         if path.is_dir() {

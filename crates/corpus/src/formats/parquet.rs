@@ -40,7 +40,9 @@ pub(super) fn open(paths: Vec<PathBuf>, root: PathBuf) -> Result<Source, Error> 
     });
     let mut line = 0;
     let mut ended = false;
-    let first = first.zip(first_path).map(|(rows, path)| located(path, rows));
+    let first = first
+        .zip(first_path)
+        .map(|(rows, path)| located(path, rows));
     let objects = first
         .into_iter()
         .flatten()

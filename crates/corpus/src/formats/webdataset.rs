@@ -165,13 +165,15 @@ impl Record {
                 let bytes = take(MAX_BYTES)?;
                 let column = "images".to_owned();
                 let count = bytes.len() as u64;
-                let located = shard.filter(|_| count <= MAX_BYTES).map(|(path, start)| Located {
-                    shard: path.to_owned(),
-                    place: Place::Bytes {
-                        start,
-                        bytes: count,
-                    },
-                });
+                let located = shard
+                    .filter(|_| count <= MAX_BYTES)
+                    .map(|(path, start)| Located {
+                        shard: path.to_owned(),
+                        place: Place::Bytes {
+                            start,
+                            bytes: count,
+                        },
+                    });
                 self.pictures.push(Embedded {
                     column,
                     bytes,

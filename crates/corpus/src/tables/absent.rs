@@ -39,12 +39,6 @@ impl Iterator for Rows {
 }
 
 /// Always an error that says how a build that reads tables is made.
-pub fn picture(
-    path: &Path,
-    _: File,
-    _: u64,
-    _: &str,
-    _: u64,
-) -> Result<Option<Vec<u8>>, Error> {
+pub fn picture(path: &Path, _: File, _: u64, _: &str, _: u64) -> Result<Option<Vec<u8>>, Error> {
     Err(Error::file(path, TABLES))
 }

@@ -177,7 +177,9 @@ pub fn picture(
             return Ok(None);
         };
         let found = pictures(batch.column(0), 0).unwrap_or_default();
-        let found = found.into_iter().nth(usize::try_from(nth).unwrap_or(usize::MAX));
+        let found = found
+            .into_iter()
+            .nth(usize::try_from(nth).unwrap_or(usize::MAX));
         Ok(found.and_then(|(bytes, _)| bytes))
     };
     guarded(path, read)?

@@ -218,6 +218,6 @@ impl trainings::Graph for Stages {
 }
 
 #[cfg(test)]
-mod memory_tests;
+mod data_tests;
 #[cfg(test)]
 mod tests;

@@ -256,20 +256,21 @@ impl Stage for Synthesize {
             jsonl::write(&folder.join(TRIPLETS), Vec::<Triplet>::new().iter())?;
             return Ok(Counts::default());
         }
-        let pairs: Vec<Pair> = read(&site.of(&self.pairs, PAIRS))?;
+        let path = site.of(&self.pairs, PAIRS);
         if let Some(training) = &self.training {
             // What cannot be trained on would be written for in vain.
-            let samples = caption_samples(&pairs, &self.prompts.synthesizer.caption_request);
-            audit_captions(
-                site,
-                &SampleSet::new(samples),
-                &self.base,
-                training,
-                self.max_bad,
-            )?;
+            let request = &self.prompts.synthesizer.caption_request;
+            let samples = SampleSet::of_captions(Stored::open(&path)?, request)?;
+            audit_captions(site, &samples, &self.base, training, self.max_bad)?;
         }
+        if let Some(making) = self.making.as_ref().filter(|making| !making.asks()) {
+            return cut(site, making, rows(&path)?);
+        }
+        let pairs: Vec<Pair> = read(&path)?;
         if let Some(making) = &self.making {
-            return leave(site, pairs.len(), &making.run(site, &pairs)?);
+            let mut left = Left::begin(site)?;
+            left.add(&making.run(site, &pairs)?)?;
+            return left.end();
         }
         let (opened, processor, author);
         let mut answerer = if let Some(place) = &self.endpoint {
