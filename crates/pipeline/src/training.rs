@@ -91,7 +91,9 @@ pub fn train(site: &Site<'_>, task: &Task<'_>) -> Result<Trained> {
                 data,
                 sharding,
             };
-            Trainer::together(model.as_ref(), &source, &config, ranks)?
+            let mut trainer = Trainer::together(model.as_ref(), &source, &config, ranks)?;
+            trainer.balance_by(lengths.of_samples)?;
+            trainer
         }
     };
     trainer.measure_rate()?;

@@ -16,10 +16,8 @@ use run::recipe::{Recipe, Surroundings};
 use run::{Layout, Stop};
 use torch::{Device, Kind};
 
-use super::Stages;
-use super::{filter, mix, pairs, synthesize};
+use super::{Stages, filter, mix, pairs, synthesize};
 use crate::engine::Engine;
-use crate::generation::Generation;
 use crate::pictures::PictureStore;
 use crate::records::read;
 use crate::sample_set::SampleSet;
@@ -71,17 +69,7 @@ fn run_stages(folder: &Path, recipe: &str, names: &[&str], run: &Path) {
     let graph = stages.graph();
     let place = |node: &run::Node| (node.name.clone(), graph.stage_folder(run, node));
     let places = graph.nodes().iter().map(place).collect();
-    let engine = Engine {
-        device: Device::Cpu,
-        dtype: Kind::Float,
-        threads: 1,
-        memory: None,
-        generation: Generation::default(),
-        processing: processor::Options::default(),
-        extra_bos: None,
-        base: None,
-        endpoints: crate::endpoints::Endpoints::default(),
-    };
+    let engine = Engine::on(Device::Cpu, Kind::Float);
     let (stop, store) = (AtomicBool::new(false), PictureStore::of(run));
     let digests = RefCell::new(Digests::default());
     for (stage, node) in stages.all().zip(graph.nodes()) {
@@ -93,6 +81,7 @@ fn run_stages(folder: &Path, recipe: &str, names: &[&str], run: &Path) {
         std::fs::create_dir_all(&own).expect("folder");
         let site = Site {
             folder: &own,
+            whole: &own,
             run,
             layout: Layout::Run,
             places: &places,
