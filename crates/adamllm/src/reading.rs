@@ -24,6 +24,7 @@ impl Reading {
             columns: self.columns.iter().cloned().collect(),
             check_images,
             unpack: None,
+            in_place: false,
         }
     }
 }

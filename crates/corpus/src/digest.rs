@@ -11,6 +11,29 @@ pub fn bytes(data: &[u8]) -> String {
     hex(&Sha256::digest(data))
 }
 
+/// The SHA-256 of pieces one after the other, for what does not fit into memory.
+///
+/// ```
+/// let mut digest = corpus::digest::Growing::default();
+/// digest.add("a");
+/// digest.add("bc");
+/// assert_eq!(digest.finish(), corpus::digest::bytes(b"abc"));
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Growing(Sha256);
+
+impl Growing {
+    /// The next piece.
+    pub fn add(&mut self, piece: impl AsRef<[u8]>) {
+        self.0.update(piece.as_ref());
+    }
+
+    /// The digest of all pieces, in hexadecimal.
+    pub fn finish(self) -> String {
+        hex(&self.0.finalize())
+    }
+}
+
 /// The first 128 bits of the SHA-256 of bytes, to remember that they were seen without keeping them.
 pub fn short(data: impl AsRef<[u8]>) -> u128 {
     let digest = Sha256::digest(data.as_ref());

@@ -11,8 +11,10 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use crate::Error;
+use crate::digest::Growing;
 use crate::model_place::ModelPlace;
 use crate::sealed::{read_sealed, write_sealed};
+use crate::shards;
 use crate::stamp::{Stamp, now};
 
 /// Files beside a model that tell people of it.
@@ -131,8 +133,29 @@ impl Digests {
 
 /// One digest of named digests.
 pub fn together<N: AsRef<str>>(named: impl Iterator<Item = (N, String)>) -> String {
-    let lines = named.map(|(name, digest)| format!("{digest}  {}\n", name.as_ref()));
-    crate::digest::bytes(lines.collect::<String>().as_bytes())
+    let mut all = Together::default();
+    for (name, digest) in named {
+        all.add(name.as_ref(), &digest);
+    }
+    all.finish()
+}
+
+/// As [`together`], of digests that come one by one.
+#[derive(Clone, Debug, Default)]
+pub struct Together(Growing);
+
+impl Together {
+    /// The next one.
+    pub fn add(&mut self, name: &str, digest: &str) {
+        for piece in [digest, "  ", name, "\n"] {
+            self.0.add(piece);
+        }
+    }
+
+    /// The digest of all.
+    pub fn finish(self) -> String {
+        self.0.finish()
+    }
 }
 
 struct Found {
@@ -153,7 +176,19 @@ fn find_at(
     now: i64,
 ) -> Result<Found, Error> {
     let full = std::path::absolute(path).map_err(Error::reading(path))?;
-    let before = Stamp::of(path).map_err(Error::reading(path))?;
+    let before = match Stamp::of(path) {
+        Ok(stamp) => stamp,
+        Err(error) => {
+            // A picture may lie inside of a data file.
+            let inside = shards::digest_of(path);
+            let digest = inside.ok_or_else(|| Error::reading(path)(error))?;
+            return Ok(Found {
+                path: full,
+                digest,
+                stamp: None,
+            });
+        }
+    };
     if let Some((stamp, digest)) = known.get(&full)
         && *stamp == before
     {

@@ -1,7 +1,8 @@
 //! JSONL: one record a line. Reading names the line that is wrong; writing is atomic or durable line by line.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{BufWriter, Write};
+use std::io::{BufRead, BufReader, BufWriter, Write};
+use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -14,17 +15,15 @@ use crate::error::{Fault, made_id};
 ///
 /// A byte order mark and blank lines are no rows.
 pub fn read_lenient<T: DeserializeOwned>(path: &Path) -> Result<(Vec<T>, Vec<BadRow>), Error> {
-    let bytes = fs::read(path).map_err(Error::reading(path))?;
+    let file = File::open(path).map_err(Error::reading(path))?;
+    let mut lines = Lines::new(BufReader::new(file));
     let (mut rows, mut bad) = (Vec::new(), Vec::new());
-    for (row, (line, text)) in lines(&bytes).enumerate() {
-        let parsed = std::str::from_utf8(text)
-            .map_err(Fault::utf8)
-            .and_then(|text| serde_json::from_str(text).map_err(|e| Fault::json(&e)));
-        match parsed {
+    while let Some(line) = lines.next_line().map_err(Error::reading(path))? {
+        match parsed(line.text) {
             Ok(record) => rows.push(record),
             Err(Fault { reason, detail }) => bad.push(BadRow {
-                line,
-                id: made_id(path, row),
+                line: line.number,
+                id: made_id(path, rows.len() + bad.len()),
                 reason,
                 detail,
             }),
@@ -35,30 +34,120 @@ pub fn read_lenient<T: DeserializeOwned>(path: &Path) -> Result<(Vec<T>, Vec<Bad
 
 /// Reads all lines; the first bad one is the error.
 pub fn read<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, Error> {
-    let (rows, bad) = read_lenient(path)?;
-    match bad.into_iter().next() {
-        None => Ok(rows),
-        Some(bad) => {
-            let kind = std::any::type_name::<T>()
-                .rsplit("::")
-                .next()
-                .unwrap_or("record")
-                .to_lowercase();
-            let problem = format!("{}; expected one JSON object ({kind}) a line", bad.detail);
-            Err(Error::line(path, bad.line, problem))
-        }
+    rows(path)?.collect()
+}
+
+/// The record of a line.
+pub(crate) fn parsed<T: DeserializeOwned>(line: &[u8]) -> Result<T, Fault> {
+    let text = std::str::from_utf8(line).map_err(Fault::utf8)?;
+    serde_json::from_str(text).map_err(|e| Fault::json(&e))
+}
+
+/// The error of a line that is no record of this kind.
+pub(crate) fn no_record<T>(path: &Path, line: usize, fault: &Fault) -> Error {
+    let name = std::any::type_name::<T>().rsplit("::").next();
+    let kind = name.unwrap_or("record").to_lowercase();
+    let problem = format!("{}; expected one JSON object ({kind}) a line", fault.detail);
+    Error::line(path, line, problem)
+}
+
+/// As [`read`], one by one, so that memory does not grow with the file. After an error there are none.
+pub fn rows<T: DeserializeOwned>(path: &Path) -> Result<Rows<T>, Error> {
+    let file = File::open(path).map_err(Error::reading(path))?;
+    Ok(Rows {
+        path: path.to_owned(),
+        lines: Lines::new(BufReader::new(file)),
+        kind: PhantomData,
+    })
+}
+
+/// The records of a file, front to back; see [`rows`].
+#[derive(Debug)]
+pub struct Rows<T> {
+    path: PathBuf,
+    lines: Lines<BufReader<File>>,
+    kind: PhantomData<fn() -> T>,
+}
+
+impl<T: DeserializeOwned> Iterator for Rows<T> {
+    type Item = Result<T, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let path = &self.path;
+        let row = match self.lines.next_line() {
+            Ok(found) => found?,
+            Err(error) => return Some(Err(Error::reading(path)(error))),
+        };
+        let row = parsed(row.text).map_err(|fault| no_record::<T>(path, row.number, &fault));
+        self.lines.ended |= row.is_err();
+        Some(row)
     }
 }
 
-/// The lines that are not blank, with their numbers from 1 and without a byte order mark.
-pub(crate) fn lines(bytes: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let lines = bytes
-        .split(|&b| b == b'\n')
-        .enumerate()
-        .map(|(at, line)| (at + 1, line));
-    lines.filter(|(_, line)| !line.iter().all(u8::is_ascii_whitespace))
+/// Lines of an input that are not blank, without a byte order mark.
+#[derive(Debug)]
+pub(crate) struct Lines<R> {
+    input: R,
+    text: Vec<u8>,
+    number: usize,
+    /// Bytes of the lines so far.
+    at: u64,
+    ended: bool,
 }
+
+/// A line with its number from 1, and where it starts.
+pub(crate) struct Line<'a> {
+    pub(crate) number: usize,
+    pub(crate) start: u64,
+    pub(crate) text: &'a [u8],
+}
+
+impl<R: BufRead> Lines<R> {
+    pub(crate) fn new(input: R) -> Self {
+        Self {
+            input,
+            text: Vec::new(),
+            number: 0,
+            at: 0,
+            ended: false,
+        }
+    }
+
+    /// The next one. After an error there are none.
+    pub(crate) fn next_line(&mut self) -> std::io::Result<Option<Line<'_>>> {
+        while !self.ended {
+            self.text.clear();
+            let read = self.input.read_until(b'\n', &mut self.text);
+            self.ended = !matches!(read, Ok(1..));
+            let bytes = read? as u64;
+            self.number += 1;
+            let start = self.at;
+            self.at += bytes;
+            let mark = if self.number == 1 && self.text.starts_with(MARK) {
+                MARK.len()
+            } else {
+                0
+            };
+            if !self.text[mark..].iter().all(u8::is_ascii_whitespace) {
+                let text = &self.text[mark..];
+                return Ok(Some(Line {
+                    number: self.number,
+                    start: start + mark as u64,
+                    text: text.strip_suffix(b"\n").unwrap_or(text),
+                }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Bytes that were read.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.at
+    }
+}
+
+/// The byte order mark.
+const MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Writes all rows aside in the same folder, waits for the disk, then renames the file into place.
 ///
@@ -84,6 +173,27 @@ fn write_aside(
     let mut aside = Aside::create(path)?;
     put_rows(&mut aside.out)?;
     aside.commit()
+}
+
+/// As [`write()`], of rows that come one by one.
+#[derive(Debug)]
+pub struct Writer(Aside);
+
+impl Writer {
+    /// Begins a file, which takes its place when it is [committed](Writer::commit); dropped before, it is removed.
+    pub fn create(path: &Path) -> Result<Self, Error> {
+        Ok(Self(Aside::create(path)?))
+    }
+
+    /// Adds a row.
+    pub fn write<T: Serialize>(&mut self, row: &T) -> Result<(), Error> {
+        put(&mut self.0.out, row, &self.0.path)
+    }
+
+    /// Waits for the disk, then renames the file into place.
+    pub fn commit(self) -> Result<(), Error> {
+        self.0.commit()
+    }
 }
 
 /// A file that is written beside its place and takes it when it is whole; dropped before, it is removed.

@@ -1,8 +1,7 @@
 //! Seeded splits that never cut a group: all pictures of one patient, study or recipe lie on one side.
 
-use std::collections::HashMap;
-
 use crate::Pair;
+use crate::names::Names;
 use crate::seed::hash;
 
 /// Splits pairs into those to train on and those held out, both in the order given.
@@ -36,35 +35,88 @@ pub fn split(pairs: &[Pair], fraction: f64, seed: u64) -> (Vec<Pair>, Vec<Pair>)
 
 /// Whether each row is held out, by the rows' groups; see [`split`].
 pub fn held_out_rows(groups: &[&str], fraction: f64, seed: u64) -> Vec<bool> {
-    let mut sizes: HashMap<&str, usize> = HashMap::new();
+    let mut all = Groups::default();
     for group in groups {
-        *sizes.entry(group).or_default() += 1;
+        all.add(group);
     }
-    // Not a number counts as nothing held out.
-    if sizes.len() < 2 || fraction.is_nan() || fraction <= 0.0 {
-        return vec![false; groups.len()];
-    }
-    // A seed of its own, so that the choice has nothing to do with other draws for the same ids.
-    let seed = hash(seed, "held out");
-    let mut order: Vec<(&str, usize)> = sizes.into_iter().collect();
-    order.sort_by_key(|&(group, _)| (hash(seed, group), group));
-    let target = fraction.min(1.0) * groups.len() as f64;
-    let mut held: Vec<(&str, usize)> = Vec::new();
-    let mut count = 0;
-    for &(group, size) in &order {
-        let nearer = ((count + size) as f64 - target).abs() < (count as f64 - target).abs();
-        if nearer {
-            held.push((group, size));
-            count += size;
+    all.held_out(fraction, seed)
+}
+
+/// The groups of rows that come one by one; of a row four bytes are kept, and the name of each group once.
+///
+/// ```
+/// let mut groups = corpus::splits::Groups::default();
+/// for group in ["a", "b", "a", "c"] {
+///     groups.add(group);
+/// }
+/// let held = groups.held_out(0.5, 7);
+/// assert!(held[0] == held[2] && held.contains(&true) && held.contains(&false));
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Groups {
+    names: Names,
+    /// Rows by the number of their group.
+    sizes: Vec<u32>,
+    /// The number of each row's group.
+    rows: Vec<u32>,
+}
+
+impl Groups {
+    /// The group of the next row.
+    pub fn add(&mut self, group: &str) {
+        let (number, is_new) = self.names.add(group);
+        if is_new {
+            self.sizes.push(0);
         }
+        self.sizes[number] += 1;
+        self.rows.push(number as u32);
     }
-    if held.is_empty() {
-        held.extend(order.iter().copied().min_by_key(|&(_, size)| size));
-    } else if held.len() == order.len() {
-        held.pop();
+
+    /// How many rows there are.
+    pub fn num_rows(&self) -> usize {
+        self.rows.len()
     }
-    let held: std::collections::HashSet<&str> = held.into_iter().map(|(group, _)| group).collect();
-    groups.iter().map(|group| held.contains(group)).collect()
+
+    /// Whether each row is held out; see [`split`].
+    pub fn held_out(&self, fraction: f64, seed: u64) -> Vec<bool> {
+        // Not a number counts as nothing held out.
+        if self.names.len() < 2 || fraction.is_nan() || fraction <= 0.0 {
+            return vec![false; self.rows.len()];
+        }
+        // A seed of its own, so that the choice has nothing to do with other draws for the same ids.
+        let seed = hash(seed, "held out");
+        let keyed = |number| (hash(seed, self.names.get(number)), number);
+        let mut order: Vec<(u64, usize)> = (0..self.names.len()).map(keyed).collect();
+        order.sort_unstable_by(|a, b| {
+            let names = || self.names.get(a.1).cmp(self.names.get(b.1));
+            a.0.cmp(&b.0).then_with(names)
+        });
+        let size = |number: usize| self.sizes[number] as usize;
+        let target = fraction.min(1.0) * self.rows.len() as f64;
+        let mut is_held = vec![false; self.names.len()];
+        let (mut count, mut last) = (0, None);
+        let mut num_held = 0;
+        for &(_, group) in &order {
+            let with = count + size(group);
+            if (with as f64 - target).abs() < (count as f64 - target).abs() {
+                is_held[group] = true;
+                (count, last) = (with, Some(group));
+                num_held += 1;
+            }
+        }
+        match last {
+            None => {
+                let smallest = order.iter().min_by_key(|&&(_, group)| size(group));
+                if let Some(&(_, group)) = smallest {
+                    is_held[group] = true;
+                }
+            }
+            Some(last) if num_held == order.len() => is_held[last] = false,
+            Some(_) => {}
+        }
+        let held = |&group: &u32| is_held[group as usize];
+        self.rows.iter().map(held).collect()
+    }
 }
 
 #[cfg(test)]

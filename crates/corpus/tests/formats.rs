@@ -5,6 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
+use corpus::digests::Digests;
 use corpus::formats::{Format, Options, Reader, Writer, read_pairs, read_samples};
 use corpus::{Pair, digest};
 use serde_json::{Value, json};
@@ -401,4 +402,61 @@ fn pictures_inside_need_a_place() {
         error.to_string().contains("adamllm convert --to jsonl"),
         "{error}"
     );
+}
+
+#[test]
+fn pictures_stay_in_archives_and_tables_that_can_be_read_in_place() {
+    let theirs = [("image", "photo"), ("caption", "title")];
+    for (name, columns) in [
+        ("ours/pairs.tar", &[][..]),
+        ("theirs/shard.tar", &[][..]),
+        ("ours/pairs.parquet", &[][..]),
+        ("theirs/datasets.parquet", &theirs[..]),
+    ] {
+        let [data, unpacked, inside] = [0; 3].map(|_| tempfile::tempdir().expect("folder"));
+        let shard = data.path().join(name.rsplit('/').next().expect("a name"));
+        std::fs::copy(golden(name), &shard).expect("copy");
+        let in_place = Options {
+            in_place: true,
+            ..options(inside.path(), columns)
+        };
+        let read = |options: &Options| read_pairs(&shard, options).expect(name).rows;
+        let files = read(&options(unpacked.path(), columns));
+        let found = read(&in_place);
+        assert_eq!(found.len(), files.len());
+        let images = |pairs: &[Pair]| -> Vec<PathBuf> {
+            pairs.iter().flat_map(|pair| pair.images.clone()).collect()
+        };
+        assert!(!images(&found).is_empty(), "{name}");
+        for (image, file) in images(&found).iter().zip(images(&files)) {
+            assert_eq!(image.file_name(), file.file_name(), "{name}");
+            assert!(!image.exists() && corpus::shards::is_there(image));
+            let content = std::fs::read(&file).expect("unpacked");
+            assert_eq!(corpus::images::read(image).expect(name), content);
+            let told = Digests::default().file(image).expect("known");
+            assert_eq!(told, digest_of(&file));
+        }
+        let noted = || std::fs::read(inside.path().join(corpus::shards::FILE)).expect("noted");
+        let before = noted();
+        read(&in_place);
+        assert_eq!(noted(), before, "nothing is noted twice");
+        let names = std::fs::read_dir(inside.path()).expect("folder").count();
+        assert_eq!(names, 1, "nothing is unpacked");
+
+        // What was changed is not read, and what was moved is found again.
+        let image = &images(&found)[0];
+        let moved = data.path().join("moved");
+        std::fs::rename(&shard, &moved).expect("move");
+        assert!(corpus::images::read(image).is_err());
+        let rows = read_pairs(&moved, &in_place).expect("the same").rows;
+        assert_eq!(&images(&rows)[0], image);
+        assert!(corpus::images::read(image).is_ok());
+        let mut bytes = std::fs::read(&moved).expect("read");
+        bytes.extend([0; 512]);
+        std::fs::write(&moved, bytes).expect("write");
+        let told = corpus::images::read(image)
+            .expect_err("changed")
+            .to_string();
+        assert!(told.contains("that file was changed since"), "{told}");
+    }
 }

@@ -44,12 +44,6 @@ pub fn refuse_many(
     Ok(())
 }
 
-/// A sentence if a file's pictures are named from above its folder.
-pub fn about_pictures<T>(path: &Path, loaded: &Loaded<T>) -> Option<String> {
-    let above = loaded.root_above.as_ref()?;
-    Some(format!("`{}`: {above}", path.display()))
-}
-
 /// Tells what a stage left out of `all` records, and where each is named.
 pub fn tell_left_out(
     report: Reporter<'_>,
@@ -68,9 +62,19 @@ pub fn tell_left_out(
     }
 }
 
-/// Moves records with a picture that cannot be decoded to the rejects (`broken-image`). Decodes on all cores. A picture
-/// that takes too long is an error: whether it is left out must not depend on the machine.
-pub fn reject_broken<T: Pictured + Sync>(loaded: &mut Loaded<T>) -> Result<()> {
+/// Moves records with a picture that cannot be decoded to the rejects (`broken-image`).
+pub fn reject_broken<T: Pictured + Sync + Send>(loaded: &mut Loaded<T>) -> Result<()> {
+    let rows = std::mem::take(&mut loaded.rows);
+    loaded.rows = without_broken(rows, &mut loaded.rejected)?;
+    Ok(())
+}
+
+/// The records whose pictures can be decoded; the others become rejects. Decodes on all cores. A picture that takes too long is an
+/// error: whether it is left out must not depend on the machine.
+pub fn without_broken<T: Pictured + Sync + Send>(
+    rows: Vec<T>,
+    rejected: &mut Vec<Rejected>,
+) -> Result<Vec<T>> {
     let problem = |row: &T| {
         let mut decoded = row
             .images()
@@ -78,16 +82,16 @@ pub fn reject_broken<T: Pictured + Sync>(loaded: &mut Loaded<T>) -> Result<()> {
             .map(|image| corpus::images::decode(image).map(drop));
         Ok(problem_of(row.id(), decoded.try_for_each(|x| x))?.err())
     };
-    let problems = loaded.rows.par_iter().map(problem);
+    let problems = rows.par_iter().map(problem);
     let problems: Vec<Option<String>> = problems.collect::<Result<_>>()?;
-    let rows = std::mem::take(&mut loaded.rows);
+    let mut sound = Vec::with_capacity(rows.len());
     for (row, problem) in rows.into_iter().zip(problems) {
         match problem {
-            None => loaded.rows.push(row),
-            Some(detail) => loaded.rejected.push(broken(row.id(), detail)),
+            None => sound.push(row),
+            Some(detail) => rejected.push(broken(row.id(), detail)),
         }
     }
-    Ok(())
+    Ok(sound)
 }
 
 /// What is wrong with a record's pictures in words; that one takes too long is an error.

@@ -165,7 +165,11 @@ fn requests_of<'b>(spec: &Spec, all: &'b [Item]) -> (Vec<&'b Item>, Vec<Request>
                 detail,
             });
         };
-        if let Some(missing) = item.images.iter().find(|image| !image.is_file()) {
+        if let Some(missing) = item
+            .images
+            .iter()
+            .find(|image| !corpus::shards::is_there(image))
+        {
             let detail = format!("no picture `{}`", missing.display());
             reject(Reason::NoPicture.as_str(), detail);
             continue;

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use corpus::{Pair, Sample, jsonl};
+use corpus::{Pair, jsonl};
 use run::recipe::training::PASSING;
 use run::recipe::{DEMO, Recipe, StageData};
 use serde_json::Value;
 
 use crate::error::{Error, Result};
+use crate::sample_set::SampleSet;
 use crate::stage::{Link, Site};
 use crate::stages::pairs::Pairs;
 use crate::trained::Trained;
@@ -187,7 +188,7 @@ pub fn write(
     site: &Site<'_>,
     card: &Card,
     model: &Path,
-    samples: &[Sample],
+    samples: &SampleSet,
     trained: &Trained,
 ) -> Result<()> {
     for (name, text) in [
@@ -248,14 +249,14 @@ fn model_card(stage: &str, card: &Card, trained: &Trained) -> Result<String> {
 fn data_card(
     site: &Site<'_>,
     card: &Card,
-    samples: &[Sample],
+    samples: &SampleSet,
     trained: &Trained,
 ) -> Result<String> {
     let mut out = String::from("# Data card\n\n");
-    let turns: usize = samples
-        .iter()
-        .map(|s| s.turns.iter().filter(|t| t.learn).count())
-        .sum();
+    let mut turns = 0;
+    for sample in samples.iter() {
+        turns += sample?.turns.iter().filter(|t| t.learn).count();
+    }
     let _ = writeln!(
         out,
         "{} training samples with {turns} learned turns; {} of them were drawn.\n",
@@ -291,9 +292,9 @@ fn data_card(
         } => (name, pairs, tasks, general),
     };
     let _ = writeln!(out, "Image-caption pairs of `{name}`, with {tasks}.\n");
-    let pairs: Vec<Pair> = jsonl::read(&site.of(pairs, crate::stages::pairs::PAIRS))?;
     let mut sources: BTreeMap<(String, String), usize> = BTreeMap::new();
-    for pair in &pairs {
+    for pair in jsonl::rows::<Pair>(&site.of(pairs, crate::stages::pairs::PAIRS))? {
+        let pair = pair?;
         let licence = ["licence", "license"]
             .iter()
             .find_map(|key| pair.meta.get(*key));
@@ -302,10 +303,7 @@ fn data_card(
             Some(Value::String(text)) => text.clone(),
             Some(other) => other.to_string(),
         };
-        let source = pair
-            .source
-            .clone()
-            .unwrap_or_else(|| "not stated".to_owned());
+        let source = pair.source.unwrap_or_else(|| "not stated".to_owned());
         *sources.entry((source, licence)).or_default() += 1;
     }
     out += "| source | licence | pairs |\n|---|---|---:|\n";

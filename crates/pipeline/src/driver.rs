@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use corpus::ModelPlace;
 use corpus::digests::Digests;
-use corpus::{ModelPlace, Pair};
 use model::checkpoint::Checkpoint;
 use run::events::{All, EventFile, Listener, Reporter, What};
 use run::graph::Wish;
@@ -19,6 +19,7 @@ use crate::blank;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::memory::out_of_memory;
+use crate::pair_set::PairSet;
 use crate::pictures::PictureStore;
 use crate::reader::{ModelRead, Reader};
 use crate::stage::{AnyStage, Site};
@@ -246,15 +247,15 @@ impl<'a> Driver<'a> {
     }
 
     /// The pairs that can be used; none where the run has no stage of pairs.
-    pub(crate) fn pairs(&self) -> Result<Vec<Pair>> {
+    pub(crate) fn pairs(&self) -> Result<Option<PairSet<'_>>> {
         let Some(pairs) = &self.stages.pairs else {
-            return Ok(Vec::new());
+            return Ok(None);
         };
         let store = PictureStore::of(self.run);
         let mut digests = self.digests.borrow_mut();
         let reads = pairs.contents(Reader::of_contents(&store, &mut digests))?;
         let report = Reporter::new("", self.listener);
-        Ok(pairs.usable(report, &reads, self.run, None)?.pairs)
+        Ok(Some(pairs.usable(report, &reads, self.run, None)?))
     }
 
     /// What a stage reads from outside of the stages.

@@ -8,7 +8,9 @@ use std::collections::BTreeMap;
 use run::plan::Cost;
 use run::recipe::Training;
 
-pub use self::measured::{ANSWER, Measured, Probe, SAMPLES, Sizes, caption_samples};
+pub use self::measured::{
+    ANSWER, FewPairs, Measured, Probe, SAMPLES, Sizes, caption_sample, caption_samples,
+};
 pub use self::prompts::{Asked, Prompts, SHARE};
 use crate::settings;
 
@@ -43,9 +45,9 @@ impl Estimate<'_> {
 
     /// A training of the general model on so many samples.
     pub fn training_of(&self, samples: usize, training: &Training) -> Cost {
-        let ids: Vec<String> = (0..samples).map(|i| i.to_string()).collect();
         let config = settings::config(training);
-        let plan = train::Plan::new(ids.iter().map(String::as_str), &config);
+        // Whatever they are called, as many are drawn.
+        let plan = train::Plan::new(std::iter::repeat_n("", samples), &config);
         let drawn = plan.num_drawn();
         let sizes = &self.measured.sizes;
         let kept = if training.save_steps > 0 {

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use corpus::Pair;
 use run::Span;
 use run::graph::Wish;
 use run::plan::{Cost, Forecast};
@@ -11,6 +10,7 @@ use run::recipe::Recipe;
 use crate::driver::{Driver, Identified};
 use crate::error::Result;
 use crate::estimate::{Estimate, Measured, Prompts, Sizes};
+use crate::pair_set::PairSet;
 use crate::preflight;
 use crate::settings;
 use crate::sources::Sources;
@@ -36,9 +36,7 @@ pub fn look(driver: &Driver<'_>, span: &Span) -> Result<Option<Forecast>> {
         return Ok(None);
     }
     let pairs = driver.pairs()?;
-    let split = driver.stages.pairs.as_ref().map(|of| of.split(&pairs));
-    let (training, held_out) = split.unwrap_or_default();
-    let Some(prompts) = prompts(driver, &stages, &training)? else {
+    let Some(prompts) = prompts(driver, &stages, pairs.as_ref())? else {
         return Ok(None);
     };
     let sources = Sources::of(driver.recipe, driver.run, None)?;
@@ -58,8 +56,8 @@ pub fn look(driver: &Driver<'_>, span: &Span) -> Result<Option<Forecast>> {
         sizes,
     };
     let mut estimate = Estimate {
-        training: training.len(),
-        held_out: held_out.len(),
+        training: pairs.as_ref().map_or(0, PairSet::num_training),
+        held_out: pairs.as_ref().map_or(0, PairSet::num_held_out),
         measured: &measured,
         prompts: Some(&prompts),
         before: BTreeMap::new(),
@@ -90,7 +88,7 @@ pub(crate) fn of<'a>(
 pub(crate) fn prompts(
     driver: &Driver<'_>,
     stages: &[Identified<'_>],
-    pairs: &[Pair],
+    pairs: Option<&PairSet<'_>>,
 ) -> Result<Option<Prompts>> {
     if driver.recipe.endpoint_places().next().is_none() {
         return Ok(None);
@@ -98,7 +96,14 @@ pub(crate) fn prompts(
     let sources = Sources::of(driver.recipe, driver.run, None)?;
     // Without a tokenizer bytes are counted, and the plan says so.
     let processor = driver.engine.processor(&sources.base).ok();
-    let mut prompts = Prompts::new(driver.recipe, pairs, processor);
+    let few = match pairs {
+        Some(pairs) => {
+            let places = Prompts::drawn(driver.recipe, pairs.num_training());
+            pairs.some_of_training(&places)?
+        }
+        None => Vec::new(),
+    };
+    let mut prompts = Prompts::new(driver.recipe, few, processor);
     for stage in stages {
         let (name, Some(basis)) = (stage.node.name.as_str(), &stage.basis) else {
             continue;

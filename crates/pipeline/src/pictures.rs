@@ -1,7 +1,7 @@
 //! Pictures by content: a run's records name `pictures/<digest>.<ending>` in the run folder, a link to where the picture
 //! lies on this machine. A run that was moved, or whose data were, lays its links anew at its next start.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -15,6 +15,10 @@ use crate::records::{Pictured, joined};
 pub struct PictureStore {
     folder: PathBuf,
 }
+
+/// Places that have their link, of rows that come part by part.
+#[derive(Debug, Default)]
+pub struct Laid(HashSet<u128>);
 
 /// Digits of a digest in a name.
 const DIGITS: usize = 32;
@@ -42,7 +46,7 @@ impl PictureStore {
         images.sort();
         images.dedup();
         // One that is not there is a reject of the stage that reads it; when it comes, the digest changes.
-        images.retain(|image| image.is_file());
+        images.retain(|image| corpus::shards::is_there(image));
         let found = digests.files(&images)?;
         Ok(images.into_iter().zip(found).collect())
     }
@@ -51,8 +55,20 @@ impl PictureStore {
     ///
     /// Gives [`Error::Corpus`] and [`Error::Io`].
     pub fn take_in<T: Pictured>(&self, rows: &mut [T], digests: &mut Digests) -> Result<()> {
+        self.take_in_part(rows, digests, &mut Laid::default())
+    }
+
+    /// As [`PictureStore::take_in`], of rows that come part by part.
+    ///
+    /// Gives [`Error::Corpus`] and [`Error::Io`].
+    pub fn take_in_part<T: Pictured>(
+        &self,
+        rows: &mut [T],
+        digests: &mut Digests,
+        laid: &mut Laid,
+    ) -> Result<()> {
         let known = self.digests(rows, digests)?;
-        self.lay(&known)?;
+        self.lay(&known, laid)?;
         for row in rows {
             for image in row.images_mut() {
                 if let Some(digest) = known.get(image) {
@@ -96,10 +112,10 @@ impl PictureStore {
         })
     }
 
-    /// Makes each picture findable under its name in the store.
+    /// Makes each picture findable under its name in the store, but for those of which an earlier part of the rows had one.
     ///
     /// Gives [`Error::Io`].
-    pub fn lay(&self, pictures: &BTreeMap<PathBuf, String>) -> Result<()> {
+    pub fn lay(&self, pictures: &BTreeMap<PathBuf, String>, laid: &mut Laid) -> Result<()> {
         if pictures.is_empty() {
             return Ok(());
         }
@@ -110,6 +126,12 @@ impl PictureStore {
             places.entry(self.place(image, digest)).or_insert(image);
         }
         for (place, image) in places {
+            if !laid
+                .0
+                .insert(corpus::digest::short(place.as_os_str().as_encoded_bytes()))
+            {
+                continue;
+            }
             // A record of another stage names it by way of that one's folder.
             let image = std::path::absolute(image).map_err(Error::io("find", image))?;
             let image = joined(Path::new("/"), &image);

@@ -11,9 +11,10 @@ use synthesis::{Blank, SeedOptions};
 
 use crate::driver::{Driver, Identified, given_of, without_weights};
 use crate::error::Result;
-use crate::estimate::{self, Estimate, Measured, Probe, Prompts};
+use crate::estimate::{self, Estimate, FewPairs, Measured, Probe, Prompts};
 use crate::forecast;
 use crate::memory::too_little;
+use crate::pair_set::PairSet;
 use crate::preflight;
 use crate::reader::ModelRead;
 use crate::settings;
@@ -27,8 +28,7 @@ use crate::sources::{Sources, Tuning};
 pub fn make(driver: &Driver<'_>, span: &Span, limit: Option<usize>) -> Result<Plan> {
     let stages = driver.identify(span)?;
     let pairs = driver.pairs()?;
-    let split = driver.stages.pairs.as_ref().map(|of| of.split(&pairs));
-    let (training, held_out) = split.unwrap_or_default();
+    let few = FewPairs::of(pairs.as_ref(), driver.engine.generation.group)?;
     let models: Vec<ModelRead> = stages.iter().flat_map(|s| s.models.clone()).collect();
     let missing = without_weights(&models)?;
     let mut missing: Vec<String> = missing
@@ -41,8 +41,8 @@ pub fn make(driver: &Driver<'_>, span: &Span, limit: Option<usize>) -> Result<Pl
         engine: driver.engine,
         base: &sources.base,
         config: &settings::config(&driver.recipe.train),
-        samples: &few_samples(driver, &sources, &pairs)?,
-        pairs: &pairs,
+        samples: &few_samples(driver, &sources, &few.first)?,
+        pairs: &few,
         caption_request: &sources.prompts.synthesizer.caption_request,
         seed: driver.recipe.seed,
     };
@@ -53,10 +53,10 @@ pub fn make(driver: &Driver<'_>, span: &Span, limit: Option<usize>) -> Result<Pl
     } else {
         Measured::default()
     };
-    let prompts = forecast::prompts(driver, &stages, &training)?;
+    let prompts = forecast::prompts(driver, &stages, pairs.as_ref())?;
     let mut estimate = Estimate {
-        training: training.len(),
-        held_out: held_out.len(),
+        training: pairs.as_ref().map_or(0, PairSet::num_training),
+        held_out: pairs.as_ref().map_or(0, PairSet::num_held_out),
         measured: &measured,
         prompts: prompts.as_ref(),
         before: BTreeMap::new(),

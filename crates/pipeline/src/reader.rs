@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use corpus::ModelPlace;
-use corpus::digests::{Digests, together};
-use corpus::formats::Loaded;
+use corpus::digest::Growing;
+use corpus::digests::{Digests, Together};
 use run::Reads;
 use run::recipe::Recipe;
 use run::recipe::training::PASSING;
@@ -14,7 +14,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::error::{Error, Result};
-use crate::pictures::PictureStore;
+use crate::file_rows::Row;
+use crate::pictures::{Laid, PictureStore};
 use crate::records::Pictured;
 
 /// The recipe key of the general model.
@@ -173,22 +174,51 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// Records, by what they say and, apart, by what their pictures show: wherever either lies.
+    /// Records as they come, and those that cannot be used, by what they say and, apart, by what their pictures show: wherever
+    /// either lies.
     ///
-    /// Gives what [`Reader::rows`] gives, and [`Error::Io`] where a picture cannot be named in the run folder.
+    /// Gives what [`Reader::rows`] gives and what `rows` gives, and [`Error::Io`] where a picture cannot be named in the run
+    /// folder.
     pub fn records<T: Pictured + Serialize>(
         &mut self,
         role: &str,
-        loaded: &Loaded<T>,
+        mut rows: impl Iterator<Item = Result<Row<T>>>,
     ) -> Result<()> {
-        let rejected = loaded.rejected.iter().map(|r| (&r.id, &r.reason));
-        let rejected: Vec<_> = rejected.collect();
-        let known = self.rows(role, &loaded.rows, &serde_json::to_value(rejected)?)?;
-        // What the stage writes names its pictures by content.
-        self.store.lay(&known)
+        let (mut identity, mut laid) = (Identity::default(), Laid::default());
+        let mut part = Vec::new();
+        let mut beside = Growing::default();
+        let mut separator = "[";
+        loop {
+            let row = rows.next().transpose()?;
+            let is_last = row.is_none();
+            match row {
+                Some(Ok(row)) => part.push(row),
+                Some(Err(rejected)) => {
+                    beside.add(separator);
+                    beside.add(serde_json::to_vec(&(&rejected.id, &rejected.reason))?);
+                    separator = ",";
+                }
+                None => {}
+            }
+            if part.len() < PART && !is_last {
+                continue;
+            }
+            let known = self.digests(role, &part)?;
+            // What the stage writes names its pictures by content.
+            self.store.lay(&known, &mut laid)?;
+            identity.add(&part, &known)?;
+            part.clear();
+            if is_last {
+                break;
+            }
+        }
+        beside.add(if separator == "[" { "[]" } else { "]" });
+        self.identified(role, identity, &beside.finish());
+        Ok(())
     }
 
-    /// As [`Reader::records`], of rows whose pictures are used where they lie; gives these with their digests.
+    /// As [`Reader::records`], of rows whose pictures are used where they lie; `beside` is what tells them apart beside what
+    /// they say.
     ///
     /// Gives [`Error::Pictures`] and [`Error::Json`].
     pub fn rows<T: Pictured + Serialize>(
@@ -196,35 +226,65 @@ impl<'a> Reader<'a> {
         role: &str,
         rows: &[T],
         beside: &Value,
-    ) -> Result<BTreeMap<PathBuf, String>> {
-        let known = self
-            .store
-            .digests(rows, self.digests)
-            .map_err(|source| Error::Pictures {
-                role: role.to_owned(),
-                source,
-            })?;
-        let (mut texts, mut shown) = (Vec::new(), Vec::new());
-        for row in rows {
-            let mut named = row.clone();
-            for (nth, image) in named.images_mut().iter_mut().enumerate() {
-                let digest = known.get(image).cloned();
-                *image = PathBuf::from(nth.to_string());
-                shown.push((row.id(), digest.unwrap_or_else(|| "not there".to_owned())));
-            }
-            let text = serde_json::to_vec(&named)?;
-            texts.push((row.id(), corpus::digest::bytes(&text)));
-        }
+    ) -> Result<()> {
+        let mut identity = Identity::default();
+        identity.add(rows, &self.digests(role, rows)?)?;
         let beside = corpus::digest::bytes(beside.to_string().as_bytes());
-        let texts = texts.into_iter().chain(std::iter::once(("", beside)));
+        self.identified(role, identity, &beside);
+        Ok(())
+    }
+
+    fn digests<T: Pictured>(
+        &mut self,
+        role: &str,
+        rows: &[T],
+    ) -> Result<BTreeMap<PathBuf, String>> {
+        let known = self.store.digests(rows, self.digests);
+        known.map_err(|source| Error::Pictures {
+            role: role.to_owned(),
+            source,
+        })
+    }
+
+    fn identified(&mut self, role: &str, mut identity: Identity, beside: &str) {
+        identity.texts.add("", beside);
         let contents = &mut self.reads.contents;
-        contents.insert(role.to_owned(), together(texts));
-        contents.insert(format!("pictures of {role}"), together(shown.into_iter()));
-        Ok(known)
+        contents.insert(role.to_owned(), identity.texts.finish());
+        contents.insert(format!("pictures of {role}"), identity.shown.finish());
     }
 
     /// What was read, and the models of it.
     pub fn done(self) -> (Reads, Vec<ModelRead>) {
         (self.reads, self.models)
+    }
+}
+
+/// Records whose pictures are looked at together.
+const PART: usize = 1024;
+
+/// What identifies records: what they say, and what their pictures show.
+#[derive(Default)]
+struct Identity {
+    texts: Together,
+    shown: Together,
+}
+
+impl Identity {
+    fn add<T: Pictured + Serialize>(
+        &mut self,
+        rows: &[T],
+        known: &BTreeMap<PathBuf, String>,
+    ) -> Result<()> {
+        for row in rows {
+            let mut named = row.clone();
+            for (nth, image) in named.images_mut().iter_mut().enumerate() {
+                let digest = known.get(image).map_or("not there", String::as_str);
+                self.shown.add(row.id(), digest);
+                *image = PathBuf::from(nth.to_string());
+            }
+            let text = serde_json::to_vec(&named)?;
+            self.texts.add(row.id(), &corpus::digest::bytes(&text));
+        }
+        Ok(())
     }
 }

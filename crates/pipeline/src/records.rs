@@ -3,6 +3,7 @@
 
 use std::path::{Component, Path, PathBuf};
 
+use corpus::indexed::Indexed;
 use corpus::{Pair, Rejected, Request, Sample, Seed, jsonl};
 use evaluation::tasks::Item;
 use run::REJECTED;
@@ -45,30 +46,130 @@ pub fn write<'a, T: Pictured + Serialize + 'a>(
     path: &Path,
     rows: impl IntoIterator<Item = &'a T>,
 ) -> Result<()> {
-    let folder = path.parent().unwrap_or(Path::new(""));
-    let mut named = Vec::new();
+    let mut out = Writer::create(path)?;
     for row in rows {
-        let mut row = row.clone();
-        for image in row.images_mut() {
-            *image = relative(image, folder)?;
-        }
-        named.push(row);
+        out.write(row.clone())?;
     }
-    Ok(jsonl::write(path, &named)?)
+    out.commit()
+}
+
+/// As [`write()`], of records that come one by one.
+#[derive(Debug)]
+pub struct Writer {
+    out: jsonl::Writer,
+    folder: PathBuf,
+}
+
+impl Writer {
+    /// Begins a file, which takes its place when it is [committed](Writer::commit).
+    ///
+    /// Gives [`Error::Corpus`].
+    pub fn create(path: &Path) -> Result<Self> {
+        Ok(Self {
+            out: jsonl::Writer::create(path)?,
+            folder: path.parent().unwrap_or(Path::new("")).to_owned(),
+        })
+    }
+
+    /// Adds a record.
+    ///
+    /// Gives [`Error::NotFull`] and [`Error::Corpus`].
+    pub fn write<T: Pictured + Serialize>(&mut self, mut row: T) -> Result<()> {
+        for image in row.images_mut() {
+            *image = relative(image, &self.folder)?;
+        }
+        Ok(self.out.write(&row)?)
+    }
+
+    /// Puts the file in its place.
+    ///
+    /// Gives [`Error::Corpus`].
+    pub fn commit(self) -> Result<()> {
+        Ok(self.out.commit()?)
+    }
 }
 
 /// Reads records that [`write()`] wrote.
 ///
 /// Gives [`Error::Corpus`].
 pub fn read<T: Pictured + DeserializeOwned>(path: &Path) -> Result<Vec<T>> {
-    let folder = path.parent().unwrap_or(Path::new(""));
-    let mut rows: Vec<T> = jsonl::read(path)?;
-    for row in &mut rows {
-        for image in row.images_mut() {
-            *image = joined(folder, image);
+    rows(path)?.collect()
+}
+
+/// As [`read()`], one by one.
+///
+/// Gives [`Error::Corpus`].
+pub fn rows<T: Pictured + DeserializeOwned>(
+    path: &Path,
+) -> Result<impl Iterator<Item = Result<T>> + use<T>> {
+    let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+    let rows = jsonl::rows::<T>(path)?;
+    Ok(rows.map(move |row| Ok(in_folder(&folder, row?))))
+}
+
+/// Records that [`write()`] wrote, read when they are asked for.
+#[derive(Debug)]
+pub struct Stored<T> {
+    rows: Indexed<T>,
+    folder: PathBuf,
+}
+
+impl<T: Pictured + DeserializeOwned> Stored<T> {
+    /// Looks where the records of a file are.
+    ///
+    /// Gives [`Error::Corpus`].
+    pub fn open(path: &Path) -> Result<Self> {
+        Ok(Self {
+            rows: Indexed::open(path)?,
+            folder: path.parent().unwrap_or(Path::new("")).to_owned(),
+        })
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// The record at a place from 0, which has to be one below [`Stored::len`].
+    ///
+    /// Gives [`Error::Corpus`].
+    pub fn get(&self, place: usize) -> Result<T> {
+        Ok(in_folder(&self.folder, self.rows.get(place)?))
+    }
+
+    /// All of them, front to back.
+    pub fn iter(&self) -> impl Iterator<Item = Result<T>> {
+        let rows = self.rows.iter();
+        rows.map(|row| Ok(in_folder(&self.folder, row?)))
+    }
+
+    /// All of them as records of a kind that needs less of them.
+    pub fn iter_as<U: DeserializeOwned>(&self) -> impl Iterator<Item = Result<U>> {
+        self.rows.iter_as::<U>().map(|row| Ok(row?))
+    }
+}
+
+/// Records that are put aside and name their pictures in full.
+impl<T> From<Indexed<T>> for Stored<T> {
+    fn from(rows: Indexed<T>) -> Self {
+        Self {
+            rows,
+            folder: PathBuf::new(),
         }
     }
-    Ok(rows)
+}
+
+/// A record of a file in a folder with its pictures in full.
+fn in_folder<T: Pictured>(folder: &Path, mut row: T) -> T {
+    for image in row.images_mut() {
+        *image = joined(folder, image);
+    }
+    row
 }
 
 /// `to` as it is named in `folder`; both are full paths.

@@ -96,6 +96,7 @@ impl Sources {
             prompts,
             reading: formats::Options {
                 unpack: Some(PictureStore::of(run).folder().to_owned()),
+                in_place: true,
                 ..formats::Options::default()
             },
             limit,

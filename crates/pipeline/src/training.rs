@@ -8,6 +8,7 @@ mod held_back;
 mod lengths;
 pub mod planned;
 mod tensorboard;
+mod token_counts;
 mod watch;
 mod watched;
 
@@ -15,12 +16,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use corpus::Rejected;
 use corpus::jsonl::{Appender, read_prefix};
-use corpus::{Rejected, Sample};
 use model::proof;
 use processor::{Opening, prepare_synthesizer};
 use serde::{Deserialize, Serialize};
-use train::{Metrics, Ranks, Samples, Sharding, Trainer};
+use train::{Metrics, Ranks, Sharding, Trainer};
 
 use run::Stopped;
 use run::recipe::{Training, Watching, training};
@@ -33,6 +34,7 @@ pub use self::watched::Watch;
 use crate::cards;
 use crate::error::{Error, Imbalance, Result};
 use crate::records::{read_rejected, write_rejected};
+use crate::sample_set::{Prepared, SampleSet};
 use crate::settings;
 use crate::stage::Site;
 use crate::trained::Trained;
@@ -40,13 +42,13 @@ use crate::trained::Trained;
 /// Whether a training could take pairs with their captions alone: their pictures can be read and they fit.
 pub fn audit_captions(
     site: &Site<'_>,
-    samples: &[Sample],
+    samples: &SampleSet,
     base: &Path,
     training: &Training,
     max_bad: f64,
 ) -> Result<()> {
     let processor = site.engine.processor(base)?;
-    let source = Samples::new(samples, processor.as_ref());
+    let source = Prepared::new(samples, processor.as_ref());
     lengths::audit_captions(site, &source, &settings::config(training), max_bad)
 }
 
@@ -62,7 +64,6 @@ pub fn train(site: &Site<'_>, task: &Task<'_>) -> Result<Trained> {
         &task.watched.of_file,
         &task.watched.kinship,
     )?;
-    let samples: &[Sample] = &samples;
     let config = settings::config(training);
     let world = &*site.engine.world;
     if world.is_first() {
@@ -71,7 +72,7 @@ pub fn train(site: &Site<'_>, task: &Task<'_>) -> Result<Trained> {
     let base = &site.engine.place(task.base)?.path();
     let (model, processor) = site.engine.open(base)?;
     let model = train::prepared(model, &config)?;
-    let source = Samples::new(samples, processor.as_ref());
+    let source = Prepared::new(&samples, processor.as_ref());
     let lengths = lengths::audit(site, &source, task, &config)?;
     let config = match task.learns {
         Some(tokens) => lengths.learning(tokens, config),
@@ -90,7 +91,9 @@ pub fn train(site: &Site<'_>, task: &Task<'_>) -> Result<Trained> {
                 data,
                 sharding,
             };
-            Trainer::together(model.as_ref(), &source, &config, ranks)?
+            let mut trainer = Trainer::together(model.as_ref(), &source, &config, ranks)?;
+            trainer.balance_by(lengths.of_samples)?;
+            trainer
         }
     };
     trainer.measure_rate()?;
@@ -206,7 +209,7 @@ pub fn train(site: &Site<'_>, task: &Task<'_>) -> Result<Trained> {
     let times = trainer.plan().times_drawn_by(trainer.steps_done());
     let drawn = times.iter().filter(|&&times| times > 0).count();
     check_totals(
-        samples,
+        &samples,
         &times,
         &left_out,
         trainer.dropped(),
@@ -264,7 +267,7 @@ pub fn train(site: &Site<'_>, task: &Task<'_>) -> Result<Trained> {
         tokens,
         learned,
     };
-    cards::write(site, task.card, &saved, samples, &counts)?;
+    cards::write(site, task.card, &saved, &samples, &counts)?;
     Ok(counts)
 }
 
@@ -354,7 +357,7 @@ fn resume(site: &Site<'_>, trainer: &mut Trainer<'_>, watching: &Watching) -> Re
 /// `times` is how often each sample was drawn, `trained` how many samples the steps counted, where all of their lines are
 /// there.
 fn check_totals(
-    samples: &[Sample],
+    samples: &SampleSet,
     times: &[usize],
     foretold: &[train::Dropped],
     dropped: &[train::Dropped],
@@ -363,8 +366,8 @@ fn check_totals(
     let foretold: BTreeSet<&str> = foretold.iter().map(|d| d.id.as_str()).collect();
     let dropped: BTreeSet<&str> = dropped.iter().map(|d| d.id.as_str()).collect();
     let (mut draws, mut expected) = (0, BTreeSet::new());
-    for (sample, times) in samples.iter().zip(times).filter(|(_, times)| **times > 0) {
-        let id = sample.id.as_str();
+    for (at, times) in times.iter().enumerate().filter(|(_, times)| **times > 0) {
+        let id = samples.id(at);
         if foretold.contains(id) {
             expected.insert(id);
         } else {
@@ -394,14 +397,14 @@ mod tests {
 
     #[test]
     fn totals_that_do_not_add_up_are_told() {
-        let sample = |id: &str| Sample {
+        let sample = |id: &str| corpus::Sample {
             id: id.to_owned(),
             images: Vec::new(),
             turns: Vec::new(),
             end: false,
             origin: serde_json::Value::Null,
         };
-        let samples = ["a", "b", "c"].map(sample);
+        let samples = SampleSet::new(["a", "b", "c"].map(sample).into());
         let dropped = |id: &str| train::Dropped {
             id: id.to_owned(),
             reason: "too-long".to_owned(),

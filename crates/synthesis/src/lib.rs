@@ -43,8 +43,8 @@ pub use judge::{
 };
 pub use makers::Maker;
 pub use mix::{
-    Answers, CaptionPosition, MixOptions, SyntheticTask, TwoStage, WithoutTriplet, mix, mix_tasks,
-    synthetic_tasks, two_stage,
+    Answers, CaptionPosition, MixEntry, MixOptions, Mixing, SyntheticTask, TwoStage,
+    WithoutTriplet, again, mix, mix_tasks, synthetic_task, synthetic_tasks, two_stage,
 };
 pub use opening::Input;
 pub use outcome::Outcome;

@@ -1,8 +1,9 @@
 //! Post-training samples: the caption task and the synthetic task of a picture in one conversation (single-stage), or
 //! in two files (two-stage), with general samples mixed in on demand. Responses carry loss, requests do not.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
+use corpus::names::Names;
 use corpus::seed::{Rng, hash};
 use corpus::{Pair, Rejected, Role, Sample, Triplet, Turn};
 use serde::{Deserialize, Serialize};
@@ -175,26 +176,29 @@ pub fn synthetic_tasks(
     options: &MixOptions,
     prompts: &Prompts,
 ) -> Vec<SyntheticTask> {
-    let task = |triplet: &Triplet| {
-        let (joiner, seed, prompts) = (options.joiner, options.seed, &prompts.joiners);
-        let single = |answer: &str| {
-            let name = options.answers.as_str();
-            alone(triplet, answer, name, joiner, seed, prompts)
-        };
-        let turns = match options.answers {
-            Answers::Joined => join(triplet, joiner, seed, prompts),
-            Answers::Precise => single(&triplet.precise),
-            Answers::Informative => single(&triplet.informative),
-        };
-        SyntheticTask {
-            id: triplet.id.clone(),
-            pair: triplet.pair.clone(),
-            exchanges: vec![[turns.user, turns.assistant]],
-            template: turns.template,
-            origin: Value::Null,
-        }
-    };
+    let task = |triplet: &Triplet| synthetic_task(triplet, options, prompts);
     triplets.iter().map(task).collect()
+}
+
+/// The task that a triplet trains.
+pub fn synthetic_task(triplet: &Triplet, options: &MixOptions, prompts: &Prompts) -> SyntheticTask {
+    let (joiner, seed, prompts) = (options.joiner, options.seed, &prompts.joiners);
+    let single = |answer: &str| {
+        let name = options.answers.as_str();
+        alone(triplet, answer, name, joiner, seed, prompts)
+    };
+    let turns = match options.answers {
+        Answers::Joined => join(triplet, joiner, seed, prompts),
+        Answers::Precise => single(&triplet.precise),
+        Answers::Informative => single(&triplet.informative),
+    };
+    SyntheticTask {
+        id: triplet.id.clone(),
+        pair: triplet.pair.clone(),
+        exchanges: vec![[turns.user, turns.assistant]],
+        template: turns.template,
+        origin: Value::Null,
+    }
 }
 
 /// [`mix`] for tasks of any source: what baselines made is trained by the same pipelines.
@@ -206,56 +210,198 @@ pub fn mix_tasks(
     prompts: &Prompts,
 ) -> Outcome<Sample> {
     let mut outcome = Outcome::default();
-    let by_pair = by_pair(pairs, tasks, &mut outcome.rejected);
+    let mut mixing = Mixing::new(options, prompts);
     for pair in pairs {
-        match sample(
-            pair,
-            by_pair.get(pair.id.as_str()).copied(),
-            options,
-            prompts,
-        ) {
-            Ok(sample) => outcome.items.push(sample),
-            Err((reason, detail)) => outcome.rejected.push(reject(&pair.id, reason, detail)),
+        mixing.know(&pair.id);
+    }
+    for task in tasks {
+        let rejected = mixing.task(&task.id, &task.pair, task.exchanges.len());
+        outcome.rejected.extend(rejected);
+    }
+    for pair in pairs {
+        outcome.rejected.extend(mixing.pair(pair));
+    }
+    for place in mixing.order(general.len()) {
+        match place {
+            MixEntry::Pair(row) => {
+                let pair = &pairs[row as usize];
+                let task = mixing.task_of(&pair.id).map(|at| &tasks[at]);
+                outcome.items.extend(mixing.sample(pair, task));
+            }
+            MixEntry::General { at, round } => {
+                outcome
+                    .items
+                    .push(again(general[at as usize].clone(), round));
+            }
         }
     }
-    let wanted = (outcome.items.len() as f64 * options.general_ratio.max(0.0)).round() as usize;
-    outcome.items.extend(replay(general, wanted, options.seed));
-    Rng::new(hash(options.seed, "mix order")).shuffle(&mut outcome.items);
     outcome
 }
 
-/// The first task of each pair.
-fn by_pair<'a>(
-    pairs: &[Pair],
-    tasks: &'a [SyntheticTask],
-    rejected: &mut Vec<Rejected>,
-) -> HashMap<&'a str, &'a SyntheticTask> {
-    let known: HashSet<&str> = pairs.iter().map(|p| p.id.as_str()).collect();
-    let mut found = HashMap::new();
-    for task in tasks {
-        let pair = task.pair.as_str();
-        if !known.contains(pair) {
-            rejected.push(reject(&task.id, "unknown-pair", pair));
-        } else if found.contains_key(pair) {
-            rejected.push(reject(&task.id, "second-triplet", pair));
-        } else {
-            found.insert(pair, task);
-        }
-    }
-    found
+/// What makes a sample of a mix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MixEntry {
+    /// The sample of a pair, by the pair's row from 0.
+    Pair(u32),
+    /// A general sample.
+    General {
+        /// Its row from 0.
+        at: u32,
+        /// For the how many-th time it comes, from 1.
+        round: u32,
+    },
 }
 
-fn sample(
+/// Mixing of records that come one by one and are read again when their sample is made: of a pair its id is kept, and some
+/// bytes. Pairs have to be [known](Mixing::know) before [tasks](Mixing::task) are told, and these before it is asked
+/// [which pairs](Mixing::pair) make a sample; then the [order](Mixing::order) can be drawn.
+///
+/// ```
+/// use synthesis::{MixEntry, MixOptions, Mixing, Prompts};
+/// let pair = serde_json::from_str(r#"{"id": "a", "images": ["a.png"], "caption": "A cup of tea."}"#)?;
+/// let (options, prompts) = (MixOptions::default(), Prompts::default());
+/// let mut mixing = Mixing::new(&options, &prompts);
+/// mixing.know("a");
+/// let refused = mixing.pair(&pair);
+/// assert!(refused.is_none() && mixing.order(0) == [MixEntry::Pair(0)]);
+/// let sample = mixing.sample(&pair, None).expect("it was not refused");
+/// assert_eq!(sample.turns[1].text, "A cup of tea.");
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Mixing<'a> {
+    options: &'a MixOptions,
+    prompts: &'a Prompts,
+    pairs: Names,
+    /// By the number of a pair, the row of its task from 1, or 0.
+    tasks: Vec<u32>,
+    /// Tasks without exchanges, by their rows from 1.
+    empty: HashSet<u32>,
+    num_tasks: u32,
+    num_pairs: u32,
+    /// The rows of pairs that make a sample.
+    kept: Vec<u32>,
+}
+
+impl<'a> Mixing<'a> {
+    /// Nothing is mixed yet.
+    pub fn new(options: &'a MixOptions, prompts: &'a Prompts) -> Self {
+        Self {
+            options,
+            prompts,
+            pairs: Names::default(),
+            tasks: Vec::new(),
+            empty: HashSet::new(),
+            num_tasks: 0,
+            num_pairs: 0,
+            kept: Vec::new(),
+        }
+    }
+
+    /// There is a pair of this id.
+    pub fn know(&mut self, id: &str) {
+        if self.pairs.add(id).1 {
+            self.tasks.push(0);
+        }
+    }
+
+    /// The next task, by its id and that of its pair, with the number of its exchanges; rejected if no pair is known by that
+    /// id, or has a task already.
+    pub fn task(&mut self, id: &str, pair: &str, exchanges: usize) -> Option<Rejected> {
+        self.num_tasks += 1;
+        let Some(number) = self.pairs.find(pair) else {
+            return Some(reject(id, "unknown-pair", pair));
+        };
+        let task = &mut self.tasks[number];
+        if *task != 0 {
+            return Some(reject(id, "second-triplet", pair));
+        }
+        *task = self.num_tasks;
+        if exchanges == 0 {
+            self.empty.insert(self.num_tasks);
+        }
+        None
+    }
+
+    /// The next pair; rejected if it makes no sample.
+    pub fn pair(&mut self, pair: &Pair) -> Option<Rejected> {
+        let row = self.num_pairs;
+        self.num_pairs += 1;
+        let task = self
+            .pairs
+            .find(&pair.id)
+            .map_or(0, |number| self.tasks[number]);
+        let has_task = task != 0 && !self.empty.contains(&task);
+        match parts(pair, has_task, self.options) {
+            Ok(_) => {
+                self.kept.push(row);
+                None
+            }
+            Err((reason, detail)) => Some(reject(&pair.id, reason, detail)),
+        }
+    }
+
+    /// What comes when, with so many general samples to draw from.
+    pub fn order(&self, general: usize) -> Vec<MixEntry> {
+        let (options, of_pairs) = (self.options, self.kept.len());
+        let wanted = (of_pairs as f64 * options.general_ratio.max(0.0)).round() as usize;
+        let mut places = Vec::with_capacity(of_pairs + if general > 0 { wanted } else { 0 });
+        places.extend(self.kept.iter().map(|&row| MixEntry::Pair(row)));
+        replay(&mut places, general, wanted, options.seed);
+        Rng::new(hash(options.seed, "mix order")).shuffle(&mut places);
+        places
+    }
+
+    /// The row of the task of a pair, from 0.
+    pub fn task_of(&self, pair: &str) -> Option<usize> {
+        let task = self.tasks[self.pairs.find(pair)?];
+        task.checked_sub(1).map(|row| row as usize)
+    }
+
+    /// The sample of a pair that was not rejected, with its task.
+    pub fn sample(&self, pair: &Pair, task: Option<&SyntheticTask>) -> Option<Sample> {
+        sample(pair, task, self.options, self.prompts)
+    }
+}
+
+/// General samples in a drawn order; once all are used, they come again.
+fn replay(places: &mut Vec<MixEntry>, general: usize, wanted: usize, seed: u64) {
+    let mut order: Vec<u32> = (0..general as u32).collect();
+    let end = places.len() + wanted;
+    let mut round = 1;
+    while places.len() < end && !order.is_empty() {
+        Rng::new(hash(seed, &format!("replay {round}"))).shuffle(&mut order);
+        let drawn = order.iter().take(end - places.len());
+        places.extend(drawn.map(|&at| MixEntry::General { at, round }));
+        round += 1;
+    }
+}
+
+/// A general sample as it is replayed.
+///
+/// ```
+/// let sample = corpus::Sample::exchange("7", Vec::new(), "What is it?", "A stew.");
+/// assert_eq!(synthesis::again(sample, 2).id, "general/7/2");
+/// ```
+#[must_use]
+pub fn again(sample: Sample, round: u32) -> Sample {
+    Sample {
+        id: format!("general/{}/{round}", sample.id),
+        ..sample
+    }
+}
+
+/// Which tasks a pair trains: its caption, its task. One at least, or why there is none.
+fn parts(
     pair: &Pair,
-    task: Option<&SyntheticTask>,
+    has_task: bool,
     options: &MixOptions,
-    prompts: &Prompts,
-) -> Result<Sample, (&'static str, &'static str)> {
+) -> Result<[bool; 2], (&'static str, &'static str)> {
     if pair.images.is_empty() {
         return Err(("no-image", "the pair names no picture"));
     }
-    let task = task.filter(|t| options.synthetic && !t.exchanges.is_empty());
-    if options.synthetic && task.is_none() {
+    let has_task = has_task && options.synthetic;
+    if options.synthetic && !has_task {
         if !options.caption {
             return Err((
                 "no-triplet",
@@ -269,16 +415,28 @@ fn sample(
             ));
         }
     }
+    let has_caption = options.caption && !pair.caption.trim().is_empty();
+    if !has_caption && !has_task {
+        return Err((
+            "empty-caption",
+            "there is neither a caption nor a triplet to train",
+        ));
+    }
+    Ok([has_caption, has_task])
+}
+
+fn sample(
+    pair: &Pair,
+    task: Option<&SyntheticTask>,
+    options: &MixOptions,
+    prompts: &Prompts,
+) -> Option<Sample> {
+    let task = task.filter(|t| options.synthetic && !t.exchanges.is_empty());
+    let [has_caption, _] = parts(pair, task.is_some(), options).ok()?;
     let mut rng = Rng::new(hash(options.seed, &format!("mix {}", pair.id)));
-    let caption = caption_task(pair, &mut rng, prompts).filter(|_| options.caption);
+    let caption = caption_task(pair, &mut rng, prompts).filter(|_| has_caption);
     let caption_first = options.caption_position == CaptionPosition::Random && rng.chance(0.5);
     let position = match (&caption, task) {
-        (None, None) => {
-            return Err((
-                "empty-caption",
-                "there is neither a caption nor a triplet to train",
-            ));
-        }
         (Some(_), Some(_)) if caption_first => Some("first"),
         (Some(_), Some(_)) => Some("last"),
         _ => None,
@@ -310,7 +468,7 @@ fn sample(
         "template": task.map(|t| &t.template),
         "caption": position,
     });
-    Ok(Sample {
+    Some(Sample {
         id: pair.id.clone(),
         images: pair.images.clone(),
         turns,
@@ -329,25 +487,6 @@ fn caption_task(pair: &Pair, rng: &mut Rng, prompts: &Prompts) -> Option<[String
         .filter(|r| !r.is_empty());
     let caption = pair.caption.trim();
     (!caption.is_empty()).then(|| [own.unwrap_or_else(|| drawn.clone()), caption.to_owned()])
-}
-
-/// General samples in a drawn order; once all are used, they come again.
-fn replay(general: &[Sample], wanted: usize, seed: u64) -> Vec<Sample> {
-    let mut order: Vec<usize> = (0..general.len()).collect();
-    let mut out = Vec::with_capacity(wanted);
-    let mut round = 1;
-    while out.len() < wanted && !order.is_empty() {
-        Rng::new(hash(seed, &format!("replay {round}"))).shuffle(&mut order);
-        for &at in order.iter().take(wanted - out.len()) {
-            let id = format!("general/{}/{round}", general[at].id);
-            out.push(Sample {
-                id,
-                ..general[at].clone()
-            });
-        }
-        round += 1;
-    }
-    out
 }
 
 #[cfg(test)]

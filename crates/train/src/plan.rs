@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use corpus::digest::Growing;
 use corpus::seed::{Rng, hash};
 
 use crate::{Config, Scheduler};
@@ -51,12 +52,13 @@ pub struct Plan {
 impl Plan {
     /// A plan for the samples of these ids.
     pub fn new<'a>(ids: impl Iterator<Item = &'a str>, config: &Config) -> Self {
-        let mut text = serde_json::to_string(config).unwrap_or_default();
+        let mut digest = Growing::default();
+        digest.add(serde_json::to_string(config).unwrap_or_default());
         let mut samples = 0;
         for id in ids {
             samples += 1;
-            text.push('\n');
-            text.push_str(id);
+            digest.add("\n");
+            digest.add(id);
         }
         let batch_size = config.batch_size.clamp(1, samples.max(1));
         let drawn = (samples as f64 * config.epochs).ceil() as usize;
@@ -73,7 +75,7 @@ impl Plan {
             total,
             warmup,
             config: config.clone(),
-            digest: corpus::digest::bytes(text.as_bytes()),
+            digest: digest.finish(),
         }
     }
 
@@ -258,6 +260,13 @@ mod tests {
     fn a_single_step_has_no_warm_up() {
         let plan = plan(3, |c| (c.max_steps, c.warmup_ratio) = (Some(1), 0.1));
         assert_eq!((plan.total_steps(), plan.rate(0)), (1, 1.0));
+    }
+
+    #[test]
+    fn digest_is_that_of_the_settings_and_a_line_for_each_id() {
+        let config = serde_json::to_string(&plan(3, |_| {}).config).expect("JSON");
+        let digest = corpus::digest::bytes(format!("{config}\n0\n1\n2").as_bytes());
+        assert_eq!(plan(3, |_| {}).digest(), digest);
     }
 
     #[test]

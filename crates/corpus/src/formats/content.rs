@@ -30,7 +30,7 @@ pub(super) fn content<'a>(path: &Path, inside: &'a [Inside]) -> Result<Cow<'a, [
 
 /// Writes the file of a picture that came with its record. Names are digests of contents, so one that is there is left.
 pub(super) fn unpack(picture: &Inside) -> Result<(), Error> {
-    let Inside { path, bytes } = picture;
+    let Inside { path, bytes, .. } = picture;
     if std::fs::metadata(path).is_ok_and(|found| found.len() == bytes.len() as u64) {
         return Ok(());
     }

@@ -12,6 +12,7 @@ use super::picture_root::PictureRoot;
 use crate::digest;
 use crate::error::{Fault, Reason};
 use crate::images;
+use crate::shards::{self, Located};
 
 /// One row's keys, and where its pictures lie.
 pub(super) struct Fields<'a> {
@@ -39,6 +40,8 @@ pub struct Inside {
     pub path: PathBuf,
     /// The file's content.
     pub bytes: Vec<u8>,
+    /// Where it lies in the data file, if it can be read from there.
+    pub located: Option<Located>,
 }
 
 impl Fields<'_> {
@@ -105,7 +108,7 @@ impl Fields<'_> {
         if !beside.is_empty() {
             let mut paths = Vec::with_capacity(beside.len());
             for picture in beside {
-                paths.push(self.embed(picture.bytes));
+                paths.push(self.embed(picture.bytes, picture.located));
             }
             return Ok(paths);
         }
@@ -139,7 +142,7 @@ impl Fields<'_> {
     }
 
     /// The path for a picture whose content came with the record.
-    pub(super) fn embed(&mut self, bytes: Vec<u8>) -> PathBuf {
+    fn embed(&mut self, bytes: Vec<u8>, located: Option<Located>) -> PathBuf {
         let name = format!(
             "{}.{}",
             &digest::bytes(&bytes)[..32],
@@ -149,6 +152,7 @@ impl Fields<'_> {
         self.taken.push(Inside {
             path: path.clone(),
             bytes,
+            located,
         });
         path
     }
@@ -180,7 +184,7 @@ impl Fields<'_> {
         if named.starts_with("data:") {
             let problem = "an entry begins with `data:`, but is not base64 of a picture";
             let content = data_url(&named).ok_or_else(|| Fault::shape(problem))?;
-            return Ok(self.embed(content));
+            return Ok(self.embed(content, None));
         }
         if named.starts_with("http://") || named.starts_with("https://") {
             return missing(format!(
@@ -191,7 +195,7 @@ impl Fields<'_> {
             .root
             .path
             .join(named.strip_prefix("file://").unwrap_or(&named));
-        if !self.check_images || path.is_file() {
+        if !self.check_images || shards::is_there(&path) {
             return Ok(path);
         }
         if path.is_dir() {

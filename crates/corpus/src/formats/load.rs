@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use super::content::unpack;
 use super::format::Format;
 use super::options::Options;
 use super::picture_root::RootAbove;
@@ -35,20 +34,20 @@ pub struct Loaded<T> {
 /// A conversation becomes a pair by its first question and answer: a user's text without its image marks is the
 /// request, the answer is the caption.
 pub fn read_pairs(path: &Path, options: &Options) -> Result<Loaded<Pair>, Error> {
-    load(path, options, Reader::pairs(path, options)?)
+    load(Reader::pairs(path, options)?)
 }
 
 /// Reads seed data of the synthesizer, in our own layout.
 pub fn read_seeds(path: &Path, options: &Options) -> Result<Loaded<Seed>, Error> {
-    load(path, options, Reader::seeds(path, options)?)
+    load(Reader::seeds(path, options)?)
 }
 
 /// Reads training samples. In a conversation the assistant's turns are learned and the user's have image marks.
 pub fn read_samples(path: &Path, options: &Options) -> Result<Loaded<Sample>, Error> {
-    load(path, options, Reader::samples(path, options)?)
+    load(Reader::samples(path, options)?)
 }
 
-fn load<T: Row>(path: &Path, options: &Options, mut reader: Reader<T>) -> Result<Loaded<T>, Error> {
+fn load<T: Row>(mut reader: Reader<T>) -> Result<Loaded<T>, Error> {
     let mut loaded = Loaded {
         rows: Vec::new(),
         rejected: Vec::new(),
@@ -61,14 +60,7 @@ fn load<T: Row>(path: &Path, options: &Options, mut reader: Reader<T>) -> Result
     while let Some(found) = reader.next() {
         match found? {
             Ok(entry) => {
-                if !entry.inside.is_empty() && options.unpack.is_none() {
-                    let problem = "has its pictures inside; write them out first: `adamllm convert --to jsonl IN OUT`";
-                    return Err(Error::file(path, problem));
-                }
-                for picture in &entry.inside {
-                    unpack(picture)?;
-                }
-                loaded.rows.push(entry.record);
+                loaded.rows.push(reader.unpacked(entry)?);
             }
             Err(bad) => {
                 loaded.lines.push(bad.line);

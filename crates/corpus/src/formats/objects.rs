@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use super::format::Format;
 use crate::error::{Error, Fault};
+use crate::shards::Located;
 
 /// One object, or why there is none.
 pub(super) struct Found {
@@ -34,6 +35,8 @@ pub(super) struct Embedded {
     /// The column or key that it stands under.
     pub(super) column: String,
     pub(super) bytes: Vec<u8>,
+    /// Where it lies, if it can be read from there without reading what comes before.
+    pub(super) located: Option<Located>,
 }
 
 /// Objects in file order. After an error there are none.

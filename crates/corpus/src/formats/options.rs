@@ -15,6 +15,9 @@ pub struct Options {
     pub check_images: bool,
     /// Where pictures go that lie inside the data file; [`load`](super::read_pairs) is an error without it if there are any.
     pub unpack: Option<PathBuf>,
+    /// Whether those that can be read from where they lie stay there, and are only noted in that folder
+    /// ([`shards`](crate::shards)): members of archives that are not packed, and cells of Parquet tables.
+    pub in_place: bool,
 }
 
 /// The names that `columns` can map.

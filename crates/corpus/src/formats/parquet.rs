@@ -1,12 +1,14 @@
 //! Parquet and Arrow in the layout of Hugging Face `datasets`: pictures are columns of `{bytes, path}`, alone or in lists.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde_json::Value;
 
 use super::format::Format;
 use super::objects::{Embedded, Found, Source, unfold_meta};
 use crate::error::Error;
+use crate::shards::{Located, Place};
 use crate::tables::{Row, Rows};
 
 /// Parquet, or an Arrow file or stream.
@@ -30,13 +32,17 @@ pub(super) fn open(paths: Vec<PathBuf>, root: PathBuf) -> Result<Source, Error> 
         1 => format!("{name} table"),
         parts => format!("{name} table in {parts} parts"),
     };
-    let rest: Vec<PathBuf> = paths.into_iter().skip(1).collect();
-    let later = rest.into_iter().flat_map(|path| match part(&path) {
-        Ok(rows) => Box::new(rows) as Box<dyn Iterator<Item = Result<Row, Error>>>,
+    let mut rest = paths.into_iter();
+    let first_path = rest.next();
+    let later = rest.flat_map(|path| match part(&path) {
+        Ok(rows) => located(path, rows),
         Err(error) => Box::new(std::iter::once(Err(error))),
     });
-    let mut row = 0;
+    let mut line = 0;
     let mut ended = false;
+    let first = first
+        .zip(first_path)
+        .map(|(rows, path)| located(path, rows));
     let objects = first
         .into_iter()
         .flatten()
@@ -45,9 +51,9 @@ pub(super) fn open(paths: Vec<PathBuf>, root: PathBuf) -> Result<Source, Error> 
             if ended {
                 return None;
             }
-            row += 1;
+            line += 1;
             ended = found.is_err();
-            Some(found.map(|found| object(row, found)))
+            Some(found.map(|(shard, row)| object(line, shard.as_ref(), row)))
         });
     Ok(Source {
         format,
@@ -62,13 +68,40 @@ fn part(path: &Path) -> Result<Rows, Error> {
     Ok(Rows::open(path)?.lenient())
 }
 
-fn object(line: usize, row: Row) -> Found {
+/// A row, and its file with the row's place in it from 0 if single rows can be read of that.
+type Placed = (Option<(Arc<PathBuf>, u64)>, Row);
+
+fn located(path: PathBuf, rows: Rows) -> Box<dyn Iterator<Item = Result<Placed, Error>>> {
+    let shard = rows.is_parquet().then(|| Arc::new(path));
+    Box::new(rows.zip(0..).map(move |(row, at)| {
+        let shard = shard.as_ref().map(|shard| (Arc::clone(shard), at));
+        Ok((shard, row?))
+    }))
+}
+
+fn object(line: usize, shard: Option<&(Arc<PathBuf>, u64)>, row: Row) -> Found {
     let mut map = row.values;
     let mut pictures = Vec::new();
+    let mut before: (String, u64) = (String::new(), 0);
     for picture in row.pictures {
         let column = picture.column;
+        // Those of one column stand together.
+        let nth = if before.0 == column { before.1 + 1 } else { 0 };
+        before = (column.clone(), nth);
         if let Some(bytes) = picture.bytes {
-            pictures.push(Embedded { column, bytes });
+            let located = shard.map(|(shard, row)| Located {
+                shard: shard.to_path_buf(),
+                place: Place::Cell {
+                    row: *row,
+                    column: column.clone(),
+                    nth,
+                },
+            });
+            pictures.push(Embedded {
+                column,
+                bytes,
+                located,
+            });
         } else if let Some(path) = picture.path {
             // A table without the bytes names files.
             match map.get_mut(&column) {

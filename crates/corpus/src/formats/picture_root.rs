@@ -8,6 +8,8 @@ use std::fmt;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path, PathBuf};
 
+use crate::shards::is_there;
+
 /// Records at the start of a file whose pictures are looked for.
 pub(super) const LOOKED_AT: usize = 16;
 /// Folders above the file's own that are tried. What lies further up belongs to something else.
@@ -58,7 +60,7 @@ impl PictureRoot {
         let mut names = Vec::new();
         while let Some(of_record) = more() {
             for name in of_record {
-                if own.join(&name).is_file() {
+                if is_there(&own.join(&name)) {
                     return Self::given(own);
                 }
                 // A full path lies where it lies.
@@ -73,7 +75,7 @@ impl PictureRoot {
         }
         for folder in above(&root.path) {
             root.tried.push(folder.clone());
-            if names.iter().any(|name| folder.join(name).is_file()) {
+            if names.iter().any(|name| is_there(&folder.join(name))) {
                 root.path = folder;
                 break;
             }

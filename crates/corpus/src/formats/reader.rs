@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
+use super::content::unpack;
 use super::dataset_info::{self, Info};
 use super::entry::{Entry, Kind};
 use super::fields::Fields;
@@ -15,7 +16,7 @@ use super::recognise::{Shape, first_object, recognise};
 use super::row::Row;
 use super::{alpaca, native, sharegpt, source};
 use crate::error::{BadRow, Error, Fault, Reason, made_id};
-use crate::{Pair, Rejected, Sample, Seed, digest};
+use crate::{Pair, Rejected, Sample, Seed, digest, shards};
 
 type Understand<T> = fn(&mut Fields, Shape, &Origin, &mut Notes) -> Result<T, Fault>;
 
@@ -284,6 +285,24 @@ impl<T> Reader<T> {
     /// Where names of pictures start, if that is neither the file's own folder nor one that was named.
     pub fn root_above(&self) -> Option<RootAbove> {
         self.root.above()
+    }
+
+    /// The record of an entry. Its pictures inside of the data file are written to where the options say, or noted there
+    /// ([`Options::in_place`]); an error if they do not say it.
+    pub fn unpacked(&self, entry: Entry<T>) -> Result<T, Error> {
+        if !entry.inside.is_empty() && self.options.unpack.is_none() {
+            let problem = "has its pictures inside; write them out first: `adamllm convert --to jsonl IN OUT`";
+            return Err(Error::file(&self.path, problem));
+        }
+        for picture in &entry.inside {
+            match &picture.located {
+                Some(located) if self.options.in_place => {
+                    shards::note(&picture.path, &picture.bytes, located)?;
+                }
+                _ => unpack(picture)?,
+            }
+        }
+        Ok(entry.record)
     }
 
     /// The rejected row of a bad one.

@@ -13,6 +13,7 @@ use super::format::Format;
 use super::objects::{Embedded, Found, Source, object};
 use crate::error::{Error, Fault, Reason};
 use crate::images::{MAX_BYTES, extension_of};
+use crate::shards::{Located, Place};
 
 /// Records that are read ahead.
 const AHEAD: usize = 16;
@@ -92,7 +93,10 @@ fn read(path: &Path, row: &mut usize, sender: &SyncSender<Sent>) -> Result<bool,
             }
         }
         let Some(record) = &mut record else { continue };
-        record.add(ending, &mut member).map_err(broken)?;
+        // What is packed can be read from its beginning alone.
+        let start = (!packed).then(|| member.raw_file_position());
+        let shard = start.map(|start| (path, start));
+        record.add(ending, &mut member, shard).map_err(broken)?;
     }
     if let Some(done) = record {
         *row += 1;
@@ -125,7 +129,13 @@ impl Record {
         }
     }
 
-    fn add(&mut self, ending: &str, member: &mut impl Read) -> std::io::Result<()> {
+    /// Adds a member; `shard` is its archive and where in there it begins, if it can be read from there.
+    fn add(
+        &mut self,
+        ending: &str,
+        member: &mut impl Read,
+        shard: Option<(&Path, u64)>,
+    ) -> std::io::Result<()> {
         let mut take = |limit: u64| -> std::io::Result<Vec<u8>> {
             let mut bytes = Vec::new();
             member.take(limit + 1).read_to_end(&mut bytes)?;
@@ -154,7 +164,21 @@ impl Record {
                 // One byte more than is allowed tells the decoder.
                 let bytes = take(MAX_BYTES)?;
                 let column = "images".to_owned();
-                self.pictures.push(Embedded { column, bytes });
+                let count = bytes.len() as u64;
+                let located = shard
+                    .filter(|_| count <= MAX_BYTES)
+                    .map(|(path, start)| Located {
+                        shard: path.to_owned(),
+                        place: Place::Bytes {
+                            start,
+                            bytes: count,
+                        },
+                    });
+                self.pictures.push(Embedded {
+                    column,
+                    bytes,
+                    located,
+                });
             }
             _ => {}
         }

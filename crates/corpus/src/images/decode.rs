@@ -11,6 +11,7 @@ use super::error::ImageError;
 use super::kind::looks_like_svg;
 use super::limits::{MAX_BYTES, MAX_PIXELS, check_size};
 use super::{jpeg, palette, svg, watch};
+use crate::shards;
 
 /// What becomes of transparent pixels.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,13 +33,20 @@ pub fn decode_as(path: &Path, alpha: Alpha) -> Result<RgbImage, ImageError> {
     decode_owned(read(path)?, path, watch::time_limit(), alpha)
 }
 
-/// Reads a picture file as it is; anything but a file of at most [`MAX_BYTES`] is refused before it is opened.
+/// Reads a picture file as it is; anything but a file of at most [`MAX_BYTES`] is refused before it is opened. A picture that lies
+/// inside of a data file is read from there ([`shards`]).
 pub fn read(path: &Path) -> Result<Vec<u8>, ImageError> {
     let io = |source| ImageError::Io {
         path: path.to_owned(),
         source,
     };
-    let found = std::fs::metadata(path).map_err(io)?;
+    let found = match std::fs::metadata(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let inside = shards::read(path).unwrap_or(Err(error));
+            return inside.map_err(io);
+        }
+        found => found.map_err(io)?,
+    };
     if !found.is_file() {
         return Err(io(std::io::Error::other("it is not a file")));
     }

@@ -1,6 +1,7 @@
 //! What stands for the reader of tables in a build without them.
 
 use std::convert::Infallible;
+use std::fs::File;
 use std::path::Path;
 
 use super::row::Row;
@@ -35,4 +36,9 @@ impl Iterator for Rows {
     fn next(&mut self) -> Option<Self::Item> {
         match self.0 {}
     }
+}
+
+/// Always an error that says how a build that reads tables is made.
+pub fn picture(path: &Path, _: File, _: u64, _: &str, _: u64) -> Result<Option<Vec<u8>>, Error> {
+    Err(Error::file(path, TABLES))
 }

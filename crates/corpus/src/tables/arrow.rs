@@ -8,6 +8,7 @@ use arrow_array::cast::AsArray as _;
 use arrow_array::{Array, ArrayRef, RecordBatch, types};
 use arrow_ipc::reader::{FileReader, StreamReader};
 use arrow_schema::{ArrowError, DataType, SchemaRef};
+use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::{Map, Number, Value};
 
@@ -148,6 +149,40 @@ impl Iterator for Rows {
             return Some(Err(problem));
         }
     }
+}
+
+/// A picture of a Parquet table, which `file` is: the one of this number in the cell of a row. Only the parts of the file are read
+/// that hold it.
+pub fn picture(
+    path: &Path,
+    file: File,
+    row: u64,
+    column: &str,
+    nth: u64,
+) -> Result<Option<Vec<u8>>, Error> {
+    let broken = |e: &dyn std::fmt::Display| Error::file(path, e.to_string());
+    let read = || {
+        let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| broken(&e))?;
+        let Ok(root) = builder.schema().index_of(column) else {
+            return Ok(None);
+        };
+        let only = ProjectionMask::roots(builder.parquet_schema(), [root]);
+        let mut rows = builder
+            .with_projection(only)
+            .with_offset(usize::try_from(row).unwrap_or(usize::MAX))
+            .with_limit(1)
+            .build()
+            .map_err(|e| broken(&e))?;
+        let Some(batch) = rows.next().transpose().map_err(|e| broken(&e))? else {
+            return Ok(None);
+        };
+        let found = pictures(batch.column(0), 0).unwrap_or_default();
+        let found = found
+            .into_iter()
+            .nth(usize::try_from(nth).unwrap_or(usize::MAX));
+        Ok(found.and_then(|(bytes, _)| bytes))
+    };
+    guarded(path, read)?
 }
 
 /// What `read` gives. The readers of Arrow and Parquet panic where offsets of a damaged file lead out of it.

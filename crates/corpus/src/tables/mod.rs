@@ -13,8 +13,8 @@ mod files;
 mod row;
 
 #[cfg(not(feature = "tables"))]
-pub use absent::Rows;
+pub use absent::{Rows, picture};
 #[cfg(feature = "tables")]
-pub use arrow::Rows;
+pub use arrow::{Rows, picture};
 pub use files::files;
 pub use row::{Picture, Row};

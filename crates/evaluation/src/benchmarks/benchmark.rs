@@ -76,7 +76,11 @@ impl Benchmark {
 
     /// Takes an item and notes what its pictures lack.
     pub(super) fn push_checked(&mut self, item: Item) {
-        if let Some(missing) = item.images.iter().find(|image| !image.is_file()) {
+        if let Some(missing) = item
+            .images
+            .iter()
+            .find(|image| !corpus::shards::is_there(image))
+        {
             let detail = format!("the picture `{}` is missing", missing.display());
             self.reject(&item.id, 0, Reason::NoPicture, &detail);
         }

@@ -1,7 +1,7 @@
 //! The measurement behind a plan: two training steps and a few answers of the general model. Without weights everything but
 //! times and activations is known from `config.json`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -16,6 +16,7 @@ use train::{OptimizerDevice, SampleSource, StateBytes, TooLong, Trainer, peak_rs
 
 use crate::engine::Engine;
 use crate::error::{Error, Result};
+use crate::pair_set::PairSet;
 
 /// Samples of the measured training steps.
 pub const SAMPLES: usize = 8;
@@ -69,6 +70,41 @@ impl Measured {
             },
             ..self.clone()
         }
+    }
+}
+
+/// Some of a run's pairs.
+#[derive(Clone, Debug, Default)]
+pub struct FewPairs {
+    /// The first ones, which are asked about and trained on.
+    pub first: Vec<Pair>,
+    /// Some from everywhere, whose pictures are looked at for their size.
+    pub of_all: Vec<Pair>,
+}
+
+impl FewPairs {
+    /// Of a run's pairs, so that a group of so many can be asked about.
+    ///
+    /// Gives what reading the pairs gives.
+    pub(crate) fn of(pairs: Option<&PairSet<'_>>, group: usize) -> Result<Self> {
+        let Some(pairs) = pairs else {
+            return Ok(Self::default());
+        };
+        let step = pairs.usable.div_ceil(LOOKED_AT).max(1);
+        let first = 0..pairs.usable.min(group.max(SAMPLES));
+        let of_all: BTreeSet<usize> = (0..pairs.usable).step_by(step).collect();
+        let wanted: BTreeSet<usize> = first.clone().chain(of_all.iter().copied()).collect();
+        let read = pairs.some(&wanted)?;
+        let mut few = Self::default();
+        for (place, pair) in wanted.into_iter().zip(read) {
+            if of_all.contains(&place) {
+                few.of_all.push(pair.clone());
+            }
+            if first.contains(&place) {
+                few.first.push(pair);
+            }
+        }
+        Ok(few)
     }
 }
 
@@ -152,8 +188,8 @@ pub struct Probe<'a> {
     pub config: &'a train::Config,
     /// Some samples as the run would train on them.
     pub samples: &'a [Sample],
-    /// Some pairs that are asked about.
-    pub pairs: &'a [Pair],
+    /// Some pairs.
+    pub pairs: &'a FewPairs,
     /// What is asked about them.
     pub caption_request: &'a str,
     /// The run's seed.
@@ -237,8 +273,7 @@ impl Probe<'_> {
 
     /// Mean pixels of a pair's pictures, of pairs from everywhere. A picture that cannot be read counts as none.
     fn pair_pixels(&self) -> f64 {
-        let step = self.pairs.len().div_ceil(LOOKED_AT).max(1);
-        let few: Vec<&Pair> = self.pairs.iter().step_by(step).collect();
+        let few = &self.pairs.of_all;
         let pixels = |path: &PathBuf| {
             let bytes = images::read(path).ok()?;
             let (width, height) = images::size(&bytes, path).ok()?;
@@ -270,7 +305,7 @@ impl Probe<'_> {
         let mut generator = LocalGenerator::new(model, processor, options);
         let (mut tokens, start) = (0, Instant::now());
         // A whole group, since decoding many together is what makes it fast.
-        let mut requests = self.pairs.iter().take(generation.group).map(request);
+        let mut requests = self.pairs.first.iter().take(generation.group).map(request);
         generator.generate(&mut requests, &mut |completion| {
             tokens += completion.completion_tokens;
             Ok(())
@@ -293,7 +328,13 @@ fn adapter_values(model: &dyn Mllm, lora: &model::Lora) -> u64 {
 
 /// Samples of pairs with their captions alone.
 pub fn caption_samples(pairs: &[Pair], caption_request: &str) -> Vec<Sample> {
-    let sample = |pair: &Pair| Sample {
+    let sample = |pair: &Pair| caption_sample(pair, caption_request);
+    pairs.iter().map(sample).collect()
+}
+
+/// The sample of a pair with its caption alone.
+pub fn caption_sample(pair: &Pair, caption_request: &str) -> Sample {
+    Sample {
         id: pair.id.clone(),
         images: pair.images.clone(),
         turns: vec![
@@ -302,8 +343,7 @@ pub fn caption_samples(pairs: &[Pair], caption_request: &str) -> Vec<Sample> {
         ],
         end: false,
         origin: serde_json::Value::Null,
-    };
-    pairs.iter().map(sample).collect()
+    }
 }
 
 fn asked(pair: &Pair, caption_request: &str) -> Turn {

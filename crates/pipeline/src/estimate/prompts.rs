@@ -60,13 +60,19 @@ pub struct Asked<'a> {
 }
 
 impl Prompts {
-    /// Of a recipe, with a sample of `pairs` and the general model's processor, if it can be opened.
-    pub fn new(recipe: &Recipe, pairs: &[Pair], processor: Option<Box<dyn Processor>>) -> Self {
-        let mut drawn: Vec<&Pair> = pairs.iter().collect();
+    /// Which of so many pairs are measured, drawn by the run's seed.
+    pub fn drawn(recipe: &Recipe, pairs: usize) -> Vec<usize> {
+        let mut drawn: Vec<usize> = (0..pairs).collect();
         Rng::new(recipe.seed).shuffle(&mut drawn);
+        drawn.truncate(PAIRS);
+        drawn
+    }
+
+    /// Of a recipe, with pairs that were [drawn](Prompts::drawn) and the general model's processor, if it can be opened.
+    pub fn new(recipe: &Recipe, pairs: Vec<Pair>, processor: Option<Box<dyn Processor>>) -> Self {
         let sends = recipe.endpoint_places().any(|(_, place)| place.send_images);
         Self {
-            pairs: drawn.into_iter().take(PAIRS).cloned().collect(),
+            pairs,
             processor,
             picture_tokens: if sends {
                 recipe.endpoints.picture_tokens

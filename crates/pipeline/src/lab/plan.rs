@@ -12,8 +12,9 @@ use super::freed;
 use super::standing::{Standing, Worked};
 use super::union::Union;
 use crate::error::Result;
-use crate::estimate::{Estimate, Measured, Probe};
+use crate::estimate::{Estimate, FewPairs, Measured, Probe};
 use crate::forecast;
+use crate::pair_set::PairSet;
 use crate::planner;
 use crate::settings;
 use crate::sources::Sources;
@@ -162,19 +163,18 @@ impl Lab<'_> {
                 continue;
             }
             let pairs = driver.pairs()?;
-            let split = driver.stages.pairs.as_ref().map(|of| of.split(&pairs));
-            let (training, held_out) = split.unwrap_or_default();
             let sources = Sources::of(driver.recipe, driver.run, None)?;
             let dtype = format!("{:?}", driver.engine.dtype);
             let of_model = (sources.base.clone(), dtype);
             if !measured.contains_key(&of_model) {
                 self.stop.check()?;
+                let few = FewPairs::of(pairs.as_ref(), driver.engine.generation.group)?;
                 let probe = Probe {
                     engine: driver.engine,
                     base: &sources.base,
                     config: &settings::config(&driver.recipe.train),
-                    samples: &planner::few_samples(driver, &sources, &pairs)?,
-                    pairs: &pairs,
+                    samples: &planner::few_samples(driver, &sources, &few.first)?,
+                    pairs: &few,
                     caption_request: &sources.prompts.synthesizer.caption_request,
                     seed: driver.recipe.seed,
                 };
@@ -183,11 +183,11 @@ impl Lab<'_> {
                 notes.extend(missing);
                 measured.insert(of_model.clone(), found);
             }
-            let prompts = forecast::prompts(driver, &found.stages, &training)?;
+            let prompts = forecast::prompts(driver, &found.stages, pairs.as_ref())?;
             bases.extend(prompts.as_ref().map(crate::estimate::Prompts::basis));
             let mut estimate = Estimate {
-                training: training.len(),
-                held_out: held_out.len(),
+                training: pairs.as_ref().map_or(0, PairSet::num_training),
+                held_out: pairs.as_ref().map_or(0, PairSet::num_held_out),
                 measured: &measured[&of_model],
                 prompts: prompts.as_ref(),
                 before: BTreeMap::new(),

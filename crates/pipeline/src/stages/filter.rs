@@ -1,7 +1,7 @@
 //! A judge looks whether a triplet's precise answer follows from its informative one; only such triplets stay.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use corpus::{Request, Triplet, jsonl};
 use endpoint::Need;
@@ -9,6 +9,7 @@ use generate::Likelihood;
 use run::plan::Cost;
 use run::recipe::{EndpointPlace, Recipe};
 use run::{Node, Place as NodePlace};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use synthesis::judge::RAW_YES;
@@ -21,7 +22,7 @@ use crate::endpoints::{AskedPlace, AskedThere};
 use crate::error::{Error, Imbalance, Result};
 use crate::estimate::{Asked, Estimate};
 use crate::reader::Reader;
-use crate::records::{read_if_there, write, write_rejected};
+use crate::records::{write, write_rejected};
 use crate::runner::Progress;
 use crate::sources::Sources;
 use crate::stage::{Link, Site, Stage};
@@ -201,16 +202,17 @@ impl Stage for Filter {
         if !self.judges {
             return self.pass(site);
         }
-        let triplets: Vec<Triplet> = jsonl::read(&site.of(&self.triplets, TRIPLETS))?;
-        if !self.enabled || triplets.is_empty() {
-            jsonl::write(&folder.join(KEPT), &triplets)?;
+        let given = site.of(&self.triplets, TRIPLETS);
+        if !self.enabled || jsonl::rows::<Triplet>(&given)?.next().is_none() {
+            let kept = passed::<Triplet>(&given, &folder.join(KEPT))?;
             write_rejected(folder, site.stage(), &[])?;
             return Ok(Counts {
                 judged: 0,
-                kept: triplets.len() as u64,
+                kept,
                 endpoint: None,
             });
         }
+        let triplets: Vec<Triplet> = jsonl::read(&given)?;
         if self.is_general {
             site.report
                 .note("no judge is named: the general model itself judges");
@@ -286,19 +288,23 @@ impl Stage for Filter {
 impl Filter {
     /// Passes conversations through.
     fn pass(&self, site: &Site<'_>) -> Result<Counts> {
-        let tasks: Vec<SyntheticTask> = read_if_there(&site.of(&self.triplets, TASKS))?;
+        let (given, kept) = (site.of(&self.triplets, TASKS), site.folder.join(KEPT_TASKS));
         jsonl::write(&site.folder.join(KEPT), Vec::<Triplet>::new().iter())?;
-        jsonl::write(&site.folder.join(KEPT_TASKS), &tasks)?;
+        let tasks = if given.exists() {
+            passed::<SyntheticTask>(&given, &kept)?
+        } else {
+            jsonl::write(&kept, Vec::<SyntheticTask>::new().iter())?;
+            0
+        };
         write_rejected(site.folder, site.stage(), &[])?;
-        if !tasks.is_empty() {
+        if tasks > 0 {
             site.report.note(format!(
-                "{} tasks pass as they are: they have one answer each, and the filter compares two",
-                tasks.len()
+                "{tasks} tasks pass as they are: they have one answer each, and the filter compares two"
             ));
         }
         Ok(Counts {
             judged: 0,
-            kept: tasks.len() as u64,
+            kept: tasks,
             endpoint: None,
         })
     }
@@ -331,6 +337,18 @@ impl Filter {
             found => found,
         }
     }
+}
+
+/// Hands on all records of a file and gives how many they are.
+fn passed<T: Serialize + DeserializeOwned>(from: &Path, to: &Path) -> Result<u64> {
+    let mut out = jsonl::Writer::create(to)?;
+    let mut count = 0;
+    for row in jsonl::rows::<T>(from)? {
+        out.write(&row?)?;
+        count += 1;
+    }
+    out.commit()?;
+    Ok(count)
 }
 
 /// Log-probabilities by the ids of what they are of.

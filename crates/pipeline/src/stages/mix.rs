@@ -3,20 +3,22 @@
 use std::path::PathBuf;
 
 use corpus::formats;
-use corpus::{Pair, Rejected, Sample, Triplet, jsonl};
+use corpus::indexed::Indexed;
+use corpus::{Pair, Rejected, Sample, Triplet};
 use run::plan::Cost;
 use run::recipe::{Control, Recipe, StageData, TrainStage};
 use run::{Node, Place};
 use serde::{Deserialize, Serialize};
-use synthesis::{MixOptions, Prompts, SyntheticTask};
+use synthesis::{MixEntry, MixOptions, Mixing, Prompts, SyntheticTask};
 
 use super::filter::{Filter, KEPT, KEPT_TASKS};
 use super::pairs::{self, PAIRS, Pairs};
 use super::part::Part;
 use crate::error::{Error, Imbalance, Result};
 use crate::estimate::Estimate;
+use crate::file_rows;
 use crate::reader::Reader;
-use crate::records::{read, read_if_there, write, write_rejected};
+use crate::records::{Stored, Writer, write_rejected};
 use crate::samples;
 use crate::sources::Sources;
 use crate::stage::{Link, Site, Stage};
@@ -190,7 +192,7 @@ impl Stage for Mix {
             _ => "the replay data",
         };
         match &self.general {
-            Some(path) => reader.records(role, &samples::load(path, &self.reading, false)?),
+            Some(path) => reader.records(role, file_rows::samples(path, &self.reading, false)?),
             None => Ok(()),
         }
     }
@@ -198,7 +200,7 @@ impl Stage for Mix {
     fn cost(&self, estimate: &Estimate<'_>) -> Result<Cost> {
         let pairs = estimate.records(self.pairs.name());
         let general = match &self.general {
-            Some(path) => samples::load(path, &self.reading, false)?.rows.len(),
+            Some(path) => file_rows::num_samples(path, &self.reading)?,
             None => 0,
         };
         // Once all are used, they come again.
@@ -212,42 +214,37 @@ impl Stage for Mix {
     }
 
     fn run(&self, site: &Site<'_>) -> Result<Counts> {
-        let mut pairs: Vec<Pair> = if self.general_alone {
-            Vec::new()
-        } else {
-            read(&site.of(&self.pairs, PAIRS))?
-        };
-        let tasks = self.tasks(site)?;
         let (general, mut rejected) = match &self.general {
-            Some(path) => samples::usable(site, path, &self.reading, self.max_bad)?,
-            None => (Vec::new(), Vec::new()),
+            Some(path) => {
+                let (samples, rejected) = samples::usable(site, path, &self.reading, self.max_bad)?;
+                (Some(samples), rejected)
+            }
+            None => (None, Vec::new()),
         };
-        let (general_read, general_unusable) = (general.len() + rejected.len(), rejected.len());
-        let seed = self.options.seed;
-        match self.part.control {
-            Some(Control::ShuffledPictures) => swap::shuffle(&mut pairs, seed),
-            Some(Control::SwappedGroups) => swap::swap_groups(&mut pairs, seed),
-            Some(Control::Captions | Control::NoReplay | Control::General) | None => {}
-        }
+        let num_general = general.as_ref().map_or(0, Stored::len);
+        let (general_read, general_unusable) = (num_general + rejected.len(), rejected.len());
+        let mut out = Writer::create(&site.folder.join(SAMPLES))?;
         let (samples, with_a_task) = if self.general_alone {
-            (general, 0)
+            for sample in general.iter().flat_map(Stored::iter) {
+                out.write(sample?)?;
+            }
+            (num_general, 0)
         } else {
-            let (options, prompts) = (&self.options, &self.prompts);
-            let mixed = synthesis::mix_tasks(&pairs, &tasks, &general, options, prompts);
-            let with_a_task = check(&pairs, tasks.len(), &general, &mixed, options)?;
+            let mixed = self.mixed(site, general.as_ref(), &mut out)?;
+            let with_a_task = mixed.check(&self.options, num_general)?;
             rejected.extend(mixed.rejected);
-            (mixed.items, with_a_task)
+            (mixed.of_pairs + mixed.replayed, with_a_task)
         };
-        write(&site.folder.join(SAMPLES), &samples)?;
+        out.commit()?;
         let list = write_rejected(site.folder, site.stage(), &rejected)?;
-        if let Some([_, about]) = self.data.filter(|_| samples.is_empty()) {
+        if let Some([_, about]) = self.data.filter(|_| samples == 0) {
             return Err(Error::EmptyStage {
                 about,
                 rejected: list,
             });
         }
         Ok(Counts {
-            samples: samples.len() as u64,
+            samples: samples as u64,
             with_a_task: with_a_task as u64,
             left_out: rejected.len() as u64,
             general_read: general_read as u64,
@@ -256,69 +253,199 @@ impl Stage for Mix {
     }
 }
 
+/// Samples between two looks at whether the run is asked to stop.
+const PART: usize = 1024;
+
 impl Mix {
-    /// The tasks that pairs train beside their captions.
-    fn tasks(&self, site: &Site<'_>) -> Result<Vec<SyntheticTask>> {
-        let Some(link) = &self.triplets else {
-            return Ok(Vec::new());
+    /// Writes the samples in their order. Pairs and tasks are read once to know it, and again as their samples are made.
+    fn mixed(
+        &self,
+        site: &Site<'_>,
+        general: Option<&Stored<Sample>>,
+        out: &mut Writer,
+    ) -> Result<Mixed> {
+        let pairs = Stored::<Pair>::open(&site.of(&self.pairs, PAIRS))?;
+        let seed = self.options.seed;
+        let givers = match self.part.control {
+            Some(Control::ShuffledPictures) => Some(swap::shuffled(pairs.iter(), seed)?),
+            Some(Control::SwappedGroups) => Some(swap::of_groups(pairs.iter(), seed)?),
+            Some(Control::Captions | Control::NoReplay | Control::General) | None => None,
         };
-        if self.conversations {
-            return read_if_there(&site.of(link, KEPT_TASKS));
+        let shown = |row: usize, mut pair: Pair| -> Result<Pair> {
+            if let Some(givers) = &givers {
+                pair.images = pairs.get(givers[row] as usize)?.images;
+            }
+            Ok(pair)
+        };
+        let tasks = self.tasks(site)?;
+        let mut mixed = Mixed {
+            pairs: pairs.len(),
+            tasks: tasks.len(),
+            ..Mixed::default()
+        };
+        let mut mixing = Mixing::new(&self.options, &self.prompts);
+        for named in pairs.iter_as::<Named>() {
+            mixing.know(&named?.id);
         }
-        let triplets: Vec<Triplet> = jsonl::read(&site.of(link, KEPT))?;
-        Ok(synthesis::synthetic_tasks(
-            &triplets,
-            &self.options,
-            &self.prompts,
-        ))
+        tasks.each(|id, pair, exchanges| {
+            mixed.rejected.extend(mixing.task(id, pair, exchanges));
+        })?;
+        for (row, pair) in pairs.iter().enumerate() {
+            mixed.rejected.extend(mixing.pair(&shown(row, pair?)?));
+        }
+        let order = mixing.order(general.map_or(0, Stored::len));
+        for (nth, entry) in order.into_iter().enumerate() {
+            if nth % PART == 0 {
+                site.stop.check()?;
+            }
+            let sample = match (entry, general) {
+                (MixEntry::Pair(row), _) => {
+                    let pair = shown(row as usize, pairs.get(row as usize)?)?;
+                    let task = mixing.task_of(&pair.id);
+                    let task = task.map(|at| tasks.get(at, self)).transpose()?;
+                    mixing.sample(&pair, task.flatten().as_ref())
+                }
+                (MixEntry::General { at, round }, Some(general)) => {
+                    Some(synthesis::again(general.get(at as usize)?, round))
+                }
+                (MixEntry::General { .. }, None) => None,
+            };
+            if let Some(sample) = sample {
+                mixed.count(&sample);
+                out.write(sample)?;
+            }
+        }
+        Ok(mixed)
+    }
+
+    /// The tasks that pairs train beside their captions.
+    fn tasks(&self, site: &Site<'_>) -> Result<Tasks> {
+        let Some(link) = &self.triplets else {
+            return Ok(Tasks::None);
+        };
+        if !self.conversations {
+            return Ok(Tasks::Triplets(Indexed::open(&site.of(link, KEPT))?));
+        }
+        let path = site.of(link, KEPT_TASKS);
+        if !path.exists() {
+            return Ok(Tasks::None);
+        }
+        Ok(Tasks::Conversations(Indexed::open(&path)?))
     }
 }
 
-/// Every pair became a sample or was left out, every triplet is a sample's task or was, and the rest is replay; gives the
-/// samples with a task.
-fn check(
-    pairs: &[Pair],
+/// Of a record its id alone.
+#[derive(Deserialize)]
+struct Named {
+    id: String,
+}
+
+/// The tasks of pairs, read when they are asked for.
+enum Tasks {
+    None,
+    Triplets(Indexed<Triplet>),
+    Conversations(Indexed<SyntheticTask>),
+}
+
+impl Tasks {
+    fn len(&self) -> usize {
+        match self {
+            Self::None => 0,
+            Self::Triplets(rows) => rows.len(),
+            Self::Conversations(rows) => rows.len(),
+        }
+    }
+
+    /// Gives the id, the pair and the number of exchanges of each.
+    fn each(&self, mut each: impl FnMut(&str, &str, usize)) -> Result<()> {
+        match self {
+            Self::None => {}
+            Self::Triplets(rows) => {
+                for triplet in rows.iter() {
+                    let triplet = triplet?;
+                    each(&triplet.id, &triplet.pair, 1);
+                }
+            }
+            Self::Conversations(rows) => {
+                for task in rows.iter() {
+                    let task = task?;
+                    each(&task.id, &task.pair, task.exchanges.len());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The task of a row that there is.
+    fn get(&self, row: usize, mix: &Mix) -> Result<Option<SyntheticTask>> {
+        Ok(match self {
+            Self::Triplets(rows) => {
+                let task = synthesis::synthetic_task(&rows.get(row)?, &mix.options, &mix.prompts);
+                Some(task)
+            }
+            Self::Conversations(rows) => Some(rows.get(row)?),
+            Self::None => None,
+        })
+    }
+}
+
+/// What was mixed.
+#[derive(Default)]
+struct Mixed {
+    pairs: usize,
     tasks: usize,
-    general: &[Sample],
-    mixed: &synthesis::Outcome<Sample>,
-    options: &MixOptions,
-) -> Result<usize, Imbalance> {
-    // A replayed sample may have an origin of its own, but never its own id in it.
-    let of_pairs = mixed.items.iter().filter(|s| s.origin["pair"] == s.id);
-    let of_pairs: Vec<&Sample> = of_pairs.collect();
-    let with_task = of_pairs.iter().filter(|s| !s.origin["triplet"].is_null());
-    let with_task = with_task.count();
-    let of_triplets = |r: &&Rejected| ["unknown-pair", "second-triplet"].contains(&&*r.reason);
-    let triplets_left_out = mixed.rejected.iter().filter(of_triplets).count();
-    let pairs_left_out = mixed.rejected.len() - triplets_left_out;
-    if of_pairs.len() + pairs_left_out != pairs.len() {
-        return Err(Imbalance::Samples {
-            pairs: pairs.len(),
-            samples: of_pairs.len(),
-            rejects: pairs_left_out,
-        });
+    rejected: Vec<Rejected>,
+    of_pairs: usize,
+    with_task: usize,
+    replayed: usize,
+}
+
+impl Mixed {
+    fn count(&mut self, sample: &Sample) {
+        // A replayed sample may have an origin of its own, but never its own id in it.
+        if sample.origin["pair"] == sample.id {
+            self.of_pairs += 1;
+            self.with_task += usize::from(!sample.origin["triplet"].is_null());
+        } else {
+            self.replayed += 1;
+        }
     }
-    let used = if options.synthetic { tasks } else { 0 };
-    if with_task + triplets_left_out != used {
-        return Err(Imbalance::Tasks {
-            triplets: used,
-            tasks: with_task,
-            rejects: triplets_left_out,
-        });
+
+    /// Every pair became a sample or was left out, every triplet is a sample's task or was, and the rest is replay; gives the
+    /// samples with a task.
+    fn check(&self, options: &MixOptions, general: usize) -> Result<usize, Imbalance> {
+        let of_triplets = |r: &&Rejected| ["unknown-pair", "second-triplet"].contains(&&*r.reason);
+        let triplets_left_out = self.rejected.iter().filter(of_triplets).count();
+        let pairs_left_out = self.rejected.len() - triplets_left_out;
+        if self.of_pairs + pairs_left_out != self.pairs {
+            return Err(Imbalance::Samples {
+                pairs: self.pairs,
+                samples: self.of_pairs,
+                rejects: pairs_left_out,
+            });
+        }
+        let used = if options.synthetic { self.tasks } else { 0 };
+        if self.with_task + triplets_left_out != used {
+            return Err(Imbalance::Tasks {
+                triplets: used,
+                tasks: self.with_task,
+                rejects: triplets_left_out,
+            });
+        }
+        let wanted = (self.of_pairs as f64 * options.general_ratio.max(0.0)).round() as usize;
+        let wanted = if general == 0 { 0 } else { wanted };
+        if self.replayed != wanted {
+            return Err(Imbalance::Replay {
+                replayed: self.replayed,
+                wanted,
+            });
+        }
+        Ok(self.with_task)
     }
-    let wanted = (of_pairs.len() as f64 * options.general_ratio.max(0.0)).round() as usize;
-    let wanted = if general.is_empty() { 0 } else { wanted };
-    let replayed = mixed.items.len() - of_pairs.len();
-    if replayed != wanted {
-        return Err(Imbalance::Replay { replayed, wanted });
-    }
-    Ok(with_task)
 }
 
 #[cfg(test)]
 mod tests {
-    use synthesis::Outcome;
-
     use super::*;
 
     fn sample(id: &str, origin: serde_json::Value) -> Sample {
@@ -333,38 +460,29 @@ mod tests {
 
     #[test]
     fn counts_of_mixing_have_to_add_up() {
-        let pair = Pair {
-            id: "a".to_owned(),
-            images: Vec::new(),
-            caption: String::new(),
-            request: None,
-            group: None,
-            source: None,
-            meta: serde_json::Map::new(),
-        };
-        let general = [sample("g", serde_json::Value::Null)];
         let options = MixOptions {
             general_ratio: 1.0,
             ..MixOptions::default()
         };
-        let found = |tasks: usize, general: &[Sample], items: Vec<Sample>| {
-            let mixed = Outcome {
-                items,
-                rejected: Vec::new(),
-            };
-            check(
-                std::slice::from_ref(&pair),
+        let found = |tasks: usize, general: usize, items: &[Sample]| {
+            let mut mixed = Mixed {
+                pairs: 1,
                 tasks,
-                general,
-                &mixed,
-                &options,
-            )
+                ..Mixed::default()
+            };
+            for sample in items {
+                mixed.count(sample);
+            }
+            mixed.check(&options, general)
         };
-        let own = || sample("a", serde_json::json!({"pair": "a", "triplet": "a"}));
-        assert_eq!(found(1, &[], vec![own()]), Ok(1));
+        let own = [sample(
+            "a",
+            serde_json::json!({"pair": "a", "triplet": "a"}),
+        )];
+        assert_eq!(found(1, 0, &own), Ok(1));
         let (pairs, samples, rejects) = (1, 0, 0);
         assert_eq!(
-            found(0, &[], Vec::new()),
+            found(0, 0, &[]),
             Err(Imbalance::Samples {
                 pairs,
                 samples,
@@ -373,7 +491,7 @@ mod tests {
         );
         let (triplets, tasks) = (0, 1);
         assert_eq!(
-            found(0, &[], vec![own()]),
+            found(0, 0, &own),
             Err(Imbalance::Tasks {
                 triplets,
                 tasks,
@@ -382,7 +500,7 @@ mod tests {
         );
         let (replayed, wanted) = (0, 1);
         assert_eq!(
-            found(1, &general, vec![own()]),
+            found(1, 1, &own),
             Err(Imbalance::Replay { replayed, wanted })
         );
     }

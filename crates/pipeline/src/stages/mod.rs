@@ -218,4 +218,6 @@ impl trainings::Graph for Stages {
 }
 
 #[cfg(test)]
+mod data_tests;
+#[cfg(test)]
 mod tests;

@@ -4,7 +4,7 @@ mod making;
 
 use std::path::PathBuf;
 
-use corpus::{Decoding, Pair, Triplet, jsonl};
+use corpus::{Decoding, Pair, Rejected, Triplet, jsonl};
 use endpoint::Need;
 use run::plan::Cost;
 use run::recipe::{EndpointPlace, Recipe, StageData, Training};
@@ -20,10 +20,11 @@ use crate::bad_records::tell_left_out;
 use crate::corruption::{bytes_of, corrupted};
 use crate::endpoints::{self, AskedPlace, AskedThere, Place};
 use crate::error::{Imbalance, Result};
-use crate::estimate::{Asked, Estimate, caption_samples};
+use crate::estimate::{Asked, Estimate};
 use crate::reader::Reader;
-use crate::records::{read, write, write_rejected};
+use crate::records::{Stored, read, rows, write, write_rejected};
 use crate::runner::Progress;
+use crate::sample_set::SampleSet;
 use crate::sources::Sources;
 use crate::stage::{Link, Site, Stage};
 use crate::training::audit_captions;
@@ -255,14 +256,21 @@ impl Stage for Synthesize {
             jsonl::write(&folder.join(TRIPLETS), Vec::<Triplet>::new().iter())?;
             return Ok(Counts::default());
         }
-        let pairs: Vec<Pair> = read(&site.of(&self.pairs, PAIRS))?;
+        let path = site.of(&self.pairs, PAIRS);
         if let Some(training) = &self.training {
             // What cannot be trained on would be written for in vain.
-            let samples = caption_samples(&pairs, &self.prompts.synthesizer.caption_request);
+            let request = &self.prompts.synthesizer.caption_request;
+            let samples = SampleSet::of_captions(Stored::open(&path)?, request)?;
             audit_captions(site, &samples, &self.base, training, self.max_bad)?;
         }
+        if let Some(making) = self.making.as_ref().filter(|making| !making.asks()) {
+            return cut(site, making, rows(&path)?);
+        }
+        let pairs: Vec<Pair> = read(&path)?;
         if let Some(making) = &self.making {
-            return leave(site, pairs.len(), &making.run(site, &pairs)?);
+            let mut left = Left::begin(site)?;
+            left.add(&making.run(site, &pairs)?)?;
+            return left.end();
         }
         let (opened, processor, author);
         let mut answerer = if let Some(place) = &self.endpoint {
@@ -364,24 +372,95 @@ impl Stage for Synthesize {
     }
 }
 
-/// Writes what another maker gave of so many pairs, and counts it.
-fn leave(site: &Site<'_>, pairs: usize, made: &Made) -> Result<Counts> {
-    let folder = site.folder;
-    jsonl::write(&folder.join(TRIPLETS), &made.triplets)?;
-    if let Some(tasks) = &made.tasks {
-        jsonl::write(&folder.join(TASKS), tasks)?;
+/// Pairs that a maker without a model is given together.
+const PART: usize = 1024;
+
+/// Writes what a maker without a model gives of pairs that come one by one.
+fn cut(
+    site: &Site<'_>,
+    making: &Making,
+    mut pairs: impl Iterator<Item = Result<Pair>>,
+) -> Result<Counts> {
+    let mut left = Left::begin(site)?;
+    loop {
+        site.stop.check()?;
+        let part: Vec<Pair> = pairs.by_ref().take(PART).collect::<Result<_>>()?;
+        let is_last = part.len() < PART;
+        left.add(&making.made(&part))?;
+        if is_last {
+            return left.end();
+        }
     }
-    let list = write_rejected(folder, site.stage(), &made.rejected)?;
-    let (of_pairs, of_tasks) = made.left_out();
-    tell_left_out(site.report, "pairs got no task", pairs, &of_pairs, &list);
-    let all = made.num_tasks() + of_tasks.len();
-    tell_left_out(site.report, "tasks are left out", all, &of_tasks, &list);
-    Ok(Counts {
-        requests: made.requests as u64,
-        triplets: made.num_tasks() as u64,
-        again: made.again as u64,
-        endpoint: made.endpoint,
-    })
+}
+
+/// What other makers gave, written part by part and counted.
+struct Left<'a> {
+    site: &'a Site<'a>,
+    triplets: jsonl::Writer,
+    tasks: Option<jsonl::Writer>,
+    counts: Counts,
+    pairs: usize,
+    rejected: Vec<Rejected>,
+    /// Of these, one for each pair without a task.
+    of_pairs: Vec<Rejected>,
+    /// Those of single tasks of other pairs.
+    of_tasks: Vec<Rejected>,
+}
+
+impl<'a> Left<'a> {
+    fn begin(site: &'a Site<'_>) -> Result<Self> {
+        Ok(Self {
+            site,
+            triplets: jsonl::Writer::create(&site.folder.join(TRIPLETS))?,
+            tasks: None,
+            counts: Counts::default(),
+            pairs: 0,
+            rejected: Vec::new(),
+            of_pairs: Vec::new(),
+            of_tasks: Vec::new(),
+        })
+    }
+
+    fn add(&mut self, made: &Made) -> Result<()> {
+        for triplet in &made.triplets {
+            self.triplets.write(triplet)?;
+        }
+        if let Some(tasks) = &made.tasks {
+            let file = match &mut self.tasks {
+                Some(file) => file,
+                none => none.insert(jsonl::Writer::create(&self.site.folder.join(TASKS))?),
+            };
+            for task in tasks {
+                file.write(task)?;
+            }
+        }
+        let (of_pairs, of_tasks) = made.left_out();
+        self.of_pairs.extend(of_pairs);
+        self.of_tasks.extend(of_tasks);
+        self.rejected.extend_from_slice(&made.rejected);
+        self.pairs += made.requests;
+        let counts = &mut self.counts;
+        counts.requests += made.requests as u64;
+        counts.triplets += made.num_tasks() as u64;
+        counts.again += made.again as u64;
+        counts.endpoint.clone_from(&made.endpoint);
+        Ok(())
+    }
+
+    fn end(self) -> Result<Counts> {
+        self.triplets.commit()?;
+        if let Some(tasks) = self.tasks {
+            tasks.commit()?;
+        }
+        let (site, counts) = (self.site, self.counts);
+        let list = write_rejected(site.folder, site.stage(), &self.rejected)?;
+        let (of_pairs, of_tasks) = (&self.of_pairs, &self.of_tasks);
+        let pairs = self.pairs;
+        tell_left_out(site.report, "pairs got no task", pairs, of_pairs, &list);
+        let all = counts.triplets as usize + of_tasks.len();
+        tell_left_out(site.report, "tasks are left out", all, of_tasks, &list);
+        Ok(counts)
+    }
 }
 
 impl Synthesize {

@@ -20,7 +20,6 @@ use crate::driver::{Driver, Ready};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::estimate::Estimate;
-use crate::generation::Generation;
 use crate::pictures::PictureStore;
 use crate::preflight;
 use crate::reader::Reader;
@@ -118,15 +117,8 @@ fn recipe_with(folder: &Path, keys: &[&str]) -> Recipe {
 
 fn engine() -> Engine {
     Engine {
-        device: Device::Cpu,
-        dtype: Kind::Float,
         threads: 1,
-        memory: None,
-        generation: Generation::default(),
-        processing: processor::Options::default(),
-        extra_bos: None,
-        base: None,
-        endpoints: crate::endpoints::Endpoints::default(),
+        ..Engine::on(Device::Cpu, Kind::Float)
     }
 }
 

@@ -15,8 +15,10 @@ use super::part::Part;
 use crate::cards::Card;
 use crate::error::{Error, Result};
 use crate::estimate::Estimate;
+use crate::file_rows;
 use crate::reader::Reader;
-use crate::records::{read, write_rejected};
+use crate::records::write_rejected;
+use crate::sample_set::SampleSet;
 use crate::samples;
 use crate::settings;
 use crate::sources::Sources;
@@ -194,7 +196,7 @@ impl Stage for Train {
         match &self.training.data {
             Some(path) => reader.records(
                 "the training data",
-                &samples::load(path, &self.reading, false)?,
+                file_rows::samples(path, &self.reading, false)?,
             ),
             None => Ok(()),
         }
@@ -206,7 +208,7 @@ impl Stage for Train {
             return Ok(estimate.cost(adapted.name()));
         }
         let samples = match &self.training.data {
-            Some(path) => samples::load(path, &self.reading, false)?.rows.len(),
+            Some(path) => file_rows::num_samples(path, &self.reading)?,
             None => estimate.records(self.mix.name()),
         };
         let measured = estimate
@@ -230,8 +232,11 @@ impl Stage for Train {
     fn run(&self, site: &Site<'_>) -> Result<Trained> {
         let mut training = self.training.clone();
         let (samples, rejected) = match &training.data {
-            Some(path) => samples::usable(site, path, &self.reading, self.max_bad)?,
-            None => (read(&site.of(&self.mix, SAMPLES))?, Vec::new()),
+            Some(path) => {
+                let (samples, rejected) = samples::usable(site, path, &self.reading, self.max_bad)?;
+                (SampleSet::stored(samples)?, rejected)
+            }
+            None => (SampleSet::open(&site.of(&self.mix, SAMPLES))?, Vec::new()),
         };
         write_rejected(site.folder, site.stage(), &rejected)?;
         let (read, unusable) = if let Some(adapted) = &self.adapted {

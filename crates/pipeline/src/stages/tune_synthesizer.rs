@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use corpus::Sample;
 use corpus::formats::{self, Loaded};
 use run::plan::Cost;
 use run::recipe::{Recipe, Training};
@@ -10,13 +9,15 @@ use run::{Node, Place};
 use serde::{Deserialize, Serialize};
 use synthesis::{Blank, Input, Prompts, SeedOptions};
 
-use crate::bad_records::{about_pictures, refuse_many, reject_broken};
+use crate::bad_records::{refuse_many, reject_broken};
 use crate::blank;
 use crate::cards::Card;
 use crate::error::Result;
 use crate::estimate::Estimate;
+use crate::file_rows;
 use crate::reader::Reader;
 use crate::records::{write, write_rejected};
+use crate::sample_set::SampleSet;
 use crate::samples;
 use crate::sources::{Sources, Tuning};
 use crate::stage::{Site, Stage};
@@ -98,7 +99,7 @@ impl TuneSynthesizer {
     fn tune(
         &self,
         site: &Site<'_>,
-        samples: &[Sample],
+        samples: &SampleSet,
         read: usize,
         unusable: usize,
     ) -> Result<Counts> {
@@ -143,10 +144,8 @@ impl Stage for TuneSynthesizer {
         let seeds = match tuning {
             Tuning::Seeds(seeds) => seeds,
             Tuning::Samples(data) => {
-                return reader.records(
-                    "the tuning data",
-                    &samples::load(data, &self.reading, false)?,
-                );
+                let rows = file_rows::samples(data, &self.reading, false)?;
+                return reader.records("the tuning data", rows);
             }
         };
         reader.keys(&["synthesizer.input", "synthesizer.blank_images"]);
@@ -154,13 +153,14 @@ impl Stage for TuneSynthesizer {
         if let Some(path) = &self.prompts_file {
             reader.file("the prompts", path)?;
         }
-        reader.records("the seed data", &self.seeds(seeds, false)?)
+        let rows = file_rows::of_loaded(self.seeds(seeds, false)?);
+        reader.records("the seed data", rows)
     }
 
     fn cost(&self, estimate: &Estimate<'_>) -> Result<Cost> {
         let records = match &self.tuning {
             None => return Ok(Cost::nothing(0)),
-            Some(Tuning::Samples(data)) => samples::load(data, &self.reading, false)?.rows.len(),
+            Some(Tuning::Samples(data)) => file_rows::num_samples(data, &self.reading)?,
             Some(Tuning::Seeds(seeds)) => {
                 let rows = self.seeds(seeds, false)?.rows.len();
                 rows.min(self.limit.unwrap_or(usize::MAX))
@@ -184,11 +184,12 @@ impl Stage for TuneSynthesizer {
             Some(Tuning::Samples(data)) => {
                 let (samples, rejected) = samples::usable(site, data, &self.reading, self.max_bad)?;
                 let read = samples.len() + rejected.len();
+                let samples = SampleSet::stored(samples)?;
                 return self.tune(site, &samples, read, rejected.len());
             }
         };
         let mut loaded = self.seeds(path, true)?;
-        if let Some(note) = about_pictures(path, &loaded) {
+        if let Some(note) = file_rows::about_pictures(path, loaded.root_above.as_ref()) {
             site.report.note(note);
         }
         reject_broken(&mut loaded)?;
@@ -224,6 +225,6 @@ impl Stage for TuneSynthesizer {
         rejected.extend(made.rejected);
         write_rejected(site.folder, site.stage(), &rejected)?;
         write(&site.folder.join("samples.jsonl"), &made.items)?;
-        self.tune(site, &made.items, read, unusable)
+        self.tune(site, &SampleSet::new(made.items), read, unusable)
     }
 }

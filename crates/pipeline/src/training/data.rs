@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use corpus::Sample;
 use run::recipe::Training;
 
 use super::watched::Watched;
 use crate::cards::Card;
+use crate::sample_set::SampleSet;
 
 /// The name of the unit that a training's progress counts.
 pub const STEPS: &str = "steps";
@@ -15,7 +15,7 @@ pub const STEPS: &str = "steps";
 #[derive(Clone, Copy, Debug)]
 pub struct Data<'a> {
     /// The samples.
-    pub samples: &'a [Sample],
+    pub samples: &'a SampleSet,
     /// Records that were read.
     pub read: usize,
     /// Of these, how many cannot be used.

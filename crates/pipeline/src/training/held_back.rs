@@ -1,20 +1,21 @@
 //! Which of a training's samples are held back from it, to be watched.
 
-use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use corpus::Sample;
-use corpus::splits::held_out_rows;
+use corpus::names::Names;
+use corpus::splits::Groups;
 use run::recipe::HeldBack;
 
-use crate::error::WatchError;
+use crate::error::{Result, WatchError};
+use crate::sample_set::SampleSet;
 
 /// What samples have in common beside what they say themselves.
 #[derive(Clone, Debug, Default)]
 pub struct Kinship {
     /// The group of each pair (a patient, a study, a recipe), by the pair's id.
-    pub groups: BTreeMap<String, String>,
+    pub groups: PairGroups,
     /// A picture that makes no kin: the blank one.
     pub blank: PathBuf,
     /// Pictures that the run's scores are about.
@@ -23,92 +24,134 @@ pub struct Kinship {
     pub seed: u64,
 }
 
+/// Groups of pairs by the pairs' ids.
+#[derive(Clone, Debug, Default)]
+pub struct PairGroups {
+    pairs: Names,
+    groups: Names,
+    of_pairs: Vec<u32>,
+}
+
+impl PairGroups {
+    /// The group of a pair.
+    pub fn add(&mut self, pair: &str, group: &str) {
+        let group = self.groups.add(group).0 as u32;
+        let (pair, is_new) = self.pairs.add(pair);
+        if is_new {
+            self.of_pairs.push(group);
+        } else {
+            self.of_pairs[pair] = group;
+        }
+    }
+
+    fn get(&self, pair: &str) -> Option<&str> {
+        let group = self.of_pairs[self.pairs.find(pair)?];
+        Some(self.groups.get(group as usize))
+    }
+}
+
 /// The samples to train on, and those that are held back.
-pub type Sides<'a> = (Cow<'a, [Sample]>, Cow<'a, [Sample]>);
+pub type Sides = (SampleSet, SampleSet);
 
 /// The samples to train on and those that are held back; of a file, what it holds (`of_file`).
 ///
 /// A share is of whole groups: samples of one pair, of pairs of one group, with one picture, or, without pictures, of one
 /// text lie on one side. A file may have no picture that is trained on or that the run's scores are about.
-pub fn split<'a>(
-    samples: &'a [Sample],
+///
+/// Gives [`Error::Watch`](crate::Error::Watch), and what reading the samples gives.
+pub fn split(
+    samples: &SampleSet,
     held_back: &HeldBack,
-    of_file: &'a [Sample],
+    of_file: &SampleSet,
     kinship: &Kinship,
-) -> Result<Sides<'a>, WatchError> {
+) -> Result<Sides> {
     match held_back {
-        HeldBack::Nothing => Ok((samples.into(), Cow::default())),
+        HeldBack::Nothing => Ok((samples.clone(), samples.some(Vec::new()))),
         HeldBack::Share(share) => {
-            let groups = groups(samples, kinship);
-            let names: Vec<&str> = groups.iter().map(String::as_str).collect();
-            let (mut kept, mut held) = (Vec::new(), Vec::new());
-            for (sample, is_held) in samples
-                .iter()
-                .zip(held_out_rows(&names, *share, kinship.seed))
-            {
-                if is_held { &mut held } else { &mut kept }.push(sample.clone());
-            }
+            let is_held = groups(samples, kinship)?.held_out(*share, kinship.seed);
+            let side = |held: bool| {
+                let rows = is_held.iter().enumerate();
+                let own = rows.filter(|(_, is_held)| **is_held == held);
+                samples.some(own.map(|(place, _)| place as u32).collect())
+            };
+            let (kept, held) = (side(false), side(true));
             if held.is_empty() {
                 return Err(WatchError::OneGroup {
                     samples: samples.len(),
-                });
+                }
+                .into());
             }
-            Ok((kept.into(), held.into()))
+            Ok((kept, held))
         }
         HeldBack::File(path) => {
             if of_file.is_empty() {
-                return Err(WatchError::NothingHeld { path: path.clone() });
+                return Err(WatchError::NothingHeld { path: path.clone() }.into());
             }
-            let trained: BTreeSet<&PathBuf> = samples.iter().flat_map(|s| &s.images).collect();
-            refuse(path, of_file, "is trained on", &|image| {
-                image != &kinship.blank && trained.contains(image)
-            })?;
-            refuse(
-                path,
-                of_file,
-                "the scores of this run are about",
-                &|image| kinship.reported.contains(image),
-            )?;
-            Ok((samples.into(), of_file.into()))
+            let mut shown = BTreeSet::new();
+            for sample in of_file.iter() {
+                shown.extend(sample?.images.iter().cloned());
+            }
+            let mut trained = BTreeSet::new();
+            for sample in samples.iter() {
+                let sample = sample?;
+                let both = sample.images.iter().filter(|image| shown.contains(*image));
+                trained.extend(both.cloned());
+            }
+            trained.remove(&kinship.blank);
+            refuse(path, of_file, "is trained on", &trained)?;
+            let reported = &kinship.reported;
+            refuse(path, of_file, "the scores of this run are about", reported)?;
+            Ok((samples.clone(), of_file.clone()))
         }
     }
 }
 
 fn refuse(
     path: &Path,
-    of_file: &[Sample],
+    of_file: &SampleSet,
     what: &'static str,
-    is_known: &dyn Fn(&PathBuf) -> bool,
-) -> Result<(), WatchError> {
-    let known = of_file.iter().filter(|s| s.images.iter().any(is_known));
-    let known: Vec<&Sample> = known.collect();
-    let Some(first) = known.first() else {
+    known: &BTreeSet<PathBuf>,
+) -> Result<()> {
+    let (mut count, mut first) = (0, None);
+    for sample in of_file.iter() {
+        let sample = sample?;
+        if sample.images.iter().any(|image| known.contains(image)) {
+            count += 1;
+            first.get_or_insert_with(|| sample.id.clone());
+        }
+    }
+    let Some(first) = first else {
         return Ok(());
     };
     Err(WatchError::NotApart {
         path: path.to_owned(),
-        count: known.len(),
+        count,
         samples: of_file.len(),
-        first: first.id.clone(),
+        first,
         what,
-    })
+    }
+    .into())
 }
 
-/// The group of each sample: the least name of all that hangs together with it.
-fn groups(samples: &[Sample], kinship: &Kinship) -> Vec<String> {
+/// The groups of the samples, each called by the least name of all that hangs together with it.
+fn groups(samples: &SampleSet, kinship: &Kinship) -> Result<Groups> {
     let mut all = Sets::default();
-    let mut of_sample = Vec::with_capacity(samples.len());
-    for sample in samples {
-        let names = names(sample, kinship);
-        let places: Vec<usize> = names.into_iter().map(|name| all.place(name)).collect();
+    let mut of_samples = Vec::with_capacity(samples.len());
+    for sample in samples.iter() {
+        let names = names(&*sample?, kinship);
+        let places: Vec<u32> = names.iter().map(|name| all.place(name)).collect();
         for pair in places.windows(2) {
             all.join(pair[0], pair[1]);
         }
-        of_sample.push(places[0]);
+        of_samples.push(places[0]);
     }
     let least = all.least_names();
-    let group = |place: usize| least[&all.root(place)].clone();
-    of_sample.into_iter().map(group).collect()
+    let mut groups = Groups::default();
+    for place in of_samples {
+        let least = least[all.root(place) as usize];
+        groups.add(all.names.get(least as usize));
+    }
+    Ok(groups)
 }
 
 /// What a sample hangs together by; at least one name.
@@ -144,43 +187,42 @@ fn names(sample: &Sample, kinship: &Kinship) -> Vec<String> {
 /// Names that hang together.
 #[derive(Default)]
 struct Sets {
-    places: HashMap<String, usize>,
-    names: Vec<String>,
-    above: Vec<usize>,
+    names: Names,
+    above: Vec<u32>,
 }
 
 impl Sets {
-    fn place(&mut self, name: String) -> usize {
-        let next = self.names.len();
-        let place = *self.places.entry(name.clone()).or_insert(next);
-        if place == next {
-            self.names.push(name);
-            self.above.push(next);
+    fn place(&mut self, name: &str) -> u32 {
+        let (place, is_new) = self.names.add(name);
+        if is_new {
+            self.above.push(place as u32);
+        }
+        place as u32
+    }
+
+    fn root(&mut self, mut place: u32) -> u32 {
+        while self.above[place as usize] != place {
+            // Half of the way is left out the next time.
+            let above = self.above[self.above[place as usize] as usize];
+            self.above[place as usize] = above;
+            place = above;
         }
         place
     }
 
-    fn root(&self, mut place: usize) -> usize {
-        while self.above[place] != place {
-            place = self.above[place];
-        }
-        place
-    }
-
-    fn join(&mut self, a: usize, b: usize) {
+    fn join(&mut self, a: u32, b: u32) {
         let (a, b) = (self.root(a), self.root(b));
-        self.above[a.max(b)] = a.min(b);
+        self.above[a.max(b) as usize] = a.min(b);
     }
 
-    /// By its root, the least name of each set: the same whatever the order of the samples.
-    fn least_names(&self) -> HashMap<usize, String> {
-        let mut least: HashMap<usize, String> = HashMap::new();
-        for (place, name) in self.names.iter().enumerate() {
-            let known = least
-                .entry(self.root(place))
-                .or_insert_with(|| name.clone());
-            if name < known {
-                known.clone_from(name);
+    /// By its root, the place of the least name of each set: the same name whatever the order of the samples.
+    fn least_names(&mut self) -> Vec<u32> {
+        let mut least: Vec<u32> = (0..self.above.len() as u32).collect();
+        for place in 0..self.above.len() as u32 {
+            let root = self.root(place) as usize;
+            let name = |place: u32| self.names.get(place as usize);
+            if name(place) < name(least[root]) {
+                least[root] = place;
             }
         }
         least
@@ -192,6 +234,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::Error;
 
     fn sample(id: usize, pair: usize, images: &[&str]) -> Sample {
         Sample {
@@ -204,16 +247,24 @@ mod tests {
     }
 
     fn kinship() -> Kinship {
-        let group = |pair: usize| (format!("p{pair}"), format!("patient {}", pair / 2));
+        let mut groups = PairGroups::default();
+        for pair in 0..40 {
+            groups.add(&format!("p{pair}"), &format!("patient {}", pair / 2));
+        }
         Kinship {
-            groups: (0..40).map(group).collect(),
+            groups,
             blank: "blank.png".into(),
             ..Kinship::default()
         }
     }
 
-    fn ids(samples: &[Sample]) -> BTreeSet<&str> {
-        samples.iter().map(|s| s.id.as_str()).collect()
+    fn ids(samples: &SampleSet) -> BTreeSet<&str> {
+        (0..samples.len()).map(|at| samples.id(at)).collect()
+    }
+
+    fn sides(samples: &[Sample], share: f64, kinship: &Kinship) -> Result<Sides> {
+        let (samples, none) = (SampleSet::new(samples.to_vec()), SampleSet::new(Vec::new()));
+        split(&samples, &HeldBack::Share(share), &none, kinship)
     }
 
     #[test]
@@ -222,41 +273,44 @@ mod tests {
         let samples: Vec<Sample> = (0..80)
             .map(|i| sample(i, i / 2, &[&format!("{}.png", i / 2), "blank.png"]))
             .collect();
-        let share = HeldBack::Share(0.1);
-        let (kept, held) = split(&samples, &share, &[], &kinship()).expect("split");
+        let (kept, held) = sides(&samples, 0.1, &kinship()).expect("split");
         assert_eq!((kept.len(), held.len()), (72, 8));
-        let patients = |of: &[Sample]| -> BTreeSet<usize> {
-            let number = |s: &Sample| s.id[1..].parse::<usize>().expect("a number");
-            of.iter().map(|s| number(s) / 4).collect()
+        let patients = |of: &SampleSet| -> BTreeSet<usize> {
+            let number = |id: &str| id[1..].parse::<usize>().expect("a number");
+            ids(of).into_iter().map(|id| number(id) / 4).collect()
         };
         assert!(patients(&kept).is_disjoint(&patients(&held)));
         let mut turned = samples.clone();
         turned.reverse();
-        let (_, again) = split(&turned, &share, &[], &kinship()).expect("split");
+        let (_, again) = sides(&turned, 0.1, &kinship()).expect("split");
         assert_eq!(ids(&held), ids(&again));
         let other = Kinship {
             seed: 1,
             ..kinship()
         };
-        let (_, other) = split(&samples, &share, &[], &other).expect("split");
+        let (_, other) = sides(&samples, 0.1, &other).expect("split");
         assert_ne!(ids(&held), ids(&other));
     }
 
     #[test]
     fn one_picture_makes_a_group() {
         let samples: Vec<Sample> = (0..4).map(|i| sample(i, 10 * i, &["x.png"])).collect();
-        let error = split(&samples, &HeldBack::Share(0.5), &[], &kinship());
-        assert!(matches!(error, Err(WatchError::OneGroup { samples: 4 })));
+        let error = sides(&samples, 0.5, &kinship());
+        assert!(matches!(
+            error,
+            Err(Error::Watch(WatchError::OneGroup { samples: 4 }))
+        ));
         // The blank one makes none, and neither does no picture.
         let samples: Vec<Sample> = (0..4).map(|i| sample(i, 10 * i, &["blank.png"])).collect();
-        assert!(split(&samples, &HeldBack::Share(0.5), &[], &kinship()).is_ok());
+        assert!(sides(&samples, 0.5, &kinship()).is_ok());
     }
 
     #[test]
     fn a_file_is_apart_from_training_and_scores() {
-        let samples = [sample(0, 0, &["a.png", "blank.png"])];
+        let samples = SampleSet::new(vec![sample(0, 0, &["a.png", "blank.png"])]);
         let from = |image: &str| {
             let file = vec![sample(7, 9, &["own.png"]), sample(8, 9, &[image])];
+            let file = SampleSet::new(file);
             let kinship = Kinship {
                 reported: BTreeSet::from(["test.png".into()]),
                 ..kinship()

@@ -12,6 +12,7 @@ use corpus::sealed::{read_sealed, write_sealed};
 use run::Stop;
 
 use super::data::Task;
+use super::token_counts;
 use crate::error::{LengthError, LongSamples, Result};
 use crate::records::{read_rejected, write_rejected};
 use crate::stage::Site;
@@ -37,6 +38,9 @@ pub struct Lengths {
     pub too_long: Vec<Long>,
     /// Those that the training leaves out, be it for their length or since they teach nothing.
     pub left_out: Vec<Dropped>,
+    /// The tokens of each sample, before anything is cut; in a file of its own.
+    #[serde(skip)]
+    pub of_samples: Vec<u32>,
 }
 
 /// A sample over the limit.
@@ -57,14 +61,23 @@ pub fn audit(
     config: &Config,
 ) -> Result<Lengths> {
     let path = site.folder.join("lengths.json");
+    let counts = site.folder.join(token_counts::FILE);
     let known = read_sealed(&path).filter(|known: &Lengths| {
         (known.limit, known.samples) == (config.max_seq_len, source.len())
+    });
+    let known = known.and_then(|known| {
+        let of_samples = token_counts::read(&counts, source.len())?;
+        Some(Lengths {
+            of_samples,
+            ..known
+        })
     });
     let (lengths, is_new) = match known {
         Some(known) => (known, false),
         None => (measured(site, source, config)?, true),
     };
     if is_new {
+        token_counts::write(&counts, &lengths.of_samples)?;
         write_sealed(&path, &lengths)?;
     }
     say_what_is_long(site, &path, &lengths, config, is_new)?;
@@ -217,15 +230,15 @@ fn measure(
 ) -> Result<(Lengths, Vec<Rejected>)> {
     let limit = config.max_seq_len;
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
-    let indices: Vec<usize> = (0..source.len()).collect();
     let mut lengths = Lengths {
         limit,
         samples: source.len(),
         ..Lengths::default()
     };
     let mut broken = Vec::new();
-    for part in indices.chunks(PART) {
+    for start in (0..source.len()).step_by(PART) {
         stop.check()?;
+        let part: Vec<usize> = (start..source.len().min(start + PART)).collect();
         let share = part.len().div_ceil(workers).max(1);
         let look = |&i: &usize| -> Look {
             let encoded = source.encode(i)?;
@@ -245,7 +258,7 @@ fn measure(
             threads.into_iter().flat_map(join).collect()
         });
         for (&index, found) in part.iter().zip(found) {
-            let id = source.id(index).to_owned();
+            let id = || source.id(index).to_owned();
             match found {
                 Ok(([tokens, learned], dropped)) => {
                     if dropped.is_none() {
@@ -253,13 +266,15 @@ fn measure(
                     }
                     lengths.left_out.extend(dropped);
                     lengths.tokens += tokens as u64;
+                    let count = u32::try_from(tokens).unwrap_or(u32::MAX);
+                    lengths.of_samples.push(count);
                     lengths.longest = lengths.longest.max(tokens);
                     if tokens > limit {
-                        lengths.too_long.push(Long { id, tokens });
+                        lengths.too_long.push(Long { id: id(), tokens });
                     }
                 }
                 Err(detail) => broken.push(Rejected {
-                    id,
+                    id: id(),
                     stage: String::new(),
                     reason: UNPREPARED.to_owned(),
                     detail,

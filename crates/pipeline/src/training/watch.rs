@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use corpus::Prediction;
 use corpus::jsonl::{Appender, read_prefix};
-use corpus::{Prediction, Sample};
 use evaluation::jobs;
 use evaluation::scoring::{self, Scorer};
 use evaluation::tasks::Item;
@@ -17,7 +17,7 @@ use model::Mllm;
 use processor::Processor;
 use run::looks::{self, Look, VALIDATION};
 use run::recipe::{BestBy, Watching};
-use train::{Metrics, Samples, Trainer};
+use train::{Metrics, Trainer};
 
 use super::best;
 use super::checkpoints::found;
@@ -29,12 +29,13 @@ use crate::asked;
 use crate::error::{Error, Result};
 use crate::questions::Questions;
 use crate::runner::Progress;
+use crate::sample_set::{Prepared, SampleSet};
 use crate::stage::Site;
 
 /// Looks at a training.
 pub struct Watcher<'a> {
     watched: &'a Watched,
-    samples: &'a [Sample],
+    samples: &'a SampleSet,
     model: &'a dyn Mllm,
     processor: &'a dyn Processor,
     looks: Vec<Look>,
@@ -75,7 +76,7 @@ impl<'a> Watcher<'a> {
     pub fn new(
         site: &Site<'_>,
         watched: &'a Watched,
-        samples: &'a [Sample],
+        samples: &'a SampleSet,
         (model, processor): (&'a dyn Mllm, &'a dyn Processor),
         done: usize,
     ) -> Result<Self> {
@@ -193,7 +194,7 @@ impl<'a> Watcher<'a> {
             ..Look::default()
         };
         if !self.samples.is_empty() {
-            let source = Samples::new(self.samples, self.processor);
+            let source = Prepared::new(self.samples, self.processor);
             let found = trainer.validate(&source, site.stop.flag())?;
             (look.loss, look.tokens) = (Some(found.loss), Some(found.tokens));
         }

@@ -1,19 +1,20 @@
 //! What a training is watched on, from the recipe to samples and questions.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use corpus::formats;
-use corpus::{Pair, Sample};
+use corpus::{Pair, formats};
 use run::recipe::{BestBy, HeldBack, Recipe, Watching};
 
-use super::held_back::Kinship;
-use crate::bad_records::{refuse_many, reject_broken};
+use super::held_back::{Kinship, PairGroups};
+use crate::bad_records::refuse_many;
 use crate::blank;
 use crate::error::{Error, Result, WatchError};
+use crate::file_rows;
 use crate::questions::Questions;
 use crate::reader::Reader;
-use crate::records::{read, write_rejected};
+use crate::records::{rows, write_rejected};
+use crate::sample_set::SampleSet;
 use crate::samples;
 use crate::sources::Sources;
 use crate::stage::{Link, Site};
@@ -42,7 +43,7 @@ pub struct Watched {
     /// The settings.
     pub settings: Watching,
     /// The samples of the file that is watched instead of a share.
-    pub of_file: Vec<Sample>,
+    pub of_file: SampleSet,
     /// What samples have in common.
     pub kinship: Kinship,
     /// What is asked.
@@ -76,8 +77,8 @@ impl Watch {
     /// What it reads beside the keys of its section.
     pub fn reads(&self, reader: &mut Reader<'_>) -> Result<()> {
         if let HeldBack::File(path) = &self.settings.validation {
-            let loaded = samples::load(path, &self.reading, false)?;
-            reader.records("the validation data", &loaded)?;
+            let rows = file_rows::samples(path, &self.reading, false)?;
+            reader.records("the validation data", rows)?;
         }
         if self.settings.eval_tasks.is_empty() {
             return Ok(());
@@ -105,19 +106,18 @@ impl Watch {
             seed: self.seed,
             ..Kinship::default()
         };
-        let mut of_file = Vec::new();
+        let mut of_file = SampleSet::new(Vec::new());
         match &self.settings.validation {
             HeldBack::Nothing => {}
             HeldBack::Share(_) => {
                 if let Some(pairs) = pairs {
-                    kinship.groups = groups(read(&site.of(pairs, PAIRS))?);
+                    kinship.groups = groups(rows(&site.of(pairs, PAIRS))?)?;
                 }
             }
             HeldBack::File(path) => {
                 of_file = self.samples(site, path)?;
                 if let Some(pairs) = pairs {
-                    let held_out: Vec<Pair> = read(&site.of(pairs, HELD_OUT))?;
-                    kinship.reported = pictures(held_out);
+                    kinship.reported = pictures(rows(&site.of(pairs, HELD_OUT))?)?;
                 }
             }
         }
@@ -136,32 +136,35 @@ impl Watch {
 
 impl Watch {
     /// The samples of the file; those that cannot be used are listed apart from those of the training.
-    fn samples(&self, site: &Site<'_>, path: &Path) -> Result<Vec<Sample>> {
-        let mut loaded = samples::load(path, &self.reading, true)?;
-        reject_broken(&mut loaded)?;
-        let formats::Loaded {
-            mut rows, rejected, ..
-        } = loaded;
+    fn samples(&self, site: &Site<'_>, path: &Path) -> Result<SampleSet> {
+        let (samples, rejected) =
+            samples::put_aside(site, file_rows::samples(path, &self.reading, true)?, path)?;
         if !rejected.is_empty() {
             let folder = site.folder.join(ANSWERS);
             std::fs::create_dir_all(&folder).map_err(Error::io("make", &folder))?;
             let list = write_rejected(&folder, site.stage(), &rejected)?;
-            let count = rows.len();
+            let count = samples.len();
             refuse_many(site.report, self.max_bad, path, count, &rejected, &list)?;
         }
-        site.pictures
-            .take_in(&mut rows, &mut site.digests.borrow_mut())?;
-        Ok(rows)
+        SampleSet::stored(samples)
     }
 }
 
-fn groups(pairs: Vec<Pair>) -> BTreeMap<String, String> {
-    let named = pairs.into_iter();
-    named
-        .filter_map(|pair| Some((pair.id, pair.group?)))
-        .collect()
+fn groups(pairs: impl Iterator<Item = Result<Pair>>) -> Result<PairGroups> {
+    let mut groups = PairGroups::default();
+    for pair in pairs {
+        let pair = pair?;
+        if let Some(group) = &pair.group {
+            groups.add(&pair.id, group);
+        }
+    }
+    Ok(groups)
 }
 
-fn pictures(pairs: Vec<Pair>) -> BTreeSet<PathBuf> {
-    pairs.into_iter().flat_map(|pair| pair.images).collect()
+fn pictures(pairs: impl Iterator<Item = Result<Pair>>) -> Result<BTreeSet<PathBuf>> {
+    let mut pictures = BTreeSet::new();
+    for pair in pairs {
+        pictures.extend(pair?.images);
+    }
+    Ok(pictures)
 }

@@ -339,6 +339,7 @@ pub(super) fn options(source: &Source) -> Options {
         columns: source.columns.clone(),
         check_images: false,
         unpack: source.unpack.clone(),
+        in_place: false,
     }
 }
 

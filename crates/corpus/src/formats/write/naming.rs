@@ -38,6 +38,7 @@ impl Naming {
             unpack(&Inside {
                 path: path.clone(),
                 bytes,
+                located: None,
             })?;
             named.push(from_folder(&self.path, &path)?);
         }

@@ -158,26 +158,39 @@ impl Making {
     }
 
     pub fn run(&self, site: &Site<'_>, pairs: &[Pair]) -> Result<Made> {
-        let made = |triplets, tasks, rejected| Made {
+        match self.maker().asks() {
+            Some(asks) => self.ask(site, asks, pairs),
+            None => Ok(self.made(pairs)),
+        }
+    }
+
+    /// Whether it asks a model.
+    pub fn asks(&self) -> bool {
+        self.maker().asks().is_some()
+    }
+
+    /// What a maker gives that asks no model: of some pairs what it would give of these among others.
+    pub fn made(&self, pairs: &[Pair]) -> Made {
+        let (mut triplets, mut tasks, mut rejected) = (Vec::new(), None, Vec::new());
+        match self.maker().way() {
+            Way::Cuts(cut) => {
+                let cut = cut(pairs, self.seed, &self.prompts);
+                (tasks, rejected) = (Some(cut.items), cut.rejected);
+            }
+            Way::Takes(take) => {
+                let taken = take(pairs);
+                (triplets, rejected) = (taken.items, taken.rejected);
+            }
+            // Whoever has a synthesizer makes no such stage.
+            Way::Asks(_) | Way::Synthesizer => {}
+        }
+        Made {
             requests: pairs.len(),
             again: 0,
             triplets,
             tasks,
             rejected,
             endpoint: None,
-        };
-        match self.maker().way() {
-            Way::Asks(asks) => self.ask(site, asks, pairs),
-            Way::Cuts(cut) => {
-                let cut = cut(pairs, self.seed, &self.prompts);
-                Ok(made(Vec::new(), Some(cut.items), cut.rejected))
-            }
-            Way::Takes(take) => {
-                let taken = take(pairs);
-                Ok(made(taken.items, None, taken.rejected))
-            }
-            // Whoever has a synthesizer makes no such stage.
-            Way::Synthesizer => Ok(made(Vec::new(), None, Vec::new())),
         }
     }
 
