@@ -169,7 +169,9 @@ pub struct Demo {
     /// Measure on a training style that is left out of the pairs, not on the test pictures: for choosing settings.
     #[arg(long)]
     pub validation: bool,
-    /// Work in so many processes of this machine; under torchrun, srun or mpirun they are found by themselves.
+    /// Work in so many processes of this machine, which are started here.
+    ///
+    /// torchrun, srun, mpirun and others start theirs, and each finds its place without this flag.
     #[arg(long, value_name = "N", value_parser = positive)]
     pub processes: Option<usize>,
     /// Say what would be done, with counts, memory, time and disk; writes the demo's data and begins no stage.
@@ -200,7 +202,9 @@ pub struct Stage {
     /// Go on where an earlier attempt stopped (always done).
     #[arg(long, hide = true)]
     pub resume: bool,
-    /// Work in so many processes of this machine; under torchrun, srun or mpirun they are found by themselves.
+    /// Work in so many processes of this machine, which are started here.
+    ///
+    /// torchrun, srun, mpirun and others start theirs, and each finds its place without this flag.
     #[arg(long, value_name = "N", value_parser = positive)]
     pub processes: Option<usize>,
 }
@@ -246,7 +250,9 @@ pub struct Evaluate {
     /// Go on where an earlier attempt stopped (always done).
     #[arg(long, hide = true)]
     pub resume: bool,
-    /// Work in so many processes of this machine; under torchrun, srun or mpirun they are found by themselves.
+    /// Work in so many processes of this machine, which are started here.
+    ///
+    /// torchrun, srun, mpirun and others start theirs, and each finds its place without this flag.
     #[arg(long, value_name = "N", value_parser = positive, requires = "recipe")]
     pub processes: Option<usize>,
     /// A model on benchmarks.
