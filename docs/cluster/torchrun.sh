@@ -6,9 +6,7 @@
 # On one machine HEAD and NODES may be left out. NODES=1:4 goes on with what is there, between one and four machines.
 set -euo pipefail
 
-# torchrun stops all its processes with these; SIGUSR1 is not among those that it knows by itself.
-export TORCHELASTIC_SIGNALS_TO_HANDLE=SIGTERM,SIGINT,SIGHUP,SIGQUIT,SIGUSR1
-
+# SIGUSR1 is none of the signals that torchrun passes on by itself.
 exec torchrun --no-python \
     --nnodes="${NODES:-1}" \
     --nproc-per-node="${GPUS:-1}" \
@@ -16,4 +14,5 @@ exec torchrun --no-python \
     --rdzv-backend=c10d \
     --rdzv-endpoint="${HEAD:-localhost}:${PORT:-29400}" \
     --rdzv-id="${ID:-adamllm}" \
+    --signals-to-handle=SIGTERM,SIGINT,SIGHUP,SIGQUIT,SIGUSR1 \
     adamllm run "${RECIPE:-my.toml}" --run-dir "${RUN:-runs/my}" "$@"

@@ -4,9 +4,12 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::Value;
+
+use crate::process;
 
 /// One of them.
 pub struct Scenario {
@@ -17,7 +20,7 @@ pub struct Scenario {
 }
 
 /// All of them, in order of cost.
-pub const SCENARIOS: [Scenario; 3] = [
+pub const SCENARIOS: [Scenario; 4] = [
     Scenario {
         name: "variables",
         about: "what torchrun sets is what the program reads",
@@ -27,6 +30,11 @@ pub const SCENARIOS: [Scenario; 3] = [
         name: "restarts",
         about: "a failed process has all started again, and the restart is counted",
         run: restarts,
+    },
+    Scenario {
+        name: "signals",
+        about: "torchrun passes each process SIGTERM and SIGUSR1, once",
+        run: signals,
     },
     Scenario {
         name: "run",
@@ -53,6 +61,7 @@ impl Tools<'_> {
         command.args(["-m", "torch.distributed.run", "--standalone", "--no-python"]);
         command.arg(format!("--nproc-per-node={processes}"));
         command.arg(format!("--max-restarts={restarts}"));
+        command.arg("--signals-to-handle=SIGTERM,SIGINT,SIGHUP,SIGQUIT,SIGUSR1");
         command.stdin(Stdio::null()).current_dir(self.work);
         command
     }
@@ -137,6 +146,40 @@ fn restarts(tools: Tools<'_>) -> Result<String> {
         "it was started a third time"
     );
     Ok("counted, under the same name".to_owned())
+}
+
+/// Notes each signal, and ends after one.
+const LISTEN: &str = "for s in TERM USR1; do trap \"echo $s >> $NOTES/got-$RANK; is=1\" $s; done; touch $NOTES/got-$RANK; \
+    while [ -z \"$is\" ]; do sleep 0.1; done; sleep 1";
+
+fn signals(tools: Tools<'_>) -> Result<String> {
+    for name in ["TERM", "USR1"] {
+        let notes = tools.work.join(name);
+        std::fs::create_dir(&notes)?;
+        let mut command = tools.torchrun(2, 0);
+        command.args(["sh", "-c", LISTEN]).env("NOTES", &notes);
+        let started = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
+        let started = started.context("torchrun cannot be started")?;
+        let got = [0, 1].map(|rank| notes.join(format!("got-{rank}")));
+        let since = Instant::now();
+        while !got.iter().all(|file| file.exists()) {
+            ensure!(since.elapsed() < Duration::from_mins(2), "no process began");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        let pid = started.id().to_string();
+        process::output(Command::new("kill").args(["-s", name, &pid]))?;
+        // torchrun's own code says nothing.
+        started.wait_with_output()?;
+        for file in got {
+            let text = std::fs::read_to_string(&file)?;
+            ensure!(
+                text == format!("{name}\n"),
+                "`{}`: {text:?}",
+                file.display()
+            );
+        }
+    }
+    Ok("each came once".to_owned())
 }
 
 /// By how much losses in f32 may differ that were added up in another order, over the quick demo's steps.

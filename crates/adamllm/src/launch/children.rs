@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use rustix::process::{Pid, Signal, kill_process};
-use signal_hook::consts::{SIGCHLD, SIGINT, SIGTERM, SIGUSR1};
+use signal_hook::consts::{SIGCHLD, SIGINT, SIGKILL, SIGTERM, SIGUSR1};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::signal_name;
 
@@ -270,13 +270,15 @@ fn end(rank: usize, status: ExitStatus, is_asked: bool, is_made: bool) -> End {
         match status.signal() {
             Some(signal) => {
                 let name = signal_name(signal).map_or_else(|| signal.to_string(), str::to_owned);
-                let hint = if signal == 9 {
+                let hint = if signal == SIGKILL {
                     ", by somebody or by the system for want of memory"
                 } else {
                     ""
                 };
                 eprintln!("error: rank {rank} was ended by {name}{hint}");
             }
+            // It has said why itself.
+            None if [1, 2].contains(&code) => {}
             None => eprintln!("error: rank {rank} ended with code {code}"),
         }
     }

@@ -54,14 +54,14 @@ pub fn find(variables: &Variables) -> Result<Option<Launch>, LaunchError> {
     if size == 1 || is_step {
         return Ok(None);
     }
-    let named = variables.text("MASTER_ADDR");
+    let given = variables.text("MASTER_ADDR");
     let local = names.local.iter().find(|[rank, _]| is_set(rank));
     let (local_rank, local_size) = match local {
         Some([rank, size]) => (
             variables.needed(rank, size)?,
             variables.needed_count(size, rank)?,
         ),
-        None if named.is_none_or(is_loopback) => (rank, size),
+        None if given.is_none_or(is_loopback) => (rank, size),
         None => {
             return Err(LaunchError::Missing {
                 given: names.rank,
@@ -79,7 +79,7 @@ pub fn find(variables: &Variables) -> Result<Option<Launch>, LaunchError> {
         size,
         local_rank,
         local_size,
-        address: match named {
+        address: match given {
             Some(address) => address.to_owned(),
             None if local_size == size => LOOPBACK.to_owned(),
             // Inside of a Slurm job, `mpirun` takes its machines in their order; elsewhere nobody says where rank 0 is.

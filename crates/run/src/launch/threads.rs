@@ -14,13 +14,12 @@ pub fn threads(launch: &Launch, available: usize, online: usize, variables: &Var
     let share = (available / launch.local_size).max(1);
     match launch.launcher {
         Launcher::User => available,
-        Launcher::Variables | Launcher::Torchrun => share,
         Launcher::Slurm => match (number("SLURM_CPUS_PER_TASK"), number("SLURM_CPUS_ON_NODE")) {
             (Some(each), _) => each.min(available),
             (None, Some(all)) if available < all => available,
             _ => share,
         },
         Launcher::Mpi if available < online => available,
-        Launcher::Mpi => share,
+        Launcher::Mpi | Launcher::Variables | Launcher::Torchrun => share,
     }
 }

@@ -99,8 +99,8 @@ impl Variables {
 
     /// What the run is called by the first of these variables that is set, else by ours.
     pub(super) fn id(&self, names: &[&'static str]) -> String {
-        let named = self.first(names).or_else(|| self.first(&[RUN_ID]));
-        named.map_or_else(String::new, |(_, id)| id.to_owned())
+        let found = self.first(names).or_else(|| self.first(&[RUN_ID]));
+        found.map_or_else(String::new, |(_, id)| id.to_owned())
     }
 
     /// How often the run was started again, by our variable.
