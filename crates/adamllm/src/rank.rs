@@ -3,10 +3,11 @@
 use anyhow::Result;
 use run::launch::{self, Found, Launch, Machine, Variables};
 
-/// This process's place among those that work together. `processes` is the verb's own flag. Alone where nobody started others,
-/// and where what is asked for takes one process whatever the flag says, as a dry run does.
-pub fn of_process(processes: Option<usize>) -> Result<Launch> {
-    match launch::lookup(processes, machine(), &Variables::of_process())? {
+/// This process's place among those that work together. `--processes` has been seen to before: who started others does no work
+/// itself. Alone where nobody started others, and where what is asked for takes one process whatever the flag says, as a
+/// dry run does.
+pub fn of_process() -> Result<Launch> {
+    match launch::lookup(None, machine(), &Variables::of_process())? {
         Found::Process(launch) => Ok(launch),
         Found::Alone | Found::Node(_) => Ok(Launch::alone()),
     }

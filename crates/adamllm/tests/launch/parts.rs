@@ -59,7 +59,7 @@ fn play() {
             std::process::exit(code.into());
         }
         Ok("placed") => {
-            match of_process(None) {
+            match of_process() {
                 Ok(launch) => eprintln!("{launch:?}"),
                 Err(error) => eprintln!("error: {error}"),
             }
