@@ -93,7 +93,8 @@ fn copies(mut node: Node) -> Result<Vec<Ranked>> {
         Some(port) => port,
         None => free_port()?,
     };
-    if node.id.is_empty() {
+    // Other machines could not know a name that is made here.
+    if node.id.is_empty() && node.nodes == 1 {
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         node.id = format!("{own}-{}", now.map_or(0, |time| time.as_nanos()));
     }

@@ -110,6 +110,8 @@ fn machines_of_kubeflow_and_skypilot_start_their_processes() {
             ("WORLD_SIZE", "6"),
             ("MASTER_ADDR", "my-node-0-0.my"),
             ("MASTER_PORT", "29400"),
+            // The same on each machine.
+            ("ADAMLLM_RUN_ID", ""),
         ],
     );
     check(
