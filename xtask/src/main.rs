@@ -4,6 +4,7 @@
 mod bundle;
 mod cargo;
 mod check;
+mod cluster;
 mod digest;
 mod dist;
 mod doctor;
@@ -47,6 +48,9 @@ usage: cargo xtask <verb>
                     the short demo, `--help` says more
   test-vllm [FLAGS] setup, then small random models through a real vLLM and through this program,
                     compared answer by answer (`--help` says more)
+  test-cluster [FLAGS]
+                    setup, then the program under a real torchrun, in 2 and 4 processes
+                    (`--help` says more)
   test-sheet [FLAGS]
                     the rating sheet in a real browser: Chromium and Node (`--help` says more)
   nccl [FLAGS]      the library for training on several GPUs, built against a Python torch with CUDA
@@ -133,6 +137,12 @@ fn dispatch(verb: &str, rest: &[String]) -> Result<ExitCode> {
                 setup::run(&root)?;
             }
             vllm::run(&root, rest)
+        }
+        ("test-cluster", _) => {
+            if !rest.iter().any(|arg| arg == "--program" || arg == "--help") {
+                setup::run(&root)?;
+            }
+            cluster::run(&root, rest)
         }
         // Its crates link no tensors.
         ("test-sheet", _) => sheet::run(&root, rest),

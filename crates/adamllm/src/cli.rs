@@ -169,6 +169,11 @@ pub struct Demo {
     /// Measure on a training style that is left out of the pairs, not on the test pictures: for choosing settings.
     #[arg(long)]
     pub validation: bool,
+    /// Work in so many processes of this machine, which are started here.
+    ///
+    /// torchrun, srun, mpirun and others start theirs, and each finds its place without this flag.
+    #[arg(long, value_name = "N", value_parser = positive)]
+    pub processes: Option<usize>,
     /// Say what would be done, with counts, memory, time and disk; writes the demo's data and begins no stage.
     #[arg(long)]
     pub dry_run: bool,
@@ -197,6 +202,11 @@ pub struct Stage {
     /// Go on where an earlier attempt stopped (always done).
     #[arg(long, hide = true)]
     pub resume: bool,
+    /// Work in so many processes of this machine, which are started here.
+    ///
+    /// torchrun, srun, mpirun and others start theirs, and each finds its place without this flag.
+    #[arg(long, value_name = "N", value_parser = positive)]
+    pub processes: Option<usize>,
 }
 
 /// `adamllm synthesize`.
@@ -240,6 +250,11 @@ pub struct Evaluate {
     /// Go on where an earlier attempt stopped (always done).
     #[arg(long, hide = true)]
     pub resume: bool,
+    /// Work in so many processes of this machine, which are started here.
+    ///
+    /// torchrun, srun, mpirun and others start theirs, and each finds its place without this flag.
+    #[arg(long, value_name = "N", value_parser = positive, requires = "recipe")]
+    pub processes: Option<usize>,
     /// A model on benchmarks.
     #[command(flatten)]
     pub benchmarks: scores::Benchmarks,
@@ -255,6 +270,7 @@ impl Evaluate {
             set: self.set.clone(),
             yes: self.yes,
             resume: self.resume,
+            processes: self.processes,
         })
     }
 }

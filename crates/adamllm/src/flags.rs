@@ -2,6 +2,8 @@
 
 use clap::Args;
 
+use crate::rank;
+
 /// Flags of every command.
 #[derive(Clone, Debug, Args)]
 pub struct Shared {
@@ -17,7 +19,7 @@ pub struct Shared {
     /// Dtype of the weights: f32, bf16, or auto for what is faster here; default: bf16 on a GPU, else f32. For stages the recipe says.
     #[arg(long, global = true, value_parser = ["f32", "bf16", "auto"])]
     pub dtype: Option<String>,
-    /// Threads of the tensor library; default: all cores.
+    /// Threads of the tensor library; default: all cores, shared among the processes of a machine.
     #[arg(long, global = true, value_parser = positive)]
     pub threads: Option<usize>,
     /// Decoding one picture may take so long; one that takes longer ends the command and is never left out.
@@ -27,9 +29,7 @@ pub struct Shared {
 
 /// How many threads work.
 pub fn threads(shared: &Shared) -> usize {
-    shared
-        .threads
-        .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
+    shared.threads.unwrap_or_else(rank::threads)
 }
 
 /// A count of at least one.

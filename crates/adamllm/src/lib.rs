@@ -32,6 +32,7 @@ pub mod plan_pages;
 pub mod planned;
 pub mod program;
 pub mod quality;
+pub mod rank;
 mod reading;
 pub mod recipes;
 pub mod reference;

@@ -3,18 +3,23 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Error, Result};
 use clap::Parser as _;
 use run::Stopped;
 
 use crate::cli::Cli;
 use crate::flags::threads;
-use crate::{convert_model, signals};
+use crate::{convert_model, launch, signals};
 
 /// Parses the command line, runs `command` and tells how it ended.
 pub fn run(command: impl FnOnce(&Cli) -> Result<()> + std::panic::UnwindSafe) -> ExitCode {
     let cli = Cli::parse_from(convert_model::routed(std::env::args_os().collect()));
     std::panic::set_hook(Box::new(tell_panic));
+    match launch::start(&cli) {
+        Ok(None) => {}
+        Ok(Some(code)) => return ExitCode::from(code),
+        Err(error) => return failed(&error),
+    }
     let ready = || -> Result<()> {
         corpus::images::set_time_limit(Duration::from_secs_f64(cli.shared.image_seconds));
         rayon::ThreadPoolBuilder::new()
@@ -34,20 +39,21 @@ pub fn run(command: impl FnOnce(&Cli) -> Result<()> + std::panic::UnwindSafe) ->
             );
             ExitCode::from(by.exit_code())
         }
-        Ok(Err(error)) => {
-            // The chain from what was being done to what went wrong, one line each; what a line says already is not
-            // said again.
-            let mut lines: Vec<String> = Vec::new();
-            for cause in error.chain().map(ToString::to_string) {
-                if lines.last().is_none_or(|said| !said.ends_with(&cause)) {
-                    lines.push(cause);
-                }
-            }
-            eprintln!("error: {}", lines.join("\n  because: "));
-            ExitCode::FAILURE
-        }
+        Ok(Err(error)) => failed(&error),
         Err(_) => ExitCode::FAILURE,
     }
+}
+
+/// Tells the chain from what was being done to what went wrong, one line each; what a line says already is not said again.
+fn failed(error: &Error) -> ExitCode {
+    let mut lines: Vec<String> = Vec::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if lines.last().is_none_or(|said| !said.ends_with(&cause)) {
+            lines.push(cause);
+        }
+    }
+    eprintln!("error: {}", lines.join("\n  because: "));
+    ExitCode::FAILURE
 }
 
 fn tell_panic(panic: &std::panic::PanicHookInfo<'_>) {

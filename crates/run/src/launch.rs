@@ -1,59 +1,97 @@
 //! How many processes work together, and which of them this one is.
+//!
+//! Launchers tell it by variables, each in its own way. [`lookup`] is a function of those variables and of nothing else.
+//!
+//! | looked for, in this order | who sets it |
+//! |---|---|
+//! | `RANK`, `WORLD_SIZE`, … | torchrun, `adamllm … --processes N`, files for Kubernetes |
+//! | `PET_NNODES`, `PET_NODE_RANK`, `PET_NPROC_PER_NODE` | Kubeflow; they speak of machines, whose processes are still to be started |
+//! | `OMPI_COMM_WORLD_RANK`, `PMI_RANK`, … | an MPI's `mpirun` |
+//! | `SLURM_PROCID` of a step | Slurm's `srun` |
+//! | `SKYPILOT_NODE_RANK`, `SKYPILOT_NODE_IPS` | SkyPilot; machines again |
+//!
+//! An MPI comes before Slurm, since its `mpirun` starts its daemons by `srun`, and what they start has the variables of both.
+//!
+//! ```
+//! use run::launch::{Found, Machine, Variables, lookup};
+//!
+//! let variables = Variables::of([
+//!     ("RANK", "5"),
+//!     ("WORLD_SIZE", "8"),
+//!     ("LOCAL_RANK", "1"),
+//!     ("LOCAL_WORLD_SIZE", "4"),
+//!     ("MASTER_ADDR", "node-0"),
+//!     ("MASTER_PORT", "29400"),
+//! ]);
+//! let Found::Process(launch) = lookup(None, Machine::default(), &variables)? else {
+//!     unreachable!("a process of eight");
+//! };
+//! assert_eq!((launch.rank, launch.size, launch.local_rank), (5, 8, 1));
+//! # Ok::<(), run::launch::LaunchError>(())
+//! ```
 
-/// What started a process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Launcher {
-    /// Nobody but the user: the process works alone.
-    User,
-    /// `adamllm … --processes N`, or whoever else sets `RANK` and its like.
-    Variables,
-    /// torchrun, whose agent serves the store.
-    Torchrun,
-    /// Slurm's `srun`.
-    Slurm,
-    /// An MPI's `mpirun`.
-    Mpi,
-}
+mod error;
+mod hosts;
+mod mpi;
+mod nodes;
+mod place;
+mod ports;
+mod ranks;
+mod slurm;
+mod threads;
+mod variables;
 
-/// A process's place among those that work together.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Launch {
-    /// What started it.
-    pub launcher: Launcher,
-    /// Which of all processes it is, from 0.
-    pub rank: usize,
-    /// Processes in all.
-    pub size: usize,
-    /// Which of the processes of its machine it is, from 0.
-    pub local_rank: usize,
-    /// Processes of its machine.
-    pub local_size: usize,
-    /// The host that serves the store through which processes find each other.
-    pub address: String,
-    /// The store's port there.
-    pub port: u16,
-    /// Whether the process of rank 0 serves the store; else the launcher does.
-    pub serves: bool,
-    /// What tells this run of the launcher from others: what it calls the run or the job.
-    pub id: String,
-    /// How often the launcher has started it again.
-    pub restart: u64,
-}
+pub use error::LaunchError;
+pub use hosts::{HostsError, expand};
+pub use place::{Found, Launch, Launcher, Machine, Node, PARENT, RESTART, RUN_ID};
+pub use threads::threads;
+pub use variables::Variables;
 
-impl Launch {
-    /// A process that works alone.
-    pub fn alone() -> Self {
-        Self {
-            launcher: Launcher::User,
-            rank: 0,
-            size: 1,
-            local_rank: 0,
-            local_size: 1,
-            address: String::new(),
-            port: 0,
-            serves: false,
-            id: String::new(),
-            restart: 0,
+/// What the variables say, where `processes` is what somebody asked for by `--processes`.
+pub fn lookup(
+    processes: Option<usize>,
+    machine: Machine,
+    variables: &Variables,
+) -> Result<Found, LaunchError> {
+    if let Some(launch) = ranks::find(variables)? {
+        // A process that `--processes` started has the flag too.
+        let is_ours = variables.text(PARENT).is_some();
+        return match processes {
+            Some(processes) if !is_ours => Err(LaunchError::Both {
+                processes,
+                by: "RANK",
+                size: launch.size,
+            }),
+            _ => Ok(Found::Process(launch)),
+        };
+    }
+    if let Some(node) = nodes::of_pet(processes, machine, variables)? {
+        return Ok(node.found());
+    }
+    for (by, launch) in [
+        ("OMPI_COMM_WORLD_RANK or PMI_RANK", mpi::find(variables)?),
+        ("SLURM_PROCID", slurm::find(variables)?),
+    ] {
+        match (launch, processes) {
+            (Some(launch), Some(processes)) => {
+                return Err(LaunchError::Both {
+                    processes,
+                    by,
+                    size: launch.size,
+                });
+            }
+            (Some(launch), None) => return Ok(Found::Process(launch)),
+            (None, _) => {}
         }
     }
+    if let Some(node) = nodes::of_skypilot(processes, variables)? {
+        return Ok(node.found());
+    }
+    Ok(match processes {
+        Some(processes) => nodes::alone(processes, variables)?.found(),
+        None => Found::Alone,
+    })
 }
+
+#[cfg(test)]
+mod tests;

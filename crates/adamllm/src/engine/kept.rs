@@ -96,12 +96,11 @@ impl Kept {
     }
 
     /// With how many threads a process of the run goes on: those that are asked for, else those that it began with, else its
-    /// part of what a machine has with so many processes.
-    pub fn threads(self, shared: &Shared, processes: usize) -> usize {
+    /// part of what the machine has.
+    pub fn threads(self, shared: &Shared) -> usize {
         match (shared.threads, self.threads) {
             (None, Some(known)) => known,
-            (None, None) => (threads(shared) / processes.max(1)).max(1),
-            (Some(told), _) => told,
+            _ => threads(shared),
         }
     }
 

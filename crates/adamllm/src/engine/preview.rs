@@ -71,6 +71,7 @@ pub fn run(shared: &Shared, stage: &Stage, number: usize) -> Result<()> {
         set,
         yes: stage.yes,
         resume: false,
+        processes: None,
     };
     let unlike = Shared {
         json: false,

@@ -326,7 +326,7 @@ fn engine(
         recipe,
         run,
         device,
-        kept.threads(shared, beside),
+        kept.threads(shared),
         device::total_memory(device, beside),
         kept.generation(),
     );

@@ -18,7 +18,7 @@ fn job(folder: &Path, more: &[&str]) -> Command {
     let mut command = Command::new("bash");
     command
         .current_dir(folder)
-        .arg(root().join("docs/slurm/adamllm.sbatch"))
+        .arg(root().join("docs/cluster/adamllm.sbatch"))
         .args(more)
         .env(
             "PATH",

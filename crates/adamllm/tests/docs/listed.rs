@@ -64,6 +64,12 @@ pub const LISTED: &[Listed] = &[
         "target/release/adamllm inspect run runs/demo",
         Readers,
     ),
+    // The tests of processes start the program in several.
+    listed(
+        "docs/cluster.md",
+        "adamllm run my.toml --run-dir runs/my --processes 2",
+        Elsewhere,
+    ),
     // The same as the one before it, with another seed.
     listed(
         "docs/cluster.md",

@@ -3,6 +3,7 @@
 
 mod commands;
 mod job;
+mod launchers;
 mod listed;
 #[path = "../program/mod.rs"]
 mod program;

@@ -131,6 +131,25 @@ fn a_second_signal_ends_at_once() {
     );
 }
 
+#[test]
+fn a_signal_that_comes_twice_at_once_is_one_where_another_process_passes_it_on() {
+    let small = Small::new();
+    let mut command = small.command();
+    command.env("ADAMLLM_PARENT", std::process::id().to_string());
+    command.stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("start");
+    wait_for(
+        &small.path("run/tune-synthesizer/metrics.jsonl"),
+        &mut child,
+    );
+    signal(&child, "INT");
+    signal(&child, "INT");
+    let output = child.wait_with_output().expect("wait");
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(130), "{said}");
+    assert!(said.contains("stopped by SIGINT"), "{said}");
+}
+
 /// All files below a folder.
 fn files(folder: &Path, out: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).expect("folder") {

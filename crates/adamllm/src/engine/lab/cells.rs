@@ -79,7 +79,7 @@ impl Place {
             let _reading = store.wait()?;
             Kept::of(&folder)
         };
-        torch::set_threads(kept.threads(shared, 1));
+        torch::set_threads(kept.threads(shared));
         Ok(Self {
             folder,
             store,
@@ -249,7 +249,7 @@ impl Place {
             &recipe,
             store,
             self.device,
-            self.kept.threads(shared, 1),
+            self.kept.threads(shared),
             device::total_memory(self.device, 1),
             None,
         );
