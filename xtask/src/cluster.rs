@@ -1,14 +1,17 @@
 //! `cargo xtask test-cluster`: this program under a real torchrun.
 
+mod killed;
 mod python;
 mod scenarios;
+mod tools;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail, ensure};
 
-use self::scenarios::{SCENARIOS, Tools};
+use self::scenarios::SCENARIOS;
+use self::tools::Tools;
 use crate::program;
 
 const HELP: &str = "\

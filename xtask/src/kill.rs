@@ -303,11 +303,11 @@ fn differing(a: &BTreeMap<String, String>, b: &BTreeMap<String, String>) -> Vec<
 }
 
 /// SplitMix64 (Steele, Lea and Flood, 2014): the same moments for the same seed.
-struct Random(u64);
+pub struct Random(pub u64);
 
 impl Random {
     /// From 0 to 1.
-    fn unit(&mut self) -> f64 {
+    pub fn unit(&mut self) -> f64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

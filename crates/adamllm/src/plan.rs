@@ -228,7 +228,7 @@ mod tests {
         }
         let several = plan_pages::text(&found[1]);
         assert!(
-            several.contains("plain, parted among 8") && several.contains("do not exist yet"),
+            several.contains("plain, parted among 8") && several.contains("(`--processes`)"),
             "{several}"
         );
         let document = document(&found[0]);

@@ -66,7 +66,7 @@ pub fn text(planned: &Planned) -> String {
         );
     }
     if rows.iter().any(|row| row.shards > 1) {
-        out += "parted ways need several processes, which do not exist yet, so `fit` takes none of them\n";
+        out += "parted ways keep a piece of the optimizer's state in each of as many processes (`--processes`)\n";
     }
     let _ = match &fitted.problem {
         None => writeln!(out, "fit: {}", fitted.why),

@@ -2,13 +2,15 @@
 //! processes below torchrun's.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::Value;
 
+use super::killed;
+use super::tools::{Tools, losses, succeed};
 use crate::process;
 
 /// One of them.
@@ -20,7 +22,7 @@ pub struct Scenario {
 }
 
 /// All of them, in order of cost.
-pub const SCENARIOS: [Scenario; 4] = [
+pub const SCENARIOS: [Scenario; 5] = [
     Scenario {
         name: "variables",
         about: "what torchrun sets is what the program reads",
@@ -41,48 +43,12 @@ pub const SCENARIOS: [Scenario; 4] = [
         about: "the quick demo in 2 and 4 processes learns what it learns in one",
         run: same_losses,
     },
+    Scenario {
+        name: "killed",
+        about: "20 times one of 4 processes is killed or stopped at random, and the run ends with the same losses",
+        run: killed::run,
+    },
 ];
-
-/// What a scenario works with.
-#[derive(Clone, Copy)]
-pub struct Tools<'a> {
-    /// Python with torch.
-    pub python: &'a Path,
-    /// `adamllm`.
-    pub program: &'a Path,
-    /// A folder of its own, empty.
-    pub work: &'a Path,
-}
-
-impl Tools<'_> {
-    /// torchrun on this machine, to which what it starts is still to be given. Several may run at once.
-    pub fn torchrun(&self, processes: usize, restarts: usize) -> Command {
-        let mut command = Command::new(self.python);
-        command.args(["-m", "torch.distributed.run", "--standalone", "--no-python"]);
-        command.arg(format!("--nproc-per-node={processes}"));
-        command.arg(format!("--max-restarts={restarts}"));
-        command.arg("--signals-to-handle=SIGTERM,SIGINT,SIGHUP,SIGQUIT,SIGUSR1");
-        command.stdin(Stdio::null()).current_dir(self.work);
-        command
-    }
-
-    /// The quick demo in this folder.
-    fn demo(&self, run: &Path) -> Vec<String> {
-        let words = ["demo", "--quick", "--quiet", "--threads", "1", "--run-dir"];
-        let program = self.program.display().to_string();
-        let run = run.display().to_string();
-        let words = words.map(str::to_owned);
-        [program].into_iter().chain(words).chain([run]).collect()
-    }
-}
-
-/// Runs to the end; what was said is told if that is not well.
-fn succeed(command: &mut Command) -> Result<()> {
-    let ended = command.output().context("it cannot be started")?;
-    let said = String::from_utf8_lossy(&ended.stderr);
-    ensure!(ended.status.success(), "{}: {said}", ended.status);
-    Ok(())
-}
 
 /// Writes each process's variables to `<attempt>-<rank>`.
 const NOTE: &str = "env > $NOTES/$TORCHELASTIC_RESTART_COUNT-$RANK";
@@ -217,19 +183,4 @@ fn same_losses(tools: Tools<'_>) -> Result<String> {
         "{} losses, at most {worst:.1e} apart relatively",
         expected.len()
     ))
-}
-
-/// The losses of all trainings of a run.
-fn losses(run: &Path) -> Result<Vec<f64>> {
-    let mut found = Vec::new();
-    for stage in ["tune-synthesizer", "train"] {
-        let file: PathBuf = run.join(stage).join("metrics.jsonl");
-        let text = std::fs::read_to_string(&file)
-            .with_context(|| format!("cannot read `{}`", file.display()))?;
-        for line in text.lines() {
-            let step: Value = serde_json::from_str(line)?;
-            found.push(step["loss"].as_f64().context("a step without a loss")?);
-        }
-    }
-    Ok(found)
 }

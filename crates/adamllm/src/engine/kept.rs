@@ -9,6 +9,7 @@ use corpus::sealed::{read_sealed, write_sealed};
 use pipeline::Engine;
 use pipeline::generation::Generation;
 use run::events::Reporter;
+use run::launch::Launch;
 use run::memory;
 use run::recipe::{Automatic, DeviceKind, Dtype, Fitting};
 use serde_json::{Value, json};
@@ -47,12 +48,13 @@ fn noted(run: &Path) -> Option<Dtype> {
 }
 
 /// What trainings of a run are fitted to: what was chosen for them when it began, else the device.
-/// `processes` is how many there are on this machine.
-pub fn fitting(run: &Path, device: Device, processes: usize) -> Fitting<'static> {
+pub fn fitting(run: &Path, device: Device, launch: &Launch) -> Fitting<'static> {
     let kind = device_kind(device);
-    let host = || total_memory(Device::Cpu, processes);
+    let machines = (launch.size / launch.local_size.max(1)).max(1) as u64;
+    let host = || Some(machines * total_memory(Device::Cpu, 1)?);
     Fitting {
-        device: total_memory(device, processes).map(|total| memory::Device {
+        device: total_memory(device, launch.local_size).map(|total| memory::Device {
+            count: launch.size as u64,
             host: device.is_cuda().then(host).flatten(),
             ..memory::Device::new(kind, total)
         }),
@@ -189,7 +191,7 @@ mod tests {
             "train.gradients": {"value": "bf16", "origin": {"from": "recipe"}},
             "train.max_steps": {"value": 3, "origin": {"from": "set"}},
         }));
-        let kept = fitting(folder.path(), Device::Cpu, 1).kept.expect("kept");
+        let kept = fitting(folder.path(), Device::Cpu, &Launch::alone()).kept.expect("kept");
         let expected = ("train.recompute".to_owned(), "blocks".to_owned());
         assert_eq!(kept, BTreeMap::from([expected]));
     }

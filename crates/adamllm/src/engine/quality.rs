@@ -9,6 +9,7 @@ use adamllm::terminal::Terminal;
 use adamllm::{recipes, signals};
 use anyhow::Result;
 use distributed::World;
+use run::launch::Launch;
 use run::Span;
 
 use crate::device;
@@ -23,7 +24,7 @@ pub fn run(shared: &Shared, arguments: &Quality) -> Result<()> {
     let recipe = recipes::of_flags(
         &arguments.overrides()?,
         kept.automatic(device),
-        kept::fitting(&arguments.run_dir, device, 1),
+        kept::fitting(&arguments.run_dir, device, &Launch::alone()),
     )?;
     signals::take_over()?;
     let terminal = Terminal::new(shared);

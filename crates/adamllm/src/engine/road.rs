@@ -74,7 +74,7 @@ fn demo_with(shared: &Shared, arguments: &Demo, world: Rc<World>) -> Result<()> 
         &path,
         &overrides,
         kept.automatic(device),
-        kept::fitting(run.path(), device, world.launch().local_size),
+        kept::fitting(run.path(), device, world.launch()),
     )?;
     let asked = Invocation {
         limit: None,
@@ -144,7 +144,7 @@ fn stages_with(shared: &Shared, stage: &Stage, asked: &Invocation, world: Rc<Wor
     let device = device::ready_of(shared, world.launch().local_rank)?;
     let kept = Kept::of(&stage.run_dir);
     let automatic = kept.automatic(device);
-    let fitting = kept::fitting(&stage.run_dir, device, world.launch().local_size);
+    let fitting = kept::fitting(&stage.run_dir, device, world.launch());
     let (recipe, mut errors) = recipes::load_most(&stage.recipe, &stage.set, automatic, fitting)?;
     if !errors.is_empty() {
         // What else would end the run is told along with them.

@@ -4,6 +4,7 @@ use super::choices::{Choices, KEYS, Lora, Masters, OptimizerDevice, lora_order, 
 use super::device::Device;
 use super::planner::{Planner, RANK, Row};
 use crate::plan::bytes;
+use crate::recipe::training::Sharding;
 
 /// What a recipe says of its choices.
 #[derive(Clone, Debug, Default)]
@@ -12,6 +13,19 @@ pub struct Said {
     pub choices: Choices,
     /// Those of the keys that may not be changed: a recipe sets them, or nothing reads them.
     pub fixed: Vec<&'static str>,
+    /// What each of several processes keeps of the optimizer's state.
+    pub sharding: Sharding,
+}
+
+impl Said {
+    /// Among how many devices a choice parts the optimizer's state.
+    pub fn shards(&self, device: &Device, choices: &Choices) -> u64 {
+        if self.sharding == Sharding::None || choices.lora.is_some() {
+            1
+        } else {
+            device.count
+        }
+    }
 }
 
 /// The way that is taken.
@@ -63,7 +77,8 @@ impl Planner {
         let ways = allowed(self, device, said);
         let mut before: Vec<Row> = Vec::new();
         for choices in ways {
-            let row = self.row(choices, device, 1);
+            let shards = said.shards(device, &choices);
+            let row = self.row(choices, device, shards);
             if row.fits {
                 let better = before.into_iter().min_by_key(|row| row.total);
                 return Ok(Fit { row, better });

@@ -155,7 +155,8 @@ impl Planner {
         lora.is_none() && !self.freeze.contains(&Group::LanguageModel)
     }
 
-    /// What a choice takes on a device of this kind, its optimizer state and gradients parted among `shards`.
+    /// What a choice takes on a device of this kind, its optimizer state parted among `shards`. Gradients are summed whole in each
+    /// until the step ends.
     pub fn needs(&self, choices: &Choices, kind: DeviceKind, shards: u64) -> Needs {
         let numerics = Numerics {
             dtype: self.dtype,
@@ -167,7 +168,7 @@ impl Planner {
         let own = lora.map_or(0, |lora| self.lora_parameters(lora));
         let state = self.state(choices, trained) / shards;
         let on_host = kind == DeviceKind::Gpu && choices.optimizer_device == OptimizerDevice::Cpu;
-        let sums = self.gradient_sums(choices, trained) / shards;
+        let sums = self.gradient_sums(choices, trained);
         let moment = self.largest(choices, numerics);
         Needs {
             weights: s * self.num_parameters() + 4 * own,
@@ -363,8 +364,8 @@ impl Planner {
         }
     }
 
-    /// Every way on a device in the order of [`order`], then with LoRA, then parted among several devices, which is shown and
-    /// cannot be done yet.
+    /// Every way on a device in the order of [`order`], then with LoRA, then those of all weights with the optimizer's state parted among
+    /// several devices.
     pub fn rows(&self, device: &Device, lora: Option<&Lora>) -> Vec<Row> {
         let rank = lora.map_or(RANK, |lora| lora.rank);
         let mut with_lora = lora_order(rank);
@@ -378,7 +379,7 @@ impl Planner {
         let mut rows: Vec<Row> = single.map(|one| self.row(one, device, 1)).collect();
         if device.count > 1 {
             let plain =
-                |one: &&Choices| one.keep_bits() && one.optimizer_device == OptimizerDevice::Model;
+                |one: &&Choices| one.lora.is_none() && one.optimizer_device == OptimizerDevice::Model;
             let parted = ways.iter().filter(plain).cloned();
             rows.extend(parted.map(|one| self.row(one, device, device.count)));
         }

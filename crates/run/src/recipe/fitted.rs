@@ -90,7 +90,11 @@ fn one(
         section: section.to_owned(),
         planner: planner.clone(),
         device: device.clone(),
-        row: planner.row(said.choices.clone(), device, 1),
+        row: planner.row(
+            said.choices.clone(),
+            device,
+            said.shards(device, &said.choices),
+        ),
         why: why.to_owned(),
         is_chosen: false,
         problem: None,
@@ -110,7 +114,10 @@ fn one(
         write(section, &choices, &said, why, resolution);
         return Fitted {
             is_chosen: choices != said.choices,
-            row: planner.row(choices, device, 1),
+            row: {
+                let shards = said.shards(device, &choices);
+                planner.row(choices, device, shards)
+            },
             ..as_said(why)
         };
     }
@@ -149,6 +156,9 @@ fn said(section: &str, resolution: &Resolution) -> Said {
             said.fixed.push(name);
         }
     }
+    let sharding = resolution.get(&format!("{section}.sharding"));
+    let sharding = sharding.and_then(|resolved| resolved.value.as_str()?.parse().ok());
+    said.sharding = sharding.unwrap_or_default();
     said
 }
 

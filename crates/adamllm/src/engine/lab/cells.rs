@@ -11,6 +11,7 @@ use corpus::digests::Digests;
 use pipeline::lab::{CELLS, CellState, LabCell, LabPlan, Union, Worked, state_of};
 use pipeline::stages::matched::Matched;
 use pipeline::{Driver, Stages, settings};
+use run::launch::Launch;
 use run::events::Reporter;
 use run::grid::{Cell, Grid, Ground, Matching};
 use run::{Layout, Store};
@@ -236,7 +237,7 @@ impl Place {
         };
         let own = self.folder.join(CELLS).join(&cell.name);
         let automatic = self.kept.automatic(self.device);
-        let fitting = kept::fitting(&own, self.device, 1);
+        let fitting = kept::fitting(&own, self.device, &Launch::alone());
         let (recipe, errors) = recipes::load_most(&path, &cell.set, automatic, fitting)?;
         if !errors.is_empty() {
             return Ok(Err(errors));

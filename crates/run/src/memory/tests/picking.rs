@@ -1,6 +1,7 @@
 //! The order of the ways, which of them is taken, and devices.
 
 use super::*;
+use crate::recipe::training::Sharding;
 use crate::recipe::{DeviceKind, Dtype};
 
 fn planner(name: &str) -> Planner {
@@ -175,8 +176,20 @@ fn several_devices_are_a_line_of_their_own() {
     let planner = planner("open-llava-next-llama3-8b");
     let rows = planner.rows(&device("8x80GB"), None);
     let parted: Vec<&Row> = rows.iter().filter(|row| row.shards > 1).collect();
-    assert_eq!(parted.len(), 3);
-    assert!(parted.iter().all(|row| row.shards == 8 && row.fits));
+    assert!(parted.iter().all(|row| row.shards == 8));
+    // Weights and sums of gradients in f32 are whole in each.
+    assert!(parted[0].fits && !parted[0].choices.words().contains(&"cpu"));
+    let fit = planner
+        .fit(&device("8x80GB"), &Said::default())
+        .expect("fits");
+    assert_eq!((fit.row.shards, fit.better.is_none()), (8, true));
+    let whole = Said {
+        sharding: Sharding::None,
+        ..Said::default()
+    };
+    let alone = planner.fit(&device("8x80GB"), &whole).expect("fits");
+    assert_eq!(alone.row.shards, 1);
+    assert!(alone.better.is_some());
     assert!(!rows[0].fits);
     assert!(
         planner
