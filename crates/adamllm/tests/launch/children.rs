@@ -31,9 +31,9 @@ fn the_exit_code_is_the_first_process_s_or_the_first_failure_s() {
 
 #[test]
 fn lines_say_whose_they_are() {
-    let script =
-        |rank: usize| format!("echo out {rank}; echo err {rank} >&2; printf more {rank} >&2");
-    let scripts = [script(0), script(1), script(2)];
+    // The first one writes by itself, so that an unended line of its own would run into another's.
+    let script = |rank: usize| format!("echo out {rank}; echo err {rank} >&2");
+    let scripts = [script(0), script(1) + "; printf more >&2", script(2)];
     let ended = output(&scripts.each_ref().map(String::as_str), LONG);
     let (out, said) = (text(&ended.stdout), text(&ended.stderr));
     assert!(out.contains("out 0"), "{out}");
