@@ -1,5 +1,6 @@
 //! What both binaries do around a command: arguments in, errors told, exit codes out.
 
+use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -52,7 +53,9 @@ fn failed(error: &Error) -> ExitCode {
             lines.push(cause);
         }
     }
-    eprintln!("error: {}", lines.join("\n  because: "));
+    // Written at once, since other processes may write to the same place.
+    let text = format!("error: {}\n", lines.join("\n  because: "));
+    let _ = std::io::stderr().write_all(text.as_bytes());
     ExitCode::FAILURE
 }
 

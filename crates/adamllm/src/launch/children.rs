@@ -1,6 +1,6 @@
 //! Processes that were started together: their lines, signals for them, and how they end.
 
-use std::io::{BufRead as _, BufReader, Read};
+use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -117,7 +117,10 @@ fn pass_on(rank: usize, lines: impl Read + Send + 'static, sender: Sender<Event>
         let mut lines = BufReader::new(lines);
         let mut line = Vec::new();
         while lines.read_until(b'\n', &mut line).is_ok_and(|n| n > 0) {
-            eprintln!("rank {rank}: {}", String::from_utf8_lossy(&line).trim_end());
+            // Written at once, since rank 0 writes to the same place by itself.
+            let text = String::from_utf8_lossy(&line);
+            let text = format!("rank {rank}: {}\n", text.trim_end());
+            let _ = std::io::stderr().write_all(text.as_bytes());
             line.clear();
         }
         let _ = sender.send(Event::Read);
