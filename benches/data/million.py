@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """How much memory data beyond memory take: stages of a run over many pairs, each in a process of its own.
 
-  python3 benches/data/million.py --program target/release/adamllm [--pairs 1000000] [--until train] [--output FILE]
+  python3 benches/data/million.py --program target/release/adamllm [--pairs 1000000] [--until train] [--set mix.caption=false] [--output FILE]
 
 Pairs have a caption of 60 to 100 words, a group for three of them and a task of their own; they share some tiny pictures, so that what
 is measured are records. The model is the demo's, trained for two steps on all samples. Resident memory at its largest, in bytes, is what the
@@ -56,8 +56,9 @@ def make(folder, count, pictures):
     (folder / "recipe.toml").write_text(RECIPE)
 
 
-def measured(program, folder, run, stage):
+def measured(program, folder, run, stage, values):
     command = [program, "run", folder / "recipe.toml", "--run-dir", run, "--until", stage, "--quiet"]
+    command += [word for value in values for word in ("--set", value)]
     start = time.time()
     child = subprocess.Popen([str(word) for word in command], stdout=subprocess.DEVNULL)
     _, status, used = os.wait4(child.pid, 0)
@@ -78,6 +79,7 @@ def main():
     parser.add_argument("--pairs", type=int, default=1_000_000)
     parser.add_argument("--pictures", type=int, default=1000)
     parser.add_argument("--until", choices=STAGES, default="train")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="passed on: a key of the recipe")
     parser.add_argument("--output", help="a JSON file for the results")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
@@ -85,13 +87,14 @@ def main():
         make(data, arguments.pairs, arguments.pictures)
         stages = []
         for stage in STAGES[:STAGES.index(arguments.until) + 1]:
-            stages.append(measured(arguments.program, data, run, stage))
+            stages.append(measured(arguments.program, data, run, stage, arguments.set))
             print(f"{stage:12} {stages[-1]['peak_rss_bytes'] / 2**20:8.0f} MiB {stages[-1]['seconds']:8.1f} s", flush=True)
         samples = run / "mix/samples.jsonl"
         lines = sum(1 for _ in open(samples, "rb")) if samples.exists() else 0
         found = {
             "command": "python3 benches/data/million.py --program PROGRAM "
-                       f"--pairs {arguments.pairs} --pictures {arguments.pictures} --until {arguments.until}",
+                       f"--pairs {arguments.pairs} --pictures {arguments.pictures} --until {arguments.until}"
+                       + "".join(f" --set {value}" for value in arguments.set),
             "version": subprocess.run([arguments.program, "--version"], capture_output=True, text=True).stdout.strip(),
             "machine": {"processor": processor(), "cores": os.cpu_count(), "system": platform.platform()},
             "load_average": round(os.getloadavg()[0], 1),
