@@ -21,16 +21,20 @@ pub fn join(launch: &Launch) -> Result<Rc<World>> {
 pub fn part(world: &World, ended: Result<()>) -> Result<()> {
     match &ended {
         Ok(()) => world.leave()?,
+        Err(error) if is_stop(error) => world.stop()?,
         Err(error) if is_known(error) => {}
         Err(error) => world.fail(&format!("{error:#}")),
     }
     ended
 }
 
-/// Whether the others know of it: they were asked to stop as well, or one of them ended the run.
+/// Whether the run was asked to stop, here or elsewhere.
+pub fn is_stop(error: &Error) -> bool {
+    matches!(error.downcast_ref(), Some(pipeline::Error::Stopped(_)))
+        || matches!(error.downcast_ref(), Some(distributed::Error::Stopped))
+}
+
+/// Whether the others know of it: one of them ended the run.
 fn is_known(error: &Error) -> bool {
-    matches!(
-        error.downcast_ref(),
-        Some(pipeline::Error::Stopped(_) | pipeline::Error::Distributed(_))
-    )
+    matches!(error.downcast_ref(), Some(pipeline::Error::Distributed(_)))
 }
