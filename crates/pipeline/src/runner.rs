@@ -11,6 +11,7 @@ mod together;
 use std::path::Path;
 
 use corpus::{Completion, Request};
+use distributed::World;
 use generate::Generator;
 
 use crate::error::Result;
@@ -18,6 +19,7 @@ use crate::error::Result;
 use self::drive::drive;
 use self::file::CompletionsFile;
 use self::order::Order;
+use self::parts::Parts;
 
 pub(crate) use self::file::sums_of;
 pub use self::progress::Progress;
@@ -26,6 +28,8 @@ pub(crate) use self::together::Together;
 /// Completes all requests into `path`, `size` of them a block. Whole blocks that are already there are kept; a broken block
 /// is done again, also one that no longer has the checksum beside it (`<path>.sums`). A file without checksums, which
 /// another engine may have written, is taken as it is. Stops between blocks when the run is asked to.
+///
+/// Blocks that several processes left beside the file are taken into it.
 ///
 /// The generator is given all requests from the first block on that is to be done. One whose blocks are of this size makes
 /// the next one ready meanwhile, and does the same work whether it was killed or not.
@@ -39,6 +43,16 @@ pub fn run(
     size: usize,
     progress: Progress<'_>,
 ) -> Result<Vec<Completion>> {
+    if Parts::of(path).count() > 0 {
+        // Several processes were at it before.
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let together = Together {
+            world: &World::alone(),
+            own: folder,
+            whole: folder,
+        };
+        return together.run(generator, requests, path, size, progress);
+    }
     let size = size.max(1);
     let (mut file, mut out) = CompletionsFile::open(path, requests, size, progress.report)?;
     let done = out.len();
@@ -203,6 +217,49 @@ mod tests {
         assert_eq!(again.0, 70 - GROUP);
         assert_eq!(std::fs::read(&path).expect("read"), bytes);
         assert_eq!(std::fs::read(sums_of(&path)).expect("read"), sums);
+    }
+
+    /// What several processes left is gone on with, and nothing of other requests.
+    #[test]
+    fn blocks_that_lie_beside_the_file_are_not_done_again() {
+        let folder = tempfile::tempdir().expect("folder");
+        let path = folder.path().join("completions.jsonl");
+        let all = requests(70);
+        let whole = run(&mut Echo(0), &all, &path, GROUP, unheard()).expect("run");
+        let files = || [&path, &sums_of(&path)].map(|file| std::fs::read(file).expect("read"));
+        let one = files();
+        let parts = Parts::of(&path);
+        let go_on = |leave: &dyn Fn()| {
+            std::fs::remove_file(&path).expect("remove");
+            leave();
+            let mut again = Echo(0);
+            let found = run(&mut again, &all, &path, GROUP, unheard()).expect("run");
+            assert_eq!((found, files()), (whole.clone(), one.clone()));
+            assert!(!folder.path().join(".blocks").exists());
+            again.0
+        };
+        let leave = |at: usize, asked: &[Request]| {
+            let from = at * GROUP;
+            let done = &whole[from..whole.len().min(from + GROUP)];
+            parts.leave(at, asked, done).expect("left");
+        };
+        let own = |at: usize| &all[at * GROUP..all.len().min((at + 1) * GROUP)];
+        assert_eq!(go_on(&|| leave(1, own(1))), 70 - GROUP);
+        assert_eq!(
+            go_on(&|| [0, 2].into_iter().for_each(|at| leave(at, own(at)))),
+            GROUP
+        );
+        let mut others = own(1).to_vec();
+        others[3].prompt = Some("another one".to_owned());
+        assert_eq!(go_on(&|| leave(1, &others)), 70);
+        let damaged = || {
+            leave(1, own(1));
+            let mut bytes = std::fs::read(parts.place(1)).expect("read");
+            let last = bytes.len() - 20;
+            bytes[last] ^= 1;
+            std::fs::write(parts.place(1), bytes).expect("write");
+        };
+        assert_eq!(go_on(&damaged), 70);
     }
 
     #[test]

@@ -70,6 +70,7 @@ impl<'t> Together<'t> {
         Taken {
             world: self.world,
             name: self.world.new_count(),
+            own: 0,
             count,
             progress,
         }
@@ -151,7 +152,9 @@ impl<'t> Together<'t> {
             let mut since = Instant::now();
             while !merging.is_done() {
                 self.look(progress)?;
-                if merging.take()? || self.world.taken(&left)? < todo.len() as u64 {
+                let are_left =
+                    self.world.is_alone() || self.world.taken(&left)? == todo.len() as u64;
+                if merging.take()? || !are_left {
                     since = Instant::now();
                 } else if since.elapsed() > UNSEEN {
                     return Err(self.unseen(parts.place(merging.next())));
@@ -215,6 +218,8 @@ impl<'t> Together<'t> {
 pub(crate) struct Taken<'a> {
     world: &'a World,
     name: String,
+    /// How many this process got.
+    own: usize,
     count: usize,
     progress: Progress<'a>,
 }
@@ -227,9 +232,11 @@ impl Iterator for Taken<'_> {
             return None;
         }
         let next = match self.world.take(&self.name) {
+            Ok(_) if self.world.is_alone() => self.own,
             Ok(next) => usize::try_from(next).unwrap_or(usize::MAX),
             Err(error) => return Some(Err(error.into())),
         };
+        self.own += 1;
         (next < self.count).then_some(Ok(next))
     }
 }
