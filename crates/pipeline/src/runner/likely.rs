@@ -39,7 +39,7 @@ impl Together<'_> {
             }
             self.look(progress)?;
         }
-        // A process that others wait for looks after itself: what follows is over in a moment.
+        // Blocks may be left; else what follows is over in a moment.
         progress.stop.check()?;
         self.world.wait_for_all()?;
         let numbers = self.sum(&numbers)?;

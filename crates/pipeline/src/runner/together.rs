@@ -231,10 +231,15 @@ impl Iterator for Taken<'_> {
         if self.progress.stop.check().is_err() {
             return None;
         }
-        let next = match self.world.take(&self.name) {
-            Ok(_) if self.world.is_alone() => self.own,
-            Ok(next) => usize::try_from(next).unwrap_or(usize::MAX),
-            Err(error) => return Some(Err(error.into())),
+        let world = self.world;
+        // The first is each process's own: one that makes ready what it takes next would else take what another one comes for.
+        let next = match self.own {
+            own if world.is_alone() => own,
+            0 => world.rank(),
+            _ => match world.take(&self.name) {
+                Ok(next) => usize::try_from(next).map_or(usize::MAX, |next| world.size() + next),
+                Err(error) => return Some(Err(error.into())),
+            },
         };
         self.own += 1;
         (next < self.count).then_some(Ok(next))
