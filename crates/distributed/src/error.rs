@@ -86,6 +86,23 @@ pub enum Error {
         /// What NCCL or the loader says.
         source: torch::Error,
     },
+    /// Another process stopped as the run was asked to, and what this one waited for does not come.
+    #[error("the run was asked to stop")]
+    Stopped,
+    /// A process left a file that another one does not see.
+    #[error(
+        "`{}`, which another process wrote, is not to be seen from {member} after {seconds} s; the run folder has to be on a file system that all \
+         processes share",
+        path.display()
+    )]
+    Unseen {
+        /// The file.
+        path: PathBuf,
+        /// Who looked.
+        member: String,
+        /// For how long.
+        seconds: u64,
+    },
     /// Another process ended the run.
     #[error("{0}")]
     Ended(String),

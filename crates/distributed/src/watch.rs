@@ -123,6 +123,11 @@ impl Watch {
         state.ended.as_ref().map(|(text, _)| text.clone())
     }
 
+    /// Whether this process is asked to stop, be it by another one.
+    pub fn is_asked(&self) -> bool {
+        self.shared.asked.stop.load(Ordering::Relaxed)
+    }
+
     /// Waits for the reason why an operation failed, as long as it takes to notice that somebody is gone.
     pub fn reason(&self) -> Option<String> {
         let until = Instant::now() + self.shared.pace.patience + self.shared.pace.beat * 4;

@@ -27,6 +27,9 @@ const NCCL: &str = "libadamllm_nccl.so";
 /// How long a process that ends waits for the others to take notice.
 const LAST_WORDS: Duration = Duration::from_secs(3);
 
+/// The key of how many processes stopped, below the prefix of a run.
+const STOPPED: &str = "stopped";
+
 /// Between two looks at the store for what another process will put there.
 const SHORTEST_LOOK: Duration = Duration::from_millis(1);
 const LONGEST_LOOK: Duration = Duration::from_millis(100);
@@ -206,7 +209,7 @@ impl World {
     /// Gives what each process has to say to all of them, in the order of ranks. It takes as long as the last one takes, which
     /// may be long.
     ///
-    /// Gives [`Error::Ended`] and [`Error::Lost`].
+    /// Gives [`Error::Stopped`], [`Error::Ended`] and [`Error::Lost`].
     pub fn exchange(&self, text: &str) -> Result<Vec<String>, Error> {
         let Some(joined) = &self.joined else {
             return Ok(vec![text.to_owned()]);
@@ -233,7 +236,7 @@ impl World {
 
     /// Gives what rank 0 has to say to all; what others pass is not looked at. It waits as long as rank 0 takes.
     ///
-    /// Gives [`Error::Ended`] and [`Error::Lost`].
+    /// Gives [`Error::Stopped`], [`Error::Ended`] and [`Error::Lost`].
     pub fn share(&self, text: &str) -> Result<String, Error> {
         let Some(joined) = &self.joined else {
             return Ok(text.to_owned());
@@ -249,9 +252,15 @@ impl World {
 
     /// Waits until all processes are here, however long it takes.
     ///
-    /// Gives [`Error::Ended`] and [`Error::Lost`].
+    /// Gives [`Error::Stopped`], [`Error::Ended`] and [`Error::Lost`].
     pub fn wait_for_all(&self) -> Result<(), Error> {
         self.exchange("").map(drop)
+    }
+
+    /// The name of a new count for [`World::take`], the same in all processes.
+    pub fn new_count(&self) -> String {
+        let joined = self.joined.as_ref();
+        joined.map_or_else(String::new, |joined| joined.done_next().to_string())
     }
 
     /// A number that no other process gets: 0, 1, 2 … of what is counted under this name. Names of different counts differ.
@@ -264,6 +273,18 @@ impl World {
         let key = format!("{}count/{name}", joined.prefix);
         let taken = joined.lost(joined.store.add(&key, 1))?;
         Ok(u64::try_from(taken - 1).unwrap_or(0))
+    }
+
+    /// How many numbers of a count were taken by now.
+    ///
+    /// Gives [`Error::Lost`].
+    pub fn taken(&self, name: &str) -> Result<u64, Error> {
+        let Some(joined) = &self.joined else {
+            return Ok(0);
+        };
+        let key = format!("{}count/{name}", joined.prefix);
+        let taken = joined.lost(joined.store.add(&key, 0))?;
+        Ok(u64::try_from(taken).unwrap_or(0))
     }
 
     /// Tells the others that this process failed, and why, and waits a moment until they heard it. They end.
@@ -297,8 +318,37 @@ impl World {
             return Ok(());
         };
         self.wait_for_all()?;
+        self.part(joined)
+    }
+
+    /// Ends working together since the run was asked to stop. All processes have to come here, each from wherever it is:
+    /// from now on whoever waits for another one gets [`Error::Stopped`].
+    ///
+    /// Gives [`Error::Ended`] and [`Error::Lost`].
+    pub fn stop(&self) -> Result<(), Error> {
+        let Some(joined) = &self.joined else {
+            return Ok(());
+        };
+        let key = joined.key(STOPPED);
+        let size = i64::try_from(self.size()).unwrap_or(i64::MAX);
+        joined.lost(joined.store.add(&key, 1))?;
+        let since = Instant::now();
+        // Which signal it was comes with the heartbeats.
+        while joined.lost(joined.store.add(&key, 0))? < size
+            || (!joined.watch.is_asked() && since.elapsed() < LAST_WORDS)
+        {
+            if let Some(text) = joined.watch.ended() {
+                return Err(Error::Ended(text));
+            }
+            thread::sleep(LONGEST_LOOK);
+        }
+        self.part(joined)
+    }
+
+    /// The last thing that processes do which all ended in order.
+    fn part(&self, joined: &Joined) -> Result<(), Error> {
         let left = |rank: usize| watch::left(&joined.prefix, rank);
-        joined.store.set(&left(self.rank()), b"1")?;
+        joined.lost(joined.store.set(&left(self.rank()), b"1"))?;
         joined.watch.leave();
         if serves(&self.launch) {
             // Others ask the store until they have left.
@@ -328,9 +378,18 @@ impl fmt::Debug for World {
 impl Joined {
     /// The key of the next thing that is done together.
     fn next(&self) -> String {
+        self.key(&self.done_next().to_string())
+    }
+
+    /// The number of the next thing that is done together.
+    fn done_next(&self) -> u64 {
         let number = self.done.get();
         self.done.set(number + 1);
-        format!("{}{number}", self.prefix)
+        number
+    }
+
+    fn key(&self, what: &str) -> String {
+        format!("{}{what}", self.prefix)
     }
 
     /// What another process puts there, however long it takes.
@@ -339,6 +398,9 @@ impl Joined {
         while !self.lost(self.store.has(key))? {
             if let Some(text) = self.watch.ended() {
                 return Err(Error::Ended(text));
+            }
+            if self.lost(self.store.has(&self.key(STOPPED)))? {
+                return Err(Error::Stopped);
             }
             thread::sleep(look);
             look = (look * 2).min(LONGEST_LOOK);

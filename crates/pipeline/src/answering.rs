@@ -16,13 +16,15 @@ use crate::error::{Error, Result};
 use crate::generation::Generation;
 use crate::likelihood;
 use crate::remote::{Remote, RemoteRanking};
-use crate::runner::{self, Progress};
+use crate::runner::{self, Progress, Together};
 use crate::stage::Site;
 
 /// Who answers, and how.
 pub enum Answerer<'a> {
     /// A model of this machine.
     Local(Local<'a>),
+    /// A model of this machine, and others of others: all processes of a run answer together.
+    Together(Local<'a>, Shared<'a>),
     /// A model at an endpoint.
     Endpoint(There),
 }
@@ -38,6 +40,87 @@ pub struct Local<'a> {
     pub generation: Generation,
     /// Seed of sampling.
     pub seed: u64,
+}
+
+/// The processes that answer together.
+#[derive(Clone, Copy, Debug)]
+pub struct Shared<'a>(Together<'a>);
+
+impl<'a> Local<'a> {
+    /// As what answers in a stage: together with the other processes of the run, if there are any.
+    pub(crate) fn of_stage(self, site: &Site<'a>) -> Answerer<'a> {
+        let world = &site.engine.world;
+        if world.is_alone() {
+            return Answerer::Local(self);
+        }
+        let together = Together {
+            world,
+            own: site.folder,
+            whole: site.whole,
+        };
+        Answerer::Together(self, Shared(together))
+    }
+
+    fn write(
+        &self,
+        requests: &[Request],
+        file: &Path,
+        progress: Progress<'_>,
+        together: Option<Together<'_>>,
+    ) -> Result<Vec<Completion>> {
+        let options = self.generation.options(self.seed);
+        let mut generator = LocalGenerator::new(self.model, self.processor, options);
+        let block = self.generation.block;
+        through(&mut generator, requests, file, block, progress, together)
+    }
+
+    fn rank(
+        &self,
+        items: &[&Item],
+        requests: &[Request],
+        file: &Path,
+        progress: Progress<'_>,
+        together: Option<Together<'_>>,
+    ) -> Result<Vec<Completion>> {
+        let (room, block) = (self.generation.cache_tokens, self.generation.block);
+        let mut ranking = ByLikelihood::new(self.model, self.processor, room, block, items)?;
+        through(&mut ranking, requests, file, block, progress, together)
+    }
+
+    fn complete(&self, request: Request, sink: &mut Sink<'_>) -> Result<()> {
+        let options = self.generation.options(self.seed);
+        let mut generator = LocalGenerator::new(self.model, self.processor, options);
+        Ok(generator.generate(&mut std::iter::once(request), sink)?)
+    }
+
+    fn likely(&self, requests: &[&Request], answer: &str) -> Result<Vec<Option<Likelihood>>> {
+        let room = self.generation.cache_tokens;
+        likelihood::of_answers(self.model, self.processor, requests, answer, room)
+    }
+
+    fn likely_turns(&self, samples: &[Sample]) -> Result<Vec<Option<Likelihood>>> {
+        let room = self.generation.cache_tokens;
+        let found = likelihood::of_samples(self.model, self.processor, samples, room)?;
+        Ok(found.into_iter().map(Some).collect())
+    }
+}
+
+/// Who hears of completions.
+type Sink<'a> = dyn FnMut(Completion) -> Result<(), String> + 'a;
+
+/// Requests through a generator of this process, or through those of all processes.
+fn through(
+    generator: &mut dyn Generator,
+    requests: &[Request],
+    file: &Path,
+    block: usize,
+    progress: Progress<'_>,
+    together: Option<Together<'_>>,
+) -> Result<Vec<Completion>> {
+    match together {
+        Some(together) => together.run(generator, requests, file, block, progress),
+        None => runner::run(generator, requests, file, block, progress),
+    }
 }
 
 /// A model at an endpoint.
@@ -120,12 +203,8 @@ impl Answerer<'_> {
         progress: Progress<'_>,
     ) -> Result<Vec<Completion>> {
         match self {
-            Self::Local(local) => {
-                let options = local.generation.options(local.seed);
-                let mut generator = LocalGenerator::new(local.model, local.processor, options);
-                let block = local.generation.block;
-                runner::run(&mut generator, requests, file, block, progress)
-            }
+            Self::Local(local) => local.write(requests, file, progress, None),
+            Self::Together(local, shared) => local.write(requests, file, progress, Some(shared.0)),
             Self::Endpoint(there) => {
                 let mut remote = Remote {
                     client: &mut there.client,
@@ -147,15 +226,11 @@ impl Answerer<'_> {
             answer = Some(completion);
             Ok(())
         };
-        let mut one = std::iter::once(request);
         match self {
-            Self::Local(local) => {
-                let options = local.generation.options(local.seed);
-                let mut generator = LocalGenerator::new(local.model, local.processor, options);
-                generator.generate(&mut one, &mut sink)?;
-            }
+            Self::Local(local) | Self::Together(local, _) => local.complete(request, &mut sink)?,
             Self::Endpoint(there) => {
                 let client = &mut there.client;
+                let mut one = std::iter::once(request);
                 let asked = Remote { client, progress }.generate(&mut one, &mut sink);
                 there.answered(asked.map_err(Error::from), progress)?;
             }
@@ -200,11 +275,9 @@ impl Answerer<'_> {
         progress: Progress<'_>,
     ) -> Result<Vec<Completion>> {
         match self {
-            Self::Local(local) => {
-                let room = local.generation.cache_tokens;
-                let mut ranking = ByLikelihood::new(local.model, local.processor, room, items)?;
-                let block = local.generation.block;
-                runner::run(&mut ranking, requests, file, block, progress)
+            Self::Local(local) => local.rank(items, requests, file, progress, None),
+            Self::Together(local, shared) => {
+                local.rank(items, requests, file, progress, Some(shared.0))
             }
             Self::Endpoint(there) => {
                 let remote = Remote {
@@ -219,10 +292,20 @@ impl Answerer<'_> {
         }
     }
 
+    /// A number that processes decide by which answer together: that of rank 0 in all of them.
+    ///
+    /// Gives [`Error::Stopped`] and [`Error::Distributed`].
+    pub(crate) fn agreed(&self, own: usize) -> Result<usize> {
+        match self {
+            Self::Together(_, shared) => shared.0.share(own),
+            Self::Local(_) | Self::Endpoint(_) => Ok(own),
+        }
+    }
+
     /// What a model at an endpoint was asked, and how its answers ended; none of a model of this machine.
     pub fn asked_there(&self, completions: &[Completion]) -> Option<AskedThere> {
         match self {
-            Self::Local(_) => None,
+            Self::Local(_) | Self::Together(..) => None,
             Self::Endpoint(there) => Some(AskedThere::count(&there.client, completions)),
         }
     }
@@ -237,10 +320,10 @@ impl Answerer<'_> {
         progress: Progress<'_>,
     ) -> Result<Vec<Option<Likelihood>>> {
         match self {
-            Self::Local(local) => {
-                let room = local.generation.cache_tokens;
-                likelihood::of_answers(local.model, local.processor, requests, answer, room)
-            }
+            Self::Local(local) => local.likely(requests, answer),
+            Self::Together(local, shared) => shared.0.likely(requests.len(), progress, |part| {
+                local.likely(&requests[part], answer)
+            }),
             Self::Endpoint(there) => {
                 let client = &mut there.client;
                 let found = Remote { client, progress }.of_answers(requests, answer);
@@ -261,11 +344,10 @@ impl Answerer<'_> {
         progress: Progress<'_>,
     ) -> Result<Vec<Option<Likelihood>>> {
         match self {
-            Self::Local(local) => {
-                let room = local.generation.cache_tokens;
-                let found = likelihood::of_samples(local.model, local.processor, samples, room)?;
-                Ok(found.into_iter().map(Some).collect())
-            }
+            Self::Local(local) => local.likely_turns(samples),
+            Self::Together(local, shared) => shared.0.likely(samples.len(), progress, |part| {
+                local.likely_turns(&samples[part])
+            }),
             Self::Endpoint(there) => {
                 let client = &mut there.client;
                 let found = Remote { client, progress }.of_samples(samples, requests, completions);

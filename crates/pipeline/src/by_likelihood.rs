@@ -46,28 +46,39 @@ impl Options {
 
 /// Answers multiple choice with the option of the smallest loss a token, as `(A)`.
 pub struct ByLikelihood<'a> {
-    likelihoods: Likelihoods<'a>,
+    model: &'a dyn Mllm,
+    processor: &'a dyn Processor,
+    cache_tokens: usize,
+    block: usize,
     options: Options,
 }
 
 impl<'a> ByLikelihood<'a> {
-    /// Ranks the options of these items. What questions begin with in common is run once, if a cache of so many tokens holds
-    /// it.
+    /// Ranks the options of these items. What questions of a block begin with in common is run once, if a cache of so many tokens
+    /// holds it. Nothing goes on from one block to the next, so that each ends in the same bits wherever it is done.
     pub fn new(
         model: &'a dyn Mllm,
         processor: &'a dyn Processor,
         cache_tokens: usize,
+        block: usize,
         items: &[&Item],
     ) -> Result<Self, ItemError> {
         Ok(Self {
-            likelihoods: Likelihoods::new(model, processor, cache_tokens),
+            model,
+            processor,
+            cache_tokens,
+            block: block.max(1),
             options: Options::of(items)?,
         })
     }
 
-    fn rank(&mut self, request: &Request) -> Result<Completion, Error> {
+    fn rank(
+        &self,
+        likelihoods: &mut Likelihoods<'_>,
+        request: &Request,
+    ) -> Result<Completion, Error> {
         let texts = self.options.texts(&request.id);
-        match self.likelihoods.score(request, texts) {
+        match likelihoods.score(request, texts) {
             Err(Error::Score { problem, .. }) => Ok(Completion::failed(&request.id, problem)),
             found => Ok(self.options.ranked(&request.id, &found?)),
         }
@@ -80,8 +91,13 @@ impl Generator for ByLikelihood<'_> {
         requests: &mut dyn Iterator<Item = Request>,
         sink: &mut dyn FnMut(Completion) -> Result<(), String>,
     ) -> Result<(), Error> {
-        for request in requests {
-            sink(self.rank(&request)?).map_err(Error::Sink)?;
+        let new = || Likelihoods::new(self.model, self.processor, self.cache_tokens);
+        let mut likelihoods = new();
+        for (at, request) in requests.enumerate() {
+            if at % self.block == 0 {
+                likelihoods = new();
+            }
+            sink(self.rank(&mut likelihoods, &request)?).map_err(Error::Sink)?;
         }
         Ok(())
     }

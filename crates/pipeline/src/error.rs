@@ -33,7 +33,7 @@ pub enum Error {
 
     /// Processes that work together cannot, or another one ended the run.
     #[error(transparent)]
-    Distributed(#[from] distributed::Error),
+    Distributed(distributed::Error),
     /// A process has something else than rank 0.
     #[error("{member} has not what rank 0 has: {}", differences.join("; "))]
     Differs {

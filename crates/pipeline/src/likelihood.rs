@@ -10,6 +10,10 @@ use crate::error::Result;
 /// Samples that are in memory together with their pictures.
 const PART: usize = 64;
 
+/// Samples whose common beginnings are run once. Nothing goes on from one such block to the next, so that each ends in the same
+/// bits wherever it is done.
+pub(crate) const BLOCK: usize = 256;
+
 /// How likely the model finds what is learned of each sample. What they begin with in common is run once for all, if a cache of
 /// so many tokens holds it.
 ///
@@ -20,11 +24,14 @@ pub fn of_samples(
     samples: &[Sample],
     cache_tokens: usize,
 ) -> Result<Vec<Likelihood>> {
-    let mut likelihoods = Likelihoods::new(model, processor, cache_tokens);
     let mut out = Vec::with_capacity(samples.len());
-    for part in samples.chunks(PART) {
-        let encoded: Result<Vec<Encoded>, _> = part.iter().map(|s| processor.sample(s)).collect();
-        out.extend(likelihoods.of(&encoded?)?);
+    for block in samples.chunks(BLOCK) {
+        let mut likelihoods = Likelihoods::new(model, processor, cache_tokens);
+        for part in block.chunks(PART) {
+            let encoded = part.iter().map(|sample| processor.sample(sample));
+            let encoded: Vec<Encoded> = encoded.collect::<Result<_, _>>()?;
+            out.extend(likelihoods.of(&encoded)?);
+        }
     }
     Ok(out)
 }
@@ -39,18 +46,20 @@ pub fn of_answers(
     answer: &str,
     cache_tokens: usize,
 ) -> Result<Vec<Option<Likelihood>>> {
-    let mut likelihoods = Likelihoods::new(model, processor, cache_tokens);
     let mut out = Vec::with_capacity(requests.len());
-    for part in requests.chunks(PART) {
-        let encode = |request: &&Request| answered(processor, request, answer);
-        let encoded: Result<Vec<Encoded>, _> = part.iter().map(encode).collect();
-        let fits = |one: &Encoded| one.ids.len() <= model.max_positions();
-        let mut encoded = encoded?;
-        let all: Vec<bool> = encoded.iter().map(fits).collect();
-        encoded.retain(fits);
-        let mut found = likelihoods.of(&encoded)?.into_iter();
-        for fits in all {
-            out.push(if fits { found.next() } else { None });
+    for block in requests.chunks(BLOCK) {
+        let mut likelihoods = Likelihoods::new(model, processor, cache_tokens);
+        for part in block.chunks(PART) {
+            let encode = |request: &&Request| answered(processor, request, answer);
+            let encoded: Result<Vec<Encoded>, _> = part.iter().map(encode).collect();
+            let fits = |one: &Encoded| one.ids.len() <= model.max_positions();
+            let mut encoded = encoded?;
+            let all: Vec<bool> = encoded.iter().map(fits).collect();
+            encoded.retain(fits);
+            let mut found = likelihoods.of(&encoded)?.into_iter();
+            for fits in all {
+                out.push(if fits { found.next() } else { None });
+            }
         }
     }
     Ok(out)

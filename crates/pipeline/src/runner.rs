@@ -1,45 +1,41 @@
 //! Drives requests through a generator: durable by blocks, resumable, in the order of the requests.
 
-use std::collections::{HashMap, VecDeque};
-use std::fs::File;
-use std::io::{Read as _, Seek as _, SeekFrom};
-use std::path::{Path, PathBuf};
+mod drive;
+mod file;
+mod likely;
+mod order;
+mod parts;
+mod progress;
+mod together;
 
-use corpus::jsonl::{Appender, read_prefix};
+use std::path::Path;
+
 use corpus::{Completion, Request};
+use distributed::World;
 use generate::Generator;
-use run::Stop;
-use run::events::Reporter;
-use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 
-/// Who hears how it goes, and who may stop it.
-#[derive(Clone, Copy)]
-pub struct Progress<'a> {
-    /// What is answered, such as `base colour`.
-    pub label: &'a str,
-    /// Who hears of it.
-    pub report: Reporter<'a>,
-    /// Whether the run is asked to stop.
-    pub stop: Stop<'a>,
-}
+use self::drive::drive;
+use self::file::CompletionsFile;
+use self::order::Order;
+use self::parts::Parts;
 
-/// The checksum of what lies before `end` and after the line before.
-#[derive(Debug, Serialize, Deserialize)]
-struct Sum {
-    end: u64,
-    sha256: String,
-}
+pub(crate) use self::file::sums_of;
+pub use self::progress::Progress;
+pub(crate) use self::together::Together;
 
 /// Completes all requests into `path`, `size` of them a block. Whole blocks that are already there are kept; a broken block
 /// is done again, also one that no longer has the checksum beside it (`<path>.sums`). A file without checksums, which
 /// another engine may have written, is taken as it is. Stops between blocks when the run is asked to.
 ///
+/// Blocks that several processes left beside the file are taken into it.
+///
 /// The generator is given all requests from the first block on that is to be done. One whose blocks are of this size makes
 /// the next one ready meanwhile, and does the same work whether it was killed or not.
 ///
-/// Gives [`Error::Stopped`], [`Error::NoAnswer`], [`Error::Generate`], [`Error::Corpus`] and [`Error::Io`].
+/// Gives [`Error::Stopped`](crate::Error::Stopped), [`Error::NoAnswer`](crate::Error::NoAnswer),
+/// [`Error::Generate`](crate::Error::Generate), [`Error::Corpus`](crate::Error::Corpus) and [`Error::Io`](crate::Error::Io).
 pub fn run(
     generator: &mut dyn Generator,
     requests: &[Request],
@@ -47,223 +43,54 @@ pub fn run(
     size: usize,
     progress: Progress<'_>,
 ) -> Result<Vec<Completion>> {
+    if Parts::of(path).count() > 0 {
+        // Several processes were at it before.
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let together = Together {
+            world: &World::alone(),
+            own: folder,
+            whole: folder,
+        };
+        return together.run(generator, requests, path, size, progress);
+    }
     let size = size.max(1);
-    let mut stored: Vec<(Completion, u64)> = read_prefix(path)?;
-    let sums_path = sums_of(path);
-    let mut sums: Vec<(Sum, u64)> = read_prefix(&sums_path)?;
-    if !sums.is_empty() {
-        let sound = sound_bytes(path, &sums)?;
-        let before = stored.len();
-        stored.retain(|(_, end)| *end <= sound);
-        if before / size > stored.len() / size {
-            progress.report.warn(format!(
-                "`{}` is damaged after {} records; what follows is done again",
-                path.display(),
-                stored.len()
-            ));
-        }
-    }
-    let fits = stored
-        .iter()
-        .zip(requests)
-        .take_while(|((c, _), r)| c.id == r.id)
-        .count();
-    let whole = if fits == requests.len() {
-        fits
-    } else {
-        fits / size * size
-    };
-    stored.truncate(whole);
-    let keep = stored.last().map_or(0, |(_, end)| *end);
-    let out: Vec<Completion> = stored.into_iter().map(|(c, _)| c).collect();
-    let file = Appender::open(path, keep)?;
-    sums.retain(|(sum, _)| sum.end <= keep);
-    let mut sums_file = Appender::open(&sums_path, sums.last().map_or(0, |(_, end)| *end))?;
-    let mut summed = sums.last().map_or(0, |(sum, _)| sum.end);
-    if summed < keep {
-        summed = add_sum(path, &mut sums_file, summed)?;
-    }
+    let (mut file, mut out) = CompletionsFile::open(path, requests, size, progress.report)?;
     let done = out.len();
-    let mut writing = Writing {
-        path,
-        file,
-        sums: sums_file,
-        summed,
-        progress,
-        requests,
-        size,
-        out,
-        early: HashMap::new(),
-        missing: HashMap::new(),
-    };
-    writing.tell();
-    writing.open();
-    if done < requests.len() {
-        progress.stop.check()?;
-        let mut problem = None;
-        let answered = generator.generate(&mut requests[done..].iter().cloned(), &mut |one| {
-            if problem.is_none() {
-                problem = writing.take(one).err();
-            }
-            let refused = problem.as_ref().map(ToString::to_string);
-            refused.map_or(Ok(()), Err)
-        });
-        if let Some(problem) = problem {
-            return Err(problem);
-        }
-        if answered.is_err() {
-            // Whoever answers may have been told so in its own words.
-            progress.stop.check()?;
-        }
-        answered?;
+    progress.tell(done, requests.len());
+    if done == requests.len() {
+        return Ok(out);
     }
-    writing.finished()
-}
-
-/// Completions on their way into the file: a block is written when all of it is there.
-struct Writing<'a> {
-    path: &'a Path,
-    file: Appender,
-    sums: Appender,
-    /// Bytes of the file that have a checksum.
-    summed: u64,
-    progress: Progress<'a>,
-    requests: &'a [Request],
-    size: usize,
-    /// What is written.
-    out: Vec<Completion>,
-    /// What is not written yet, by id.
-    early: HashMap<String, VecDeque<Completion>>,
-    /// How many of an id the block that is next still lacks.
-    missing: HashMap<&'a str, usize>,
-}
-
-impl<'a> Writing<'a> {
-    fn tell(&self) {
-        let (done, total) = (self.out.len() as u64, self.requests.len() as u64);
-        self.progress
-            .report
-            .progress(self.progress.label, done, total);
+    progress.stop.check()?;
+    let mut order = Order::default();
+    for block in requests[done..].chunks(size) {
+        order.expect(block);
     }
-
-    /// The block that is next; empty when all is written.
-    fn block(&self) -> &'a [Request] {
-        let rest = &self.requests[self.out.len()..];
-        &rest[..rest.len().min(self.size)]
-    }
-
-    /// Sees what the block that is next lacks.
-    fn open(&mut self) {
-        self.missing.clear();
-        for request in self.block() {
-            *self.missing.entry(&request.id).or_default() += 1;
-        }
-        let early = &self.early;
-        self.missing.retain(|id, lacking| {
-            let there = early.get(*id).map_or(0, VecDeque::len);
-            *lacking = lacking.saturating_sub(there);
-            *lacking > 0
-        });
-    }
-
-    /// Takes a completion, and writes the blocks that are whole with it. Says so when the run is asked to stop.
-    fn take(&mut self, completion: Completion) -> Result<()> {
-        if let Some(lacking) = self.missing.get_mut(completion.id.as_str()) {
-            *lacking -= 1;
-            if *lacking == 0 {
-                self.missing.remove(completion.id.as_str());
-            }
-        }
-        let id = completion.id.clone();
-        self.early.entry(id).or_default().push_back(completion);
-        while self.missing.is_empty() && !self.block().is_empty() {
-            self.write()?;
-            self.open();
-            if !self.block().is_empty() {
-                self.progress.stop.check()?;
+    let mut left = requests[done..].iter().cloned();
+    drive(generator, &mut left, progress.stop, |completion| {
+        order.take(completion);
+        while let Some(block) = order.whole()? {
+            file.append(&block)?;
+            out.extend(block);
+            progress.tell(out.len(), requests.len());
+            if out.len() < requests.len() {
+                progress.stop.check()?;
             }
         }
         Ok(())
-    }
-
-    /// Makes the block that is next durable.
-    fn write(&mut self) -> Result<()> {
-        let block = self.block();
-        let mut ordered = Vec::with_capacity(block.len());
-        for request in block {
-            ordered.push(self.early_of(request)?);
-        }
-        self.file.append(&ordered)?;
-        self.summed = add_sum(self.path, &mut self.sums, self.summed)?;
-        self.out.extend(ordered);
-        self.tell();
-        Ok(())
-    }
-
-    fn early_of(&mut self, request: &Request) -> Result<Completion> {
-        let own = self.early.get_mut(&request.id);
-        own.and_then(VecDeque::pop_front)
-            .ok_or_else(|| Error::NoAnswer {
-                request: request.id.clone(),
-            })
-    }
-
-    /// All completions, or the first request that has none.
-    fn finished(mut self) -> Result<Vec<Completion>> {
-        for request in self.block() {
-            self.early_of(request)?;
-        }
-        Ok(self.out)
-    }
-}
-
-/// The file of a file of completions' checksums.
-pub(crate) fn sums_of(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".sums");
-    PathBuf::from(name)
-}
-
-/// Notes the checksum of what follows the first `from` bytes; gives the length of the file.
-fn add_sum(path: &Path, sums: &mut Appender, from: u64) -> Result<u64> {
-    let reading = Error::io("read", path);
-    let mut file = File::open(path).map_err(&reading)?;
-    file.seek(SeekFrom::Start(from)).map_err(&reading)?;
-    let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes).map_err(&reading)?;
-    let end = from + bytes.len() as u64;
-    // A checksum that a failing machine loses costs its block, no more; so there is nothing to wait for.
-    sums.write(&[Sum {
-        end,
-        sha256: corpus::digest::bytes(&bytes),
-    }])?;
-    Ok(end)
-}
-
-/// How many bytes at the start of the file have their checksums.
-fn sound_bytes(path: &Path, sums: &[(Sum, u64)]) -> Result<u64> {
-    let bytes = match std::fs::read(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
-        read => read.map_err(Error::io("read", path))?,
-    };
-    let mut sound = 0;
-    for (sum, _) in sums {
-        let end = usize::try_from(sum.end).unwrap_or(usize::MAX);
-        match bytes.get(sound..end) {
-            Some(part) if corpus::digest::bytes(part) == sum.sha256 => sound = end,
-            _ => break,
-        }
-    }
-    Ok(sound as u64)
+    })?;
+    order.finished()?;
+    Ok(out)
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::AtomicBool;
 
-    use run::events::Nobody;
+    use run::Stop;
+    use run::events::{Nobody, Reporter};
 
     use super::*;
+    use crate::Error;
 
     const GROUP: usize = 32;
 
@@ -390,6 +217,49 @@ mod tests {
         assert_eq!(again.0, 70 - GROUP);
         assert_eq!(std::fs::read(&path).expect("read"), bytes);
         assert_eq!(std::fs::read(sums_of(&path)).expect("read"), sums);
+    }
+
+    /// What several processes left is gone on with, and nothing of other requests.
+    #[test]
+    fn blocks_that_lie_beside_the_file_are_not_done_again() {
+        let folder = tempfile::tempdir().expect("folder");
+        let path = folder.path().join("completions.jsonl");
+        let all = requests(70);
+        let whole = run(&mut Echo(0), &all, &path, GROUP, unheard()).expect("run");
+        let files = || [&path, &sums_of(&path)].map(|file| std::fs::read(file).expect("read"));
+        let one = files();
+        let parts = Parts::of(&path);
+        let go_on = |leave: &dyn Fn()| {
+            std::fs::remove_file(&path).expect("remove");
+            leave();
+            let mut again = Echo(0);
+            let found = run(&mut again, &all, &path, GROUP, unheard()).expect("run");
+            assert_eq!((found, files()), (whole.clone(), one.clone()));
+            assert!(!folder.path().join(".blocks").exists());
+            again.0
+        };
+        let leave = |at: usize, asked: &[Request]| {
+            let from = at * GROUP;
+            let done = &whole[from..whole.len().min(from + GROUP)];
+            parts.leave(at, asked, done).expect("left");
+        };
+        let own = |at: usize| &all[at * GROUP..all.len().min((at + 1) * GROUP)];
+        assert_eq!(go_on(&|| leave(1, own(1))), 70 - GROUP);
+        assert_eq!(
+            go_on(&|| [0, 2].into_iter().for_each(|at| leave(at, own(at)))),
+            GROUP
+        );
+        let mut others = own(1).to_vec();
+        others[3].prompt = Some("another one".to_owned());
+        assert_eq!(go_on(&|| leave(1, &others)), 70);
+        let damaged = || {
+            leave(1, own(1));
+            let mut bytes = std::fs::read(parts.place(1)).expect("read");
+            let last = bytes.len() - 20;
+            bytes[last] ^= 1;
+            std::fs::write(parts.place(1), bytes).expect("write");
+        };
+        assert_eq!(go_on(&damaged), 70);
     }
 
     #[test]

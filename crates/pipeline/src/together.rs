@@ -6,6 +6,8 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use corpus::causes;
 use corpus::sealed::changed_keys;
@@ -20,6 +22,11 @@ use crate::error::{Error, Result};
 use crate::pictures::PictureStore;
 use crate::stage::Site;
 
+/// How long the error of another process than rank 0 waits for that one's: where both meet the same one, rank 0 knows the stage's
+/// own folder and tells of it there.
+const FIRST_WORD: Duration = Duration::from_secs(2);
+const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
+
 /// What rank 0 calls out.
 #[derive(Serialize, Deserialize)]
 enum Call {
@@ -27,15 +34,6 @@ enum Call {
     Stage(String),
     /// There is nothing more to do.
     Done,
-    /// The run was asked to stop.
-    Stopped,
-}
-
-/// How a stage ended in a process; one that failed says so by [`distributed::World::fail`].
-#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-enum Outcome {
-    Done,
-    Stopped,
 }
 
 /// What has to be the same in all processes.
@@ -107,10 +105,18 @@ impl<'a> Driver<'a> {
     /// Gives [`Error::Stopped`], [`Error::Distributed`] and what the stages give.
     pub fn follow(&self, ready: &Ready<'_>) -> Result<()> {
         let followed = self.go_along(&ready.stages);
+        let world = &self.engine.world;
         if let Err(error) = &followed
             && !matches!(error, Error::Stopped(_) | Error::Distributed(_))
         {
-            self.engine.world.fail(&causes(error));
+            let since = Instant::now();
+            while since.elapsed() < FIRST_WORD {
+                if let Some(text) = world.ended() {
+                    return Err(distributed::Error::Ended(text).into());
+                }
+                thread::sleep(BETWEEN_LOOKS);
+            }
+            world.fail(&causes(error));
         }
         followed
     }
@@ -120,7 +126,6 @@ impl<'a> Driver<'a> {
         loop {
             match serde_json::from_str(&world.share("")?)? {
                 Call::Done => return Ok(()),
-                Call::Stopped => return Err(Stopped.into()),
                 Call::Stage(name) => {
                     let found = stages.iter().find(|stage| stage.node.name == name);
                     let Some(stage) = found else { continue };
@@ -177,19 +182,15 @@ impl<'a> Driver<'a> {
         if !self.is_together(stage) {
             return ran;
         }
-        let world = &self.engine.world;
-        let outcome = match &ran {
-            Ok(_) => Outcome::Done,
-            Err(Error::Stopped(_)) => Outcome::Stopped,
-            Err(_) => return ran.map_err(|error| self.cause(error)),
-        };
-        let all = world.exchange(&serde_json::to_string(&outcome)?)?;
-        for text in all {
-            if serde_json::from_str::<Outcome>(&text)? == Outcome::Stopped {
-                return Err(Stopped.into());
+        match ran {
+            Ok(done) => {
+                self.engine.world.wait_for_all()?;
+                Ok(done)
             }
+            // The others hear of it where they wait for this process, if not before.
+            Err(Error::Stopped(stopped)) => Err(stopped.into()),
+            Err(error) => Err(self.cause(error)),
         }
-        ran
     }
 
     /// Ends what processes do together: all of them are told how it ended.
@@ -200,9 +201,8 @@ impl<'a> Driver<'a> {
         }
         match &ran {
             Ok(()) => self.call_out(&Call::Done)?,
-            Err(Error::Stopped(_)) => self.call_out(&Call::Stopped)?,
-            // Whoever ended the run told it.
-            Err(Error::Distributed(_)) => {}
+            // Whoever ended the run told it, and that it is stopped the others hear wherever they wait.
+            Err(Error::Stopped(_) | Error::Distributed(_)) => {}
             Err(error) => world.fail(&causes(error)),
         }
         ran
@@ -232,6 +232,15 @@ impl<'a> Driver<'a> {
             world.ended()
         };
         reason.map_or(error, |text| distributed::Error::Ended(text).into())
+    }
+}
+
+impl From<distributed::Error> for Error {
+    fn from(error: distributed::Error) -> Self {
+        match error {
+            distributed::Error::Stopped => Stopped.into(),
+            error => Self::Distributed(error),
+        }
     }
 }
 

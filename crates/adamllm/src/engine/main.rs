@@ -36,9 +36,10 @@ fn main() -> ExitCode {
 
 /// What a person asked for is told as such, be it an error of a run or not.
 fn as_stopped(error: Error) -> Error {
-    match error.downcast_ref() {
-        Some(pipeline::Error::Stopped(stopped)) => (*stopped).into(),
-        _ => error,
+    if processes::is_stop(&error) {
+        run::Stopped.into()
+    } else {
+        error
     }
 }
 

@@ -19,18 +19,24 @@ pub fn join(launch: &Launch) -> Result<Rc<World>> {
 
 /// What the processes do together has ended: in order, or all are told why not.
 pub fn part(world: &World, ended: Result<()>) -> Result<()> {
+    let ended = ended.and_then(|()| Ok(world.leave()?));
     match &ended {
-        Ok(()) => world.leave()?,
+        Ok(()) => {}
+        Err(error) if is_stop(error) => world.stop()?,
         Err(error) if is_known(error) => {}
         Err(error) => world.fail(&format!("{error:#}")),
     }
     ended
 }
 
-/// Whether the others know of it: they were asked to stop as well, or one of them ended the run.
+/// Whether the run was asked to stop, here or elsewhere.
+pub fn is_stop(error: &Error) -> bool {
+    matches!(error.downcast_ref(), Some(pipeline::Error::Stopped(_)))
+        || matches!(error.downcast_ref(), Some(distributed::Error::Stopped))
+}
+
+/// Whether the others know of it: one of them ended the run.
 fn is_known(error: &Error) -> bool {
-    matches!(
-        error.downcast_ref(),
-        Some(pipeline::Error::Stopped(_) | pipeline::Error::Distributed(_))
-    )
+    matches!(error.downcast_ref(), Some(pipeline::Error::Distributed(_)))
+        || error.is::<distributed::Error>()
 }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::pairs;
 use super::train::Train;
-use crate::answering::{Answerer, Local};
+use crate::answering::Local;
 use crate::asked::{self, Asked, Question};
 use crate::blank;
 use crate::error::{Error, Result};
@@ -164,12 +164,13 @@ impl Stage for Answer {
         engine.processing.min_pixels = fewest.or(engine.processing.min_pixels);
         engine.processing.max_pixels = most.or(engine.processing.max_pixels);
         let (model, processor) = engine.open(&folder)?;
-        let mut answerer = Answerer::Local(Local {
+        let mut answerer = Local {
             model: model.as_ref(),
             processor: processor.as_ref(),
             generation: engine.generation,
             seed: self.seed,
-        });
+        }
+        .of_stage(site);
         let how = asked::answerer(
             &folder,
             &folder,

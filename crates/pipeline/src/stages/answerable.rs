@@ -13,7 +13,7 @@ use synthesis::text::words;
 use synthesis::truth::gives;
 
 use super::sample::{self, DrawSample};
-use crate::answering::{Answerer, Local};
+use crate::answering::Local;
 use crate::error::Result;
 use crate::estimate::Estimate;
 use crate::reader::Reader;
@@ -137,12 +137,13 @@ impl Stage for Answerable {
         };
         let requests: Vec<Request> = items.iter().map(request).collect();
         let (model, processor) = site.engine.open(&self.model)?;
-        let mut answerer = Answerer::Local(Local {
+        let mut answerer = Local {
             model: model.as_ref(),
             processor: processor.as_ref(),
             generation: site.engine.generation,
             seed: self.seed,
-        });
+        }
+        .of_stage(site);
         let [seen, unseen] = sighted::with_and_without(site, &mut answerer, &requests)?;
         let mut sets: BTreeMap<&str, OfSet> = BTreeMap::new();
         for (item, (seen, unseen)) in items.iter().zip(seen.iter().zip(&unseen)) {

@@ -222,12 +222,13 @@ impl Stage for Filter {
             Answerer::Endpoint(There::open(site, asked, self.seed)?)
         } else {
             opened = site.engine.open(&self.judge)?;
-            Answerer::Local(Local {
+            Local {
                 model: opened.0.as_ref(),
                 processor: opened.1.as_ref(),
                 generation: site.engine.generation,
                 seed: self.seed,
-            })
+            }
+            .of_stage(site)
         };
         let options = JudgeOptions::new(self.kind);
         let requests = synthesis::judge_requests(&triplets, options, &self.prompts);

@@ -239,7 +239,7 @@ impl Stage for Judge {
                 let digest = site.digests.borrow_mut().model(folder)?;
                 // Where it lies is nobody's business.
                 let name = format!("model {}", &digest[..8.min(digest.len())]);
-                (Answerer::Local(local), name, Some(digest))
+                (local.of_stage(site), name, Some(digest))
             }
         };
         let progress = Progress {

@@ -18,7 +18,7 @@ use super::filter::{Filter, KEPT, KEPT_TASKS};
 use super::pairs::{self, PAIRS, Pairs};
 use super::synthesize::{Synthesize, TRIPLETS};
 use super::train::Train;
-use crate::answering::{Answerer, Local};
+use crate::answering::Local;
 use crate::error::Result;
 use crate::estimate::Estimate;
 use crate::reader::Reader;
@@ -212,12 +212,13 @@ impl Quality {
         engine.processing.min_pixels = fewest.or(engine.processing.min_pixels);
         engine.processing.max_pixels = most.or(engine.processing.max_pixels);
         let (model, processor) = engine.open(&site.of(&self.model, "model"))?;
-        let mut answerer = Answerer::Local(Local {
+        let mut answerer = Local {
             model: model.as_ref(),
             processor: processor.as_ref(),
             generation: engine.generation,
             seed: self.seed,
-        });
+        }
+        .of_stage(site);
         let [seen, unseen] =
             sighted::with_and_without(site, &mut answerer, &known.requests(probes))?;
         let answers = probes.iter().zip(seen.iter().zip(&unseen));

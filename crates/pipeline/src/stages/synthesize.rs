@@ -257,7 +257,9 @@ impl Stage for Synthesize {
             return Ok(Counts::default());
         }
         let path = site.of(&self.pairs, PAIRS);
-        if let Some(training) = &self.training {
+        // One process looks for all of them.
+        let training = self.training.as_ref();
+        if let Some(training) = training.filter(|_| site.engine.world.is_first()) {
             // What cannot be trained on would be written for in vain.
             let request = &self.prompts.synthesizer.caption_request;
             let samples = SampleSet::of_captions(Stored::open(&path)?, request)?;
@@ -302,12 +304,13 @@ impl Stage for Synthesize {
             (opened, processor) = site.engine.open(&folder)?;
             // Who wrote it is told by content: a folder's name is this machine's.
             author = site.digests.borrow_mut().folder(&folder)?;
-            Answerer::Local(Local {
+            Local {
                 model: opened.as_ref(),
                 processor: processor.as_ref(),
                 generation: site.engine.generation,
                 seed: self.seed,
-            })
+            }
+            .of_stage(site)
         };
         let decoding = Decoding {
             max_new_tokens: self.max_new_tokens,

@@ -257,7 +257,7 @@ impl Making {
                 generation,
                 seed: self.seed,
             };
-            (Answerer::Local(local), author, folder.display().to_string())
+            (local.of_stage(site), author, folder.display().to_string())
         };
         let progress = Progress {
             label: site.stage(),
@@ -274,7 +274,8 @@ impl Making {
         for round in 0..=self.settings.rounds {
             let (of_requests, of_answers) = files(site.folder, round);
             write(&of_requests, &open)?;
-            if stored(&of_answers) < TRIAL && open.len() > TRIAL && gained.tasks.is_empty() {
+            let there = answerer.agreed(stored(&of_answers))?;
+            if there < TRIAL && open.len() > TRIAL && gained.tasks.is_empty() {
                 let few = &open[..open.len().min(TRIAL.div_ceil(block) * block)];
                 let answers = answerer.write(few, &of_answers, progress)?;
                 let mut tried = gained.clone();
