@@ -7,7 +7,6 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use serde_json::Value;
 
 use super::killed;
 use super::tools::{Tools, losses, succeed};
@@ -173,7 +172,7 @@ fn same_losses(tools: Tools<'_>) -> Result<String> {
         );
         for (step, (one, other)) in expected.iter().zip(&found).enumerate() {
             let difference = (one - other).abs() / one.abs();
-            if !(difference <= MOST) {
+            if difference.is_nan() || difference > MOST {
                 bail!("step {step}: {other} in {size} processes, {one} in one");
             }
             worst = worst.max(difference);
