@@ -191,7 +191,9 @@ mod tests {
             "train.gradients": {"value": "bf16", "origin": {"from": "recipe"}},
             "train.max_steps": {"value": 3, "origin": {"from": "set"}},
         }));
-        let kept = fitting(folder.path(), Device::Cpu, &Launch::alone()).kept.expect("kept");
+        let kept = fitting(folder.path(), Device::Cpu, &Launch::alone())
+            .kept
+            .expect("kept");
         let expected = ("train.recompute".to_owned(), "blocks".to_owned());
         assert_eq!(kept, BTreeMap::from([expected]));
     }

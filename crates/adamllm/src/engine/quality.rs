@@ -9,8 +9,8 @@ use adamllm::terminal::Terminal;
 use adamllm::{recipes, signals};
 use anyhow::Result;
 use distributed::World;
-use run::launch::Launch;
 use run::Span;
+use run::launch::Launch;
 
 use crate::device;
 use crate::kept::{self, Kept};

@@ -378,8 +378,9 @@ impl Planner {
         let single = ways.iter().cloned().chain(with_lora);
         let mut rows: Vec<Row> = single.map(|one| self.row(one, device, 1)).collect();
         if device.count > 1 {
-            let plain =
-                |one: &&Choices| one.lora.is_none() && one.optimizer_device == OptimizerDevice::Model;
+            let plain = |one: &&Choices| {
+                one.lora.is_none() && one.optimizer_device == OptimizerDevice::Model
+            };
             let parted = ways.iter().filter(plain).cloned();
             rows.extend(parted.map(|one| self.row(one, device, device.count)));
         }

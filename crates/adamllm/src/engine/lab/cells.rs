@@ -11,9 +11,9 @@ use corpus::digests::Digests;
 use pipeline::lab::{CELLS, CellState, LabCell, LabPlan, Union, Worked, state_of};
 use pipeline::stages::matched::Matched;
 use pipeline::{Driver, Stages, settings};
-use run::launch::Launch;
 use run::events::Reporter;
 use run::grid::{Cell, Grid, Ground, Matching};
+use run::launch::Launch;
 use run::{Layout, Store};
 use serde_json::json;
 
