@@ -177,8 +177,9 @@ impl World {
     /// A copy of the run of one process without what models wrote in it.
     fn begun(&self, name: &str) -> PathBuf {
         let to = self.path.join(name);
-        let copied = Command::new("cp").arg("-a").arg(self.path.join("one"));
-        assert!(copied.arg(&to).status().expect("cp").success());
+        let mut copy = Command::new("cp");
+        copy.arg("-a").arg(self.path.join("one")).arg(&to);
+        assert!(copy.status().expect("cp").success());
         for stage in STAGES {
             std::fs::remove_dir_all(to.join(stage)).expect("removed");
         }
