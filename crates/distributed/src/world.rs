@@ -30,9 +30,6 @@ const LAST_WORDS: Duration = Duration::from_secs(3);
 /// The key of how many processes stopped, below the prefix of a run.
 const STOPPED: &str = "stopped";
 
-/// How long one that was asked to stop waits for others that finish what they are at.
-const STOPPING: Duration = Duration::from_secs(120);
-
 /// Between two looks at the store for what another process will put there.
 const SHORTEST_LOOK: Duration = Duration::from_millis(1);
 const LONGEST_LOOK: Duration = Duration::from_millis(100);
@@ -296,7 +293,7 @@ impl World {
         let text = format!("{}: {why}", self.member(self.rank()));
         // Where that cannot be told, the silence is noticed.
         if watch::end(&joined.store, &joined.prefix, &text).is_ok() {
-            self.wait_for(LAST_WORDS, |rank| watch::heard(&joined.prefix, rank));
+            self.wait_for(|rank| watch::heard(&joined.prefix, rank));
         }
     }
 

@@ -5,7 +5,6 @@ use std::rc::Rc;
 use adamllm::signals;
 use anyhow::{Error, Result};
 use distributed::{Asked, Pace, World};
-use run::Stopped;
 use run::launch::Launch;
 
 /// Joins the other processes of a run, if there are any.
@@ -24,7 +23,6 @@ pub fn part(world: &World, ended: Result<()>) -> Result<()> {
     match &ended {
         Ok(()) => {}
         Err(error) if is_stop(error) => world.stop()?,
-        Err(error) if is_stopped(error) => world.stop(),
         Err(error) if is_known(error) => {}
         Err(error) => world.fail(&format!("{error:#}")),
     }
