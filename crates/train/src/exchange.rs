@@ -28,18 +28,20 @@ pub(crate) fn gradients(
         return Ok(());
     }
     let _guard = torch::no_grad_guard();
-    if team.is_sharded() {
-        scatter(team, &optimizer.shards, &mut optimizer.slots, flags)
-    } else {
-        add_up(team, &mut optimizer.slots, flags)
-    }
+    team.counted(|| {
+        if team.is_sharded() {
+            scatter(team, &optimizer.shards, &mut optimizer.slots, flags)
+        } else {
+            add_up(team, &mut optimizer.slots, flags)
+        }
+    })
 }
 
 /// Gives the weights that this process has updated to the others, and takes theirs.
 pub(crate) fn weights(team: &Team<'_>, optimizer: &Optimizer) -> Result<(), Error> {
     let _guard = torch::no_grad_guard();
     if team.is_sharded() {
-        gather(team, &optimizer.shards, &optimizer.slots)?;
+        team.counted(|| gather(team, &optimizer.shards, &optimizer.slots))?;
     }
     Ok(())
 }

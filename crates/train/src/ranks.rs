@@ -173,10 +173,14 @@ impl<'a> Team<'a> {
     }
 
     fn timed(&self, run: impl FnOnce() -> Result<(), torch::Error>) -> Result<(), Error> {
-        let begun = Instant::now();
-        let done = run().map_err(Error::Collective);
-        self.seconds
-            .set(self.seconds.get() + begun.elapsed().as_secs_f64());
+        self.counted(|| run().map_err(Error::Collective))
+    }
+
+    /// Counts all of the time of what is done, and what is done together in it once.
+    pub fn counted<T>(&self, run: impl FnOnce() -> T) -> T {
+        let (before, begun) = (self.seconds.get(), Instant::now());
+        let done = run();
+        self.seconds.set(before + begun.elapsed().as_secs_f64());
         done
     }
 }
