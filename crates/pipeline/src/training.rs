@@ -281,8 +281,8 @@ fn sharding(training: &Training) -> Sharding {
     }
 }
 
-/// Looks at a training where a look is due; gives whether it is over. Of several processes one looks, and the others wait for
-/// what it decides.
+/// Looks at a training where a look is due; gives whether it is over. Of several processes that of rank 0 decides, and the others
+/// compute with it what they can.
 fn watched(site: &Site<'_>, watcher: &mut Watcher<'_>, trainer: &Trainer<'_>) -> Result<bool> {
     let world = &site.engine.world;
     if world.is_alone() {
@@ -291,10 +291,14 @@ fn watched(site: &Site<'_>, watcher: &mut Watcher<'_>, trainer: &Trainer<'_>) ->
     if !watcher.is_due(trainer) {
         return Ok(false);
     }
+    let is_made = serde_json::to_string(&watcher.is_made(trainer))?;
+    let is_made: bool = serde_json::from_str(&world.share(&is_made)?)?;
     let looked = if world.is_first() {
         watcher.look(site, trainer)
-    } else {
+    } else if is_made {
         Ok(false)
+    } else {
+        watcher.look_along(site, trainer).map(|()| false)
     };
     let decided = match &looked {
         Ok(is_over) => Decided::Over(*is_over),

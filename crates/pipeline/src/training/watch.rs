@@ -107,12 +107,26 @@ impl<'a> Watcher<'a> {
         self.watched.settings.looks() && is_at
     }
 
+    /// Whether this step was looked at.
+    pub fn is_made(&self, trainer: &Trainer<'_>) -> bool {
+        let last = self.looks.last();
+        last.is_some_and(|look| look.step >= trainer.steps_done())
+    }
+
+    /// Takes part in a look of the process of rank 0: the loss of what is held back is computed by all of them.
+    pub fn look_along(&self, site: &Site<'_>, trainer: &Trainer<'_>) -> Result<()> {
+        if !self.samples.is_empty() {
+            let source = Prepared::new(self.samples, self.processor);
+            trainer.validate(&source, site.stop.flag())?;
+        }
+        Ok(())
+    }
+
     /// Looks if a look is due and was not made; gives whether the training is over before its last step.
     pub fn look(&mut self, site: &Site<'_>, trainer: &Trainer<'_>) -> Result<bool> {
         let (step, total) = (trainer.steps_done(), trainer.total_steps());
         let settings = &self.watched.settings;
-        let is_made = self.looks.last().is_some_and(|look| look.step >= step);
-        if self.file.is_some() && self.is_due(trainer) && !is_made {
+        if self.file.is_some() && self.is_due(trainer) && !self.is_made(trainer) {
             let look = self.made(site, trainer)?;
             // What is compared is what a line gives back: the text of a number need not be the number.
             let look: Look = serde_json::from_str(&serde_json::to_string(&look)?)?;
