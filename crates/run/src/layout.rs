@@ -259,13 +259,11 @@ impl Store {
         let watches = || self.watches.lock().unwrap_or_else(PoisonError::into_inner);
         let mut watch = watches().remove(&folder).unwrap_or_default();
         let taken = Lease::try_take(&folder, &self.terms, &self.losses, &mut watch);
-        match taken.map_err(Error::io("write", &folder))? {
-            Ok(lease) => Ok(Some(lease)),
-            Err(_) => {
-                watches().insert(folder, watch);
-                Ok(None)
-            }
+        if let Ok(lease) = taken.map_err(Error::io("write", &folder))? {
+            return Ok(Some(lease));
         }
+        watches().insert(folder, watch);
+        Ok(None)
     }
 
     fn lock_of(&self, folder: &Path) -> Result<File, Error> {
