@@ -123,9 +123,11 @@ struct Folder {
     looked_at: HashMap<PathBuf, u64>,
 }
 
-/// The folders that were asked for, by their full paths.
-static FOLDERS: LazyLock<Mutex<BTreeMap<PathBuf, Arc<Mutex<Folder>>>>> =
-    LazyLock::new(Mutex::default);
+/// Folders by their full paths.
+type Folders = BTreeMap<PathBuf, Arc<Mutex<Folder>>>;
+
+/// The folders that were asked for.
+static FOLDERS: LazyLock<Mutex<Folders>> = LazyLock::new(Mutex::default);
 
 fn locked<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
     // Nothing is left half done by a thread that panics.
@@ -137,13 +139,12 @@ fn folder_of(picture: &Path) -> io::Result<(PathBuf, Arc<Mutex<Folder>>)> {
     let full = std::path::absolute(picture)?;
     let folder = full.parent().unwrap_or(Path::new("/")).to_owned();
     let mut folders = locked(&FOLDERS);
-    let open = match folders.get(&folder) {
-        Some(known) => Arc::clone(known),
-        None => {
-            let read = Arc::new(Mutex::new(Folder::read(&folder.join(FILE))?));
-            folders.insert(folder.clone(), Arc::clone(&read));
-            read
-        }
+    let open = if let Some(known) = folders.get(&folder) {
+        Arc::clone(known)
+    } else {
+        let read = Arc::new(Mutex::new(Folder::read(&folder.join(FILE))?));
+        folders.insert(folder.clone(), Arc::clone(&read));
+        read
     };
     Ok((folder, open))
 }
@@ -238,21 +239,21 @@ impl Folder {
     }
 
     fn append(&mut self, line: &Line, at: &Path) -> Result<(), Error> {
-        let out = match &mut self.out {
-            Some(out) => out,
-            none => {
-                if let Some(folder) = at.parent() {
-                    std::fs::create_dir_all(folder).map_err(Error::writing(folder))?;
-                }
-                let file = OpenOptions::new().create(true).append(true).open(at);
-                let file = none.insert(file.map_err(Error::writing(at))?);
-                // Ends a line that a killed process left torn.
-                file.write_all(b"\n").map_err(Error::writing(at))?;
-                file
+        let text = line_of(line, at)?;
+        if self.out.is_none() {
+            if let Some(folder) = at.parent() {
+                std::fs::create_dir_all(folder).map_err(Error::writing(folder))?;
             }
-        };
-        out.write_all(&line_of(line, at)?)
-            .map_err(Error::writing(at))
+            let file = OpenOptions::new().create(true).append(true).open(at);
+            let mut file = file.map_err(Error::writing(at))?;
+            // Ends a line that a killed process left torn.
+            file.write_all(b"\n").map_err(Error::writing(at))?;
+            self.out = Some(file);
+        }
+        if let Some(out) = &mut self.out {
+            out.write_all(&text).map_err(Error::writing(at))?;
+        }
+        Ok(())
     }
 
     /// Whether the data file of a picture is as it was.

@@ -26,6 +26,10 @@ use crate::stage::Site;
 /// How many records a process has that is measured.
 const RECORDS: &str = "ADAMLLM_TEST_RECORDS";
 
+/// Records of the processes that are compared.
+const FEW: usize = 5_000;
+const MANY: usize = 40_000;
+
 /// Words of a caption.
 const WORDS: usize = 120;
 
@@ -158,8 +162,6 @@ fn memory_does_not_grow_with_the_records() {
         peak.and_then(|peak| peak.parse().ok())
             .unwrap_or_else(|| panic!("{text}\n{}", String::from_utf8_lossy(&told.stderr)))
     };
-    const FEW: usize = 5_000;
-    const MANY: usize = 40_000;
     let grown = peak(MANY).saturating_sub(peak(FEW));
     // A record has 1,400 bytes of text, and several times that in memory.
     let each = grown / (MANY - FEW) as u64;
