@@ -88,6 +88,11 @@ impl<'a> Driver<'a> {
         let listener = All(vec![&file, self.listener]);
         let whole = Reporter::new("", &listener);
         let Ready { stages, span } = ready;
+        if self.layout == Layout::Run {
+            // Nobody else writes here yet.
+            tidy(self.run)?;
+            tidy(PictureStore::of(self.run).folder())?;
+        }
         if blank::place(self.run).exists() && blank::write(self.run)?.1 {
             whole.note("`blank.png` was changed or damaged; it is written anew");
         }
@@ -300,6 +305,18 @@ impl<'a> Driver<'a> {
         self.digests.borrow_mut().remember();
         Ok(out)
     }
+}
+
+/// Removes what writing that was killed left beside its place ([`corpus::sealed::aside`]).
+fn tidy(folder: &Path) -> Result<()> {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        let is_left = path.extension().is_some_and(|ending| ending == "part");
+        if is_left && !path.is_dir() {
+            std::fs::remove_file(&path).map_err(Error::io("remove", &path))?;
+        }
+    }
+    Ok(())
 }
 
 /// The folders of stages by their names.

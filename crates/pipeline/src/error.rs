@@ -30,7 +30,6 @@ pub enum Error {
     /// The run was asked to stop; what is done is saved.
     #[error(transparent)]
     Stopped(#[from] Stopped),
-
     /// Processes that work together cannot, or another one ended the run.
     #[error(transparent)]
     Distributed(distributed::Error),

@@ -50,8 +50,14 @@ pub fn succeed(command: &mut Command) -> Result<()> {
 /// The losses of all trainings of a run.
 pub fn losses(run: &Path) -> Result<Vec<f64>> {
     let mut found = Vec::new();
-    for stage in ["tune-synthesizer", "train"] {
-        let file: PathBuf = run.join(stage).join("metrics.jsonl");
+    let folders = std::fs::read_dir(run)
+        .with_context(|| format!("cannot read `{}`", run.display()))?
+        .flatten();
+    let files = folders.map(|folder| folder.path().join("metrics.jsonl"));
+    let mut files: Vec<PathBuf> = files.filter(|file| file.is_file()).collect();
+    files.sort();
+    ensure!(!files.is_empty(), "`{}` has no training", run.display());
+    for file in files {
         let text = std::fs::read_to_string(&file)
             .with_context(|| format!("cannot read `{}`", file.display()))?;
         for line in text.lines() {

@@ -83,6 +83,7 @@ fn what_a_recipe_says_stays() {
             .with("optimizer_state", "8bit")
             .expect("known"),
         fixed: vec!["optimizer_state", "gradients", "optimizer_device"],
+        ..Said::default()
     };
     let found = planner.fit(&device("host:32GB"), &said).expect("fits");
     let choices = &found.row.choices;
