@@ -47,7 +47,7 @@ pub fn run(root: &Path, arguments: &[String]) -> Result<()> {
         None => of_python()?,
     };
     build(root, &torch, &out)?;
-    println!("{}", out.display());
+    eprintln!("built `{}`", out.display());
     Ok(())
 }
 

@@ -226,7 +226,7 @@ fn assert_same(run: &Path) {
     for file in [
         "synthesize/completions.jsonl",
         "synthesize/completions.jsonl.sums",
-        "filter/verdicts.jsonl",
+        "evaluate/adapted/choice.jsonl",
     ] {
         assert!(one.contains_key(file), "{file} of {:?}", names(&one));
     }

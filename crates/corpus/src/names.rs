@@ -166,7 +166,7 @@ mod tests {
     #[test]
     fn texts_may_be_empty_and_come_twice() {
         let texts: Texts = ["", "ab", "", "c", "ab"].into_iter().collect();
-        assert_eq!(Vec::from_iter(texts.iter()), ["", "ab", "", "c", "ab"]);
+        assert_eq!(texts.iter().collect::<Vec<_>>(), ["", "ab", "", "c", "ab"]);
         assert_eq!((texts.len(), texts.get(4)), (5, "ab"));
     }
 }

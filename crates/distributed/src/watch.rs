@@ -28,7 +28,7 @@ impl Default for Pace {
             beat: Duration::from_millis(500),
             patience: Duration::from_secs(15),
             grace: Duration::from_secs(10),
-            joining: Duration::from_secs(600),
+            joining: Duration::from_mins(10),
         }
     }
 }
@@ -64,6 +64,18 @@ struct Shared {
     server: String,
 }
 
+/// Who is watched.
+pub(crate) struct Watched {
+    /// All processes.
+    pub members: Vec<Member>,
+    /// The rank of this one.
+    pub own: usize,
+    /// What keys of this run begin with.
+    pub prefix: String,
+    /// Who serves the store, in words.
+    pub server: String,
+}
+
 /// The heartbeats of this process.
 pub(crate) struct Watch {
     shared: Arc<Shared>,
@@ -80,16 +92,13 @@ const LEFT: &str = "left";
 impl Watch {
     /// Begins to show that this process lives, over a connection of its own. `tell` hears why the process is ended, right
     /// before it is.
-    pub fn begin(
-        store: Store,
-        members: Vec<Member>,
-        own: usize,
-        prefix: &str,
-        server: String,
-        pace: Pace,
-        asked: Asked,
-        tell: fn(&str),
-    ) -> Self {
+    pub fn begin(store: Store, watched: Watched, pace: Pace, asked: Asked, tell: fn(&str)) -> Self {
+        let Watched {
+            members,
+            own,
+            prefix,
+            server,
+        } = watched;
         let state = State {
             answered: Instant::now(),
             ended: None,
@@ -100,7 +109,7 @@ impl Watch {
             changed: Condvar::new(),
             members,
             own,
-            prefix: prefix.to_owned(),
+            prefix,
             pace,
             asked,
             server,

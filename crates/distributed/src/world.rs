@@ -12,11 +12,11 @@ use torch::distributed::{Group, Store};
 
 use crate::error::Error;
 use crate::member::Member;
-use crate::watch::{self, Asked, Pace, Watch};
+use crate::watch::{self, Asked, Pace, Watch, Watched};
 
 /// What every operation of a group has to be done within. Whoever is gone or hangs is noticed long before; this is for
 /// networks that swallow what they are given.
-const OPERATION: Duration = Duration::from_secs(1800);
+const OPERATION: Duration = Duration::from_mins(30);
 
 /// The network interface that Gloo is to be found at, as with PyTorch.
 const INTERFACE: &str = "GLOO_SOCKET_IFNAME";
@@ -103,16 +103,13 @@ impl World {
         } else {
             format!("the launcher's store at {}:{}", launch.address, launch.port)
         };
-        let watch = Watch::begin(
-            heart,
-            members.clone(),
-            launch.rank,
-            &prefix,
+        let watched = Watched {
+            members: members.clone(),
+            own: launch.rank,
+            prefix: prefix.clone(),
             server,
-            pace,
-            asked,
-            tell,
-        );
+        };
+        let watch = Watch::begin(heart, watched, pace, asked, tell);
         let interface = interface(launch, &members);
         let group = Group::gloo(
             &store,

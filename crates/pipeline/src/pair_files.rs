@@ -134,7 +134,7 @@ struct Shared {
     /// All ids, and those that pairs got here.
     taken: Names,
     /// By the numbers of the ids that files have, whether several have them.
-    is_shared: Vec<bool>,
+    several: Vec<bool>,
     count: usize,
     /// What the files are called.
     files: Vec<String>,
@@ -146,24 +146,24 @@ impl Shared {
         if paths.len() < 2 {
             return Ok(None);
         }
-        let (mut taken, mut is_shared) = (Names::default(), Vec::new());
+        let (mut taken, mut several) = (Names::default(), Vec::new());
         for path in paths {
             for row in FileRows::new(path, Reader::pairs(path, options)?) {
                 let Ok(pair) = row? else { continue };
                 // Within a file ids are unique.
                 let (number, is_new) = taken.add(&pair.id);
                 if is_new {
-                    is_shared.push(false);
+                    several.push(false);
                 } else {
-                    is_shared[number] = true;
+                    several[number] = true;
                 }
             }
         }
-        let count = is_shared.iter().filter(|&&shared| shared).count();
+        let count = several.iter().filter(|&&shared| shared).count();
         let files = names(paths.iter().map(PathBuf::as_path));
         Ok((count > 0).then_some(Self {
             taken,
-            is_shared,
+            several,
             count,
             files,
         }))
@@ -171,7 +171,7 @@ impl Shared {
 
     fn is_shared(&self, id: &str) -> bool {
         let number = self.taken.find(id);
-        number.is_some_and(|number| self.is_shared.get(number) == Some(&true))
+        number.is_some_and(|number| self.several.get(number) == Some(&true))
     }
 
     /// The id that nobody else has for a pair of a file, if it needs one.

@@ -123,9 +123,11 @@ pub fn train(site: &Site<'_>, task: &Task<'_>) -> Result<Trained> {
     // All processes write the checkpoints, and see them; what is watched and told is one's.
     let whole = site.whole;
     let checkpoint = |step: usize| whole.join(format!("checkpoint-{step}"));
-    let tidy = || match world.is_first() {
-        true => prune(whole, training.keep.max(1)),
-        false => Ok(()),
+    let tidy = || -> Result<()> {
+        if world.is_first() {
+            prune(whole, training.keep.max(1))?;
+        }
+        Ok(())
     };
     loop {
         let stepped = match watched(site, &mut watcher, &trainer) {
@@ -275,9 +277,8 @@ pub fn train(site: &Site<'_>, task: &Task<'_>) -> Result<Trained> {
 fn sharding(training: &Training) -> Sharding {
     match training.sharding {
         training::Sharding::None => Sharding::None,
-        training::Sharding::Optimizer => Sharding::Optimizer,
         training::Sharding::Auto if training.lora.is_some() => Sharding::None,
-        training::Sharding::Auto => Sharding::Optimizer,
+        training::Sharding::Auto | training::Sharding::Optimizer => Sharding::Optimizer,
     }
 }
 

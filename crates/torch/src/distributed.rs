@@ -309,17 +309,21 @@ impl Drop for Group {
 
 /// The functions of the library of NCCL.
 struct Nccl {
-    group: unsafe extern "C" fn(
-        *mut RawStore,
-        *const c_char,
-        c_int,
-        c_int,
-        c_int,
-        i64,
-        *mut *mut RawGroup,
-    ) -> c_int,
-    error: unsafe extern "C" fn() -> *const c_char,
+    group: MakeGroup,
+    error: LastError,
 }
+
+type MakeGroup = unsafe extern "C" fn(
+    *mut RawStore,
+    *const c_char,
+    c_int,
+    c_int,
+    c_int,
+    i64,
+    *mut *mut RawGroup,
+) -> c_int;
+
+type LastError = unsafe extern "C" fn() -> *const c_char;
 
 impl Nccl {
     fn open(path: &Path) -> Result<Self, Error> {
@@ -344,8 +348,8 @@ impl Nccl {
         // SAFETY: the types of the functions of these names in `csrc_cuda/nccl.cpp`.
         unsafe {
             Ok(Self {
-                group: std::mem::transmute::<*mut c_void, _>(group),
-                error: std::mem::transmute::<*mut c_void, _>(error),
+                group: std::mem::transmute::<*mut c_void, MakeGroup>(group),
+                error: std::mem::transmute::<*mut c_void, LastError>(error),
             })
         }
     }

@@ -142,7 +142,6 @@ impl<'t> Together<'t> {
             }
             Ok(())
         })?;
-        drop(given);
         let work = work.into_inner();
         if let Some(problem) = work.problem {
             return Err(problem);

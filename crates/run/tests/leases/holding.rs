@@ -70,7 +70,7 @@ fn a_holder_of_another_machine_that_counts_on_is_refused() {
 
 #[test]
 fn no_clock_and_no_time_of_a_file_counts() {
-    let day = Duration::from_secs(24 * 3600);
+    let day = Duration::from_hours(24);
     let times = [
         SystemTime::UNIX_EPOCH,
         SystemTime::now() - day,
@@ -255,7 +255,7 @@ fn file_systems_without_links_and_lost_answers_will_do() {
                     })
                 })
                 .collect();
-            let ended = threads.into_iter().map(|thread| thread.join());
+            let ended = threads.into_iter().map(std::thread::ScopedJoinHandle::join);
             ended.map(|taken| taken.expect("no panic")).collect()
         });
         assert_eq!(taken.iter().flatten().count(), 1);

@@ -10,7 +10,7 @@ use run::lease::{Lease, Refusal, Terms, Waiting, Watch};
 use run::process::Process;
 
 /// So long that a test which waits for it fails.
-pub const FOREVER: Duration = Duration::from_secs(24 * 3600);
+pub const FOREVER: Duration = Duration::from_hours(24);
 
 /// A process of another machine.
 pub fn elsewhere(host: &str) -> Process {
