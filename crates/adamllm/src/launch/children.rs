@@ -176,8 +176,8 @@ impl Children {
                         _ => Signal::USR1,
                     });
                 }
-                Err(_) => match next {
-                    Some((_, Signal::TERM)) => {
+                Err(_) => {
+                    if let Some((_, Signal::TERM)) = next {
                         eprintln!(
                             "error: {} did not end by themselves within {} seconds and are asked to",
                             self.names(),
@@ -185,14 +185,13 @@ impl Children {
                         );
                         self.signal(Signal::TERM);
                         next = Some((Instant::now() + grace.finish, Signal::KILL));
-                    }
-                    _ => {
+                    } else {
                         eprintln!("error: {} did not end and are killed", self.names());
                         self.signal(Signal::KILL);
                         self.wait();
                         break;
                     }
-                },
+                }
             }
         }
         // The first one's end decides, whenever it came.
