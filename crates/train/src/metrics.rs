@@ -30,7 +30,7 @@ pub struct Metrics {
     /// Of these, with loss.
     pub learned_tokens: usize,
     /// Of the tokens that the language model and the patches that the vision tower computed, the share that stands for
-    /// nothing of the batch: empty tiles of pictures and their edges ([`Patches`]). Packing pads no text.
+    /// nothing of the batch: empty tiles of pictures and their edges ([`Patches`](model::Patches)). Packing pads no text.
     pub padding: f64,
     /// Wall time of the step.
     pub seconds: f64,

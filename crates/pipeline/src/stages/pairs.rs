@@ -83,7 +83,7 @@ impl Pairs {
     /// others, if the stage is begun.
     ///
     /// Gives [`Error::TooManyBad`](crate::Error::TooManyBad), [`Error::NoneUsable`](crate::Error::NoneUsable) and what
-    /// [`PairSet::look`] gives.
+    /// looking at the files gives.
     pub fn usable(
         &self,
         report: Reporter<'_>,

@@ -4,12 +4,16 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::best;
+use super::{best, token_counts};
 use crate::error::{Error, Result};
 
-/// Removes the checkpoints of a stage that is done.
+/// Removes the checkpoints of a stage that is done, and what else only goes on with them.
 pub fn clear(folder: &Path) -> Result<()> {
     clear_leftovers(folder)?;
+    let counts = folder.join(token_counts::FILE);
+    if counts.exists() {
+        fs::remove_file(&counts).map_err(Error::io("remove", &counts))?;
+    }
     best::prune(folder, &BTreeSet::new())?;
     prune(folder, 0)
 }
