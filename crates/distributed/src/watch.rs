@@ -27,7 +27,7 @@ impl Default for Pace {
         Self {
             beat: Duration::from_millis(500),
             patience: Duration::from_secs(15),
-            grace: Duration::from_secs(10),
+            grace: Duration::from_secs(5),
             joining: Duration::from_mins(10),
         }
     }

@@ -224,7 +224,11 @@ impl<'a> Driver<'a> {
         let world = &self.engine.world;
         let is_consequence = matches!(
             error,
-            Error::Train(train::Error::Elsewhere { .. } | train::Error::Torch(_))
+            Error::Train(
+                train::Error::Elsewhere { .. }
+                    | train::Error::Collective(_)
+                    | train::Error::Torch(_)
+            )
         );
         let reason = if is_consequence {
             world.reason()
