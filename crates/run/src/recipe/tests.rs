@@ -180,7 +180,7 @@ fn both_trainings_have_the_same_keys() {
         let names = names.filter(|name| !["pipeline", "stages"].contains(name));
         names.map(str::to_owned).collect()
     };
-    assert_eq!(of("train.").len(), 38);
+    assert_eq!(of("train.").len(), 39);
     assert_eq!(of("train."), of("synthesizer.train."));
 }
 
