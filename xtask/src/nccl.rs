@@ -26,6 +26,11 @@ const NVIDIA: [&str; 4] = [
     "nvidia/cuda_nvcc/include",
 ];
 
+/// A header of CUDA's compiler, which its other headers include and torch's own requirements leave out; and what brings it, of
+/// the version of CUDA that torch is built for.
+const COMPILER: &str = "crt/host_config.h";
+const HEADERS: [&str; 2] = ["nvidia-cuda-crt==13.0.88", "nvidia-cuda-cccl==13.0.85"];
+
 pub fn run(root: &Path, arguments: &[String]) -> Result<()> {
     let mut torch = None;
     let mut out = root.join("target/release").join(NAME);
@@ -86,6 +91,9 @@ fn build(root: &Path, torch: &Path, out: &Path) -> Result<()> {
     for folder in found.iter().filter(|folder| folder.is_dir()) {
         compiler.arg(joined("-I", folder));
     }
+    if !found.iter().any(|folder| folder.join(COMPILER).is_file()) {
+        compiler.arg(joined("-I", &headers(root)?));
+    }
     ensure!(
         found.iter().any(|folder| folder.join("nccl.h").is_file()),
         "there is no `nccl.h` below `{}`; `pip install torch` with CUDA brings it (nvidia-nccl)",
@@ -105,6 +113,28 @@ fn build(root: &Path, torch: &Path, out: &Path) -> Result<()> {
     let status = compiler.status().context("cannot start the C++ compiler")?;
     ensure!(status.success(), "the library does not build");
     Ok(())
+}
+
+/// The folder of headers that torch does not bring along, fetched once.
+fn headers(root: &Path) -> Result<PathBuf> {
+    let place = root.join("target/tools/cuda-headers");
+    let include = place.join("nvidia/cu13/include");
+    if include.join(COMPILER).is_file() {
+        return Ok(include);
+    }
+    let python = std::env::var("ADAMLLM_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let status = Command::new(&python)
+        .args(["-m", "pip", "install", "--quiet", "--no-deps", "--target"])
+        .arg(&place)
+        .args(HEADERS)
+        .status()
+        .with_context(|| format!("cannot start `{python}`"))?;
+    ensure!(
+        status.success(),
+        "pip cannot fetch {}",
+        HEADERS.join(" and ")
+    );
+    Ok(include)
 }
 
 fn joined(flag: &str, path: &Path) -> std::ffi::OsString {
