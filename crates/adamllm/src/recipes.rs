@@ -8,7 +8,7 @@ use run::recipe::{
     Answers, Automatic, Fitting, QUESTIONS, Recipe, Resolution, Resolved, differences,
     without_column,
 };
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
 use crate::columns::{hanging, table, width};
 use crate::flags::Shared;
@@ -50,14 +50,6 @@ pub fn of_flags(
     let surroundings = environment::surroundings(automatic, fitting);
     let read = Recipe::read("", overrides, Path::new(""), &surroundings);
     read.map_err(|errors| anyhow!("{}", errors.join("\n")))
-}
-
-/// The values of a resolved recipe as it is kept in a run folder, without their origins.
-pub fn values(resolution: &Value) -> Value {
-    let keys = resolution.as_object().into_iter().flatten();
-    keys.map(|(key, resolved)| (key.clone(), resolved["value"].clone()))
-        .collect::<Map<_, _>>()
-        .into()
 }
 
 /// All errors of a recipe as one.

@@ -180,7 +180,7 @@ fn find_at(
         Ok(stamp) => stamp,
         Err(error) => {
             // A picture may lie inside of a data file.
-            let inside = shards::digest_of(path);
+            let inside = shards::digest_of(path).map_err(Error::reading(path))?;
             let digest = inside.ok_or_else(|| Error::reading(path)(error))?;
             return Ok(Found {
                 path: full,

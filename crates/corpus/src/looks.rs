@@ -96,7 +96,7 @@ impl Looks {
             return Ok(look);
         }
         if stamp.is_none()
-            && let Some(sha256) = shards::digest_of(path)
+            && let Ok(Some(sha256)) = shards::digest_of(path)
             && let Ok(name) = u128::from_str_radix(&sha256[..32], 16)
             && let Some(fingerprint) = self.known(name)
         {

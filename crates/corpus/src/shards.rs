@@ -298,43 +298,54 @@ struct Found {
     shard: Shard,
 }
 
-fn find(picture: &Path) -> Option<Found> {
-    let name = name_of(picture)?;
-    let (folder, open) = folder_of(picture).ok()?;
+/// What is noted of a picture. Gives the error of a note that cannot be read.
+fn find(picture: &Path) -> io::Result<Option<Found>> {
+    let Some(name) = name_of(picture) else {
+        return Ok(None);
+    };
+    let (folder, open) = folder_of(picture)?;
     let mut open = locked(&open);
     if !open.pictures.contains_key(&name) {
         // Another process may have found it since.
         let at = folder.join(FILE);
-        let length = std::fs::metadata(&at).ok()?.len();
+        let length = match std::fs::metadata(&at) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            found => found?.len(),
+        };
         if length <= open.read {
-            return None;
+            return Ok(None);
         }
-        let now = Folder::read(&at).ok()?;
+        let now = Folder::read(&at)?;
         (open.shards, open.pictures) = (now.shards, now.pictures);
         (open.columns, open.read) = (now.columns, now.read.max(length));
     }
-    let entry = *open.pictures.get(&name)?;
-    Some(Found {
-        sha256: format!("{name:032x}{:032x}", entry.rest),
-        place: open.whole(entry.place),
-        shard: open.shards.get(&entry.shard)?.clone(),
-    })
+    let entry = open.pictures.get(&name).copied();
+    Ok(entry.and_then(|entry| {
+        Some(Found {
+            sha256: format!("{name:032x}{:032x}", entry.rest),
+            place: open.whole(entry.place),
+            shard: open.shards.get(&entry.shard)?.clone(),
+        })
+    }))
 }
 
-/// Whether there is a picture of this name: a file, or a place in a data file.
+/// Whether there is a picture of this name: a file, or a place in a data file. One of which that cannot be told is there, and
+/// whoever reads it is told why it cannot be read.
 pub fn is_there(picture: &Path) -> bool {
-    picture.is_file() || find(picture).is_some()
+    picture.is_file() || !matches!(find(picture), Ok(None))
 }
 
 /// The digest of the content of a picture that lies in a data file, if it is one.
-pub(crate) fn digest_of(picture: &Path) -> Option<String> {
-    Some(find(picture)?.sha256)
+pub(crate) fn digest_of(picture: &Path) -> io::Result<Option<String>> {
+    Ok(find(picture)?.map(|found| found.sha256))
 }
 
 /// The content of a picture that lies in a data file, if it is one.
-pub(crate) fn read(picture: &Path) -> Option<io::Result<Vec<u8>>> {
+pub(crate) fn read(picture: &Path) -> io::Result<Option<Vec<u8>>> {
     let found = find(picture)?;
-    Some(read_from(&found.place, &found.shard))
+    found
+        .map(|found| read_from(&found.place, &found.shard))
+        .transpose()
 }
 
 fn read_from(place: &Place, shard: &Shard) -> io::Result<Vec<u8>> {
@@ -394,8 +405,11 @@ mod tests {
     fn what_is_noted_is_known_to_a_later_process() {
         let folder = tempfile::tempdir().expect("folder");
         let pictures = noted(folder.path());
-        assert_eq!(read(&pictures[1]).expect("known").expect("read"), b"jklm");
-        assert_eq!(digest_of(&pictures[0]), Some(digest::bytes(b"def")));
+        assert_eq!(read(&pictures[1]).expect("read").expect("known"), b"jklm");
+        assert_eq!(
+            digest_of(&pictures[0]).expect("read"),
+            Some(digest::bytes(b"def"))
+        );
         assert!(is_there(&pictures[0]) && !is_there(&folder.path().join("pictures/a.png")));
         // A line that was torn, and one of another process after it.
         let at = folder.path().join("pictures").join(FILE);

@@ -13,6 +13,7 @@ use corpus::causes;
 use corpus::sealed::changed_keys;
 use run::events::{Event, Listener, Reporter};
 use run::graph::Place;
+use run::recipe::without_origins;
 use run::{Basis, Span, Stopped};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -69,7 +70,7 @@ impl<'a> Driver<'a> {
         let bases = stages.iter();
         let bases = bases.filter_map(|stage| Some((stage.node.name.clone(), stage.basis.clone()?)));
         let held = Held {
-            recipe: values(&serde_json::to_value(&self.recipe.resolution)?),
+            recipe: without_origins(&serde_json::to_value(&self.recipe.resolution)?),
             bases: bases.collect(),
         };
         let all = world.exchange(&serde_json::to_string(&held)?)?;
@@ -128,7 +129,7 @@ impl<'a> Driver<'a> {
                 Call::Done => return Ok(()),
                 Call::Stage(name) => {
                     let found = stages.iter().find(|stage| stage.node.name == name);
-                    let Some(stage) = found else { continue };
+                    let stage = found.ok_or(Error::UnknownStage { stage: name })?;
                     self.along(stage, stages)?;
                 }
             }
@@ -246,14 +247,6 @@ impl From<distributed::Error> for Error {
             error => Self::Distributed(error),
         }
     }
-}
-
-/// The values of a resolved recipe by their keys.
-fn values(resolution: &Value) -> Value {
-    let keys = resolution.as_object().into_iter().flatten();
-    keys.map(|(key, resolved)| (key.clone(), resolved["value"].clone()))
-        .collect::<serde_json::Map<_, _>>()
-        .into()
 }
 
 /// What of stages differs, each time with the stage's name.

@@ -144,13 +144,18 @@ pub fn train(site: &Site<'_>, task: &Task<'_>) -> Result<Trained> {
                 | Error::Train(train::Error::Stopped { .. } | train::Error::OutOfMemory(_))),
             ) => {
                 let step = trainer.steps_done();
-                if step > 0 && !checkpoint(step).exists() {
-                    metrics_file.sync()?;
-                    trainer.save_checkpoint(&checkpoint(step))?;
-                    tidy()?;
+                // All processes save together, and where one has no memory left the others end.
+                let is_of_all = world.is_alone()
+                    || !matches!(error, Error::Train(train::Error::OutOfMemory(_)));
+                if is_of_all {
+                    if step > 0 && !checkpoint(step).exists() {
+                        metrics_file.sync()?;
+                        trainer.save_checkpoint(&checkpoint(step))?;
+                        tidy()?;
+                    }
+                    let saved = format!("saved after step {step} of {total}");
+                    site.report.note(saved);
                 }
-                site.report
-                    .note(format!("saved after step {step} of {total}"));
                 return Err(match error {
                     Error::Train(train::Error::Stopped { .. }) => Stopped.into(),
                     other => other,

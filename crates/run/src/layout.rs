@@ -16,6 +16,7 @@ use crate::folder::StageFolder;
 use crate::graph::{Graph, Node};
 use crate::identity::{Basis, FORMAT};
 use crate::lease::{Lease, Losses, Lost, Refusal, Terms, Wait, Waiting, Watch};
+use crate::lock::{self, Folder};
 use crate::process::{Process, unique};
 
 /// Where the results of a graph's stages lie.
@@ -336,18 +337,10 @@ fn locked(
     path: &Path,
     lock: fn(&File) -> Result<(), TryLockError>,
 ) -> Result<(PathBuf, File), Error> {
-    let made = fs::create_dir_all(path).and_then(|()| path.canonicalize());
-    let path = made.map_err(|source| Error::MakeRun {
-        path: path.to_owned(),
-        source,
-    })?;
-    match File::create(path.join(".lock")) {
-        Err(source) => Err(Error::WriteInRun { path, source }),
-        Ok(file) => match lock(&file) {
-            Err(TryLockError::WouldBlock) => Err(in_use(&path, None)),
-            // Where there are no locks, leases are all there is.
-            Ok(()) | Err(TryLockError::Error(_)) => Ok((path, file)),
-        },
+    let Folder { path, lock } = lock::folder(path, lock)?;
+    match lock {
+        Some(lock) => Ok((path, lock)),
+        None => Err(in_use(&path, None)),
     }
 }
 

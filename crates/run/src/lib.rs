@@ -14,6 +14,7 @@ pub mod identity;
 pub mod launch;
 pub mod layout;
 pub mod lease;
+mod lock;
 pub mod looks;
 pub mod memory;
 pub mod operations;

@@ -82,6 +82,7 @@ pub use new::{Answers, NewError, QUESTIONS};
 pub use picture_format::PictureFormat;
 pub use resolution::{
     Origin, Resolution, Resolved, Surroundings, evaluation_pixels, resolve, without_column,
+    without_origins,
 };
 pub use settings::overrides;
 pub use shape::Shape;

@@ -1,6 +1,6 @@
 //! The run folder: where one run works at a time, and its own notes.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use corpus::sealed::read_sealed;
@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::folder::{BEGUN, MANIFEST};
 use crate::identity::FORMAT;
 use crate::lease::{Lease, Lost, Refusal, Terms, Waiting, Watch};
+use crate::lock::{self, Folder};
 
 /// An open run folder.
 #[derive(Debug)]
@@ -40,24 +41,15 @@ impl RunFolder {
         terms: &Terms,
         told: &mut dyn FnMut(&Waiting),
     ) -> Result<Self, Error> {
-        let made = fs::create_dir_all(path).and_then(|()| path.canonicalize());
-        let path = made.map_err(|source| Error::MakeRun {
-            path: path.to_owned(),
-            source,
-        })?;
-        let lock = match File::create(path.join(".lock")) {
-            Ok(lock) => lock,
-            Err(source) => return Err(Error::WriteInRun { path, source }),
-        };
-        let folder = path.join(LEASE);
         // The system's lock refuses a second run at once, in containers on one kernel too, of which processes know nothing.
-        // Some file systems have no locks, and some keep them to one machine; there the lease is what counts.
-        if let Err(TryLockError::WouldBlock) = lock.try_lock() {
+        let Folder { path, lock } = lock::folder(path, File::try_lock)?;
+        let folder = path.join(LEASE);
+        let Some(lock) = lock else {
             let holder = Lease::holder(&folder, terms, &mut Watch::default());
             let process = holder.ok().flatten().and_then(|holder| holder.process);
             let by = process.map(Box::new);
             return Err(Error::Locked { path, by });
-        }
+        };
         match Lease::take(&path, &folder, terms, &terms.losses(), told) {
             Ok(lease) => Ok(Self {
                 path,
@@ -115,6 +107,8 @@ impl RunFolder {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use corpus::sealed::write_sealed;
 
     use super::*;

@@ -23,7 +23,7 @@ use pipeline::{Driver, Engine, Stages, forecast, memory, planner, preflight, set
 use report::Summary;
 use run::events::{Nobody, Reporter};
 use run::plan::{Forecast, against_measured};
-use run::recipe::{Control, Recipe};
+use run::recipe::{Control, Recipe, without_origins};
 use run::shared_folder::{self, Token};
 use run::{Graph, Layout, RunFolder, Span};
 use serde_json::{Value, json};
@@ -286,8 +286,8 @@ fn refuse_another_recipe(recipe: &Recipe, run: &RunFolder, graph: &Graph) -> Res
         return Ok(());
     };
     let (before, now) = (
-        recipes::values(&before),
-        recipes::values(&serde_json::to_value(&recipe.resolution)?),
+        without_origins(&before),
+        without_origins(&serde_json::to_value(&recipe.resolution)?),
     );
     let is_other = |key: &str| !before[key].is_null() && before[key] != now[key];
     if is_other("model.checkpoint") || is_other("data.pairs") {

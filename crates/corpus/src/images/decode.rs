@@ -42,8 +42,8 @@ pub fn read(path: &Path) -> Result<Vec<u8>, ImageError> {
     };
     let found = match std::fs::metadata(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let inside = shards::read(path).unwrap_or(Err(error));
-            return inside.map_err(io);
+            let inside = shards::read(path).map_err(io)?;
+            return inside.ok_or_else(|| io(error));
         }
         found => found.map_err(io)?,
     };

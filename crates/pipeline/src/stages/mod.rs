@@ -7,6 +7,7 @@ pub mod filter;
 pub mod judge;
 pub mod matched;
 pub mod mix;
+mod mixed;
 pub mod pairs;
 pub mod part;
 pub mod quality;

@@ -74,5 +74,13 @@ pub struct Resolved {
     pub origin: Origin,
 }
 
+/// The values of a [`Resolution`] as it is kept in a run folder, without their origins.
+pub fn without_origins(resolution: &serde_json::Value) -> serde_json::Value {
+    let keys = resolution.as_object().into_iter().flatten();
+    keys.map(|(key, resolved)| (key.clone(), resolved["value"].clone()))
+        .collect::<serde_json::Map<_, _>>()
+        .into()
+}
+
 /// Every key by its dotted name.
 pub type Resolution = BTreeMap<String, Resolved>;

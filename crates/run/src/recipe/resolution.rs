@@ -11,7 +11,7 @@ use super::fitting::Fitting;
 use super::flat::{flatten, loose_value};
 use super::key::{Key, Preset};
 use super::keys::{DEMO, key, keys};
-pub use super::origin::{Origin, Resolution, Resolved};
+pub use super::origin::{Origin, Resolution, Resolved, without_origins};
 use super::shape::Shape;
 use super::stage_resolution as stages;
 use crate::hub::Hub;

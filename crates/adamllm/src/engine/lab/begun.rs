@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use adamllm::recipes;
 use anyhow::{Context as _, Result, bail};
 use corpus::sealed::{changed_keys, read_sealed, write_json, write_sealed};
 use pipeline::lab::{CELLS, Union};
+use run::recipe::without_origins;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -125,7 +125,7 @@ impl Prepared {
         let (Some(before), Some(now)) = (before, now) else {
             return String::new();
         };
-        let changed = changed_keys(&recipes::values(&before), &recipes::values(&now));
+        let changed = changed_keys(&without_origins(&before), &without_origins(&now));
         if changed.is_empty() {
             ": the data, a model or the program changed".to_owned()
         } else {
