@@ -33,12 +33,6 @@ pub enum Error {
     /// Processes that work together cannot, or another one ended the run.
     #[error(transparent)]
     Distributed(distributed::Error),
-    /// Rank 0 called out a stage that this process does not know.
-    #[error("rank 0 does stage `{stage}`, which the graph here does not have; this is a bug")]
-    UnknownStage {
-        /// The stage.
-        stage: String,
-    },
     /// A process has something else than rank 0.
     #[error("{member} has not what rank 0 has: {}", differences.join("; "))]
     Differs {

@@ -129,7 +129,10 @@ impl<'a> Driver<'a> {
                 Call::Done => return Ok(()),
                 Call::Stage(name) => {
                     let found = stages.iter().find(|stage| stage.node.name == name);
-                    let stage = found.ok_or(Error::UnknownStage { stage: name })?;
+                    let stage = found.ok_or_else(|| run::Error::UnknownGroup {
+                        name: name.clone(),
+                        known: stages.iter().map(|stage| stage.node.name.clone()).collect(),
+                    })?;
                     self.along(stage, stages)?;
                 }
             }
