@@ -9,17 +9,17 @@ use crate::member::Member;
 pub enum Error {
     /// The port at which processes would find each other cannot be used.
     #[error(
-        "port {port} of this machine cannot be listened at ({source}); another run may use it: choose another one with MASTER_PORT"
+        "port {port} of this machine cannot be listened at ({said}); another run may use it: choose another one with MASTER_PORT"
     )]
     Port {
         /// The port.
         port: u16,
         /// What c10d says.
-        source: torch::Error,
+        said: torch::Error,
     },
     /// Nobody serves the store.
     #[error(
-        "rank {rank} finds nobody at {address}:{port} ({source}); look whether the process of rank 0 was started, whether MASTER_ADDR and MASTER_PORT \
+        "rank {rank} finds nobody at {address}:{port} ({said}); look whether the process of rank 0 was started, whether MASTER_ADDR and MASTER_PORT \
          are those of its machine, and whether machines reach each other there"
     )]
     Nobody {
@@ -30,7 +30,7 @@ pub enum Error {
         /// The port.
         port: u16,
         /// What c10d says.
-        source: torch::Error,
+        said: torch::Error,
     },
     /// Some did not come.
     #[error(
@@ -81,10 +81,10 @@ pub enum Error {
         library: PathBuf,
     },
     /// The GPUs cannot work together.
-    #[error("the processes' GPUs cannot work together: {source}")]
+    #[error("the processes' GPUs cannot work together: {said}")]
     Nccl {
         /// What NCCL or the loader says.
-        source: torch::Error,
+        said: torch::Error,
     },
     /// Another process stopped as the run was asked to, and what this one waited for does not come.
     #[error("the run was asked to stop")]

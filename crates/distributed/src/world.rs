@@ -189,9 +189,9 @@ impl World {
         let prefix = format!("{}gpus", joined.prefix);
         let own = (self.rank(), self.size());
         let made = Group::nccl(&library, &joined.store, &prefix, own, index, OPERATION);
-        let made = made.map_err(|source| match joined.watch.ended() {
+        let made = made.map_err(|said| match joined.watch.ended() {
             Some(text) => Error::Ended(text),
-            None => Error::Nccl { source },
+            None => Error::Nccl { said },
         })?;
         Ok(Some(joined.on_gpus.get_or_init(|| made)))
     }
@@ -419,16 +419,16 @@ fn serves(launch: &Launch) -> bool {
 
 fn open(launch: &Launch, pace: Pace) -> Result<Store, Error> {
     if serves(launch) {
-        return Store::serve(launch.port, pace.joining).map_err(|source| Error::Port {
+        return Store::serve(launch.port, pace.joining).map_err(|said| Error::Port {
             port: launch.port,
-            source,
+            said,
         });
     }
-    Store::join(&launch.address, launch.port, pace.joining).map_err(|source| Error::Nobody {
+    Store::join(&launch.address, launch.port, pace.joining).map_err(|said| Error::Nobody {
         rank: launch.rank,
         address: launch.address.clone(),
         port: launch.port,
-        source,
+        said,
     })
 }
 

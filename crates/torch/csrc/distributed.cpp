@@ -6,6 +6,7 @@
 #include "distributed.h"
 
 #include <ATen/core/Tensor.h>
+#include <c10/util/Logging.h>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
@@ -40,6 +41,13 @@ extern "C" {
 // Serves a store at a port, 0 for any that is free, or joins one. `port` is replaced by the one that it is served at.
 int adm_store_open(const char* host, uint16_t* port, int serves, int64_t timeout_ms, Store** out) {
   return adm::guarded([&] {
+    // What c10d logs of a connection that ends has C++ frames in it, and is told by its error as well. Python's start would have made
+    // libtorch look at TORCH_CPP_LOG_LEVEL.
+    static const bool is_ready = [] {
+      c10::initLogging();
+      return true;
+    }();
+    (void)is_ready;
     c10d::TCPStoreOptions options;
     options.port = *port;
     options.isServer = serves != 0;

@@ -1,6 +1,8 @@
 //! Worlds of real processes: this program starts itself again, once a rank.
 #![expect(clippy::print_stdout, reason = "a started process tells what it found")]
 
+mod proxy;
+
 use std::io::Read as _;
 use std::net::TcpListener;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -8,6 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use distributed::{Asked, Error, Pace, World};
+use proxy::Proxy;
 use run::launch::Launch;
 use rustix::process::{Pid, Signal, kill_process};
 use torch::{Kind, Tensor};
@@ -197,8 +200,14 @@ impl Drop for Processes {
 
 impl Processes {
     fn start(scene: &str, size: usize, ranks: &[usize], port: u16) -> Self {
+        let ranks: Vec<(usize, u16)> = ranks.iter().map(|rank| (*rank, port)).collect();
+        Self::start_at(scene, size, &ranks)
+    }
+
+    /// Starts ranks, each of which is told a port of its own.
+    fn start_at(scene: &str, size: usize, ranks: &[(usize, u16)]) -> Self {
         let own = std::env::current_exe().expect("this program");
-        let start = |rank: &usize| {
+        let start = |(rank, port): &(usize, u16)| {
             Command::new(&own)
                 .args(["--exact", "process", "--nocapture"])
                 .envs([(SCENE, scene), (RANK, &rank.to_string())])
@@ -317,6 +326,47 @@ fn one_may_be_busy_for_long() {
     let mut all = Processes::start("late", 2, &[0, 1], port());
     for (status, said) in all.ended(0..2) {
         assert!(status.success(), "{said}");
+    }
+}
+
+#[test]
+fn a_slow_network_is_no_end() {
+    let port = port();
+    let proxy = Proxy::to(port, Duration::from_millis(20));
+    let mut all = Processes::start_at("talk", 2, &[(0, port), (1, proxy.port)]);
+    for (status, said) in all.ended(0..2) {
+        assert!(status.success() && said.contains("left"), "{said}");
+    }
+}
+
+#[test]
+fn a_network_that_stalls_for_less_than_patience_is_no_end() {
+    let port = port();
+    let proxy = Proxy::to(port, Duration::ZERO);
+    let mut all = Processes::start_at("late", 2, &[(0, port), (1, proxy.port)]);
+    (0..2).for_each(|place| all.said(place, "joined"));
+    proxy.stall(true);
+    std::thread::sleep(PACE.patience / 2);
+    proxy.stall(false);
+    for (status, said) in all.ended(0..2) {
+        assert!(status.success() && said.contains("left"), "{said}");
+    }
+}
+
+#[test]
+fn a_network_that_stalls_ends_both_sides_with_the_other_ones_name() {
+    for scene in ["wait", "reduce"] {
+        let port = port();
+        let proxy = Proxy::to(port, Duration::ZERO);
+        let mut all = Processes::start_at(scene, 2, &[(0, port), (1, proxy.port)]);
+        (0..2).for_each(|place| all.said(place, "joined"));
+        proxy.stall(true);
+        for (rank, (status, said)) in all.ended(0..2).into_iter().enumerate() {
+            let name = format!("rank {} (process {}", 1 - rank, all.0[1 - rank].id());
+            assert!(!status.success(), "{said}");
+            assert!(said.contains(&name), "{scene}: {said}");
+            assert!(said.contains("has not answered"), "{scene}: {said}");
+        }
     }
 }
 
