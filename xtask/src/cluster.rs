@@ -1,5 +1,6 @@
 //! `cargo xtask test-cluster`: this program under a real torchrun.
 
+mod cable;
 mod killed;
 mod python;
 mod scenarios;

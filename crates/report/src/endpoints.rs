@@ -47,7 +47,7 @@ pub(crate) fn section(places: &BTreeMap<String, EndpointRow>) -> Markup {
     html! {
         div.scroll { table {
             tr {
-                th { "place" } th.text { "model" } th.text { "" } th { "requests" } th { "taken from the cache" }
+                th { "place" } th.text { "model" } td {} th { "requests" } th { "taken from the cache" }
                 th { "tokens read" } th { "tokens written" } th { "cost" } th { "uncertain" }
             }
             @for (place, row) in places {

@@ -17,7 +17,7 @@ pub fn frame(title: &str, style: &str, body: &Markup) -> String {
                 title { (title) }
                 style { (PreEscaped(PALETTE)) (PreEscaped(style)) }
             }
-            body { (body) }
+            body { main { (body) } }
         }
     }
     .into_string()

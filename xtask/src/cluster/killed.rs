@@ -14,11 +14,11 @@ use crate::process;
 const PROCESSES: usize = 4;
 const TIMES: usize = 20;
 /// After a process was killed or stopped, all of them have to be gone within this time, or torchrun has to have ended.
-const PATIENCE: Duration = Duration::from_mins(1);
+pub const PATIENCE: Duration = Duration::from_mins(1);
 /// How long a start is left alone at most.
 const CALM: f64 = 12.0;
 /// Saved often enough that a run gets on.
-const SAVED: [&str; 4] = [
+pub const SAVED: [&str; 4] = [
     "--set",
     "train.save_steps=3",
     "--set",

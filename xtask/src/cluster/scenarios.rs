@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 
-use super::killed;
 use super::tools::{Tools, losses, succeed};
+use super::{cable, killed};
 use crate::process;
 
 /// One of them.
@@ -21,7 +21,7 @@ pub struct Scenario {
 }
 
 /// All of them, in order of cost.
-pub const SCENARIOS: [Scenario; 5] = [
+pub const SCENARIOS: [Scenario; 6] = [
     Scenario {
         name: "variables",
         about: "what torchrun sets is what the program reads",
@@ -41,6 +41,11 @@ pub const SCENARIOS: [Scenario; 5] = [
         name: "run",
         about: "the quick demo in 2 and 4 processes learns what it learns in one",
         run: same_losses,
+    },
+    Scenario {
+        name: "cable",
+        about: "two machines, in network namespaces, whose cable is pulled for a moment and for good (needs root and `ip`)",
+        run: cable::run,
     },
     Scenario {
         name: "killed",

@@ -13,6 +13,20 @@ const DRIVER: u32 = 580;
 /// Loads torch's CUDA libraries and tries device `index` with a small operator. It must come before anything else asks
 /// about CUDA, as libtorch remembers the first answer.
 pub fn ready(index: usize) -> Result<()> {
+    tried(index, count()?)
+}
+
+/// As [`ready`], for the process of this number on its machine; gives which GPU is its own. A launcher may show each process
+/// all of them or its own alone.
+pub fn ready_of(local_rank: usize) -> Result<usize> {
+    let count = count()?;
+    let index = if count == 1 { 0 } else { local_rank };
+    tried(index, count)?;
+    Ok(index)
+}
+
+/// How many GPUs are to be seen, one at least.
+fn count() -> Result<usize> {
     let loaded = torch::loaded_folder();
     let named = Variables::of_process().torch_lib.map(PathBuf::from);
     let folder = folder(loaded.as_deref(), named.as_deref())?;
@@ -22,7 +36,10 @@ pub fn ready(index: usize) -> Result<()> {
     if !torch::tch::Cuda::is_available() {
         bail!("{}", no_device(machine::gpu_driver().as_deref()));
     }
-    let count = usize::try_from(torch::tch::Cuda::device_count()).unwrap_or(0);
+    Ok(usize::try_from(torch::tch::Cuda::device_count()).unwrap_or(0))
+}
+
+fn tried(index: usize, count: usize) -> Result<()> {
     if index >= count {
         bail!(
             "there is no `cuda:{index}`: the GPUs that libtorch finds are numbered from 0 to {}",

@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result, bail};
 use corpus::ModelPlace;
 use pipeline::endpoints::{Endpoints, KEY, Keys};
 use pipeline::{Engine, settings};
+use run::launch::Launch;
 use run::recipe::{Automatic, DeviceKind, Dtype, EndpointPlace, EndpointSettings};
 use torch::{Device, Kind};
 
@@ -59,16 +60,21 @@ pub fn model_folder(named: &Path) -> Result<PathBuf> {
 
 /// Makes libtorch ready and gives the device.
 pub fn ready(shared: &Shared) -> Result<Device> {
-    ready_of(shared, 0)
+    ready_of(shared, &Launch::alone())
 }
 
-/// As [`ready`], for the process of this number among those of one machine: each has a GPU of its own, unless one is named.
-pub fn ready_of(shared: &Shared, local_rank: usize) -> Result<Device> {
+/// As [`ready`], for one of several processes: each has a GPU of its own, unless one is named.
+pub fn ready_of(shared: &Shared, launch: &Launch) -> Result<Device> {
     prepare(shared)?;
     let _ = products::apply(None, threads(shared));
     match shared.device.as_str() {
-        "auto" => Ok(found(shared, local_rank)),
-        "cuda" => named(&format!("cuda:{local_rank}")),
+        "auto" => found(shared, launch),
+        "cuda" => match cuda::ready_of(launch.local_rank) {
+            Ok(index) => Ok(Device::Cuda(index)),
+            Err(error) => {
+                Err(error.context(format!("`cuda:{}` cannot be used", launch.local_rank)))
+            }
+        },
         name => named(name),
     }
 }
@@ -88,18 +94,22 @@ fn prepare(shared: &Shared) -> Result<()> {
     Ok(())
 }
 
-/// A GPU if there is one that can be used, else the processor.
-fn found(shared: &Shared, index: usize) -> Device {
+/// A GPU if there is one that can be used, else the processor; of several processes each has to have one then.
+fn found(shared: &Shared, launch: &Launch) -> Result<Device> {
     if !machine::has_gpu() {
-        return Device::Cpu;
+        return Ok(Device::Cpu);
     }
-    match cuda::ready(index) {
-        Ok(()) => Device::Cuda(index),
+    match cuda::ready_of(launch.local_rank) {
+        Ok(index) => Ok(Device::Cuda(index)),
+        Err(error) if launch.size > 1 => Err(error.context(format!(
+            "rank {} has no GPU, as process {} of its machine; start as many processes as there are GPUs, or take the processors of all with `--device cpu`",
+            launch.rank, launch.local_rank
+        ))),
         Err(error) => {
             if !shared.quiet {
                 eprintln!("note: there is a GPU, but models run on the processor: {error:#}");
             }
-            Device::Cpu
+            Ok(Device::Cpu)
         }
     }
 }

@@ -39,7 +39,7 @@ pub fn demo(shared: &Shared, arguments: &Demo) -> Result<()> {
 }
 
 fn demo_with(shared: &Shared, arguments: &Demo, world: Rc<World>) -> Result<()> {
-    let device = device::ready_of(shared, world.launch().local_rank)?;
+    let device = device::ready_of(shared, world.launch())?;
     let terminal = Terminal::new(shared);
     let run = Folder::open(&arguments.run_dir, &world, &terminal)?;
     let recipe = match &run {
@@ -141,7 +141,7 @@ fn stages(shared: &Shared, stage: &Stage, asked: &Invocation) -> Result<()> {
 }
 
 fn stages_with(shared: &Shared, stage: &Stage, asked: &Invocation, world: Rc<World>) -> Result<()> {
-    let device = device::ready_of(shared, world.launch().local_rank)?;
+    let device = device::ready_of(shared, world.launch())?;
     let kept = Kept::of(&stage.run_dir);
     let automatic = kept.automatic(device);
     let fitting = kept::fitting(&stage.run_dir, device, world.launch());

@@ -30,6 +30,8 @@ pub enum Reader {
     JudgeData,
     /// Answers the sample without pictures.
     Answerable,
+    /// Finds tasks about pairs that are asked for.
+    FindCases,
     /// Puts ratings together.
     Assess,
     /// Writes the report.
@@ -37,8 +39,8 @@ pub enum Reader {
 }
 
 use Reader::{
-    Answer, Answerable, Assess, DrawSample, Filter, JudgeData, Mix, Pairs, Quality, Report, Score,
-    Synthesize, Train, TuneSynthesizer,
+    Answer, Answerable, Assess, DrawSample, Filter, FindCases, JudgeData, Mix, Pairs, Quality,
+    Report, Score, Synthesize, Train, TuneSynthesizer,
 };
 
 impl Reader {
@@ -81,12 +83,14 @@ pub fn readers(key: &str) -> &'static [Reader] {
         "maker.prompts" => &[Synthesize, Filter, Mix],
         "data.maker" => &[Synthesize],
         "mix.synthetic" => &[Synthesize, Mix, Report],
-        "mix.answers" => &[Mix, Quality, DrawSample],
-        "mix.joiner" => &[Mix, DrawSample],
+        "mix.answers" => &[Mix, Quality, DrawSample, FindCases],
+        "mix.joiner" => &[Mix, DrawSample, FindCases],
         "quality.alone" | "quality.prompts" | "quality.checkpoint" => &[JudgeData],
         "quality.answerer" => &[Answerable],
-        "quality.ratings" | "quality.cases" | "quality.show" => &[Assess],
-        "quality.data" | "quality.pairs" | "quality.sample" | "quality.filter" => &[DrawSample],
+        "quality.ratings" | "quality.cases" => &[Assess],
+        "quality.show" => &[FindCases, Assess],
+        "quality.data" | "quality.pairs" | "quality.filter" => &[DrawSample, FindCases],
+        "quality.sample" => &[DrawSample],
         "evaluate.blind_limit" => &[Answer, Score, Quality],
         "evaluate.min_pixels" | "evaluate.max_pixels" => &[Answer, Quality],
         "evaluate.data"

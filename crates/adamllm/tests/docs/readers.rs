@@ -33,7 +33,6 @@ const BY_CONTENT: &[&str] = &[
     "maker.top_p",
     "model.memory",
     "quality.data",
-    "quality.show",
     "synthesizer.corrupt",
     "synthesizer.min_p",
     "synthesizer.repetition_penalty",

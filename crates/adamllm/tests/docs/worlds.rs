@@ -121,7 +121,7 @@ pub fn own_pairs(folder: &Path) {
         "[model]\ncheckpoint = \"demo\"\n[data]\npairs = \"pairs.jsonl\"\ntruth = \"truth.jsonl\"\nheld_out = 0.25\n[synthesizer]\n\
          seed_data = \"seeds.jsonl\"\nmax_new_tokens = 24\n[synthesizer.train]\nmax_steps = 2\nbatch_size = 2\n[train]\n\
          max_steps = 2\nbatch_size = 2\n[evaluate]\nmax_new_tokens = 16\nquality = true\n\
-         [quality]\ndata = [\"seeds=seeds.jsonl\"]\nsample = 2\ncheckpoint = \"demo\"\nanswerer = \"demo\"\n",
+         [quality]\ndata = [\"seeds=seeds.jsonl\"]\nsample = 2\nshow = [\"red.png\"]\ncheckpoint = \"demo\"\nanswerer = \"demo\"\n",
     );
 }
 

@@ -51,7 +51,7 @@ fn pass_on(mut from: TcpStream, mut to: TcpStream, delay: Duration, stalled: &Ar
     let stalled = Arc::clone(stalled);
     to.set_nodelay(true).expect("set");
     thread::spawn(move || {
-        let mut piece = [0; 1 << 16];
+        let mut piece = [0; 1 << 13];
         while let Ok(read @ 1..) = from.read(&mut piece) {
             thread::sleep(delay);
             while stalled.load(Ordering::SeqCst) {

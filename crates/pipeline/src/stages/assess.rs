@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use synthesis::prompts::RubricPrompts;
 
 use super::answerable::{self, Answerable};
+use super::find_cases::{self, FindCases};
 use super::judge::{self, Judge};
 use super::sample::{self, DrawSample};
 use crate::error::{Error, Result};
@@ -47,6 +48,7 @@ pub struct Assess {
     sample: Link<DrawSample>,
     judge: Option<Link<Judge>>,
     answerable: Option<Link<Answerable>>,
+    cases_of: Option<Link<FindCases>>,
     ratings: Vec<PathBuf>,
     truth: Option<PathBuf>,
     rubrics: RubricPrompts,
@@ -74,12 +76,14 @@ impl Assess {
         sample: Link<DrawSample>,
         judge: Option<Link<Judge>>,
         answerable: Option<Link<Answerable>>,
+        cases_of: Option<Link<FindCases>>,
     ) -> Result<Self> {
         let judging = &recipe.judging;
         Ok(Self {
             sample,
             judge,
             answerable,
+            cases_of,
             ratings: judging.ratings.clone(),
             truth: recipe.truth.clone(),
             rubrics: judge::prompts(recipe)?.rubrics,
@@ -127,6 +131,8 @@ impl Stage for Assess {
         inputs.extend(self.judge.as_ref().map(|link| (judge::NAME, link.name())));
         let answerable = self.answerable.as_ref();
         inputs.extend(answerable.map(|link| (answerable::NAME, link.name())));
+        let cases = self.cases_of.as_ref();
+        inputs.extend(cases.map(|link| (find_cases::NAME, link.name())));
         let folder = PathBuf::from(sample::GROUP).join(NAME);
         Node::of(NAME, Place::Rank0, &inputs).within(sample::GROUP, folder)
     }
@@ -198,18 +204,22 @@ impl Assess {
     /// The page, the same as text, and the sheet.
     fn pages(&self, site: &Site<'_>, sample: &Sample, found: &Assessment) -> Result<()> {
         let sets: Vec<&str> = sample.sets.iter().map(|set| set.name.as_str()).collect();
-        let choice = if self.show.is_empty() {
-            CaseChoice::Drawn {
-                count: self.cases,
-                seed: self.seed,
+        let (cases, missing) = match &self.cases_of {
+            Some(link) => {
+                let choice = CaseChoice::Pairs(self.show.clone());
+                cases(&FindCases::found(site, link)?, &sets, &choice)
             }
-        } else {
-            CaseChoice::Pairs(self.show.clone())
+            None => {
+                let choice = CaseChoice::Drawn {
+                    count: self.cases,
+                    seed: self.seed,
+                };
+                cases(&sample.items, &sets, &choice)
+            }
         };
-        let (cases, missing) = cases(&sample.items, &sets, &choice);
         if !missing.is_empty() {
             site.report.warn(format!(
-                "no task of the sample is about {}: they cannot be shown",
+                "no set has a task about {}: they cannot be shown",
                 missing.join(", ")
             ));
         }

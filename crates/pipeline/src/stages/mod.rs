@@ -4,7 +4,9 @@ pub mod answer;
 pub mod answerable;
 pub mod assess;
 pub mod filter;
+pub mod find_cases;
 pub mod judge;
+pub mod judged_sets;
 pub mod matched;
 pub mod mix;
 mod mixed;
@@ -36,12 +38,14 @@ use answer::Answer;
 use answerable::Answerable;
 use assess::Assess;
 use filter::Filter;
+use find_cases::FindCases;
 use judge::Judge;
+use judged_sets::{JudgedSets, Made as MadeData};
 use matched::Matched;
 use mix::Mix;
 use pairs::Pairs;
 use report::Report;
-use sample::{DrawSample, Made as MadeData};
+use sample::DrawSample;
 use score::{ADAPTED, BASE, BLIND, Between, Score};
 use synthesize::Synthesize;
 use train::Train;
@@ -177,7 +181,8 @@ impl Stages {
         run: &Path,
         own: Option<MadeData>,
     ) -> Result<()> {
-        let sample = self.add(DrawSample::of(recipe, sources, own))?;
+        let sets = JudgedSets::of(recipe, sources, own);
+        let sample = self.add(DrawSample::of(recipe, sets.clone()))?;
         let judge = match Judge::of(recipe, run, sample.clone())? {
             Some(judge) => Some(self.add(judge)?),
             None => None,
@@ -186,7 +191,11 @@ impl Stages {
             Some(model) => Some(self.add(Answerable::of(recipe, run, model, sample.clone()))?),
             None => None,
         };
-        self.add(Assess::of(recipe, sample, judge, answerable)?)?;
+        let cases = match FindCases::of(recipe, sets) {
+            Some(stage) => Some(self.add(stage)?),
+            None => None,
+        };
+        self.add(Assess::of(recipe, sample, judge, answerable, cases)?)?;
         Ok(())
     }
 

@@ -1,24 +1,20 @@
 //! Sets of tasks are measured without a judge, and a sample of each is drawn for judges.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use corpus::jsonl;
 use corpus::sealed::{read_sealed, write_sealed};
 use quality::draw::Drawing;
-use quality::{Draw, Measurer, Measures, Sample, Source};
+use quality::{Draw, Measurer, Measures, Sample};
 use run::plan::Cost;
-use run::recipe::{NamedData, Recipe};
+use run::recipe::Recipe;
 use run::{Node, Place};
 use serde::{Deserialize, Serialize};
 
-use super::filter::{Filter, KEPT, KEPT_TASKS, VERDICTS};
-use super::pairs::{self, PAIRS, Pairs};
-use super::synthesize::{Synthesize, TRIPLETS};
+use super::judged_sets::{JudgedSets, take_in, with_folder};
 use crate::error::{Error, Result};
 use crate::estimate::Estimate;
 use crate::reader::Reader;
-use crate::records::{joined, relative};
-use crate::sources::Sources;
 use crate::stage::{Link, Site, Stage};
 
 /// Its name.
@@ -26,11 +22,6 @@ pub const NAME: &str = "draw-sample";
 
 /// What commands call the stages of judging data, and the folder of all of them.
 pub const GROUP: &str = "judging";
-
-/// The set of what a run trains on.
-pub const TRAINED: &str = "trained on";
-/// The set of what a run's filter judged.
-pub const BEFORE: &str = "before the filter";
 
 /// The file of the [`Sample`].
 const SAMPLE: &str = "sample.json";
@@ -40,30 +31,8 @@ const MEASURES: &str = "measures.jsonl";
 /// Draws a sample.
 #[derive(Clone, Debug)]
 pub struct DrawSample {
-    /// Sets that lie somewhere.
-    data: Vec<NamedData>,
-    /// What this run makes.
-    made: Option<Made>,
-    /// Pairs of triplets outside of a run folder.
-    pairs: Option<PathBuf>,
-    filter: bool,
+    sets: JudgedSets,
     draw: Draw,
-    joining: quality::Joining,
-}
-
-/// What a run makes.
-#[derive(Clone, Debug)]
-pub struct Made {
-    /// Its pairs.
-    pub pairs: Link<Pairs>,
-    /// What was synthesized of them.
-    pub synthesized: Link<Synthesize>,
-    /// What the filter kept of that.
-    pub kept: Link<Filter>,
-    /// Whether it is of triplets that a judge looked at.
-    pub is_judged: bool,
-    /// Whether it is of triplets.
-    pub is_of_triplets: bool,
 }
 
 /// What it counts.
@@ -80,24 +49,15 @@ pub struct Counts {
 }
 
 impl DrawSample {
-    /// Of a recipe, with what the run itself makes.
-    pub fn of(recipe: &Recipe, sources: &Sources, made: Option<Made>) -> Self {
+    /// Of a recipe's sets.
+    pub fn of(recipe: &Recipe, sets: JudgedSets) -> Self {
         let judging = &recipe.judging;
         Self {
-            data: judging.data.clone(),
-            made,
-            pairs: judging.pairs.clone(),
-            filter: judging.filter,
+            sets,
             draw: Draw {
                 count: judging.sample,
                 each: judging.sample.div_ceil(2),
                 ..Draw::new(recipe.seed)
-            },
-            joining: quality::Joining {
-                answers: recipe.mix.answers,
-                joiner: recipe.mix.joiner,
-                seed: recipe.seed,
-                prompts: sources.prompts.joiners.clone(),
             },
         }
     }
@@ -108,10 +68,7 @@ impl DrawSample {
         let mut sample: Sample = read_sealed(&path).ok_or_else(|| Error::NoManifest {
             stage: link.name().to_owned(),
         })?;
-        let folder = site.folder_of(link);
-        for image in sample.items.iter_mut().flat_map(|item| &mut item.images) {
-            *image = folder.join(&*image);
-        }
+        with_folder(&site.folder_of(link), &mut sample.items);
         Ok(sample)
     }
 
@@ -121,81 +78,6 @@ impl DrawSample {
     pub fn measured(site: &Site<'_>, link: &Link<Self>) -> Result<Vec<Measures>> {
         Ok(jsonl::read(&site.of(link, MEASURES))?)
     }
-
-    /// The sets that lie somewhere.
-    fn lying(&self) -> Result<Vec<Source>> {
-        let mut all = Vec::new();
-        for set in &self.data {
-            let found = quality::sources(&set.name, &set.path)?;
-            all.extend(found.into_iter().map(|source| self.finish(source)));
-        }
-        Ok(all)
-    }
-
-    fn finish(&self, mut source: Source) -> Source {
-        if source.pairs.is_empty() {
-            source.pairs.extend(self.pairs.clone());
-        }
-        source.is_of_filter =
-            self.filter && source.verdicts.is_some() && source.kept.as_ref() != Some(&source.path);
-        source
-    }
-
-    /// All sets.
-    fn sources(&self, site: &Site<'_>) -> Result<Vec<Source>> {
-        let mut all = Vec::new();
-        if let Some(made) = &self.made {
-            let source = |name: &str, path: PathBuf| Source {
-                pairs: vec![site.of(&made.pairs, PAIRS)],
-                verdicts: made.is_judged.then(|| site.of(&made.kept, VERDICTS)),
-                kept: made.is_judged.then(|| site.of(&made.kept, KEPT)),
-                joining: self.joining.clone(),
-                ..Source::new(name, path)
-            };
-            let filled = |source: Source| -> Result<Option<Source>> {
-                let found = std::fs::metadata(&source.path);
-                let is_filled = found.map_err(Error::io("read", &source.path))?.len() > 0;
-                if !is_filled {
-                    site.report.warn(format!(
-                        "set `{}` is empty: it has no task to judge",
-                        source.name
-                    ));
-                }
-                Ok(is_filled.then_some(source))
-            };
-            if made.is_judged {
-                let before = source(BEFORE, site.of(&made.synthesized, TRIPLETS));
-                all.extend(filled(self.finish(before))?);
-            }
-            let kept = if made.is_of_triplets {
-                KEPT
-            } else {
-                KEPT_TASKS
-            };
-            let trained = source(TRAINED, site.of(&made.kept, kept));
-            all.extend(filled(trained)?);
-        }
-        let mut lying = self.lying()?;
-        for source in &mut lying {
-            source.unpack = Some(site.pictures.folder().to_owned());
-        }
-        all.extend(lying);
-        Ok(all)
-    }
-
-    /// Refuses to measure a filter where no set has one.
-    fn check_filter(&self, lying: &[Source]) -> Result<()> {
-        let is_own = self.made.as_ref().is_some_and(|made| made.is_judged);
-        if !self.filter || is_own || lying.iter().any(|set| set.is_of_filter) {
-            return Ok(());
-        }
-        let own = self.made.as_ref().map(|_| TRAINED);
-        let set = own.or(lying.first().map(|set| set.name.as_str()));
-        Err(quality::sets::Error::NotJudged {
-            set: set.unwrap_or_default().to_owned(),
-        }
-        .into())
-    }
 }
 
 impl Stage for DrawSample {
@@ -204,49 +86,20 @@ impl Stage for DrawSample {
     const VERSION: u32 = 1;
 
     fn node(&self) -> Node {
-        let inputs: Vec<(&str, &str)> = match &self.made {
-            Some(made) => vec![
-                (pairs::NAME, made.pairs.name()),
-                ("synthesized", made.synthesized.name()),
-                ("kept", made.kept.name()),
-            ],
-            None => Vec::new(),
-        };
+        let inputs = self.sets.inputs();
         let folder = PathBuf::from(GROUP).join(NAME);
         Node::of(NAME, Place::Rank0, &inputs).within(GROUP, folder)
     }
 
     fn reads(&self, reader: &mut Reader<'_>) -> Result<()> {
-        reader.keys(&["quality.sample", "quality.filter", "run.seed"]);
-        if self.made.is_some() {
-            reader.keys(&["mix.answers", "mix.joiner"]);
-        }
-        let mut names = Vec::new();
-        let lying = self.lying()?;
-        self.check_filter(&lying)?;
-        if self.made.is_none() {
-            quality::sets::check_names(&lying)?;
-        }
-        for source in lying {
-            let beside = source
-                .pairs
-                .iter()
-                .chain(&source.verdicts)
-                .chain(&source.kept);
-            for (at, path) in std::iter::once(&source.path).chain(beside).enumerate() {
-                reader.data(&format!("set {} {at}", source.name), path)?;
-            }
-            names.push(source.name);
-        }
-        reader.setting("sets", names);
-        Ok(())
+        reader.keys(&["quality.sample"]);
+        self.sets.reads(reader)
     }
 
     fn cost(&self, estimate: &Estimate<'_>) -> Result<Cost> {
-        let made = self.made.as_ref();
+        let made = self.sets.made.as_ref();
         let made = made.map_or(0, |made| estimate.records(made.kept.name()));
-        let sets = self.data.len() + usize::from(self.made.is_some());
-        Ok(Cost::nothing(made.max(self.draw.count * sets)))
+        Ok(Cost::nothing(made.max(self.draw.count * self.sets.len())))
     }
 
     fn loads(&self) -> &'static [&'static str] {
@@ -254,7 +107,7 @@ impl Stage for DrawSample {
     }
 
     fn run(&self, site: &Site<'_>) -> Result<Counts> {
-        let sources = self.sources(site)?;
+        let sources = self.sets.sources(site)?;
         if sources.is_empty() {
             let nothing = quality::draw::sample(self.draw.seed, Vec::new(), Vec::new());
             write_sealed(&site.folder.join(SAMPLE), &nothing)?;
@@ -297,18 +150,7 @@ impl Stage for DrawSample {
             }
         }
         let mut sample = quality::draw::sample(self.draw.seed, sets, items);
-        for source in &sources {
-            quality::write_pictures(source, &sample.items)?;
-        }
-        let mut digests = site.digests.borrow_mut();
-        site.pictures.take_in(&mut sample.items, &mut digests)?;
-        drop(digests);
-        for image in sample.items.iter_mut().flat_map(|item| &mut item.images) {
-            *image = joined(Path::new("/"), image);
-            if image.starts_with(site.run) {
-                *image = relative(image, site.folder)?;
-            }
-        }
+        take_in(site, &sources, &mut sample.items)?;
         counts.drawn = sample.items.len() as u64;
         write_sealed(&site.folder.join(SAMPLE), &sample)?;
         jsonl::write(&site.folder.join(MEASURES), &measured)?;

@@ -132,8 +132,8 @@ fn by_ways(page: &Page, columns: &Columns) -> Markup {
         div.scroll tabindex="0" { table.systems.first.lab {
             thead {
                 tr {
-                    th {}
-                    @for _ in 0..factors.len() + 1 + extras.len() { th {} }
+                    td {}
+                    @for _ in 0..factors.len() + 1 + extras.len() { td {} }
                     @for group in &columns.groups {
                         th.begins.group colspan=(group.heads.len()) { span { (group.label()) } }
                     }
@@ -183,7 +183,7 @@ fn by_columns(page: &Page, columns: &Columns) -> Markup {
             }
             tbody {
                 @for group in &columns.groups {
-                    tr.group { th { (group.label()) } @for _ in &page.rows { th {} } }
+                    tr.group { th { (group.label()) } @for _ in &page.rows { td {} } }
                     @for head in &group.heads {
                         tr class=(if head.is_average { "average" } else { "" }) {
                             td { (head.title) } @for row in &page.rows { td { (cell(head, row)) } }

@@ -128,7 +128,7 @@ fn plain(table: &PlainTable) -> Markup {
     html! {
         h3 { (table.title) }
         div.scroll tabindex="0" { table.first.compact {
-            thead { tr { @for head in &table.header { th { (head) } } } }
+            thead { tr { @for head in &table.header { @if head.is_empty() { td {} } @else { th { (head) } } } } }
             tbody { @for row in &table.rows { tr { @for text in row { td { (text) } } } } }
         } }
     }

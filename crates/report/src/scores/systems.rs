@@ -88,7 +88,7 @@ fn whole(found: &Compared, table: &Table) -> Markup {
         div.scroll tabindex="0" { table.systems.first {
             thead {
                 tr {
-                    th {}
+                    td {}
                     @for domain in &table.domains {
                         th.begins.group colspan=(domain.columns.len() + usize::from(domain.average.is_some())) {
                             span { (domain_name(&domain.domain)) }
