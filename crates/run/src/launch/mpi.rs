@@ -48,9 +48,13 @@ pub fn find(variables: &Variables) -> Result<Option<Launch>, LaunchError> {
     let rank = variables.needed(names.rank, names.size)?;
     let size = variables.needed_count(names.size, names.rank)?;
     below(names.rank, rank, names.size, size)?;
-    // `srun` speaks to MPICH by the same variables as its `mpirun`.
+    // `srun` speaks to MPICH by the variables of its `mpirun`, but for the place on the machine, which it says by its own. What an
+    // `mpirun` starts inside of a job has variables of the step of its daemons, whatever these say.
+    let is_of_mpirun =
+        names.rank == OPEN_MPI.rank || names.local.iter().any(|[rank, _]| is_set(rank));
     let of_step = variables.number("SLURM_STEP_NUM_TASKS")?;
-    let is_step = of_step == Some(size) && variables.number("SLURM_PROCID")? == Some(rank);
+    let is_step =
+        !is_of_mpirun && of_step == Some(size) && variables.number("SLURM_PROCID")? == Some(rank);
     if size == 1 || is_step {
         return Ok(None);
     }

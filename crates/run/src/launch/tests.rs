@@ -192,6 +192,22 @@ fn processes_of_an_mpi() {
         "{text} SLURM_JOB_ID=7 SLURM_STEP_ID=0 SLURM_PROCID=0 SLURM_STEP_NUM_TASKS=1 SLURM_JOB_NODELIST=n[1-2]"
     );
     assert_eq!(process(&text).address, "n1");
+    // Of two processes on the first machine, where daemons on two are a step of two tasks.
+    let daemons = "SLURM_JOB_ID=7 SLURM_STEP_ID=0 SLURM_PROCID=0 SLURM_STEP_NUM_TASKS=2 SLURM_LOCALID=0 \
+                   SLURM_STEP_TASKS_PER_NODE=1(x2) SLURM_JOB_NODELIST=n[1-2]";
+    for rank in 0..2 {
+        let of_open_mpi = format!(
+            "OMPI_COMM_WORLD_RANK={rank} OMPI_COMM_WORLD_SIZE=2 OMPI_COMM_WORLD_LOCAL_RANK={rank} OMPI_COMM_WORLD_LOCAL_SIZE=2 {daemons}"
+        );
+        let of_mpich = format!(
+            "PMI_RANK={rank} PMI_SIZE=2 MPI_LOCALRANKID={rank} MPI_LOCALNRANKS=2 {daemons}"
+        );
+        for text in [of_open_mpi, of_mpich] {
+            let launch = process(&text);
+            assert_eq!((launch.launcher, launch.rank), (Launcher::Mpi, rank));
+            assert_eq!((launch.local_size, launch.id.as_str()), (2, "7"));
+        }
+    }
     let launch = process("PMI_RANK=1 PMI_SIZE=2 MPI_LOCALRANKID=0 MPI_LOCALNRANKS=1 MASTER_ADDR=a");
     assert_eq!((launch.rank, launch.local_size), (1, 1));
     let launch = process("PMI_RANK=1 PMI_SIZE=2");
@@ -420,6 +436,9 @@ fn each_process_has_its_share_of_the_processors() {
     // Bound to eight of the job's 32, or to none.
     assert_eq!(share(SRUN, 8), 8);
     assert_eq!(share(SRUN, 32), 8);
+    assert_eq!(share(SRUN, 64), 8);
+    // A job's only process.
+    assert_eq!(share("SLURM_CPUS_ON_NODE=4", 16), 4);
     assert_eq!(share(MPIRUN, 1), 1);
     assert_eq!(share(MPIRUN, 16), 4);
 }
