@@ -1,6 +1,6 @@
 //! The cells of a grid as recipes over a lab's store.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::path::{Path, PathBuf};
 
 use adamllm::flags::Shared;
@@ -68,6 +68,8 @@ pub struct Place {
     /// What it began with.
     pub kept: Kept,
     device: torch::Device,
+    /// Set once the demo's files are known to be those of this program.
+    shipped: OnceCell<()>,
 }
 
 impl Place {
@@ -86,6 +88,7 @@ impl Place {
             store,
             kept,
             device,
+            shipped: OnceCell::new(),
         })
     }
 
@@ -136,7 +139,7 @@ impl Prepared {
             };
             let made = match matched {
                 Ok(matched) => place
-                    .cell(cell, matched, shared, terminal)
+                    .cell(cell, matched, shared, terminal, digests)
                     .with_context(|| format!("cell `{}`", cell.name))?,
                 Err(missing) => Err(missing),
             };
@@ -229,6 +232,7 @@ impl Place {
         matched: Option<Matched>,
         shared: &Shared,
         terminal: &Terminal,
+        digests: &RefCell<Digests>,
     ) -> Result<std::result::Result<LabCell, Vec<String>>> {
         let store = &self.store.path;
         let path = match &cell.ground {
@@ -242,8 +246,10 @@ impl Place {
         if !errors.is_empty() {
             return Ok(Err(errors));
         }
-        if recipe.uses_demo_base() || recipe.judging.uses_demo_base() {
-            refresh_shipped(store, terminal)?;
+        let uses_shipped = recipe.uses_demo_base() || recipe.judging.uses_demo_base();
+        if uses_shipped && self.shipped.get().is_none() {
+            refresh_shipped(store, terminal, &mut digests.borrow_mut())?;
+            self.shipped.get_or_init(|| ());
         }
         let stages = Stages::matching(&recipe, store, None, matched.as_ref())?;
         let mut engine = settings::engine(
@@ -334,9 +340,8 @@ fn draw(store: &Path, name: &str, seed: u64) -> Result<PathBuf> {
     Ok(path)
 }
 
-fn refresh_shipped(store: &Path, terminal: &Terminal) -> Result<()> {
-    let mut digests = Digests::open(store.join(".digests-demo.json"));
-    if demo::refresh(&store.join(DEMO), &mut digests)? {
+fn refresh_shipped(store: &Path, terminal: &Terminal, digests: &mut Digests) -> Result<()> {
+    if demo::refresh(&store.join(DEMO), digests)? {
         Reporter::new("", terminal).note(
             "the demo's files in the lab were not those of this program; they were written anew",
         );
