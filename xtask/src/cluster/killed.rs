@@ -16,7 +16,7 @@ const TIMES: usize = 20;
 /// After a process was killed or stopped, all of them have to be gone within this time, or torchrun has to have ended.
 pub const PATIENCE: Duration = Duration::from_mins(1);
 /// How long a start is left alone at most.
-const CALM: f64 = 12.0;
+const CALM: f64 = 40.0;
 /// Saved often enough that a run gets on.
 pub const SAVED: [&str; 4] = [
     "--set",

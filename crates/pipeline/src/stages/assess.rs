@@ -204,18 +204,15 @@ impl Assess {
     /// The page, the same as text, and the sheet.
     fn pages(&self, site: &Site<'_>, sample: &Sample, found: &Assessment) -> Result<()> {
         let sets: Vec<&str> = sample.sets.iter().map(|set| set.name.as_str()).collect();
-        let (cases, missing) = match &self.cases_of {
-            Some(link) => {
-                let choice = CaseChoice::Pairs(self.show.clone());
-                cases(&FindCases::found(site, link)?, &sets, &choice)
-            }
-            None => {
-                let choice = CaseChoice::Drawn {
-                    count: self.cases,
-                    seed: self.seed,
-                };
-                cases(&sample.items, &sets, &choice)
-            }
+        let (cases, missing) = if let Some(link) = &self.cases_of {
+            let choice = CaseChoice::Pairs(self.show.clone());
+            cases(&FindCases::found(site, link)?, &sets, &choice)
+        } else {
+            let choice = CaseChoice::Drawn {
+                count: self.cases,
+                seed: self.seed,
+            };
+            cases(&sample.items, &sets, &choice)
         };
         if !missing.is_empty() {
             site.report.warn(format!(

@@ -70,7 +70,7 @@ impl Stage for FindCases {
     }
 
     fn cost(&self, _: &Estimate<'_>) -> Result<Cost> {
-        Ok(Cost::nothing(self.pairs.len() * self.sets.len()))
+        Ok(Cost::nothing(self.pairs.len() * self.sets.count()))
     }
 
     fn loads(&self) -> &'static [&'static str] {

@@ -67,7 +67,7 @@ impl JudgedSets {
     }
 
     /// How many sets are named or made, counting what a run makes as one.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.data.len() + usize::from(self.made.is_some())
     }
 

@@ -99,7 +99,7 @@ impl Stage for DrawSample {
     fn cost(&self, estimate: &Estimate<'_>) -> Result<Cost> {
         let made = self.sets.made.as_ref();
         let made = made.map_or(0, |made| estimate.records(made.kept.name()));
-        Ok(Cost::nothing(made.max(self.draw.count * self.sets.len())))
+        Ok(Cost::nothing(made.max(self.draw.count * self.sets.count())))
     }
 
     fn loads(&self) -> &'static [&'static str] {
