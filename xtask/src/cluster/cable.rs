@@ -8,8 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 
-use super::killed::{PATIENCE, SAVED};
-use super::tools::{Tools, losses};
+use super::tools::{PATIENCE, SAVED, Tools, losses};
 use crate::process;
 
 const MACHINES: [(&str, &str, &str); 2] = [

@@ -7,24 +7,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 
-use super::tools::{Tools, losses, succeed};
+use super::tools::{PATIENCE, SAVED, Tools, losses, succeed};
 use crate::kill::Random;
 use crate::process;
 
 const PROCESSES: usize = 4;
 const TIMES: usize = 20;
-/// After a process was killed or stopped, all of them have to be gone within this time, or torchrun has to have ended.
-pub const PATIENCE: Duration = Duration::from_mins(1);
 /// How long a start is left alone at most.
 const CALM: f64 = 40.0;
-/// Saved often enough that a run gets on.
-pub const SAVED: [&str; 4] = [
-    "--set",
-    "train.save_steps=3",
-    "--set",
-    "synthesizer.train.save_steps=3",
-];
-
 pub fn run(tools: Tools<'_>) -> Result<String> {
     let calm = tools.work.join("calm");
     succeed(

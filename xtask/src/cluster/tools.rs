@@ -2,9 +2,20 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
+
+/// After a process was killed or stopped, all of them have to be gone within this time, or torchrun has to have ended.
+pub const PATIENCE: Duration = Duration::from_mins(1);
+/// Saved often enough that a run gets on.
+pub const SAVED: [&str; 4] = [
+    "--set",
+    "train.save_steps=3",
+    "--set",
+    "synthesizer.train.save_steps=3",
+];
 
 /// What a scenario works with.
 #[derive(Clone, Copy)]

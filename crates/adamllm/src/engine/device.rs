@@ -69,12 +69,10 @@ pub fn ready_of(shared: &Shared, launch: &Launch) -> Result<Device> {
     let _ = products::apply(None, threads(shared));
     match shared.device.as_str() {
         "auto" => found(shared, launch),
-        "cuda" => match cuda::ready_of(launch.local_rank) {
-            Ok(index) => Ok(Device::Cuda(index)),
-            Err(error) => {
-                Err(error.context(format!("`cuda:{}` cannot be used", launch.local_rank)))
-            }
-        },
+        "cuda" => {
+            let index = cuda::ready_of(launch.local_rank).context("`cuda` cannot be used")?;
+            Ok(Device::Cuda(index))
+        }
         name => named(name),
     }
 }

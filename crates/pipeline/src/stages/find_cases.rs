@@ -78,7 +78,8 @@ impl Stage for FindCases {
     }
 
     fn run(&self, site: &Site<'_>) -> Result<Counts> {
-        let sources = self.sets.sources(site)?;
+        // What is empty is told where a sample is drawn.
+        let sources = self.sets.sources(site, |_| {})?;
         let mut items = Vec::new();
         for source in &sources {
             site.stop.check()?;

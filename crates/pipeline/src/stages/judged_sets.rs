@@ -90,8 +90,8 @@ impl JudgedSets {
         source
     }
 
-    /// Each of them, as it is read. What is empty is left out with a warning.
-    pub fn sources(&self, site: &Site<'_>) -> Result<Vec<Source>> {
+    /// Each of them, as it is read. Those that the run made empty are left out; `empty` is told their names.
+    pub fn sources(&self, site: &Site<'_>, empty: impl Fn(&str)) -> Result<Vec<Source>> {
         let mut all = Vec::new();
         if let Some(made) = &self.made {
             let source = |name: &str, path: PathBuf| Source {
@@ -101,28 +101,24 @@ impl JudgedSets {
                 joining: self.joining.clone(),
                 ..Source::new(name, path)
             };
-            let filled = |source: Source| -> Result<Option<Source>> {
-                let found = std::fs::metadata(&source.path);
-                let is_filled = found.map_err(Error::io("read", &source.path))?.len() > 0;
-                if !is_filled {
-                    site.report.warn(format!(
-                        "set `{}` is empty: it has no task to judge",
-                        source.name
-                    ));
-                }
-                Ok(is_filled.then_some(source))
-            };
             if made.is_judged {
                 let before = source(BEFORE, site.of(&made.synthesized, TRIPLETS));
-                all.extend(filled(self.finish(before))?);
+                all.push(self.finish(before));
             }
             let kept = if made.is_of_triplets {
                 KEPT
             } else {
                 KEPT_TASKS
             };
-            let trained = source(TRAINED, site.of(&made.kept, kept));
-            all.extend(filled(trained)?);
+            all.push(source(TRAINED, site.of(&made.kept, kept)));
+            for source in std::mem::take(&mut all) {
+                let found = std::fs::metadata(&source.path);
+                if found.map_err(Error::io("read", &source.path))?.len() > 0 {
+                    all.push(source);
+                } else {
+                    empty(&source.name);
+                }
+            }
         }
         let mut lying = self.lying()?;
         for source in &mut lying {
@@ -139,9 +135,11 @@ impl JudgedSets {
             return Ok(());
         }
         let own = self.made.as_ref().map(|_| TRAINED);
-        let set = own.or(lying.first().map(|set| set.name.as_str()));
+        let Some(set) = own.or(lying.first().map(|set| set.name.as_str())) else {
+            return Ok(());
+        };
         Err(quality::sets::Error::NotJudged {
-            set: set.unwrap_or_default().to_owned(),
+            set: set.to_owned(),
         }
         .into())
     }

@@ -107,7 +107,10 @@ impl Stage for DrawSample {
     }
 
     fn run(&self, site: &Site<'_>) -> Result<Counts> {
-        let sources = self.sets.sources(site)?;
+        let sources = self.sets.sources(site, |name| {
+            let text = format!("set `{name}` is empty: it has no task to judge");
+            site.report.warn(text);
+        })?;
         if sources.is_empty() {
             let nothing = quality::draw::sample(self.draw.seed, Vec::new(), Vec::new());
             write_sealed(&site.folder.join(SAMPLE), &nothing)?;
